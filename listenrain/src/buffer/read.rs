@@ -1,0 +1,356 @@
+//! Bytes on their way in: one shared buffer for small packets, one buffer of its own for a large one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::buf::Limit;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::pool::{BufferPool, RecyclingPool, freeze_into};
+
+/// What a channel has delivered and a packet codec has not taken yet: a list of chunks.
+///
+/// A channel that copies fills [`spare`](Self::spare); one that moves whole [`Bytes`] hands them to
+/// [`push`](Self::push). A packet codec looks at the front with [`peek`](Self::peek) and takes bytes off it with
+/// [`take`](Self::take). Small packets are slices of one shared buffer; after [`expect`](Self::expect) a large one is
+/// read straight into a buffer of the pool, whose memory grows only as its bytes arrive.
+#[derive(Debug)]
+pub struct ReadBuffer {
+    chunks: VecDeque<Bytes>,
+    chunk_bytes: usize,
+    open: BytesMut,
+    /// Set while `open` is a pooled buffer for one packet of this many bytes.
+    whole: Option<usize>,
+    /// Shared buffers that were full; each is used again once nobody reads it any more.
+    full: VecDeque<BytesMut>,
+    shared_size: usize,
+    pool: Arc<dyn BufferPool>,
+}
+
+impl ReadBuffer {
+    /// A packet of at least this many bytes gets a buffer of its own.
+    pub const OWN_BUFFER_FROM: usize = 64 * 1024;
+    /// Most bytes one read may deliver. Larger reads leave the cache before they are used.
+    pub const MAX_READ: usize = 256 * 1024;
+
+    const FIRST_SHARED: usize = 16 * 1024;
+    const FULL_KEPT: usize = 4;
+
+    /// An empty buffer whose large packets live in `pool`.
+    #[must_use]
+    pub fn new(pool: Arc<dyn BufferPool>) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            chunk_bytes: 0,
+            open: BytesMut::new(),
+            whole: None,
+            full: VecDeque::new(),
+            shared_size: Self::FIRST_SHARED,
+            pool,
+        }
+    }
+
+    /// Bytes that wait to be taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunk_bytes + self.open.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a chunk without copying it.
+    pub fn push(&mut self, chunk: Bytes) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.close_open();
+        self.chunk_bytes += chunk.len();
+        self.chunks.push_back(chunk);
+    }
+
+    /// Room for the next read, for a channel that copies: never empty, at most [`MAX_READ`](Self::MAX_READ) bytes, and
+    /// never beyond the end of an expected packet.
+    pub fn spare(&mut self) -> Limit<&mut BytesMut> {
+        let room = match self.whole {
+            Some(whole) => self.grow_own(whole),
+            None => self.make_shared_room(),
+        };
+        (&mut self.open).limit(room.min(Self::MAX_READ))
+    }
+
+    /// The first `count` bytes, or `None` while fewer wait. Copies only when they lie in several chunks.
+    pub fn peek(&mut self, count: usize) -> Option<&[u8]> {
+        if self.len() < count {
+            return None;
+        }
+        if self.chunks.is_empty() {
+            return Some(&self.open[..count]);
+        }
+        if self.chunks[0].len() < count {
+            let front = self.gather(count);
+            self.chunk_bytes += front.len();
+            self.chunks.push_front(front);
+        }
+        Some(&self.chunks[0][..count])
+    }
+
+    /// Takes the first `count` bytes off the front, without copying when they lie in one chunk.
+    ///
+    /// # Panics
+    ///
+    /// When fewer than `count` bytes wait.
+    pub fn take(&mut self, count: usize) -> Bytes {
+        assert!(
+            count <= self.len(),
+            "cannot take {count} of the {} bytes that wait",
+            self.len()
+        );
+        if count == 0 {
+            return Bytes::new();
+        }
+        self.finish_own();
+        let Some(front) = self.chunks.front_mut() else {
+            // Taken before it was whole: what is left of it is no longer the packet that was expected.
+            self.whole = None;
+            return self.open.split_to(count).freeze();
+        };
+        if front.len() < count {
+            return self.gather(count);
+        }
+        self.chunk_bytes -= count;
+        if front.len() == count {
+            self.chunks.pop_front().unwrap_or_default()
+        } else {
+            front.split_to(count)
+        }
+    }
+
+    /// Drops the first `count` bytes.
+    ///
+    /// # Panics
+    ///
+    /// When fewer than `count` bytes wait.
+    pub fn skip(&mut self, count: usize) {
+        drop(self.take(count));
+    }
+
+    /// Says that the packet at the front is `whole` bytes long, so that a large one can be read straight into a buffer
+    /// of its own. Does nothing for small packets, nor for chunks that a channel moved in.
+    pub fn expect(&mut self, whole: usize) {
+        if whole < Self::OWN_BUFFER_FROM
+            || self.whole.is_some()
+            || !self.chunks.is_empty()
+            || whole <= self.len()
+        {
+            return;
+        }
+        let mut own = self.pool.lend(whole, Self::MAX_READ);
+        own.extend_from_slice(&self.open);
+        self.open.clear();
+        let shared = std::mem::replace(&mut self.open, own);
+        self.keep_full(shared);
+        self.whole = Some(whole);
+    }
+
+    /// Grows as bytes arrive: the memory of an expected packet at most doubles what has really come.
+    fn grow_own(&mut self, whole: usize) -> usize {
+        let missing = whole - self.open.len();
+        if self.open.capacity() == self.open.len() {
+            let step = self.open.len().max(Self::MAX_READ).min(missing);
+            // A whole power of two, so that the buffer fits its class when it comes back.
+            let target = (self.open.len() + step).next_power_of_two();
+            self.open.reserve(target - self.open.len());
+        }
+        missing.min(self.open.capacity() - self.open.len())
+    }
+
+    fn make_shared_room(&mut self) -> usize {
+        let room = self.open.capacity() - self.open.len();
+        // A small rest is not worth a read of its own, unless nothing can be had for free.
+        if room >= self.shared_size / 4 && room > 0 {
+            return room;
+        }
+        if self.open.capacity() > 0 {
+            self.shared_size = (self.shared_size * 2).min(Self::MAX_READ);
+        }
+        if !self.open.try_reclaim(self.shared_size) {
+            let mut fresh = self
+                .reuse_full()
+                .unwrap_or_else(|| BytesMut::with_capacity(self.shared_size));
+            fresh.extend_from_slice(&self.open);
+            self.open.clear();
+            let shared = std::mem::replace(&mut self.open, fresh);
+            self.keep_full(shared);
+        }
+        self.open.capacity() - self.open.len()
+    }
+
+    /// A buffer that was full and that nobody reads any more, roomy enough for the partial packet at hand.
+    fn reuse_full(&mut self) -> Option<BytesMut> {
+        let need = self.shared_size.max(self.open.len() + 1);
+        let at = self.full.iter_mut().position(|buffer| buffer.try_reclaim(need))?;
+        self.full.remove(at)
+    }
+
+    fn keep_full(&mut self, shared: BytesMut) {
+        if self.full.len() == Self::FULL_KEPT {
+            self.full.pop_front();
+        }
+        self.full.push_back(shared);
+    }
+
+    /// A complete packet in its own buffer becomes a chunk; the pool gets the memory back when it is let go.
+    fn finish_own(&mut self) {
+        if self.whole.is_some_and(|whole| whole == self.open.len()) {
+            self.whole = None;
+            let shared = self.full.pop_back().unwrap_or_default();
+            let own = freeze_into(std::mem::replace(&mut self.open, shared), &self.pool);
+            self.chunk_bytes += own.len();
+            self.chunks.push_back(own);
+        }
+    }
+
+    fn close_open(&mut self) {
+        self.finish_own();
+        if !self.open.is_empty() {
+            self.whole = None;
+            let rest = self.open.split().freeze();
+            self.chunk_bytes += rest.len();
+            self.chunks.push_back(rest);
+        }
+    }
+
+    /// The first `count` bytes, copied together out of several chunks.
+    fn gather(&mut self, count: usize) -> Bytes {
+        let mut together = self.pool.lend(count, count);
+        while together.len() < count {
+            let missing = count - together.len();
+            let Some(front) = self.chunks.front_mut() else {
+                self.whole = None;
+                together.extend_from_slice(&self.open[..missing]);
+                self.open.advance(missing);
+                break;
+            };
+            let part = front.split_to(missing.min(front.len()));
+            if front.is_empty() {
+                self.chunks.pop_front();
+            }
+            self.chunk_bytes -= part.len();
+            together.extend_from_slice(&part);
+        }
+        if count < Self::OWN_BUFFER_FROM {
+            together.freeze()
+        } else {
+            freeze_into(together, &self.pool)
+        }
+    }
+}
+
+impl Default for ReadBuffer {
+    fn default() -> Self {
+        Self::new(Arc::new(RecyclingPool::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn feed(buffer: &mut ReadBuffer, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let mut spare = buffer.spare();
+            let count = bytes.len().min(spare.remaining_mut());
+            spare.put_slice(&bytes[..count]);
+            bytes = &bytes[count..];
+        }
+    }
+
+    #[test]
+    fn an_expected_packet_grows_only_as_its_bytes_arrive() {
+        let mut buffer = ReadBuffer::default();
+        feed(&mut buffer, &[1; 10]);
+        buffer.expect(1 << 30);
+        assert!(buffer.open.capacity() <= ReadBuffer::MAX_READ);
+        feed(&mut buffer, &vec![1; 300_000]);
+        assert!(buffer.open.capacity() <= 1 << 20);
+    }
+
+    #[test]
+    fn a_large_packet_is_read_into_its_own_buffer_and_never_past_its_end() {
+        let pool = Arc::new(RecyclingPool::default());
+        let mut buffer = ReadBuffer::new(pool.clone());
+        let packet: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
+        feed(&mut buffer, &packet[..5]);
+        buffer.expect(packet.len());
+        feed(&mut buffer, &packet[5..]);
+        let whole = buffer.take(packet.len());
+        assert_eq!(whole, packet);
+        assert!(buffer.is_empty());
+        drop(whole);
+        assert!(pool.kept_bytes() >= packet.len(), "the buffer came back");
+        feed(&mut buffer, b"next");
+        assert_eq!(buffer.take(4), "next");
+    }
+
+    #[test]
+    fn a_shared_buffer_is_used_again_when_its_packets_are_let_go() {
+        let mut buffer = ReadBuffer::default();
+        feed(&mut buffer, &[0; 64]);
+        let first = buffer.take(64).as_ptr();
+        for _ in 0..10_000 {
+            feed(&mut buffer, &[0; 1000]);
+            buffer.skip(1000);
+        }
+        assert!(buffer.open.capacity() <= 2 * ReadBuffer::MAX_READ);
+        assert!(!first.is_null());
+    }
+
+    #[test]
+    fn bytes_left_behind_an_expected_packet_stay_in_order() {
+        let mut buffer = ReadBuffer::default();
+        feed(&mut buffer, b"ab");
+        buffer.expect(100_000);
+        buffer.push(Bytes::from_static(b"cd"));
+        feed(&mut buffer, b"ef");
+        assert_eq!(buffer.take(6), "abcdef");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_goes_in_comes_out_in_order(
+            pieces in proptest::collection::vec((any::<bool>(), 1usize..5000), 1..40),
+            takes in proptest::collection::vec(1usize..7000, 1..80),
+            expects in proptest::collection::vec(0usize..200_000, 1..10),
+        ) {
+            let mut buffer = ReadBuffer::default();
+            let mut written = 0usize;
+            let byte = |at: usize| (at % 251) as u8;
+            let mut read = 0usize;
+            let (mut takes, mut expects) = (takes.into_iter().cycle(), expects.into_iter().cycle());
+            let mut held = Vec::new();
+            for (moved, size) in pieces {
+                let piece: Vec<u8> = (written..written + size).map(byte).collect();
+                written += size;
+                if moved { buffer.push(piece.into()) } else { feed(&mut buffer, &piece) }
+                let count = takes.next().unwrap_or(1);
+                if count <= buffer.len() {
+                    prop_assert_eq!(buffer.peek(count.min(20)).map(<[u8]>::to_vec),
+                        Some((read..read + count.min(20)).map(byte).collect()));
+                    let taken = buffer.take(count);
+                    prop_assert!(taken.iter().enumerate().all(|(i, b)| *b == byte(read + i)));
+                    read += count;
+                    held.push(taken);
+                } else if expects.next().unwrap_or(0) % 3 == 0 {
+                    buffer.expect(count.max(buffer.len() + 1));
+                }
+            }
+            let rest = buffer.take(written - read);
+            prop_assert!(rest.iter().enumerate().all(|(i, b)| *b == byte(read + i)));
+        }
+    }
+}

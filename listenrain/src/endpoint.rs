@@ -1,0 +1,191 @@
+//! `Endpoint`: the one way to name an access point.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Where something listens, as a URI: `tcp://127.0.0.1:7000`, `unix:///run/x.sock`, `channel://name`.
+///
+/// It has a scheme, an address that only the scheme's transport understands, and options behind a `?`
+/// (`tcp://[::1]:7000?nodelay=false&backlog=16`). Two endpoints are equal when they are written the same, but for the
+/// case of the scheme and the order of the options.
+///
+/// Limit: [`Endpoint::MAX_LEN`] bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[doc(alias = "TransportKey")]
+pub struct Endpoint {
+    scheme: String,
+    address: String,
+    options: BTreeMap<String, String>,
+}
+
+impl Endpoint {
+    /// Longest text of an endpoint, in bytes.
+    pub const MAX_LEN: usize = 4096;
+
+    /// An endpoint of `scheme` at `address`, without options.
+    ///
+    /// # Errors
+    ///
+    /// As [`FromStr`]: the parts must make a text that parses.
+    pub fn new(scheme: &str, address: &str) -> Result<Self, EndpointError> {
+        format!("{scheme}://{address}").parse()
+    }
+
+    /// Which transport understands it, in lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// What stands between `://` and `?`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The options in the order of their names.
+    pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.options
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The same endpoint with option `name` set to `value`.
+    #[must_use]
+    pub fn with_option(mut self, name: &str, value: &str) -> Self {
+        self.options.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same endpoint at another address, for instance the one a listener really got.
+    #[must_use]
+    pub fn with_address(mut self, address: impl Into<String>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// An error about this endpoint's own text.
+    pub fn invalid(&self, why: impl Into<String>) -> EndpointError {
+        EndpointError {
+            endpoint: self.to_string(),
+            why: why.into(),
+        }
+    }
+}
+
+/// Why a text is no endpoint, or not one that a transport understands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("endpoint `{endpoint}`: {why}")]
+#[non_exhaustive]
+pub struct EndpointError {
+    /// The text, as given (cut at [`Endpoint::MAX_LEN`]).
+    pub endpoint: String,
+    /// What is wrong with it and what would be right.
+    pub why: String,
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let wrong = |why: String| {
+            let endpoint = text.chars().take(Self::MAX_LEN).collect();
+            EndpointError { endpoint, why }
+        };
+        if text.len() > Self::MAX_LEN {
+            return Err(wrong(format!(
+                "is {} bytes long, the limit is {}",
+                text.len(),
+                Self::MAX_LEN
+            )));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(wrong(
+                "has no scheme; write it like tcp://127.0.0.1:7000".to_owned(),
+            ));
+        };
+        let legal = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(legal) {
+            return Err(wrong(format!(
+                "scheme `{scheme}` must be a letter, then letters, digits, `+`, `-` or `.`"
+            )));
+        }
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(wrong(
+                "the address holds white space or a control character".to_owned(),
+            ));
+        }
+        let mut options = BTreeMap::new();
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let Some((name, value)) = option.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+                return Err(wrong(format!("option `{option}` is not of the form name=value")));
+            };
+            if options.insert(name.to_owned(), value.to_owned()).is_some() {
+                return Err(wrong(format!("option `{name}` stands there twice")));
+            }
+        }
+        Ok(Self {
+            scheme: scheme.to_ascii_lowercase(),
+            address: address.to_owned(),
+            options,
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.address)?;
+        for (index, (name, value)) in self.options().enumerate() {
+            write!(f, "{}{name}={value}", if index == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_reads_back_as_it_is_written() {
+        for text in [
+            "tcp://127.0.0.1:7000",
+            "tcp://[::1]:80?backlog=16&nodelay=false",
+            "unix:///run/x.sock",
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "TCP://a:1?b=1&a=2".parse::<Endpoint>(),
+            "tcp://a:1?a=2&b=1".parse()
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_endpoint_says_why() {
+        for (text, why) in [
+            ("127.0.0.1:80", "no scheme"),
+            ("://x", "scheme ``"),
+            ("1tcp://x", "scheme `1tcp`"),
+            ("tcp://a b", "white space"),
+            ("tcp://a?x", "name=value"),
+            ("tcp://a?x=1&x=2", "twice"),
+        ] {
+            let error = text.parse::<Endpoint>().unwrap_err();
+            assert!(
+                error.to_string().contains(why) && error.to_string().contains(text),
+                "{error}"
+            );
+        }
+        let long = format!("tcp://{}", "x".repeat(5000));
+        assert!(long.parse::<Endpoint>().unwrap_err().why.contains("4096"));
+    }
+}

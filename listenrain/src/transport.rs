@@ -1,0 +1,163 @@
+//! `Transport` and `ChannelGenerator`: where channels come from.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::channel::Channel;
+use crate::endpoint::{Endpoint, EndpointError};
+
+/// A boxed, sendable future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Asked for the next channel: a dialer on the client's side, a listener on the server's.
+///
+/// # Contract
+///
+/// 1. Each `Ok` is a fresh, open channel. Dropping a channel closes it; the generator keeps nothing of it.
+/// 2. [`next`](Self::next) may be dropped at any await point: a listener loses no connection that is queued, a dialer
+///    leaks none that is half open.
+/// 3. [`NextError::is_final`] says whether to ask again. After a final error every further call fails the same way.
+/// 4. Dropping a listener frees its endpoint; channels that it gave live on.
+pub trait ChannelGenerator: Send + 'static {
+    /// The next channel: dials once, or waits for a peer to come. Deadlines and backing off are the caller's business.
+    ///
+    /// # Errors
+    ///
+    /// [`NextError`], which says whether asking again can help.
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>>;
+
+    /// What it dials, or where it really listens (with the port that the system chose).
+    fn endpoint(&self) -> &Endpoint;
+}
+
+/// A named way to make both generators for an endpoint.
+///
+/// What it reaches (sockets, entropy, an in-process registry) belongs to the instance: nothing is global. See
+/// `bench-cli/examples/custom_transport.rs` for a whole one.
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
+    /// Its name and the scheme of its endpoints, in lower case.
+    fn scheme(&self) -> &str;
+
+    /// What its channels can do beyond carrying bytes.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A generator that dials `endpoint`. Does no I/O yet.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint is none of this transport's, or its options are unknown or out of range.
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError>;
+
+    /// A generator that listens at `endpoint`, already bound when it is returned.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint is none of this transport's, or cannot be bound.
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>>;
+
+    /// An endpoint of its own to listen at, for tests and benchmarks: a free port, a temporary path, a fresh name.
+    fn scratch_endpoint(&self) -> Endpoint;
+}
+
+/// What a transport's channels can do beyond carrying bytes. Cases that need one that is missing are skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// One direction can end in an orderly way while the other goes on.
+    pub half_close: bool,
+    /// An abort reaches the peer as an error, not as an orderly end.
+    pub abort: bool,
+    /// Whole `Bytes` are moved, not copied.
+    pub moves_bytes: bool,
+    /// The peer's process or certificate is known.
+    pub peer_identity: bool,
+    /// Bytes are encrypted on their way.
+    pub encrypted: bool,
+    /// Both ends may live in different processes.
+    pub between_processes: bool,
+    /// Both ends may live on different hosts.
+    pub between_hosts: bool,
+    /// Several channels to the same endpoint share one connection below.
+    pub grouped_lanes: bool,
+}
+
+impl Capabilities {
+    /// The names of those that are there, for people to read.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        [
+            (self.half_close, "half-close"),
+            (self.abort, "abort"),
+            (self.moves_bytes, "moves-bytes"),
+            (self.peer_identity, "peer-identity"),
+            (self.encrypted, "encrypted"),
+            (self.between_processes, "between-processes"),
+            (self.between_hosts, "between-hosts"),
+            (self.grouped_lanes, "grouped-lanes"),
+        ]
+        .into_iter()
+        .filter_map(|(there, name)| there.then_some(name))
+        .collect()
+    }
+}
+
+/// Why there is no next channel.
+///
+/// It can be cloned, since one failed dial is told to everyone who waited for it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{doing} {endpoint}: {kind}")]
+#[non_exhaustive]
+pub struct NextError {
+    /// What was tried: `dial`, `listen` or `accept`.
+    pub doing: &'static str,
+    /// For which endpoint.
+    pub endpoint: String,
+    /// What kind of failure, as the operating system names it.
+    pub kind: io::ErrorKind,
+    /// Whether asking again is pointless.
+    pub is_final: bool,
+    /// What the transport said.
+    #[source]
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl NextError {
+    /// An error that may pass: asking again later can help.
+    pub fn passing(doing: &'static str, endpoint: &Endpoint, source: io::Error) -> Self {
+        let (endpoint, kind) = (endpoint.to_string(), source.kind());
+        Self {
+            doing,
+            endpoint,
+            kind,
+            is_final: false,
+            source: Some(Arc::new(source)),
+        }
+    }
+
+    /// An error that will not pass: the generator is over.
+    pub fn lasting(doing: &'static str, endpoint: &Endpoint, source: io::Error) -> Self {
+        Self {
+            is_final: true,
+            ..Self::passing(doing, endpoint, source)
+        }
+    }
+
+    /// As [`lasting`](Self::lasting), for an endpoint that the transport does not understand.
+    #[must_use]
+    pub fn invalid(doing: &'static str, error: EndpointError) -> Self {
+        Self {
+            doing,
+            endpoint: error.endpoint.clone(),
+            kind: io::ErrorKind::InvalidInput,
+            is_final: true,
+            source: Some(Arc::new(error)),
+        }
+    }
+}
