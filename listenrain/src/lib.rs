@@ -4,9 +4,51 @@
 
 pub mod buffer;
 pub mod channel;
+mod client;
+mod connection;
+mod correlation;
+mod counters;
 mod endpoint;
+mod error;
+mod executor;
+mod link;
+mod message;
+mod packet;
+mod primitives;
+mod protocol;
+mod queued;
+mod server;
+mod state_machine;
+mod sync;
+mod timers;
 pub mod transport;
 
 pub use channel::{Channel, ChannelFacts, ChannelRead, ChannelWrite};
+pub use client::{Client, ClientBuilder};
+pub use connection::{
+    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, OptionError, WhenFull,
+};
+pub use correlation::{Correlation, HashPool, StateMachinePool};
+pub use counters::Counts;
 pub use endpoint::{Endpoint, EndpointError};
+pub use error::{
+    CallError, ErrorCode, Failure, IdState, LinkError, MessageError, Outcome, PacketError, Refusal, RemoteError,
+    RemoteRefusal, Sent,
+};
+pub use executor::{Blocking, Executor, Inline, Job, Spawned};
+pub use link::Health;
+pub use message::{Command, MessageCodec, RawBytes};
+pub use packet::{
+    Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec, Payload,
+};
+pub use primitives::in_flight::CallId;
+pub use primitives::outbox::{FifoQueue, SendQueue, Ticket};
+pub use protocol::{Protocol, ProtocolBuilder, ProtocolError, ProtocolHandle, ProtocolId, ProtocolTable};
+pub use queued::Queued;
+pub use server::{
+    Drained, HandlerError, OnDisconnect, Overload, Request, RespondError, Responder, Router, Server, ServerBuilder,
+    ServerLimits,
+};
+pub use state_machine::StateMachine;
+pub use timers::{HeapTimers, Timers};
 pub use transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport};

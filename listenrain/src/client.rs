@@ -1,0 +1,320 @@
+//! `Client`: typed calls over a connection.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::connection::{
+    Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, OptionError, Wait, WhenFull, block_until,
+    is_inside_runtime,
+};
+use crate::counters::Counts;
+use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, panic_text};
+use crate::executor::{Executor, Job};
+use crate::link::Health;
+use crate::message::MessageCodec;
+use crate::packet::Payload;
+use crate::primitives::budget::{Budget, Permit, Place};
+use crate::protocol::Protocol;
+use crate::state_machine::StateMachine;
+use crate::transport::ChannelGenerator;
+
+/// Typed calls over one connection. Cheap to clone.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a [`call`](Self::call) takes the call back: what has not left is never sent, and where the
+/// protocol can say so the peer is told. A packet is never cut.
+pub struct Client<M> {
+    protocol: Protocol<M>,
+    connection: Connection,
+}
+
+/// Puts a [`Client`] together.
+#[derive(Debug)]
+pub struct ClientBuilder<M> {
+    protocol: Protocol<M>,
+    options: ConnectionOptions,
+}
+
+impl<M: MessageCodec> Client<M> {
+    /// A client of `protocol`, everything else at its default.
+    #[must_use]
+    pub fn builder(protocol: Protocol<M>) -> ClientBuilder<M> {
+        ClientBuilder { protocol, options: ConnectionOptions::default() }
+    }
+
+    /// A client over a connection that is already there, for instance a pool's.
+    pub(crate) fn over(protocol: Protocol<M>, connection: Connection) -> Self {
+        Self { protocol, connection }
+    }
+
+    /// Sends `message` and waits for the reply, at most as long as the protocol's timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] says why there is no reply, and whether the peer can have seen the request.
+    #[doc(alias = "SyncSend")]
+    pub async fn call(&self, message: M::Message) -> Outcome<M::Message> {
+        self.call_within(message, self.protocol.parts.timeout).await
+    }
+
+    /// As [`call`](Self::call), with a timeout of its own. It covers encoding, queueing, writing and waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
+        let deadline = Instant::now() + timeout;
+        let payload = self.encode(message)?;
+        let reply = self.connection.shared().request(payload, deadline, Wait::Async).await?;
+        decode(&*self.protocol.messages, reply)
+    }
+
+    /// As [`call`](Self::call), blocking this plain thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), and [`Refusal::InsideRuntime`] on a thread of an async runtime, which it would stall.
+    pub fn call_blocking(&self, message: M::Message) -> Outcome<M::Message> {
+        self.call_blocking_within(message, self.protocol.parts.timeout)
+    }
+
+    /// As [`call_blocking`](Self::call_blocking), with a timeout of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_blocking`](Self::call_blocking).
+    pub fn call_blocking_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
+        if is_inside_runtime() {
+            return Err(CallError::Refused(Refusal::InsideRuntime));
+        }
+        let deadline = Instant::now() + timeout;
+        let payload = self.encode(message)?;
+        let call = self.connection.shared().request(payload, deadline, Wait::Thread);
+        let reply = block_until(deadline, call).unwrap_or(Err(CallError::Timeout))?;
+        decode(&*self.protocol.messages, reply)
+    }
+
+    /// Sends `message`; `state_machine` is told the outcome, once, on the protocol's callback executor.
+    ///
+    /// Returns once the call is queued or has ended. Dropping the future before that cancels the call; the state
+    /// machine is told so.
+    #[doc(alias = "Send")]
+    pub async fn send(&self, message: M::Message, state_machine: impl StateMachine<M::Message>) {
+        self.send_within(message, self.protocol.parts.timeout, state_machine).await;
+    }
+
+    /// As [`send`](Self::send), with a timeout of its own.
+    pub async fn send_within(
+        &self,
+        message: M::Message,
+        timeout: Duration,
+        state_machine: impl StateMachine<M::Message>,
+    ) {
+        let deadline = Instant::now() + timeout;
+        let parts = Arc::clone(&self.protocol.parts);
+        let messages = Arc::clone(&self.protocol.messages);
+        // Taken before the call starts, so that its end never waits for an executor.
+        let permit = timeout_at(deadline, one_of(&parts.callback_budget)).await.ok();
+        let has_permit = permit.is_some();
+        let runtime = tokio::runtime::Handle::current();
+        let callback: Callback = Box::new(move |outcome| {
+            let job = Job::new(Box::pin(async move {
+                let _permit = permit;
+                let outcome = outcome.and_then(|reply| decode(&*messages, reply));
+                let told = catch_unwind(AssertUnwindSafe(|| Box::new(state_machine).ended(outcome)));
+                if let Err(panic) = told {
+                    tracing::error!(panic = panic_text(&*panic), "state machine panicked");
+                }
+            }));
+            run_callback(&parts.callbacks, &runtime, job);
+        });
+        if !has_permit {
+            return callback(Err(CallError::Timeout));
+        }
+        match self.encode(message) {
+            Ok(payload) => self.connection.shared().request_then(payload, deadline, callback).await,
+            Err(error) => callback(Err(error)),
+        }
+    }
+
+    /// Sends `message` and wants no reply. Returns once it is queued: whether the peer gets it is not known.
+    ///
+    /// # Errors
+    ///
+    /// When the protocol has no one-way packets, the message cannot be encoded, or the connection refuses it.
+    pub async fn one_way(&self, message: M::Message) -> Result<(), CallError> {
+        let deadline = Instant::now() + self.protocol.parts.timeout;
+        let payload = self.encode(message)?;
+        self.connection.shared().one_way(payload, deadline).await
+    }
+
+    /// Waits until the connection works.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::ready`].
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        self.connection.ready().await
+    }
+
+    /// Finishes in an orderly way, within the protocol's timeout. See [`Connection::close`].
+    pub async fn close(&self) {
+        self.connection.close(self.protocol.parts.timeout).await;
+    }
+
+    /// The connection below.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.connection.counts()
+    }
+
+    fn encode(&self, message: M::Message) -> Result<Payload, CallError> {
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.protocol.messages.encode(message)));
+        encoded
+            .unwrap_or_else(|panic| Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic)))))
+            .map_err(|error| CallError::Refused(Refusal::Encode(error)))
+    }
+}
+
+/// Decodes a reply where its caller stands.
+fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes) -> Outcome<M::Message> {
+    match catch_unwind(AssertUnwindSafe(|| messages.decode(reply))) {
+        Ok(Ok(message)) => Ok(message),
+        Ok(Err(error)) => Err(CallError::Failed(Failure::Decode(error))),
+        Err(panic) => Err(CallError::Failed(Failure::Panic(panic_text(&*panic)))),
+    }
+}
+
+/// The reader of replies ends calls, so what may run user code at once is handed to another task.
+fn run_callback(executor: &Arc<dyn Executor>, runtime: &tokio::runtime::Handle, job: Job) {
+    let _inside = runtime.enter();
+    if executor.runs_in_place() {
+        let executor = Arc::clone(executor);
+        runtime.spawn(async move { executor.execute(job) });
+    } else {
+        executor.execute(job);
+    }
+}
+
+async fn one_of(budget: &Arc<Budget>) -> Option<Permit> {
+    struct Line<'a>(&'a Arc<Budget>, Place);
+    impl Drop for Line<'_> {
+        fn drop(&mut self) {
+            self.0.leave(&mut self.1);
+        }
+    }
+    let mut line = Line(budget, Place::default());
+    std::future::poll_fn(|cx| {
+        let Line(budget, place) = &mut line;
+        budget.poll_acquire(place, 0, cx)
+    })
+    .await
+    .ok()
+}
+
+impl<M> Clone for Client<M> {
+    fn clone(&self) -> Self {
+        Self { protocol: self.protocol.clone(), connection: self.connection.clone() }
+    }
+}
+
+impl<M> fmt::Debug for Client<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+impl<M: MessageCodec> ClientBuilder<M> {
+    /// How many channels to keep open. From 1 to 256; default 1.
+    #[must_use]
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.options.lanes = lanes;
+        self
+    }
+
+    /// Most requests in flight. From 1 to 1,048,576; default 1,024.
+    #[must_use]
+    pub fn max_requests(mut self, requests: usize) -> Self {
+        self.options.limits.requests = requests;
+        self
+    }
+
+    /// Most bytes of requests in flight. At least 1; default 64 MiB. A larger request is admitted alone.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.options.limits.bytes = bytes;
+        self
+    }
+
+    /// All limits at once; see [`ConnectionLimits`].
+    #[must_use]
+    pub fn limits(mut self, limits: ConnectionLimits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// What to do when a limit is reached. Default: wait until the deadline.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.options.when_full = when_full;
+        self
+    }
+
+    /// How long one dial may take. At least 1 ms; default 10 s.
+    #[must_use]
+    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.options.dial_timeout = timeout;
+        self
+    }
+
+    /// Waits between failed dials; see [`Backoff`].
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.options.backoff = backoff;
+        self
+    }
+
+    /// When a silent peer counts as gone; see [`Health`].
+    #[must_use]
+    pub fn health(mut self, health: Health) -> Self {
+        self.options.health = health;
+        self
+    }
+
+    /// The settings as they stand, to be checked.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] names the first setting that is out of range.
+    pub(crate) fn checked(self) -> Result<(Protocol<M>, ConnectionOptions), OptionError> {
+        self.options.check()?;
+        Ok((self.protocol, self.options))
+    }
+
+    /// Starts to dial with `dialer` in tasks of the current runtime, and goes on redialling until closed. Calls may
+    /// be made at once: they wait in the queue.
+    ///
+    /// # Errors
+    ///
+    /// [`OptionError`] when a setting is out of range.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn dial(self, dialer: Box<dyn ChannelGenerator>) -> Result<Client<M>, OptionError> {
+        let (protocol, options) = self.checked()?;
+        let connection = Connection::start(Arc::clone(&protocol.parts), dialer, options);
+        Ok(Client { protocol, connection })
+    }
+}

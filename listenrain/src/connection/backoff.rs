@@ -1,0 +1,117 @@
+//! How long to wait before dialling again.
+
+use std::time::Duration;
+
+/// Waits between failed dials: they double from `first` to `cap`, each with jitter of up to half of it taken away.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The first wait. Default: 50 ms.
+    pub first: Duration,
+    /// The longest wait. Default: 5 s.
+    pub cap: Duration,
+    /// After how many failed dials in a row the connection counts as down, and calls are refused at once instead of
+    /// being queued. Default: 3.
+    pub down_after: u32,
+    /// Seeds the jitter; `None` takes a seed of the system's. Simulations give one.
+    pub seed: Option<u64>,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_millis(50), cap: Duration::from_secs(5), down_after: 3, seed: None }
+    }
+}
+
+impl Backoff {
+    /// Waits from `first` to `cap`.
+    #[must_use]
+    pub fn between(first: Duration, cap: Duration) -> Self {
+        Self { first, cap: cap.max(first), ..Self::default() }
+    }
+
+    /// The same with another number of failed dials before the connection counts as down.
+    #[must_use]
+    pub fn down_after(mut self, dials: u32) -> Self {
+        self.down_after = dials.max(1);
+        self
+    }
+
+    /// The same with a seed for the jitter.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// One lane's course through a [`Backoff`].
+#[derive(Debug)]
+pub(super) struct Course {
+    backoff: Backoff,
+    random: u64,
+    failures: u32,
+}
+
+impl Course {
+    pub(super) fn new(backoff: &Backoff, lane: usize) -> Self {
+        let seed = backoff.seed.unwrap_or_else(system_seed);
+        Self { backoff: backoff.clone(), random: seed ^ (lane as u64 + 1), failures: 0 }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Counts a failure; gives how long to wait, and whether this many in a row mean that the endpoint is down.
+    pub(super) fn failed(&mut self) -> (Duration, bool) {
+        let doubled = self.backoff.first.saturating_mul(1 << self.failures.min(20));
+        self.failures = self.failures.saturating_add(1);
+        let wait = doubled.min(self.backoff.cap);
+        let jitter = wait.mul_f64(0.5 * self.next_fraction());
+        (wait - jitter, self.failures >= self.backoff.down_after)
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to spread dials.
+    fn next_fraction(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) as f64 / u64::MAX as f64
+    }
+}
+
+/// The keys of the standard library's hasher come from the system's entropy.
+fn system_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_jitter_takes_at_most_half() {
+        let backoff = Backoff::between(Duration::from_millis(10), Duration::from_millis(100)).seeded(7);
+        let mut course = Course::new(&backoff, 0);
+        for full in [10, 20, 40, 80, 100, 100] {
+            let (wait, _) = course.failed();
+            let full = Duration::from_millis(full);
+            assert!(wait <= full && wait >= full / 2, "{wait:?} for {full:?}");
+        }
+        course.succeeded();
+        assert!(course.failed().0 <= Duration::from_millis(10));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_waits() {
+        let waits = |seed| {
+            let mut course = Course::new(&Backoff::default().seeded(seed), 1);
+            (0..8).map(|_| course.failed().0).collect::<Vec<_>>()
+        };
+        assert_eq!(waits(1), waits(1));
+        assert_ne!(waits(1), waits(2));
+    }
+}

@@ -1,0 +1,94 @@
+//! What becomes of calls when their channel is lost, or none can be had.
+
+use std::collections::HashSet;
+
+use super::replies::Held;
+use super::state::ConnectionState;
+use super::{Context, Shared};
+use crate::counters::count;
+use crate::error::{CallError, Outcome, Sent};
+use crate::link::LinkEnd;
+use crate::packet::Kind;
+use crate::primitives::in_flight::{CallId, Told};
+use crate::primitives::outbox::Ticket;
+use crate::queued::Queued;
+
+impl Shared {
+    /// Ends the calls that had left on this epoch of the lane; those that certainly had not go on to the next channel.
+    pub(super) fn end_lost_calls(&self, lane: usize, epoch: u64, end: LinkEnd) {
+        let LinkEnd { cause, mut unwritten } = end;
+        // Answers to pings and cancels belong to the channel that is gone.
+        unwritten.retain(|(_, queued)| matches!(queued.kind(), Kind::Request | Kind::OneWay));
+        let stay: HashSet<u64> = unwritten.iter().map(|(ticket, _)| ticket.0).collect();
+        let mut gone = Vec::new();
+        let told = self.calls.end_where(|id, context| {
+            if context.lane != lane || context.epoch != Some(epoch) {
+                return None;
+            }
+            if stay.contains(&id.to_bits()) {
+                context.epoch = None;
+                return None;
+            }
+            gone.push(id);
+            Some(Err(CallError::Lost { sent: Sent::Maybe, cause: cause.clone() }))
+        });
+        for id in gone {
+            self.forget(id, false);
+        }
+        if self.lanes.len() == 1
+            && let Some(by_id) = &self.by_id
+        {
+            by_id.end_quarantine();
+        }
+        let refused = self.lanes[lane].signal.outbox.push_back_unwritten(unwritten);
+        drop(refused);
+        self.move_queued(lane);
+        told.into_iter().for_each(Told::tell);
+        self.note_settled();
+    }
+
+    /// Gives what is queued on a lost lane to one that is open.
+    fn move_queued(&self, lane: usize) {
+        let Some(open) = (0..self.lanes.len()).find(|other| self.lanes[*other].is_open()) else { return };
+        for (ticket, queued) in self.lanes[lane].signal.outbox.drain() {
+            if ticket.0 != 0 {
+                self.calls.with(CallId::from_bits(ticket.0), |context| context.lane = open);
+            }
+            let _ = self.lanes[open].signal.outbox.push(ticket, queued);
+        }
+    }
+
+    /// The endpoint is down: what waits for a channel is refused now, not at its deadline.
+    pub(super) fn refuse_queued(&self) {
+        let state = self.state.borrow().clone();
+        if !matches!(state, ConnectionState::Down { .. }) {
+            return;
+        }
+        let mut told = Vec::new();
+        for lane in &self.lanes {
+            for (ticket, queued) in lane.signal.outbox.drain() {
+                self.refuse_one(ticket, queued, &state, &mut told);
+            }
+        }
+        told.into_iter().for_each(Told::tell);
+        self.note_settled();
+    }
+
+    fn refuse_one(
+        &self,
+        ticket: Ticket,
+        queued: Queued,
+        state: &ConnectionState,
+        told: &mut Vec<Told<Context, Outcome<Held>>>,
+    ) {
+        count(&self.counters.refused);
+        drop(queued);
+        if ticket.0 != 0 {
+            let id = CallId::from_bits(ticket.0);
+            self.forget(id, false);
+            if let Ok(next) = self.calls.end(id, Err(CallError::Refused(self.refusal(state)))) {
+                told.push(next);
+            }
+        }
+    }
+}

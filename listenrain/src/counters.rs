@@ -1,0 +1,74 @@
+//! What a connection or server has counted.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Live counters.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+
+        /// A snapshot of what was counted since the start. Cheap: a few loads.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[non_exhaustive]
+        pub struct Counts { $($(#[$doc])* pub $name: u64,)*
+            /// Requests in flight now.
+            pub in_flight: u64,
+            /// Bytes of requests in flight now.
+            pub in_flight_bytes: u64,
+            /// Packets that wait to be written now.
+            pub queued: u64,
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> Counts {
+                Counts { $($name: self.$name.load(Relaxed),)* ..Counts::default() }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Packets handed to a channel.
+    sent,
+    /// Packets received.
+    received,
+    /// Bytes handed to a channel.
+    sent_bytes,
+    /// Bytes received.
+    received_bytes,
+    /// Writes to a channel.
+    writes,
+    /// Calls whose deadline passed.
+    timeouts,
+    /// Channels opened after the first.
+    reconnects,
+    /// Dials that failed.
+    failed_dials,
+    /// Replies to calls that had ended, and replies nobody asked for.
+    late_replies,
+    /// Packets and messages that could not be decoded.
+    decode_errors,
+    /// Calls and requests refused.
+    refused,
+    /// One-way messages dropped because the queue was full.
+    dropped_one_ways,
+    /// Panics caught in user code.
+    panics,
+    /// Requests answered with an error.
+    errors,
+    /// Requests that ended without any answer, since the protocol cannot express one or the link was gone.
+    unanswered,
+    /// Channels accepted, on a server.
+    accepted,
+    /// Channels turned away at the limit, on a server.
+    turned_away,
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+pub(crate) fn count_by(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(by as u64, Relaxed);
+}

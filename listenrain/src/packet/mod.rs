@@ -1,0 +1,258 @@
+//! `PacketCodec`: framing, and where bytes live.
+
+mod native;
+mod original;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::buffer::{BufferPool, ReadBuffer, WriteBuffer};
+use crate::error::PacketError;
+
+pub use native::NativePackets;
+pub use original::OriginalPackets;
+
+/// Solves the sticky-packet problem: where a packet begins and ends in a stream, and what its header says.
+///
+/// One codec serves every channel of its protocol, so it keeps no state of a channel: what it needs stands in the
+/// buffers.
+///
+/// # Contract
+///
+/// 1. [`decode`](Self::decode) takes whole packets off the front and nothing else; what it encoded it decodes to the
+///    same packet, however the bytes were cut on their way.
+/// 2. It refuses a claimed length above [`max_packet`](Self::max_packet) as soon as it sees it.
+/// 3. It never panics on input. If it does, that channel is closed and no other harmed.
+/// 4. [`encode`](Self::encode) appends one whole packet, or fails and has appended nothing.
+///
+/// # Implementing
+///
+/// See `transports/tests/plug_points.rs` for a codec with a pool of its own, outside this crate.
+#[doc(alias = "EnDecPacket")]
+pub trait PacketCodec: Send + Sync + fmt::Debug + 'static {
+    /// The next packet, or how much of it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`PacketError`] when the bytes are no packet; the channel is closed then.
+    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError>;
+
+    /// Appends `packet` to `output`; long payloads are handed over, not copied ([`WriteBuffer::put`]).
+    ///
+    /// # Errors
+    ///
+    /// [`PacketError`] when it is too large or of a kind that the protocol cannot express.
+    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError>;
+
+    /// What its header can say beyond request and reply.
+    fn abilities(&self) -> Abilities;
+
+    /// Longest payload, in bytes.
+    fn max_packet(&self) -> usize;
+
+    /// Where packets of 64 KiB and more are read into.
+    fn buffers(&self) -> Arc<dyn BufferPool>;
+}
+
+/// What a decoder found at the front of the input.
+#[derive(Debug)]
+pub enum Decoded {
+    /// A whole packet, taken off.
+    Packet(Packet),
+    /// Only part of one. `whole` is the length of all of it, header included, where the header tells already; a large
+    /// one is then read straight into a buffer of its own.
+    Incomplete {
+        /// Bytes of the whole packet, where they are known.
+        whole: Option<usize>,
+    },
+}
+
+/// One packet: what its header says, and its payload.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    /// What it is.
+    pub kind: Kind,
+    /// The id in its header; 0 where the protocol has none there.
+    pub id: u64,
+    /// How long the sender will wait for a reply, from now on, where the protocol can say so.
+    pub deadline: Option<Duration>,
+    /// The message, encoded.
+    pub payload: Payload,
+}
+
+impl Packet {
+    /// A packet without a deadline.
+    pub fn new(kind: Kind, id: u64, payload: impl Into<Payload>) -> Self {
+        Self { kind, id, deadline: None, payload: payload.into() }
+    }
+}
+
+/// What a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Wants one reply.
+    Request,
+    /// Answers a request.
+    Reply,
+    /// Says what went wrong with a request.
+    Error,
+    /// Says that a request was not executed.
+    Refused,
+    /// Wants no reply.
+    OneWay,
+    /// Wants a pong, to see whether the peer lives.
+    Ping,
+    /// Answers a ping.
+    Pong,
+    /// Takes a request back.
+    Cancel,
+    /// A packet of a protocol whose packets have no kind: a server takes it for a request, a client for a reply.
+    Plain,
+    /// A kind of a newer peer.
+    Unknown(u8),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request => f.write_str("request"),
+            Self::Reply => f.write_str("reply"),
+            Self::Error => f.write_str("error"),
+            Self::Refused => f.write_str("refused"),
+            Self::OneWay => f.write_str("one-way"),
+            Self::Ping => f.write_str("ping"),
+            Self::Pong => f.write_str("pong"),
+            Self::Cancel => f.write_str("cancel"),
+            Self::Plain => f.write_str("packet"),
+            Self::Unknown(kind) => write!(f, "kind {kind}"),
+        }
+    }
+}
+
+/// What a protocol can say beyond request and reply. Where it can, the library uses it; where it cannot, the feature
+/// stays on this side: a cancelled call frees its slot, and its late reply is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Abilities {
+    /// The header carries an id.
+    pub id: bool,
+    /// Errors and refusals have packets of their own.
+    pub errors: bool,
+    /// Requests that want no reply.
+    pub one_way: bool,
+    /// Ping and pong.
+    pub ping: bool,
+    /// A request can be taken back.
+    pub cancel: bool,
+    /// A request says how long its sender waits.
+    pub deadline: bool,
+}
+
+impl Abilities {
+    /// Request and reply, nothing else.
+    pub const NONE: Self =
+        Self { id: false, errors: false, one_way: false, ping: false, cancel: false, deadline: false };
+    /// All there is.
+    pub const ALL: Self = Self { id: true, errors: true, one_way: true, ping: true, cancel: true, deadline: true };
+
+    /// The same with requests that want no reply.
+    #[must_use]
+    pub const fn with_one_way(mut self) -> Self {
+        self.one_way = true;
+        self
+    }
+
+    /// The same with an id in the header.
+    #[must_use]
+    pub const fn with_id(mut self) -> Self {
+        self.id = true;
+        self
+    }
+
+    pub(crate) fn can(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Request | Kind::Reply | Kind::Plain => true,
+            Kind::Error | Kind::Refused => self.errors,
+            Kind::OneWay => self.one_way,
+            Kind::Ping | Kind::Pong => self.ping,
+            Kind::Cancel => self.cancel,
+            Kind::Unknown(_) => false,
+        }
+    }
+}
+
+/// An encoded message: one or more pieces, so that a header need not be copied together with what it heads.
+#[derive(Debug, Clone, Default)]
+pub struct Payload {
+    first: Bytes,
+    rest: Vec<Bytes>,
+}
+
+impl Payload {
+    /// An empty payload.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a piece without copying it.
+    pub fn push(&mut self, piece: impl Into<Bytes>) {
+        if self.first.is_empty() && self.rest.is_empty() {
+            self.first = piece.into();
+        } else {
+            self.rest.push(piece.into());
+        }
+    }
+
+    /// Bytes in all pieces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.first.len() + self.rest.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Whether there is no byte in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first piece. A received payload has one piece only.
+    #[must_use]
+    pub fn first(&self) -> &Bytes {
+        &self.first
+    }
+
+    /// All pieces, in order.
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// All bytes in one piece; copies only when there are several.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        if self.rest.is_empty() {
+            return self.first;
+        }
+        let mut together = BytesMut::with_capacity(self.len());
+        self.pieces().for_each(|piece| together.extend_from_slice(piece));
+        together.freeze()
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Payload {
+    fn from(bytes: T) -> Self {
+        Self { first: bytes.into(), rest: Vec::new() }
+    }
+}
+
+/// The longest payload unless a codec is told otherwise: 64 MiB.
+pub const DEFAULT_MAX_PACKET: usize = 64 << 20;
+
+/// The length in a header as one that this machine and this codec may hold.
+fn checked_length(size: u64, limit: usize) -> Result<usize, PacketError> {
+    usize::try_from(size).ok().filter(|size| *size <= limit).ok_or(PacketError::TooLarge { size, limit })
+}

@@ -1,0 +1,135 @@
+//! The native protocol's packets: everything the library can say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, checked_length};
+use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
+use crate::error::PacketError;
+
+/// The native packet header, and the payload behind it.
+///
+/// | bytes | what |
+/// |---|---|
+/// | 0 | `0x4C`, so that another protocol's bytes are not taken for a length |
+/// | 1 | kind: 1 request, 2 reply, 3 error, 4 refused, 5 one-way, 6 ping, 7 cancel |
+/// | 2–3 | flags: bit 0 on a ping says that it answers one; the others are 0 and ignored |
+/// | 4–7 | length of the payload |
+/// | 8–15 | id: generation in the high half, slot in the low; 0 where none is needed |
+/// | 16–19 | milliseconds that the sender will still wait; 0 says nothing |
+///
+/// Numbers are big-endian. A packet of an unknown kind is still delimited, and is refused by its number.
+#[derive(Debug, Clone)]
+pub struct NativePackets {
+    max_packet: usize,
+    buffers: Arc<dyn BufferPool>,
+}
+
+const MAGIC: u8 = 0x4C;
+const ANSWER: u16 = 1;
+
+impl NativePackets {
+    /// Length of the header, in bytes.
+    pub const HEADER: usize = 20;
+
+    /// Packets with payloads of at most `max_packet` bytes (at most `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
+    #[must_use]
+    pub fn with_max_packet(mut self, max_packet: usize) -> Self {
+        self.max_packet = max_packet.min(u32::MAX as usize);
+        self
+    }
+
+    /// Large packets live in buffers of `pool`.
+    #[must_use]
+    pub fn with_buffers(mut self, pool: Arc<dyn BufferPool>) -> Self {
+        self.buffers = pool;
+        self
+    }
+}
+
+impl Default for NativePackets {
+    fn default() -> Self {
+        Self { max_packet: DEFAULT_MAX_PACKET, buffers: Arc::new(RecyclingPool::default()) }
+    }
+}
+
+fn kind_to_wire(kind: Kind) -> (u8, u16) {
+    match kind {
+        Kind::Request => (1, 0),
+        Kind::Reply => (2, 0),
+        Kind::Error => (3, 0),
+        Kind::Refused => (4, 0),
+        Kind::OneWay => (5, 0),
+        Kind::Ping => (6, 0),
+        Kind::Pong => (6, ANSWER),
+        Kind::Cancel => (7, 0),
+        Kind::Plain => (0, 0),
+        Kind::Unknown(kind) => (kind, 0),
+    }
+}
+
+fn kind_from_wire(kind: u8, flags: u16) -> Kind {
+    match kind {
+        1 => Kind::Request,
+        2 => Kind::Reply,
+        3 => Kind::Error,
+        4 => Kind::Refused,
+        5 => Kind::OneWay,
+        6 if flags & ANSWER != 0 => Kind::Pong,
+        6 => Kind::Ping,
+        7 => Kind::Cancel,
+        other => Kind::Unknown(other),
+    }
+}
+
+impl PacketCodec for NativePackets {
+    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
+        if let Some(first) = input.peek(1)
+            && first[0] != MAGIC
+        {
+            return Err(PacketError::Malformed(format!("first byte {:#04x}, not {MAGIC:#04x}", first[0])));
+        }
+        let Some(header) = input.peek(Self::HEADER) else { return Ok(Decoded::Incomplete { whole: None }) };
+        let number = |from: usize| u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
+        let kind = kind_from_wire(header[1], u16::from_be_bytes([header[2], header[3]]));
+        let id = u64::from(number(8)) << 32 | u64::from(number(12));
+        let deadline = match number(16) {
+            0 => None,
+            millis => Some(Duration::from_millis(millis.into())),
+        };
+        let length = checked_length(number(4).into(), self.max_packet)?;
+        if input.len() < Self::HEADER + length {
+            return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
+        }
+        input.skip(Self::HEADER);
+        Ok(Decoded::Packet(Packet { kind, id, deadline, payload: input.take(length).into() }))
+    }
+
+    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
+        let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
+        let (kind, flags) = kind_to_wire(packet.kind);
+        let millis = packet.deadline.map_or(0, |left| u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1));
+        let mut header = [0; Self::HEADER];
+        header[0] = MAGIC;
+        header[1] = kind;
+        header[2..4].copy_from_slice(&flags.to_be_bytes());
+        header[4..8].copy_from_slice(&length.to_be_bytes());
+        header[8..16].copy_from_slice(&packet.id.to_be_bytes());
+        header[16..20].copy_from_slice(&millis.to_be_bytes());
+        output.put_slice(&header);
+        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
+        Ok(())
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::ALL
+    }
+
+    fn max_packet(&self) -> usize {
+        self.max_packet
+    }
+
+    fn buffers(&self) -> Arc<dyn BufferPool> {
+        Arc::clone(&self.buffers)
+    }
+}

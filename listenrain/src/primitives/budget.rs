@@ -1,0 +1,213 @@
+//! A limit in count and in bytes, with those who wait for room.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Arc, Mutex, lock, mutant};
+
+/// How much of something may be in use at once, in count and in bytes.
+///
+/// Whoever waits is served in order. One that is larger than the whole byte limit is admitted alone, when nothing
+/// else is in use, so that it is never stuck.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    state: Mutex<State>,
+    max_count: usize,
+    max_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    count: usize,
+    bytes: usize,
+    closed: bool,
+    waiters: VecDeque<Waiter>,
+    /// Wakers of those who only want to know that there is room, by who they are.
+    watchers: Vec<(u64, Waker)>,
+    next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    bytes: usize,
+    granted: bool,
+    waker: Waker,
+}
+
+/// Room that is in use; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+/// Someone's place in the line. Dropping the wait without [`Budget::leave`] would hold the line up.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<u64>);
+
+/// The budget will never give anything again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+impl Budget {
+    pub(crate) fn new(max_count: usize, max_bytes: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State::default()), max_count, max_bytes })
+    }
+
+    /// Takes room at once, or not at all; never overtakes those who wait.
+    pub(crate) fn try_acquire(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+        let mut state = lock(&self.state);
+        if state.closed || !state.waiters.is_empty() || !self.fits(&state, bytes) {
+            return None;
+        }
+        Some(self.take(&mut state, bytes))
+    }
+
+    /// Takes room even when there is none, for what is already here and must be accounted for.
+    pub(crate) fn force_acquire(self: &Arc<Self>, bytes: usize) -> Permit {
+        self.take(&mut lock(&self.state), bytes)
+    }
+
+    /// Waits in line for room. `place` remembers where; [`leave`](Self::leave) must follow when the wait is given up.
+    pub(crate) fn poll_acquire(
+        self: &Arc<Self>,
+        place: &mut Place,
+        bytes: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit, Closed>> {
+        let mut state = lock(&self.state);
+        let Some(ticket) = place.0 else {
+            if state.closed {
+                return Poll::Ready(Err(Closed));
+            }
+            if state.waiters.is_empty() && self.fits(&state, bytes) {
+                return Poll::Ready(Ok(self.take(&mut state, bytes)));
+            }
+            let ticket = state.next_ticket;
+            state.next_ticket += 1;
+            place.0 = Some(ticket);
+            state.waiters.push_back(Waiter { ticket, bytes, granted: false, waker: cx.waker().clone() });
+            return Poll::Pending;
+        };
+        let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else {
+            // Closing empties the line.
+            place.0 = None;
+            return Poll::Ready(Err(Closed));
+        };
+        if state.waiters[at].granted {
+            state.waiters.remove(at);
+            place.0 = None;
+            // Its count and bytes were taken when it was granted.
+            return Poll::Ready(Ok(Permit { budget: Arc::clone(self), bytes }));
+        }
+        state.waiters[at].waker.clone_from(cx.waker());
+        Poll::Pending
+    }
+
+    /// Gives up a wait; room that was already granted goes to the next in line.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        let Some(ticket) = place.0.take() else { return };
+        let mut state = lock(&self.state);
+        let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else { return };
+        if let Some(waiter) = state.waiters.remove(at)
+            && waiter.granted
+            && !mutant("budget: a granted waiter leaves with its room")
+        {
+            state.count -= 1;
+            state.bytes -= waiter.bytes;
+        }
+        let wakers = self.serve(&mut state);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ready when one more of any size may come; otherwise wakes `who` when that changes.
+    pub(crate) fn poll_room(&self, who: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.count < self.max_count && state.bytes < self.max_bytes {
+            return Poll::Ready(());
+        }
+        match state.watchers.iter_mut().find(|(watcher, _)| *watcher == who) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => state.watchers.push((who, cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+
+    /// Ends every wait with [`Closed`]; room in use stays accounted for.
+    pub(crate) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let (count, bytes) = state.waiters.iter().filter(|waiter| waiter.granted).fold(
+            (0, 0),
+            |(count, bytes), waiter| (count + 1, bytes + waiter.bytes),
+        );
+        state.count -= count;
+        state.bytes -= bytes;
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        waiters.into_iter().for_each(|waiter| waiter.waker.wake());
+    }
+
+    /// Count and bytes in use.
+    pub(crate) fn in_use(&self) -> (usize, usize) {
+        let state = lock(&self.state);
+        (state.count, state.bytes)
+    }
+
+    pub(crate) fn limits(&self) -> (usize, usize) {
+        (self.max_count, self.max_bytes)
+    }
+
+    fn fits(&self, state: &State, bytes: usize) -> bool {
+        let alone = state.count == 0;
+        alone || (state.count < self.max_count && state.bytes.saturating_add(bytes) <= self.max_bytes)
+    }
+
+    fn take(self: &Arc<Self>, state: &mut State, bytes: usize) -> Permit {
+        state.count += 1;
+        state.bytes += bytes;
+        Permit { budget: Arc::clone(self), bytes }
+    }
+
+    /// Grants what fits to the front of the line.
+    fn serve(&self, state: &mut State) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for at in 0..state.waiters.len() {
+            if state.waiters[at].granted {
+                continue;
+            }
+            let bytes = state.waiters[at].bytes;
+            if !self.fits(state, bytes) {
+                break;
+            }
+            state.count += 1;
+            state.bytes += bytes;
+            state.waiters[at].granted = true;
+            wakers.push(state.waiters[at].waker.clone());
+        }
+        if state.count < self.max_count && state.bytes < self.max_bytes {
+            wakers.extend(state.watchers.drain(..).map(|(_, waker)| waker));
+        }
+        wakers
+    }
+
+    fn release(&self, bytes: usize) {
+        let mut state = lock(&self.state);
+        state.count -= 1;
+        state.bytes -= bytes;
+        if state.waiters.is_empty() && state.watchers.is_empty() {
+            return;
+        }
+        let wakers = self.serve(&mut state);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes);
+    }
+}

@@ -1,0 +1,188 @@
+//! What waits to be written on one lane, and the writer that waits for it.
+
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
+
+use crate::sync::{Mutex, lock, mutant};
+
+/// Names an item of a queue, so that it can be found again when its call ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub(crate) u64);
+
+/// Packets waiting to be written, in the order of the implementor's choice.
+///
+/// The library keeps the permits and the limits: a queue only orders and stores. One that loses an item makes its
+/// call end as refused, one that gives an item twice cannot be written with safe code.
+///
+/// # Contract
+///
+/// 1. What was pushed is popped once, unless it was removed.
+/// 2. [`len`](Self::len) counts what a [`pop`](Self::pop) could still give.
+#[doc(alias = "Queue")]
+pub trait SendQueue<T>: Send {
+    /// Takes an item in.
+    fn push(&mut self, ticket: Ticket, item: T);
+
+    /// Takes an item in that was popped before and could not be written: it goes before all others.
+    fn push_front(&mut self, ticket: Ticket, item: T);
+
+    /// Gives the next item.
+    fn pop(&mut self) -> Option<(Ticket, T)>;
+
+    /// Gives the item of `ticket`, wherever it stands.
+    fn remove(&mut self, ticket: Ticket) -> Option<T>;
+
+    /// How many items wait.
+    fn len(&self) -> usize;
+
+    /// Whether none waits.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The default queue: first in, first out.
+#[derive(Debug)]
+pub struct FifoQueue<T>(VecDeque<(Ticket, T)>);
+
+impl<T> Default for FifoQueue<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T: Send> SendQueue<T> for FifoQueue<T> {
+    fn push(&mut self, ticket: Ticket, item: T) {
+        self.0.push_back((ticket, item));
+    }
+
+    fn push_front(&mut self, ticket: Ticket, item: T) {
+        self.0.push_front((ticket, item));
+    }
+
+    fn pop(&mut self) -> Option<(Ticket, T)> {
+        self.0.pop_front()
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<T> {
+        let at = self.0.iter().position(|(other, _)| *other == ticket)?;
+        self.0.remove(at).map(|(_, item)| item)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A queue, its writer's waker, and whether it still takes anything.
+pub(crate) struct Outbox<T> {
+    inner: Mutex<Inner<T>>,
+}
+
+struct Inner<T> {
+    queue: Box<dyn SendQueue<T>>,
+    writer: Option<Waker>,
+    closed: bool,
+}
+
+impl<T> std::fmt::Debug for Outbox<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Outbox<T> {
+    pub(crate) fn new(queue: Box<dyn SendQueue<T>>) -> Self {
+        Self { inner: Mutex::new(Inner { queue, writer: None, closed: false }) }
+    }
+
+    /// Queues an item and wakes the writer; gives the item back once closed.
+    pub(crate) fn push(&self, ticket: Ticket, item: T) -> Result<(), T> {
+        let mut inner = lock(&self.inner);
+        if inner.closed {
+            return Err(item);
+        }
+        inner.queue.push(ticket, item);
+        let writer = if mutant("outbox: push forgets the writer") { None } else { inner.writer.take() };
+        drop(inner);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        Ok(())
+    }
+
+    /// Puts items that were popped and not written before all others, in their order.
+    pub(crate) fn push_back_unwritten(&self, items: Vec<(Ticket, T)>) -> Vec<(Ticket, T)> {
+        let mut inner = lock(&self.inner);
+        if inner.closed {
+            return items;
+        }
+        for (ticket, item) in items.into_iter().rev() {
+            inner.queue.push_front(ticket, item);
+        }
+        Vec::new()
+    }
+
+    /// Pops items until they weigh at least `enough`. The writer is at work from here on, and is not woken by pushes
+    /// until it parks again.
+    pub(crate) fn pop_batch(&self, into: &mut Vec<(Ticket, T)>, enough: usize, weigh: impl Fn(&T) -> usize) {
+        let mut inner = lock(&self.inner);
+        inner.writer = None;
+        let mut weight = 0;
+        while weight < enough {
+            let Some((ticket, item)) = inner.queue.pop() else { return };
+            weight += weigh(&item);
+            into.push((ticket, item));
+        }
+    }
+
+    /// Parks the writer until the next push or nudge; `false` when something has come meanwhile, unless the writer is
+    /// `clogged` and could not take it.
+    pub(crate) fn park_writer(&self, cx: &mut Context<'_>, clogged: bool) -> bool {
+        let mut inner = lock(&self.inner);
+        if !clogged && !inner.queue.is_empty() && !mutant("outbox: the writer parks on a full queue") {
+            return false;
+        }
+        inner.writer = Some(cx.waker().clone());
+        true
+    }
+
+    pub(crate) fn remove(&self, ticket: Ticket) -> Option<T> {
+        lock(&self.inner).queue.remove(ticket)
+    }
+
+    /// Wakes the writer, to look at what else has changed.
+    pub(crate) fn nudge(&self) {
+        let writer = lock(&self.inner).writer.take();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Takes nothing any more; gives what was queued and not popped. Idempotent.
+    pub(crate) fn close(&self) -> Vec<(Ticket, T)> {
+        let mut inner = lock(&self.inner);
+        inner.closed = true;
+        let rest = std::iter::from_fn(|| inner.queue.pop()).collect();
+        let writer = inner.writer.take();
+        drop(inner);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        rest
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.inner).closed
+    }
+
+    /// Empties the queue without closing it.
+    pub(crate) fn drain(&self) -> Vec<(Ticket, T)> {
+        let mut inner = lock(&self.inner);
+        std::iter::from_fn(|| inner.queue.pop()).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.inner).queue.len()
+    }
+}

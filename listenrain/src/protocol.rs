@@ -1,0 +1,295 @@
+//! `Protocol`: the bundle of all plug points, and `ProtocolTable`: where bundles are registered.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::correlation::{Correlation, Mode};
+use crate::executor::{Executor, Inline, Spawned};
+use crate::message::MessageCodec;
+use crate::packet::{NativePackets, PacketCodec};
+use crate::primitives::budget::Budget;
+use crate::primitives::outbox::{FifoQueue, SendQueue};
+use crate::queued::Queued;
+use crate::timers::{HeapTimers, Timers};
+
+/// Everything that two sides must agree on, and how this side works on it. Immutable once built; cheap to clone.
+#[doc(alias = "protocolType")]
+pub struct Protocol<M> {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) messages: Arc<M>,
+}
+
+/// What does not depend on the type of messages.
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) packets: Arc<dyn PacketCodec>,
+    pub(crate) correlation: Correlation,
+    pub(crate) new_queue: Box<dyn Fn() -> Box<dyn SendQueue<Queued>> + Send + Sync>,
+    pub(crate) new_timers: Box<dyn Fn() -> Box<dyn Timers> + Send + Sync>,
+    pub(crate) handlers: Arc<dyn Executor>,
+    pub(crate) callbacks: Arc<dyn Executor>,
+    pub(crate) callback_budget: Arc<Budget>,
+    pub(crate) handler_budget: Arc<Budget>,
+    pub(crate) timeout: Duration,
+}
+
+impl<M: MessageCodec> Protocol<M> {
+    /// A protocol called `name` whose messages `messages` encodes, everything else at its default: native packets,
+    /// correlated by packet.
+    pub fn builder(name: impl Into<String>, messages: M) -> ProtocolBuilder<M> {
+        ProtocolBuilder {
+            name: name.into(),
+            messages,
+            packets: Arc::new(NativePackets::default()),
+            correlation: None,
+            new_queue: Box::new(|| Box::new(FifoQueue::default())),
+            new_timers: Box::new(|| Box::new(HeapTimers::default())),
+            handlers: Arc::new(Inline::default()),
+            callbacks: Arc::new(Spawned::default()),
+            timeout: ProtocolBuilder::<M>::DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// Its message codec.
+    #[must_use]
+    pub fn messages(&self) -> &M {
+        &self.messages
+    }
+
+    /// Its packet codec.
+    #[must_use]
+    pub fn packets(&self) -> &Arc<dyn PacketCodec> {
+        &self.parts.packets
+    }
+}
+
+impl<M> Clone for Protocol<M> {
+    fn clone(&self) -> Self {
+        Self { parts: Arc::clone(&self.parts), messages: Arc::clone(&self.messages) }
+    }
+}
+
+impl<M> fmt::Debug for Protocol<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &self.parts;
+        f.debug_struct("Protocol")
+            .field("name", &parts.name)
+            .field("packets", &parts.packets)
+            .field("correlation", &parts.correlation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts a [`Protocol`] together.
+pub struct ProtocolBuilder<M> {
+    name: String,
+    messages: M,
+    packets: Arc<dyn PacketCodec>,
+    correlation: Option<Correlation>,
+    new_queue: Box<dyn Fn() -> Box<dyn SendQueue<Queued>> + Send + Sync>,
+    new_timers: Box<dyn Fn() -> Box<dyn Timers> + Send + Sync>,
+    handlers: Arc<dyn Executor>,
+    callbacks: Arc<dyn Executor>,
+    timeout: Duration,
+}
+
+impl<M> fmt::Debug for ProtocolBuilder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtocolBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Why a protocol cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// Correlation by packet with packets that carry no id.
+    #[error("protocol `{0}` correlates by packet, but its packets carry no id: use by_message or by_order")]
+    NoPacketId(String),
+    /// A setting is out of range.
+    #[error("protocol `{name}`: {what} is {value}, allowed is {allowed}")]
+    OutOfRange {
+        /// The protocol's name.
+        name: String,
+        /// Which setting.
+        what: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// The table has a protocol of this name already.
+    #[error("a protocol `{0}` is registered already")]
+    Registered(String),
+}
+
+impl<M: MessageCodec> ProtocolBuilder<M> {
+    /// How long a call waits unless it says otherwise: 5 s, as in the original.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// Frames packets with `packets`. Default: [`NativePackets`].
+    #[must_use]
+    pub fn packets(mut self, packets: impl PacketCodec) -> Self {
+        self.packets = Arc::new(packets);
+        self
+    }
+
+    /// Finds calls by `correlation`. Default: by packet where packets carry an id, else by order.
+    #[must_use]
+    pub fn correlation(mut self, correlation: Correlation) -> Self {
+        self.correlation = Some(correlation);
+        self
+    }
+
+    /// Makes the queue of each lane and of each accepted channel. Default: [`FifoQueue`].
+    #[must_use]
+    pub fn queue<Q: SendQueue<Queued> + 'static>(mut self, new_queue: impl Fn() -> Q + Send + Sync + 'static) -> Self {
+        self.new_queue = Box::new(move || Box::new(new_queue()));
+        self
+    }
+
+    /// Makes the timers of each connection. Default: [`HeapTimers`].
+    #[must_use]
+    pub fn timers<T: Timers>(mut self, new_timers: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        self.new_timers = Box::new(move || Box::new(new_timers()));
+        self
+    }
+
+    /// Runs handlers. Default: [`Inline`].
+    #[must_use]
+    pub fn handlers(mut self, executor: impl Executor) -> Self {
+        self.handlers = Arc::new(executor);
+        self
+    }
+
+    /// Runs callbacks of state machines. Default: [`Spawned`].
+    #[must_use]
+    pub fn callbacks(mut self, executor: impl Executor) -> Self {
+        self.callbacks = Arc::new(executor);
+        self
+    }
+
+    /// How long a call waits unless it says otherwise. From 1 ms to 1 day; default
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The finished protocol.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the parts do not fit together or a setting is out of range.
+    pub fn build(self) -> Result<Protocol<M>, ProtocolError> {
+        let has_id = self.packets.abilities().id;
+        let default = || if has_id { Correlation::by_packet() } else { Correlation::by_order() };
+        let correlation = self.correlation.unwrap_or_else(default);
+        if matches!(correlation.0, Mode::Packet) && !has_id {
+            return Err(ProtocolError::NoPacketId(self.name));
+        }
+        if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(86_400) {
+            let value = format!("{:?}", self.timeout);
+            let (name, allowed) = (self.name, "1ms to 86400s");
+            return Err(ProtocolError::OutOfRange { name, what: "timeout", value, allowed });
+        }
+        let budget = |executor: &Arc<dyn Executor>| Budget::new(executor.bound().max(1), usize::MAX);
+        let parts = Parts {
+            callback_budget: budget(&self.callbacks),
+            handler_budget: budget(&self.handlers),
+            name: self.name,
+            packets: self.packets,
+            correlation,
+            new_queue: self.new_queue,
+            new_timers: self.new_timers,
+            handlers: self.handlers,
+            callbacks: self.callbacks,
+            timeout: self.timeout,
+        };
+        Ok(Protocol { parts: Arc::new(parts), messages: Arc::new(self.messages) })
+    }
+}
+
+/// Registered protocols, by name.
+#[derive(Debug, Default)]
+#[doc(alias = "ProtocolRegisterTable")]
+pub struct ProtocolTable {
+    by_name: BTreeMap<String, u32>,
+}
+
+/// A typed handle to a registered protocol. Cheap to clone.
+pub struct ProtocolHandle<M> {
+    pub(crate) protocol: Protocol<M>,
+    pub(crate) id: ProtocolId,
+}
+
+/// Which protocol of a table: part of a pool's key, so that two protocols to one address never share a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProtocolId(pub(crate) u32);
+
+impl<M> ProtocolHandle<M> {
+    /// The protocol.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol<M> {
+        &self.protocol
+    }
+
+    /// Its place in the table.
+    #[must_use]
+    pub fn id(&self) -> ProtocolId {
+        self.id
+    }
+}
+
+impl<M> Clone for ProtocolHandle<M> {
+    fn clone(&self) -> Self {
+        Self { protocol: self.protocol.clone(), id: self.id }
+    }
+}
+
+impl<M> fmt::Debug for ProtocolHandle<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtocolHandle").field("id", &self.id).field("protocol", &self.protocol).finish()
+    }
+}
+
+impl ProtocolTable {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers `protocol` and gives its handle.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Registered`] when the name is taken.
+    pub fn register<M>(&mut self, protocol: Protocol<M>) -> Result<ProtocolHandle<M>, ProtocolError> {
+        let name = protocol.parts.name.clone();
+        let id = self.by_name.len() as u32;
+        match self.by_name.entry(name) {
+            std::collections::btree_map::Entry::Occupied(taken) => {
+                Err(ProtocolError::Registered(taken.key().clone()))
+            }
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(id);
+                Ok(ProtocolHandle { protocol, id: ProtocolId(id) })
+            }
+        }
+    }
+
+    /// The names that are registered, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+}
