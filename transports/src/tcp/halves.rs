@@ -32,6 +32,7 @@ pub(super) fn split(stream: TcpStream) -> (ReadHalf, WriteHalf) {
 
 pub(super) struct ReadHalf {
     half: OwnedReadHalf,
+    /// Shared by the two halves. It is dropped after `half`: while this is the only one, the other half is gone.
     aborted: Arc<AtomicBool>,
 }
 
@@ -87,6 +88,18 @@ impl ChannelWrite for WriteHalf {
         let _ = stream.set_zero_linger();
         let _ = SockRef::from(stream).shutdown(Shutdown::Read);
         half.forget();
+    }
+}
+
+impl Drop for WriteHalf {
+    /// When the read half is gone already, the socket is closed as a whole: a FIN of its own would come before the
+    /// reset that bytes left unread call for, and the peer would take it for an orderly end.
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.aborted) == 1
+            && let Some(half) = self.half.take()
+        {
+            half.forget();
+        }
     }
 }
 
