@@ -3,6 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -114,13 +115,11 @@ pub(crate) async fn fill(to: &mut dyn ChannelWrite, size: usize, most: usize) ->
     taken
 }
 
-/// What one single poll says; `None` for pending.
-pub(crate) async fn once<T>(
-    mut poll: impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<T>,
-) -> Option<T> {
-    poll_fn(|cx| match poll(cx) {
-        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
-    })
-    .await
+/// What one single poll says; `None` for pending, which is the channel's word and never tokio's budget running out.
+pub(crate) async fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Option<T> {
+    let once = poll_fn(|cx| match poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    tokio::task::unconstrained(once).await
 }
