@@ -1,1 +1,33 @@
-//! listenrain-transports
+//! Transports for [`listenrain`]: where its channels come from, all behind one trait.
+//!
+//! | module | endpoints | what it is |
+//! |---|---|---|
+//! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
+//! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
+//! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
+//! | [`options`] | | how a transport's options are described, set by name and written as text |
+//!
+//! Start with [`all`] for a tool, with [`Tcp`] or [`InProcess`] for a program that knows what it wants. Every transport
+//! page says what half-close, abort, backpressure and peer identity mean on it. This crate knows nothing of messages or
+//! calls, and holds no global state: what a transport reaches belongs to its instance.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+#![warn(clippy::print_stdout)]
+
+pub mod channel;
+pub mod options;
+pub mod registry;
+pub mod tcp;
+
+pub use channel::InProcess;
+pub use registry::Registry;
+pub use tcp::Tcp;
+
+/// A registry of every transport in this crate, each with its defaults.
+#[must_use]
+pub fn all() -> Registry {
+    Registry::of([
+        std::sync::Arc::new(Tcp::default()) as _,
+        std::sync::Arc::new(InProcess::default()) as _,
+    ])
+}

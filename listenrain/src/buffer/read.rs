@@ -178,9 +178,11 @@ impl ReadBuffer {
             self.shared_size = (self.shared_size * 2).min(Self::MAX_READ);
         }
         if !self.open.try_reclaim(self.shared_size) {
+            // What waits may fill a whole shared buffer by itself, and the next read needs room behind it.
+            let roomy = self.shared_size.max((self.open.len() + 1).next_power_of_two());
             let mut fresh = self
                 .reuse_full()
-                .unwrap_or_else(|| BytesMut::with_capacity(self.shared_size));
+                .unwrap_or_else(|| BytesMut::with_capacity(roomy));
             fresh.extend_from_slice(&self.open);
             self.open.clear();
             let shared = std::mem::replace(&mut self.open, fresh);
@@ -308,6 +310,18 @@ mod tests {
         }
         assert!(buffer.open.capacity() <= 2 * ReadBuffer::MAX_READ);
         assert!(!first.is_null());
+    }
+
+    #[test]
+    fn there_is_room_however_much_waits() {
+        let mut buffer = ReadBuffer::default();
+        while buffer.len() < 2_000_000 {
+            let waiting = buffer.len();
+            let mut spare = buffer.spare();
+            let room = spare.remaining_mut();
+            assert!(room > 0, "no room behind {waiting} bytes");
+            spare.put_bytes(0, room);
+        }
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! Dialling and listening inside one process.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+
+use super::ChannelOptions;
+use super::name::{Name, Names};
+
+/// Dials one name, once for each channel; a dial never waits.
+pub(super) struct Dialer {
+    names: Arc<Names>,
+    endpoint: Endpoint,
+    options: ChannelOptions,
+}
+
+impl Dialer {
+    pub(super) fn new(names: Arc<Names>, endpoint: Endpoint, options: ChannelOptions) -> Self {
+        Self {
+            names,
+            endpoint,
+            options,
+        }
+    }
+}
+
+impl ChannelGenerator for Dialer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async move {
+            self.names
+                .named(self.endpoint.address())
+                .dial(&self.endpoint, self.names.number(), &self.options)
+                .map_err(|error| NextError::passing("dial", &self.endpoint, error))
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+/// Holds one name and accepts what dials it.
+pub(super) struct Listener {
+    name: Arc<Name>,
+    endpoint: Endpoint,
+}
+
+impl Listener {
+    pub(super) fn bind(
+        names: &Names,
+        endpoint: Endpoint,
+        options: ChannelOptions,
+    ) -> Result<Self, NextError> {
+        let name = names.named(endpoint.address());
+        name.listen(endpoint.clone(), options)
+            .map_err(|error| NextError::passing("listen", &endpoint, error))?;
+        Ok(Self { name, endpoint })
+    }
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async move { Ok(poll_fn(|cx| self.name.poll_accept(cx)).await) })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.name.unlisten();
+    }
+}

@@ -1,0 +1,161 @@
+//! A channel inside one process: `channel://name`.
+//!
+//! `Bytes` are moved, never copied nor split (unless a [`Control`] asks for short reads or writes).
+//!
+//! * **Half-close**: a shutdown lets the peer read what was written, then the end; the other direction goes on.
+//! * **Abort**: both directions are over at once and what waited is gone. The peer sees `ConnectionReset`, this side
+//!   `ConnectionAborted`.
+//! * **Dropping**: as a shutdown. Writing to a peer whose read half is gone is a `BrokenPipe`. When the last half of a
+//!   side goes and it had left bytes unread, the peer sees `ConnectionReset`, as with TCP.
+//! * **Backpressure**: each direction holds a bounded number of bytes and of chunks, see [`ChannelOptions`].
+//! * **Peer identity**: none; both ends are one process.
+//!
+//! Names belong to an [`InProcess`] and its clones; nothing is global. [`pair`] needs no name at all. [`Control`] makes
+//! the channels of a name slow, stuck or broken, for tests.
+
+mod control;
+mod generators;
+mod halves;
+mod link;
+mod name;
+mod options;
+mod pipe;
+
+use std::sync::Arc;
+
+use listenrain::{
+    BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError,
+    Transport,
+};
+
+use self::generators::{Dialer, Listener};
+use self::link::{Link, Side};
+use self::name::Names;
+use crate::options::OptionError;
+
+pub use self::control::{Control, Direction, Faults};
+pub use self::options::ChannelOptions;
+
+const SCHEME: &str = "channel";
+
+/// The transport of `channel://` endpoints. Cloning it shares its names; another instance has names of its own.
+#[derive(Debug, Clone, Default)]
+pub struct InProcess {
+    options: ChannelOptions,
+    names: Arc<Names>,
+}
+
+impl InProcess {
+    /// A transport with these options, which an endpoint's own options override.
+    ///
+    /// # Errors
+    ///
+    /// When a value is out of bounds; the error names the option and what is allowed.
+    pub fn new(options: ChannelOptions) -> Result<Self, OptionError> {
+        options.check()?;
+        Ok(Self {
+            options,
+            ..Self::default()
+        })
+    }
+
+    /// Its options, as used where an endpoint says nothing else.
+    #[must_use]
+    pub fn options(&self) -> &ChannelOptions {
+        &self.options
+    }
+
+    /// A handle that makes the channels of `name` slow, stuck or broken, those that are open and those to come.
+    ///
+    /// What it sets lasts as long as a handle, a listener or a channel of this name.
+    #[must_use]
+    pub fn control(&self, name: &str) -> Control {
+        Control::new(self.names.named(name))
+    }
+
+    fn understand(&self, endpoint: &Endpoint) -> Result<ChannelOptions, EndpointError> {
+        if endpoint.scheme() != SCHEME {
+            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
+        }
+        if endpoint.address().contains('#') {
+            return Err(endpoint.invalid("a name cannot hold `#`, which stands before the number of a dial"));
+        }
+        self.options.with_endpoint(endpoint)
+    }
+
+    fn fresh_endpoint(&self) -> Endpoint {
+        let name = format!("fresh-{}", self.names.number());
+        Endpoint::new(SCHEME, &name).expect("a made-up name holds only letters, digits and a dash")
+    }
+
+    fn bind(&self, asked: &Endpoint) -> Result<Listener, NextError> {
+        let options = self
+            .understand(asked)
+            .map_err(|error| NextError::invalid("listen", error))?;
+        if !asked.address().is_empty() {
+            return Listener::bind(&self.names, asked.clone(), options);
+        }
+        loop {
+            let fresh = asked.clone().with_address(self.fresh_endpoint().address());
+            // Somebody may have chosen that very name by hand.
+            if let Ok(listener) = Listener::bind(&self.names, fresh, options.clone()) {
+                return Ok(listener);
+            }
+        }
+    }
+}
+
+impl Transport for InProcess {
+    fn scheme(&self) -> &str {
+        SCHEME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.half_close = true;
+        capabilities.abort = true;
+        capabilities.moves_bytes = true;
+        capabilities
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let options = self.understand(endpoint)?;
+        if endpoint.address().is_empty() {
+            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
+        }
+        Ok(Box::new(Dialer::new(
+            self.names.clone(),
+            endpoint.clone(),
+            options,
+        )))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async move { Ok(Box::new(self.bind(endpoint)?) as _) })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        self.fresh_endpoint()
+    }
+}
+
+/// Two ends of one channel with the default [`ChannelOptions`], without a name and without a runtime.
+#[must_use]
+pub fn pair() -> (Channel, Channel) {
+    let options = ChannelOptions::default();
+    let link = Link::new(None, [options.limits(), options.limits()], [Faults::default(); 2]);
+    let facts = ChannelFacts::new(SCHEME);
+    (
+        link.channel(Side::Dialer, facts.clone()),
+        link.channel(Side::Listener, facts),
+    )
+}
+
+/// The dialling end of the `number`th dial; with the listener's name, so that one can see where it went.
+fn endpoint_of_dial(dialled: &Endpoint, number: u64) -> Endpoint {
+    let address = format!("{}#{number}", dialled.address());
+    dialled.clone().with_address(address)
+}

@@ -1,0 +1,120 @@
+//! Which transport understands which scheme.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use listenrain::{Endpoint, Transport};
+
+/// Transports by scheme. Cloning it shares the transports.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    by_scheme: BTreeMap<String, Arc<dyn Transport>>,
+}
+
+impl Registry {
+    /// A registry without any transport.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Transports whose schemes are known to differ; of two with the same scheme the first stays.
+    pub(crate) fn of(transports: impl IntoIterator<Item = Arc<dyn Transport>>) -> Self {
+        let mut registry = Self::new();
+        for transport in transports {
+            let added = registry.register(transport);
+            debug_assert!(added.is_ok(), "{added:?}");
+        }
+        registry
+    }
+
+    /// Adds a transport under its own scheme.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Duplicate`] when the scheme is taken; what was there stays.
+    pub fn register(&mut self, transport: Arc<dyn Transport>) -> Result<(), RegistryError> {
+        let scheme = transport.scheme().to_ascii_lowercase();
+        if self.by_scheme.contains_key(&scheme) {
+            return Err(RegistryError::Duplicate { scheme });
+        }
+        self.by_scheme.insert(scheme, transport);
+        Ok(())
+    }
+
+    /// The transport of `scheme`, whatever its case.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unknown`], which lists the schemes that there are.
+    pub fn get(&self, scheme: &str) -> Result<&Arc<dyn Transport>, RegistryError> {
+        self.by_scheme
+            .get(&scheme.to_ascii_lowercase())
+            .ok_or_else(|| RegistryError::Unknown {
+                scheme: scheme.to_owned(),
+                known: self.by_scheme.keys().cloned().collect(),
+            })
+    }
+
+    /// The transport that understands `endpoint`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn for_endpoint(&self, endpoint: &Endpoint) -> Result<&Arc<dyn Transport>, RegistryError> {
+        self.get(endpoint.scheme())
+    }
+
+    /// Every transport, in the order of the schemes.
+    pub fn list(&self) -> impl Iterator<Item = &Arc<dyn Transport>> {
+        self.by_scheme.values()
+    }
+}
+
+/// Why a registry has no such transport, or takes none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// A transport of this scheme is there already.
+    #[error("scheme `{scheme}` is registered already")]
+    Duplicate {
+        /// The scheme that both claim.
+        scheme: String,
+    },
+    /// There is no transport of this scheme.
+    #[error("no transport has scheme `{scheme}`; there are: {}", known.join(", "))]
+    Unknown {
+        /// The scheme that was asked for.
+        scheme: String,
+        /// The schemes that there are, in order.
+        known: Vec<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{InProcess, Tcp};
+
+    #[test]
+    fn a_scheme_is_found_whatever_its_case_and_an_unknown_one_lists_what_exists() {
+        let registry = crate::all();
+        assert_eq!(registry.get("TCP").unwrap().scheme(), "tcp");
+        let endpoint = "carrier-pigeon://roof".parse().unwrap();
+        let error = registry.for_endpoint(&endpoint).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no transport has scheme `carrier-pigeon`; there are: channel, tcp"
+        );
+    }
+
+    #[test]
+    fn a_second_transport_of_a_scheme_is_refused_and_the_first_stays() {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(InProcess::default())).unwrap();
+        registry.register(Arc::new(Tcp::default())).unwrap();
+        let error = registry.register(Arc::new(Tcp::default())).unwrap_err();
+        assert!(matches!(error, RegistryError::Duplicate { scheme } if scheme == "tcp"));
+        assert_eq!(registry.list().count(), 2);
+    }
+}

@@ -1,0 +1,93 @@
+//! Sockets with their options set.
+
+use std::io;
+use std::net::SocketAddr;
+
+use listenrain::{Channel, ChannelFacts};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::halves::split;
+use super::{SCHEME, TcpOptions, address};
+
+/// A socket fit to reach or to bind `address`. Buffers are set before anything else, since the size of the window is
+/// agreed on when a connection opens, and accepted sockets inherit a listener's.
+pub(super) fn open(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.recv_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+pub(super) fn listen(address: SocketAddr, options: &TcpOptions) -> io::Result<tokio::net::TcpListener> {
+    let socket = open(address, options)?;
+    socket.set_reuseaddr(options.reuse_address)?;
+    #[cfg(unix)]
+    socket.set_reuseport(options.reuse_port)?;
+    socket.bind(address)?;
+    // Within the bounds that `TcpOptions` checks.
+    socket.listen(u32::try_from(options.backlog).unwrap_or(u32::MAX))
+}
+
+/// A connected stream as a channel.
+pub(super) fn channel(stream: TcpStream, options: &TcpOptions) -> io::Result<Channel> {
+    stream.set_nodelay(options.nodelay)?;
+    if let Some(idle) = options.keepalive {
+        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    let local = address::endpoint(stream.local_addr()?);
+    let peer = address::endpoint(stream.peer_addr()?);
+    let facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
+    let (read, write) = split(stream);
+    Ok(Channel::from_halves(read, write, facts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn every_option_reaches_the_socket() {
+        let options = TcpOptions::default()
+            .nodelay(false)
+            .send_buffer(Some(32 << 10))
+            .recv_buffer(Some(48 << 10))
+            .keepalive(Some(Duration::from_secs(77)));
+        let listener = listen(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        let at = listener.local_addr().unwrap();
+        for nodelay in [false, true] {
+            let options = options.clone().nodelay(nodelay);
+            let stream = open(at, &options).unwrap().connect(at).await.unwrap();
+            let (accepted, _) = listener.accept().await.unwrap();
+            let socket = SockRef::from(&stream).try_clone().unwrap();
+            let _channel = channel(stream, &options).unwrap();
+            assert_eq!(socket.tcp_nodelay().unwrap(), nodelay);
+            assert!(socket.keepalive().unwrap());
+            #[cfg(target_os = "linux")]
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
+            for socket in [SockRef::from(&socket), SockRef::from(&accepted)] {
+                // Linux reports twice what was asked for, since it counts its own bookkeeping in.
+                assert!((32 << 10..=64 << 10).contains(&socket.send_buffer_size().unwrap()));
+                assert!((48 << 10..=96 << 10).contains(&socket.recv_buffer_size().unwrap()));
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn several_listeners_share_a_port_only_when_told_to() {
+        let options = TcpOptions::default().reuse_port(true);
+        let first = listen(([127, 0, 0, 1], 0).into(), &options).unwrap();
+        let at = first.local_addr().unwrap();
+        assert!(SockRef::from(&first).reuse_address().unwrap());
+        listen(at, &options).unwrap();
+        let error = listen(at, &TcpOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

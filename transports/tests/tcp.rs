@@ -1,0 +1,224 @@
+//! What only TCP promises. Real sockets on loopback: waits are for events, under a watchdog.
+
+mod support;
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use listenrain::buffer::ReadBuffer;
+use listenrain::{BoxFuture, Endpoint, Transport};
+use listenrain_transports::Tcp;
+use listenrain_transports::tcp::{Resolve, TcpOptions};
+use support::*;
+
+/// Answers with the first address the first time, with the second the second time, and so on.
+#[derive(Debug)]
+struct Moving {
+    answers: Vec<Vec<SocketAddr>>,
+    asked: AtomicUsize,
+}
+
+impl Moving {
+    fn new(answers: Vec<Vec<SocketAddr>>) -> Arc<Self> {
+        let asked = AtomicUsize::new(0);
+        Arc::new(Self { answers, asked })
+    }
+}
+
+impl Resolve for Moving {
+    fn resolve<'a>(&'a self, host: &'a str, _port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        assert_eq!(host, "moving.example");
+        let turn = self.asked.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { Ok(self.answers[turn].clone()) })
+    }
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Resolve for Silent {
+    fn resolve<'a>(&'a self, _host: &'a str, _port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn std_listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    (listener, at)
+}
+
+fn moving() -> Endpoint {
+    "tcp://moving.example:7000".parse().unwrap()
+}
+
+#[tokio::test]
+async fn port_zero_becomes_the_real_port_and_options_stay() {
+    let endpoint = "tcp://127.0.0.1:0?nodelay=false".parse().unwrap();
+    let listener = Tcp::default().listen(&endpoint).await.unwrap();
+    let real: SocketAddr = listener.endpoint().address().parse().unwrap();
+    assert_ne!(real.port(), 0);
+    assert_eq!(
+        listener.endpoint().to_string(),
+        format!("tcp://{real}?nodelay=false")
+    );
+    let error = Tcp::default().dialer(&endpoint).err().unwrap();
+    assert!(error.why.contains("port 0"), "{error}");
+}
+
+#[tokio::test]
+async fn ipv6_works_end_to_end() {
+    // LR35: the original joined host and port with a bare colon, which no IPv6 address survives.
+    if let Err(error) = TcpListener::bind("[::1]:0") {
+        println!("skipped: this machine has no ::1 ({error})");
+        return;
+    }
+    let (mut listener, mut dialer) = at(&Tcp::default(), &"tcp://[::1]:0".parse().unwrap()).await;
+    assert!(listener.endpoint().to_string().starts_with("tcp://[::1]:"));
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
+    write_all(&mut *near.write, "six".into()).await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *far.read, 3)).await.unwrap(), "six");
+}
+
+#[tokio::test]
+async fn a_name_is_listened_at_and_dialled() {
+    let (mut listener, mut dialer) = at(&Tcp::default(), &"tcp://localhost:0".parse().unwrap()).await;
+    watched(connect(&mut *listener, &mut *dialer)).await;
+    let port = listener.endpoint().address().rsplit_once(':').unwrap().1;
+    let named = Endpoint::new("tcp", &format!("localhost:{port}")).unwrap();
+    let mut dialer = Tcp::default().dialer(&named).unwrap();
+    watched(connect(&mut *listener, &mut *dialer)).await;
+}
+
+#[tokio::test]
+async fn a_name_is_resolved_again_at_every_dial() {
+    // LR35: the original resolved once, and went on dialling an address that its name had left.
+    let ((_first, first), (_second, second)) = (std_listener(), std_listener());
+    let resolver = Moving::new(vec![vec![first], vec![second]]);
+    let mut dialer = Tcp::default()
+        .with_resolver(resolver.clone())
+        .dialer(&moving())
+        .unwrap();
+    assert_eq!(
+        resolver.asked.load(Ordering::Relaxed),
+        0,
+        "making a dialer does no I/O"
+    );
+    for expected in [first, second] {
+        let channel = watched(dialer.next()).await.unwrap();
+        assert_eq!(channel.facts.peer.unwrap().address(), expected.to_string());
+    }
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_is_tried() {
+    // Bound and not listening: nobody else can take the port, and dialling it is refused.
+    let bound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let dead = bound.local_addr().unwrap().as_socket().unwrap();
+    let (_listener, alive) = std_listener();
+    let resolver = Moving::new(vec![vec![dead, alive], vec![dead], vec![]]);
+    let mut dialer = Tcp::default().with_resolver(resolver).dialer(&moving()).unwrap();
+    let channel = watched(dialer.next()).await.unwrap();
+    assert_eq!(channel.facts.peer.unwrap().address(), alive.to_string());
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.is_final),
+        (ErrorKind::ConnectionRefused, false)
+    );
+    assert!(error.source.unwrap().to_string().contains(&dead.to_string()));
+    assert_eq!(
+        watched(dialer.next()).await.unwrap_err().kind,
+        ErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn a_listener_takes_the_first_address_that_can_be_bound() {
+    let (_listener, taken) = std_listener();
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let resolver = Moving::new(vec![vec![taken, free], vec![taken]]);
+    let tcp = Tcp::default().with_resolver(resolver);
+    let listener = tcp.listen(&moving()).await.unwrap();
+    assert_ne!(listener.endpoint().address(), taken.to_string());
+    let error = tcp.listen(&moving()).await.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::AddrInUse);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_gets_no_answer_times_out() {
+    let options = TcpOptions::default().connect_timeout(Duration::from_secs(3));
+    let tcp = Tcp::new(options).unwrap().with_resolver(Arc::new(Silent));
+    let start = tokio::time::Instant::now();
+    let error = tcp.dialer(&moving()).unwrap().next().await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn an_unknown_option_is_named_with_those_there_are() {
+    let tcp = Tcp::default();
+    for (text, told) in [
+        ("tcp://127.0.0.1:1?colour=red", "connect_timeout"),
+        ("tcp://127.0.0.1:1?nodelay=perhaps", "true, false"),
+        ("tcp://127.0.0.1:1?send_buffer=3", "1KiB to 1GiB"),
+        ("tcp://127.0.0.1:1?keepalive=30", "1s to 32767s"),
+    ] {
+        let (name, value) = text.split_once('?').unwrap().1.split_once('=').unwrap();
+        let why = tcp.dialer(&text.parse().unwrap()).err().unwrap().why;
+        assert!(why.contains(name) && why.contains(told), "{why}");
+        assert!(name == "colour" || why.contains(value), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_resets_while_it_is_queued_does_not_end_the_listener() {
+    // LR28: one failing accept must not be the end of the listener.
+    let (mut listener, mut dialer) = both_ends(&Tcp::default()).await;
+    let stream = TcpStream::connect(listener.endpoint().address()).unwrap();
+    socket2::SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(stream);
+    let mut near = watched(dialer.next()).await.unwrap();
+    write_all(&mut *near.write, "x".into()).await.unwrap();
+    watched(async {
+        loop {
+            let mut far = listener.next().await.unwrap();
+            if read_exactly(&mut *far.read, 1).await.is_ok() {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_dial_closes_its_socket() {
+    // The listener's queue gets the connection, its dialer is gone: the accepted end must see that.
+    let (mut listener, mut dialer) = both_ends(&Tcp::default()).await;
+    let mut dial = dialer.next();
+    let done = once(|cx| dial.as_mut().poll(cx)).await;
+    drop(dial);
+    drop(done);
+    let mut next = dialer.next();
+    let kept = watched(&mut next).await.unwrap();
+    let mut gone = 0;
+    let mut ours = None;
+    while ours.is_none() {
+        let mut far = watched(listener.next()).await.unwrap();
+        if far.facts.peer == kept.facts.local {
+            ours = Some(far);
+        } else {
+            let end = watched(read(&mut *far.read, &mut ReadBuffer::default())).await;
+            assert!(matches!(end, Ok(0) | Err(_)));
+            gone += 1;
+        }
+    }
+    assert!(gone <= 1);
+}
