@@ -52,8 +52,15 @@ impl Correlation {
     {
         let id_of = Arc::new(id_of);
         Self(Mode::Message(Arc::new(move || {
-            let table = Table { pool: new_pool(), ids: Vec::new(), quarantine: Quarantine::default() };
-            Box::new(UserIds { id_of: Arc::clone(&id_of), table: Mutex::new(table) })
+            let table = Table {
+                pool: new_pool(),
+                ids: Vec::new(),
+                quarantine: Quarantine::default(),
+            };
+            Box::new(UserIds {
+                id_of: Arc::clone(&id_of),
+                table: Mutex::new(table),
+            })
         })))
     }
 
@@ -141,8 +148,6 @@ pub(crate) trait ById: Send + Sync {
     fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), MessageError>;
     /// No reply can come any more: the links are gone.
     fn end_quarantine(&self);
-    /// Calls and ids that are kept.
-    fn len(&self) -> (usize, usize);
 }
 
 pub(crate) enum PutError {
@@ -201,12 +206,18 @@ where
             }
             return Ok(Taken::Call(call));
         }
-        Ok(if table.quarantine.release(&id) { Taken::Late } else { Taken::Unknown })
+        Ok(if table.quarantine.release(&id) {
+            Taken::Late
+        } else {
+            Taken::Unknown
+        })
     }
 
     fn forget(&self, call: CallId, reply_may_come: bool) {
         let mut table = lock(&self.table);
-        let Some(id) = table.ids.get_mut(call.slot as usize).and_then(Option::take) else { return };
+        let Some(id) = table.ids.get_mut(call.slot as usize).and_then(Option::take) else {
+            return;
+        };
         match table.pool.take(&id) {
             Some(other) if other != call => {
                 // A table of the user's that mixes calls up: put back what is not ours.
@@ -222,16 +233,13 @@ where
         if request == reply {
             return Ok(());
         }
-        Err(MessageError::new(format!("the reply carries id {reply:?}, its request {request:?}")))
+        Err(MessageError::new(format!(
+            "the reply carries id {reply:?}, its request {request:?}"
+        )))
     }
 
     fn end_quarantine(&self) {
         lock(&self.table).quarantine = Quarantine::default();
-    }
-
-    fn len(&self) -> (usize, usize) {
-        let table = lock(&self.table);
-        (table.pool.len(), table.quarantine.ids.len())
     }
 }
 
@@ -243,7 +251,10 @@ struct Quarantine<K> {
 
 impl<K> Default for Quarantine<K> {
     fn default() -> Self {
-        Self { ids: HashSet::new(), oldest: VecDeque::new() }
+        Self {
+            ids: HashSet::new(),
+            oldest: VecDeque::new(),
+        }
     }
 }
 

@@ -11,9 +11,11 @@ mod counters;
 mod endpoint;
 mod error;
 mod executor;
+pub mod forward;
 mod link;
 mod message;
 mod packet;
+mod pool;
 mod primitives;
 mod protocol;
 mod queued;
@@ -32,22 +34,24 @@ pub use correlation::{Correlation, HashPool, StateMachinePool};
 pub use counters::Counts;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{
-    CallError, ErrorCode, Failure, IdState, LinkError, MessageError, Outcome, PacketError, Refusal, RemoteError,
-    RemoteRefusal, Sent,
+    CallError, ErrorCode, Failure, IdState, LinkError, MessageError, Outcome, PacketError, Refusal,
+    RemoteError, RemoteRefusal, Sent,
 };
 pub use executor::{Blocking, Executor, Inline, Job, Spawned};
 pub use link::Health;
 pub use message::{Command, MessageCodec, RawBytes};
 pub use packet::{
-    Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec, Payload,
+    Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec,
+    Payload,
 };
+pub use pool::{ConnectionPool, Generation, MakeConnection, PoolError, PoolKey, SharedConnections};
 pub use primitives::in_flight::CallId;
 pub use primitives::outbox::{FifoQueue, SendQueue, Ticket};
 pub use protocol::{Protocol, ProtocolBuilder, ProtocolError, ProtocolHandle, ProtocolId, ProtocolTable};
 pub use queued::Queued;
 pub use server::{
-    Drained, HandlerError, OnDisconnect, Overload, Request, RespondError, Responder, Router, Server, ServerBuilder,
-    ServerLimits,
+    Drained, HandlerError, OnDisconnect, Overload, Request, RespondError, Responder, Router, Server,
+    ServerBuilder, ServerLimits,
 };
 pub use state_machine::StateMachine;
 pub use timers::{HeapTimers, Timers};

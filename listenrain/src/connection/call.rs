@@ -43,11 +43,20 @@ impl Shared {
     ) -> Outcome<Bytes> {
         let permit = self.admit(payload.len(), deadline, wait).await?;
         let call = self.launch(payload, deadline, permit, Waiter::Task(None))?;
-        InFlightCall { shared: self, id: Some(call) }.await
+        InFlightCall {
+            shared: self,
+            id: Some(call),
+        }
+        .await
     }
 
     /// Sends `payload`; `callback` is told the outcome, whatever happens from here on.
-    pub(crate) async fn request_then(self: &Arc<Self>, payload: Payload, deadline: Instant, callback: Callback) {
+    pub(crate) async fn request_then(
+        self: &Arc<Self>,
+        payload: Payload,
+        deadline: Instant,
+        callback: Callback,
+    ) {
         let mut callback = Told(Some(callback));
         let permit = match self.admit(payload.len(), deadline, Wait::Async).await {
             Ok(permit) => permit,
@@ -68,7 +77,11 @@ impl Shared {
     }
 
     /// Sends `payload` and wants no reply. Returns once it is queued.
-    pub(crate) async fn one_way(self: &Arc<Self>, payload: Payload, deadline: Instant) -> Result<(), CallError> {
+    pub(crate) async fn one_way(
+        self: &Arc<Self>,
+        payload: Payload,
+        deadline: Instant,
+    ) -> Result<(), CallError> {
         if !self.abilities.one_way {
             return Err(self.refused(Refusal::CannotExpress(Kind::OneWay)));
         }
@@ -108,16 +121,30 @@ impl Shared {
         }
     }
 
-    async fn admit(self: &Arc<Self>, size: usize, deadline: Instant, wait: Wait) -> Result<Permit, CallError> {
+    async fn admit(
+        self: &Arc<Self>,
+        size: usize,
+        deadline: Instant,
+        wait: Wait,
+    ) -> Result<Permit, CallError> {
         self.check(size)?;
         if let Some(permit) = self.budget.try_acquire(size) {
             return Ok(permit);
         }
         if self.options.when_full != WhenFull::Wait {
             let ((count, bytes), (max_count, max_bytes)) = (self.budget.in_use(), self.budget.limits());
-            return Err(self.refused(Refusal::Full { count, max_count, bytes, max_bytes }));
+            return Err(self.refused(Refusal::Full {
+                count,
+                max_count,
+                bytes,
+                max_bytes,
+            }));
         }
-        let line = InLine { shared: self, size, place: Place::default() };
+        let line = InLine {
+            shared: self,
+            size,
+            place: Place::default(),
+        };
         let admitted = match wait {
             Wait::Thread => line.await,
             Wait::Async => match timeout_at(deadline, line).await {
@@ -142,7 +169,11 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        let context = Context { lane, epoch: None, permit: None };
+        let context = Context {
+            lane,
+            epoch: None,
+            permit: None,
+        };
         let Some(id) = self.calls.insert(context, waiter) else {
             return Err(self.refused(Refusal::Closed));
         };
@@ -154,7 +185,12 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
         queued.deadline = self.abilities.deadline.then_some(deadline);
         queued.permits[0] = Some(permit);
-        if self.lanes[lane].signal.outbox.push(Ticket(id.to_bits()), queued).is_err() {
+        if self.lanes[lane]
+            .signal
+            .outbox
+            .push(Ticket(id.to_bits()), queued)
+            .is_err()
+        {
             self.deadlines.remove(id);
             self.forget(id, false);
             if self.calls.cancel(id).is_some() {
@@ -206,11 +242,15 @@ impl Future for InFlightCall<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Outcome<Bytes>> {
         let Some(id) = self.id else { return Poll::Pending };
-        let Poll::Ready(outcome) = self.shared.calls.poll(id, cx) else { return Poll::Pending };
+        let Poll::Ready(outcome) = self.shared.calls.poll(id, cx) else {
+            return Poll::Pending;
+        };
         self.id = None;
         self.shared.deadlines.remove(id);
         self.shared.note_settled();
-        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| outcome.map(Held::take)))
+        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| {
+            outcome.map(Held::take)
+        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keeper of a connection: one wake-up for all its deadlines, and the health check's ticks.
 
-use std::future::poll_fn;
 use std::future::Future;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -32,7 +32,14 @@ struct Inner {
 
 impl Deadlines {
     pub(super) fn new(timers: Box<dyn Timers>) -> Self {
-        Self { inner: Mutex::new(Inner { timers, armed: None, keeper: None, closed: false }) }
+        Self {
+            inner: Mutex::new(Inner {
+                timers,
+                armed: None,
+                keeper: None,
+                closed: false,
+            }),
+        }
     }
 
     pub(super) fn add(&self, call: CallId, deadline: Instant) {
@@ -93,7 +100,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 tick = now + interval;
                 shared.lanes.iter().for_each(|lane| lane.signal.tick());
             }
-            let Some(next) = shared.deadlines.look(now, cx.waker(), &mut expired) else { return Poll::Ready(()) };
+            let Some(next) = shared.deadlines.look(now, cx.waker(), &mut expired) else {
+                return Poll::Ready(());
+            };
             for call in expired.drain(..) {
                 shared.time_out(call);
             }
@@ -111,7 +120,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 impl Shared {
     fn time_out(&self, call: CallId) {
-        let Some((lane, epoch)) = self.calls.with(call, |context| (context.lane, context.epoch)) else { return };
+        let Some((lane, epoch)) = self.calls.with(call, |context| (context.lane, context.epoch)) else {
+            return;
+        };
         if let Ok(told) = self.calls.end(call, Err(CallError::Timeout)) {
             count(&self.counters.timeouts);
             self.retract(call, lane, epoch);

@@ -30,7 +30,10 @@ impl Shared {
                 return None;
             }
             gone.push(id);
-            Some(Err(CallError::Lost { sent: Sent::Maybe, cause: cause.clone() }))
+            Some(Err(CallError::Lost {
+                sent: Sent::Maybe,
+                cause: cause.clone(),
+            }))
         });
         for id in gone {
             self.forget(id, false);
@@ -49,10 +52,13 @@ impl Shared {
 
     /// Gives what is queued on a lost lane to one that is open.
     fn move_queued(&self, lane: usize) {
-        let Some(open) = (0..self.lanes.len()).find(|other| self.lanes[*other].is_open()) else { return };
+        let Some(open) = (0..self.lanes.len()).find(|other| self.lanes[*other].is_open()) else {
+            return;
+        };
         for (ticket, queued) in self.lanes[lane].signal.outbox.drain() {
             if ticket.0 != 0 {
-                self.calls.with(CallId::from_bits(ticket.0), |context| context.lane = open);
+                self.calls
+                    .with(CallId::from_bits(ticket.0), |context| context.lane = open);
             }
             let _ = self.lanes[open].signal.outbox.push(ticket, queued);
         }

@@ -97,7 +97,9 @@ impl Connection {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let lanes = (0..options.lanes).map(|_| Lane::new((parts.new_queue)())).collect();
+        let lanes = (0..options.lanes)
+            .map(|_| Lane::new((parts.new_queue)()))
+            .collect();
         let limits = &options.limits;
         let shared = Arc::new(Shared {
             abilities: parts.packets.abilities(),
@@ -123,11 +125,18 @@ impl Connection {
         }
         tasks.spawn(keeper::run(Arc::clone(&shared)));
         tasks.close();
-        Self { handle: Arc::new(Handle { shared, tasks }) }
+        Self {
+            handle: Arc::new(Handle { shared, tasks }),
+        }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
+    }
+
+    /// How many clones of it there are.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.handle)
     }
 
     /// What it dials.
@@ -156,7 +165,11 @@ impl Connection {
         Counts {
             in_flight: count as u64,
             in_flight_bytes: bytes as u64,
-            queued: shared.lanes.iter().map(|lane| lane.signal.outbox.len() as u64).sum(),
+            queued: shared
+                .lanes
+                .iter()
+                .map(|lane| lane.signal.outbox.len() as u64)
+                .sum(),
             ..shared.counters.snapshot()
         }
     }
@@ -201,7 +214,10 @@ impl Connection {
             lane.signal.finish();
         }
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
-        if tokio::time::timeout_at(grace, self.handle.tasks.wait()).await.is_err() {
+        if tokio::time::timeout_at(grace, self.handle.tasks.wait())
+            .await
+            .is_err()
+        {
             shared.stop_now();
             self.handle.tasks.wait().await;
         }
@@ -211,7 +227,10 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        f.debug_struct("Connection").field("endpoint", self.endpoint()).field("state", &state).finish()
+        f.debug_struct("Connection")
+            .field("endpoint", self.endpoint())
+            .field("state", &state)
+            .finish()
     }
 }
 
@@ -234,7 +253,10 @@ impl Shared {
         self.budget.close();
         let told = self.calls.close(|_, context| {
             Err(match context.epoch {
-                Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
+                Some(_) => CallError::Lost {
+                    sent: Sent::Maybe,
+                    cause: LinkError::Closed,
+                },
                 None => CallError::Refused(Refusal::Closed),
             })
         });
@@ -263,9 +285,10 @@ impl Shared {
 
     fn refusal(&self, state: &ConnectionState) -> Refusal {
         match state {
-            ConnectionState::Down { cause } => {
-                Refusal::Down { endpoint: self.endpoint.to_string(), cause: cause.clone() }
-            }
+            ConnectionState::Down { cause } => Refusal::Down {
+                endpoint: self.endpoint.to_string(),
+                cause: cause.clone(),
+            },
             ConnectionState::Draining => Refusal::Draining,
             _ => Refusal::Closed,
         }
@@ -277,7 +300,11 @@ impl Shared {
         match epoch {
             None => drop(signal.outbox.remove(Ticket(id.to_bits()))),
             Some(_) if self.abilities.cancel => {
-                let packet = crate::packet::Packet::new(crate::packet::Kind::Cancel, id.to_bits(), bytes::Bytes::new());
+                let packet = crate::packet::Packet::new(
+                    crate::packet::Kind::Cancel,
+                    id.to_bits(),
+                    bytes::Bytes::new(),
+                );
                 let _ = signal.outbox.push(Ticket(0), Queued::new(packet));
             }
             Some(_) => {}
@@ -306,6 +333,7 @@ impl Shared {
         let turn = self.next_lane.fetch_add(1, Ordering::Relaxed);
         let turns = (0..self.lanes.len()).map(|step| (turn + step) % self.lanes.len());
         let open = turns.filter(|lane| self.lanes[*lane].is_open());
-        open.min_by_key(|lane| self.lanes[*lane].signal.outbox.len()).unwrap_or(turn % self.lanes.len())
+        open.min_by_key(|lane| self.lanes[*lane].signal.outbox.len())
+            .unwrap_or(turn % self.lanes.len())
     }
 }

@@ -26,7 +26,14 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(half: Box<dyn ChannelRead>, pool: Arc<dyn BufferPool>) -> Self {
-        Self { half, input: ReadBuffer::new(pool), ended: false, held_up: false, bytes: 0, packets: 0 }
+        Self {
+            half,
+            input: ReadBuffer::new(pool),
+            ended: false,
+            held_up: false,
+            bytes: 0,
+            packets: 0,
+        }
     }
 
     /// Reads once and gives every whole packet to `role`. Says how many bytes came.
@@ -46,7 +53,9 @@ impl Reading {
         if self.ended {
             return Ok(0);
         }
-        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else { return Ok(0) };
+        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else {
+            return Ok(0);
+        };
         let read = match read {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(1),
@@ -107,7 +116,9 @@ impl Reading {
         if self.ended {
             return Ok(0);
         }
-        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else { return Ok(0) };
+        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else {
+            return Ok(0);
+        };
         let read = read?;
         self.ended = read == 0;
         self.input.skip(self.input.len());

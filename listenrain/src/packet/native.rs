@@ -49,7 +49,10 @@ impl NativePackets {
 
 impl Default for NativePackets {
     fn default() -> Self {
-        Self { max_packet: DEFAULT_MAX_PACKET, buffers: Arc::new(RecyclingPool::default()) }
+        Self {
+            max_packet: DEFAULT_MAX_PACKET,
+            buffers: Arc::new(RecyclingPool::default()),
+        }
     }
 }
 
@@ -87,11 +90,19 @@ impl PacketCodec for NativePackets {
         if let Some(first) = input.peek(1)
             && first[0] != MAGIC
         {
-            return Err(PacketError::Malformed(format!("first byte {:#04x}, not {MAGIC:#04x}", first[0])));
+            return Err(PacketError::Malformed(format!(
+                "first byte {:#04x}, not {MAGIC:#04x}",
+                first[0]
+            )));
         }
-        let Some(header) = input.peek(Self::HEADER) else { return Ok(Decoded::Incomplete { whole: None }) };
-        let number = |from: usize| u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
-        let kind = kind_from_wire(header[1], u16::from_be_bytes([header[2], header[3]]));
+        let Some(header) = input.peek(Self::HEADER) else {
+            return Ok(Decoded::Incomplete { whole: None });
+        };
+        let number = |from: usize| {
+            u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]])
+        };
+        let flags = u16::from_be_bytes([header[2], header[3]]);
+        let kind = kind_from_wire(header[1], flags);
         let id = u64::from(number(8)) << 32 | u64::from(number(12));
         let deadline = match number(16) {
             0 => None,
@@ -99,16 +110,27 @@ impl PacketCodec for NativePackets {
         };
         let length = checked_length(number(4).into(), self.max_packet)?;
         if input.len() < Self::HEADER + length {
-            return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
+            return Ok(Decoded::Incomplete {
+                whole: Some(Self::HEADER + length),
+            });
         }
         input.skip(Self::HEADER);
-        Ok(Decoded::Packet(Packet { kind, id, deadline, payload: input.take(length).into() }))
+        Ok(Decoded::Packet(Packet {
+            kind,
+            flags,
+            id,
+            deadline,
+            payload: input.take(length).into(),
+        }))
     }
 
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
         let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
-        let (kind, flags) = kind_to_wire(packet.kind);
-        let millis = packet.deadline.map_or(0, |left| u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1));
+        let (kind, answer) = kind_to_wire(packet.kind);
+        let flags = packet.flags | answer;
+        let millis = packet.deadline.map_or(0, |left| {
+            u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)
+        });
         let mut header = [0; Self::HEADER];
         header[0] = MAGIC;
         header[1] = kind;
@@ -117,7 +139,10 @@ impl PacketCodec for NativePackets {
         header[8..16].copy_from_slice(&packet.id.to_be_bytes());
         header[16..20].copy_from_slice(&millis.to_be_bytes());
         output.put_slice(&header);
-        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
+        packet
+            .payload
+            .pieces()
+            .for_each(|piece| output.put(piece.clone()));
         Ok(())
     }
 

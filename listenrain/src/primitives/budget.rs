@@ -52,7 +52,11 @@ pub(crate) struct Closed;
 
 impl Budget {
     pub(crate) fn new(max_count: usize, max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::default()), max_count, max_bytes })
+        Arc::new(Self {
+            state: Mutex::new(State::default()),
+            max_count,
+            max_bytes,
+        })
     }
 
     /// Takes room at once, or not at all; never overtakes those who wait.
@@ -87,7 +91,12 @@ impl Budget {
             let ticket = state.next_ticket;
             state.next_ticket += 1;
             place.0 = Some(ticket);
-            state.waiters.push_back(Waiter { ticket, bytes, granted: false, waker: cx.waker().clone() });
+            state.waiters.push_back(Waiter {
+                ticket,
+                bytes,
+                granted: false,
+                waker: cx.waker().clone(),
+            });
             return Poll::Pending;
         };
         let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else {
@@ -99,7 +108,10 @@ impl Budget {
             state.waiters.remove(at);
             place.0 = None;
             // Its count and bytes were taken when it was granted.
-            return Poll::Ready(Ok(Permit { budget: Arc::clone(self), bytes }));
+            return Poll::Ready(Ok(Permit {
+                budget: Arc::clone(self),
+                bytes,
+            }));
         }
         state.waiters[at].waker.clone_from(cx.waker());
         Poll::Pending
@@ -109,7 +121,9 @@ impl Budget {
     pub(crate) fn leave(&self, place: &mut Place) {
         let Some(ticket) = place.0.take() else { return };
         let mut state = lock(&self.state);
-        let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else { return };
+        let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else {
+            return;
+        };
         if let Some(waiter) = state.waiters.remove(at)
             && waiter.granted
             && !mutant("budget: a granted waiter leaves with its room")
@@ -139,10 +153,11 @@ impl Budget {
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
-        let (count, bytes) = state.waiters.iter().filter(|waiter| waiter.granted).fold(
-            (0, 0),
-            |(count, bytes), waiter| (count + 1, bytes + waiter.bytes),
-        );
+        let (count, bytes) = state
+            .waiters
+            .iter()
+            .filter(|waiter| waiter.granted)
+            .fold((0, 0), |(count, bytes), waiter| (count + 1, bytes + waiter.bytes));
         state.count -= count;
         state.bytes -= bytes;
         let waiters = std::mem::take(&mut state.waiters);
@@ -168,7 +183,10 @@ impl Budget {
     fn take(self: &Arc<Self>, state: &mut State, bytes: usize) -> Permit {
         state.count += 1;
         state.bytes += bytes;
-        Permit { budget: Arc::clone(self), bytes }
+        Permit {
+            budget: Arc::clone(self),
+            bytes,
+        }
     }
 
     /// Grants what fits to the front of the line.

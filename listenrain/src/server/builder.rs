@@ -38,7 +38,13 @@ pub struct ServerLimits {
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self { connections: 10_000, requests: 1024, bytes: 64 << 20, all_requests: 65_536, all_bytes: 512 << 20 }
+        Self {
+            connections: 10_000,
+            requests: 1024,
+            bytes: 64 << 20,
+            all_requests: 65_536,
+            all_bytes: 512 << 20,
+        }
     }
 }
 
@@ -77,7 +83,10 @@ pub struct ServerBuilder<M: MessageCodec> {
 
 impl<M: MessageCodec> fmt::Debug for ServerBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerBuilder").field("protocol", &self.protocol).field("limits", &self.limits).finish()
+        f.debug_struct("ServerBuilder")
+            .field("protocol", &self.protocol)
+            .field("limits", &self.limits)
+            .finish()
     }
 }
 
@@ -162,7 +171,11 @@ impl<M: MessageCodec> ServerBuilder<M> {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
+        let dispatch = Arc::new(Routed::new(
+            Arc::clone(&self.protocol.messages),
+            self.router,
+            same_id,
+        ));
         let shared = Arc::new(Shared {
             budget: Budget::new(self.limits.all_requests, self.limits.all_bytes),
             parts,
@@ -195,6 +208,11 @@ impl<M: MessageCodec> ServerBuilder<M> {
             OptionError::check(value > 0, what, value, "1 or more")?;
         }
         let interval = self.health.interval;
-        OptionError::check(interval.as_millis() > 0, "health.interval", interval, "1ms or more")
+        OptionError::check(
+            interval.as_millis() > 0,
+            "health.interval",
+            interval,
+            "1ms or more",
+        )
     }
 }

@@ -30,7 +30,7 @@ pub use builder::{OnDisconnect, Overload, ServerBuilder, ServerLimits};
 use dispatch::Dispatch;
 pub use handlers::{HandlerError, Request};
 use peer::Peer;
-pub use responder::{Responder, RespondError};
+pub use responder::{RespondError, Responder};
 pub use router::Router;
 
 /// A server at work on one listener. Dropping it ends it at once; [`drain`](Self::drain) ends it in an orderly way.
@@ -80,9 +80,17 @@ impl Server {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let (count, bytes) = self.shared.budget.in_use();
-        let queued = lock(&self.shared.peers).iter().map(|peer| peer.signal.outbox.len() as u64).sum();
+        let queued = lock(&self.shared.peers)
+            .iter()
+            .map(|peer| peer.signal.outbox.len() as u64)
+            .sum();
         let counts = self.shared.counters.snapshot();
-        Counts { in_flight: count as u64, in_flight_bytes: bytes as u64, queued, ..counts }
+        Counts {
+            in_flight: count as u64,
+            in_flight_bytes: bytes as u64,
+            queued,
+            ..counts
+        }
     }
 
     /// Channels open now.
@@ -120,7 +128,10 @@ impl Server {
         let cut_off = shared.budget.in_use().0;
         shared.cut_off();
         shared.tasks.wait().await;
-        Drained { complete, cut_off: if complete { 0 } else { cut_off } }
+        Drained {
+            complete,
+            cut_off: if complete { 0 } else { cut_off },
+        }
     }
 }
 
@@ -133,7 +144,9 @@ impl Drop for Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
