@@ -20,7 +20,7 @@ pub struct WriteBuffer {
 impl WriteBuffer {
     /// Pieces up to this many bytes are copied by default. Found by measuring 4 KiB and 32 KiB echoes over TCP with
     /// 1 KiB, 8 KiB and 64 KiB; see `docs/performance.md`.
-    pub const DEFAULT_FLATTEN_BELOW: usize = 8 * 1024;
+    pub const DEFAULT_FLATTEN_BELOW: usize = 2 * 1024;
 
     /// Most bytes shown to one write. A peer on the same machine then drains the socket while the bytes are still in
     /// cache; at 512 KiB the gain is gone.
