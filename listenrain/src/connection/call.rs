@@ -16,7 +16,7 @@ use crate::correlation::PutError;
 use crate::counters::count;
 use crate::error::{CallError, Outcome, Refusal};
 use crate::packet::{Kind, Packet, Payload};
-use crate::primitives::budget::{Closed, Permit, Place};
+use crate::primitives::budget::{NoRoom, Permit, Place};
 use crate::primitives::in_flight::{CallId, Waiter};
 use crate::primitives::outbox::Ticket;
 use crate::queued::Queued;
@@ -43,11 +43,7 @@ impl Shared {
     ) -> Outcome<Bytes> {
         let permit = self.admit(payload.len(), deadline, wait).await?;
         let call = self.launch(payload, deadline, permit, Waiter::Task(None))?;
-        InFlightCall {
-            shared: self,
-            id: Some(call),
-        }
-        .await
+        InFlightCall { shared: self, id: Some(call) }.await
     }
 
     /// Sends `payload`; `callback` is told the outcome, whatever happens from here on.
@@ -108,6 +104,11 @@ impl Shared {
         CallError::Refused(why)
     }
 
+    fn full(&self) -> Refusal {
+        let ((count, bytes), (max_count, max_bytes)) = (self.budget.in_use(), self.budget.limits());
+        Refusal::Full { count, max_count, bytes, max_bytes }
+    }
+
     /// Whether anything of this size may start now.
     fn check(&self, size: usize) -> Result<(), CallError> {
         let limit = self.parts.packets.max_packet();
@@ -133,18 +134,9 @@ impl Shared {
         }
         if self.options.when_full != WhenFull::Wait {
             let ((count, bytes), (max_count, max_bytes)) = (self.budget.in_use(), self.budget.limits());
-            return Err(self.refused(Refusal::Full {
-                count,
-                max_count,
-                bytes,
-                max_bytes,
-            }));
+            return Err(self.refused(Refusal::Full { count, max_count, bytes, max_bytes }));
         }
-        let line = InLine {
-            shared: self,
-            size,
-            place: Place::default(),
-        };
+        let line = InLine { shared: self, size, place: Place::default() };
         let admitted = match wait {
             Wait::Thread => line.await,
             Wait::Async => match timeout_at(deadline, line).await {
@@ -155,7 +147,12 @@ impl Shared {
                 }
             },
         };
-        let permit = admitted.map_err(|Closed| self.refused(Refusal::Closed))?;
+        let permit = admitted.map_err(|why| {
+            self.refused(match why {
+                NoRoom::Closed => Refusal::Closed,
+                NoRoom::Crowded => self.full(),
+            })
+        })?;
         self.check(size)?;
         Ok(permit)
     }
@@ -169,11 +166,7 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        let context = Context {
-            lane,
-            epoch: None,
-            permit: None,
-        };
+        let context = Context { lane, epoch: None, permit: None };
         let Some(id) = self.calls.insert(context, waiter) else {
             return Err(self.refused(Refusal::Closed));
         };
@@ -185,12 +178,7 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
         queued.deadline = self.abilities.deadline.then_some(deadline);
         queued.permits[0] = Some(permit);
-        if self.lanes[lane]
-            .signal
-            .outbox
-            .push(Ticket(id.to_bits()), queued)
-            .is_err()
-        {
+        if self.lanes[lane].signal.outbox.push(Ticket(id.to_bits()), queued).is_err() {
             self.deadlines.remove(id);
             self.forget(id, false);
             if self.calls.cancel(id).is_some() {
@@ -217,7 +205,7 @@ struct InLine<'a> {
 }
 
 impl Future for InLine<'_> {
-    type Output = Result<Permit, Closed>;
+    type Output = Result<Permit, NoRoom>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -248,9 +236,7 @@ impl Future for InFlightCall<'_> {
         self.id = None;
         self.shared.deadlines.remove(id);
         self.shared.note_settled();
-        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| {
-            outcome.map(Held::take)
-        }))
+        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| outcome.map(Held::take)))
     }
 }
 

@@ -32,14 +32,7 @@ struct Inner {
 
 impl Deadlines {
     pub(super) fn new(timers: Box<dyn Timers>) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                timers,
-                armed: None,
-                keeper: None,
-                closed: false,
-            }),
-        }
+        Self { inner: Mutex::new(Inner { timers, armed: None, keeper: None, closed: false }) }
     }
 
     pub(super) fn add(&self, call: CallId, deadline: Instant) {
@@ -67,11 +60,6 @@ impl Deadlines {
         if let Some(keeper) = keeper {
             keeper.wake();
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        lock(&self.inner).timers.len()
     }
 
     /// Takes the expired calls out; gives when to look again, or `None` once closed.

@@ -27,11 +27,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(queue: Box<dyn SendQueue<Queued>>) -> Self {
         let signal = Arc::new(Signal::new(Outbox::new(queue)));
-        Self {
-            signal,
-            open: AtomicBool::new(false),
-            epoch: AtomicU64::new(0),
-        }
+        Self { signal, open: AtomicBool::new(false), epoch: AtomicU64::new(0) }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -83,10 +79,7 @@ async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     let mut dialer = dialer.lock().await;
     let limit = shared.options.dial_timeout;
     timeout(limit, dialer.next()).await.unwrap_or_else(|_| {
-        let why = std::io::Error::new(
-            std::io::ErrorKind::TimedOut,
-            format!("no answer within {limit:?}"),
-        );
+        let why = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {limit:?}"));
         Err(NextError::passing("dial", &shared.endpoint, why))
     })
 }
@@ -101,7 +94,7 @@ impl Shared {
         }
         at.open.store(true, Ordering::Relaxed);
         self.enter(ConnectionState::Working);
-        tracing::debug!(endpoint = %self.endpoint, lane, epoch, "lane open");
+        tracing::debug!(epoch, "lane open");
         let role = Caller::new(Arc::clone(self), lane, epoch);
         let packets = Arc::clone(&self.parts.packets);
         let counters = Arc::clone(&self.counters);
@@ -111,7 +104,7 @@ impl Shared {
     }
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
-        tracing::debug!(endpoint = %self.endpoint, lane, epoch, cause = %end.cause, "lane lost");
+        tracing::debug!(epoch, cause = %end.cause, "lane lost");
         self.lanes[lane].open.store(false, Ordering::Relaxed);
         if !self.lanes.iter().any(Lane::is_open) {
             self.enter(ConnectionState::Recovering);
@@ -120,7 +113,7 @@ impl Shared {
     }
 
     fn dial_failed(&self, error: NextError, down: bool) {
-        tracing::debug!(endpoint = %self.endpoint, %error, down, "dial failed");
+        tracing::debug!(%error, down, "dial failed");
         count(&self.counters.failed_dials);
         if down && !self.lanes.iter().any(Lane::is_open) {
             self.enter(ConnectionState::Down { cause: Some(error) });

@@ -27,18 +27,16 @@ pub(super) struct Caller {
     /// Calls in the order in which they left, for protocols where order is all there is. An ended call keeps its
     /// place, so that its late reply is not taken for the next one's.
     order: VecDeque<CallId>,
+    /// Pongs and refusals that wait to be written.
+    answers: usize,
 }
+
+/// Most pongs and refusals that wait to be written; a peer that asks for more without reading them gets no more.
+const MAX_ANSWERS: usize = 1024;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
-        Self {
-            shared,
-            lane,
-            epoch,
-            ended: Vec::new(),
-            told: Vec::new(),
-            order: VecDeque::new(),
-        }
+        Self { shared, lane, epoch, ended: Vec::new(), told: Vec::new(), order: VecDeque::new(), answers: 0 }
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
@@ -73,15 +71,16 @@ impl Caller {
         }
     }
 
-    fn answer(&self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
+    fn answer(&mut self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
+        if self.answers >= MAX_ANSWERS {
+            return;
+        }
+        self.answers += 1;
         let packet = Packet::new(kind, id, payload.into());
-        let _ = self.shared.lanes[self.lane]
-            .signal
-            .outbox
-            .push(Ticket(0), Queued::new(packet));
+        let _ = self.shared.lanes[self.lane].signal.outbox.push(Ticket(0), Queued::new(packet));
     }
 
-    fn refuse(&self, id: u64, why: RemoteRefusal) {
+    fn refuse(&mut self, id: u64, why: RemoteRefusal) {
         count(&self.shared.counters.refused);
         if self.shared.abilities.errors {
             self.answer(Kind::Refused, id, why.to_bytes().to_vec());
@@ -98,14 +97,10 @@ impl Role for Caller {
         match packet.kind {
             Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),
             Kind::Error => self.end(packet, |_, bytes| {
-                Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(
-                    &bytes,
-                ))))
+                Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(&bytes))))
             }),
             Kind::Refused => self.end(packet, |_, bytes| {
-                Err(CallError::Refused(Refusal::ByPeer(RemoteRefusal::from_bytes(
-                    &bytes,
-                ))))
+                Err(CallError::Refused(Refusal::ByPeer(RemoteRefusal::from_bytes(&bytes))))
             }),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
             Kind::Pong | Kind::Cancel => {}
@@ -120,24 +115,22 @@ impl Role for Caller {
         }
         let shared = &self.shared;
         let mut late = Vec::new();
-        shared
-            .calls
-            .end_all(self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
+        shared.calls.end_all(self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
         late.iter().for_each(|_| count(&shared.counters.late_replies));
         self.told.drain(..).for_each(Told::tell);
         shared.note_settled();
     }
 
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) {
+        let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
+        self.answers = self.answers.saturating_sub(answered.count());
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
         let (lane, epoch) = (self.lane, self.epoch);
-        self.shared
-            .calls
-            .retain_waiting(batch, call_of, |(_, queued), context| {
-                context.permit = context.permit.take().or_else(|| queued.permits[0].take());
-                context.lane = lane;
-                context.epoch = Some(epoch);
-            });
+        self.shared.calls.retain_waiting(batch, call_of, |(_, queued), context| {
+            context.permit = context.permit.take().or_else(|| queued.permits[0].take());
+            context.lane = lane;
+            context.epoch = Some(epoch);
+        });
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
             self.order.extend(batch.iter().filter_map(call_of));
         }

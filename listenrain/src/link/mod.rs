@@ -12,6 +12,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
 
 use crate::channel::Channel;
 use crate::counters::Counters;
@@ -55,11 +58,7 @@ const STOP: u8 = 2;
 
 impl Signal {
     pub(crate) fn new(outbox: Outbox<Queued>) -> Self {
-        Self {
-            outbox,
-            wish: AtomicU8::new(OPEN),
-            ticks: AtomicU32::new(0),
-        }
+        Self { outbox, wish: AtomicU8::new(OPEN), ticks: AtomicU32::new(0) }
     }
 
     /// Answers what was asked, writes what is queued, then ends in an orderly way.
@@ -111,14 +110,16 @@ pub(crate) struct Link<R> {
     writing: Writing,
     watch: Watch,
     phase: Phase,
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 /// Bytes moved in one turn before other tasks get theirs. The peer, if it lives here, then finds the bytes still in
 /// cache: with 256 KiB, 16 x 256 KiB echoes run several times as fast as with 1 MiB.
 const TURN: usize = 256 * 1024;
 
-/// Ticks that a shut channel waits for the peer's end.
-const LINGER_TICKS: u32 = 1;
+/// How long a shut channel waits for the peer's end, so that the peer reads everything: a channel that is closed with
+/// bytes unread may be reset.
+const LINGER: Duration = Duration::from_secs(1);
 
 impl<R: Role> Link<R> {
     pub(crate) fn new(
@@ -140,6 +141,7 @@ impl<R: Role> Link<R> {
             signal,
             counters,
             phase: Phase::Open,
+            linger: None,
         }
     }
 
@@ -179,27 +181,15 @@ impl<R: Role> Link<R> {
         if self.phase != Phase::Open {
             return Ok(0);
         }
-        self.writing.poll_some(
-            &mut self.role,
-            &*self.codec,
-            &self.signal.outbox,
-            &self.counters,
-            cx,
-        )
+        self.writing.poll_some(&mut self.role, &*self.codec, &self.signal.outbox, &self.counters, cx)
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>) -> Result<usize, LinkError> {
         if self.phase != Phase::Open {
             let read = self.reading.poll_discard(cx)?;
-            return if self.reading.ended {
-                Err(LinkError::Closed)
-            } else {
-                Ok(read)
-            };
+            return if self.reading.ended { Err(LinkError::Closed) } else { Ok(read) };
         }
-        let read = self
-            .reading
-            .poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
+        let read = self.reading.poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
         if self.reading.ended && !self.role.outlives_peers_end() {
             return Err(self.reading.end_cause());
         }
@@ -210,7 +200,7 @@ impl<R: Role> Link<R> {
     fn end_if_done(&mut self, wish: u8, cx: &mut Context<'_>) -> Result<(), LinkError> {
         let wanted = wish == FINISH || self.reading.ended;
         let done = || {
-            !self.reading.held_up
+            (wish == FINISH || !self.reading.held_up)
                 && self.role.idle()
                 && self.writing.is_empty()
                 && self.signal.outbox.len() == 0
@@ -220,14 +210,16 @@ impl<R: Role> Link<R> {
         }
         if self.phase == Phase::ShuttingDown && self.writing.poll_shutdown(cx)? {
             if self.reading.ended || !self.role.outlives_peers_end() {
-                let cause = if self.reading.ended {
-                    self.reading.end_cause()
-                } else {
-                    LinkError::Closed
-                };
+                let cause = if self.reading.ended { self.reading.end_cause() } else { LinkError::Closed };
                 return Err(cause);
             }
             self.phase = Phase::Lingering;
+        }
+        if self.phase == Phase::Lingering {
+            let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+            if linger.as_mut().poll(cx).is_ready() {
+                return Err(LinkError::Closed);
+            }
         }
         Ok(())
     }
@@ -237,14 +229,10 @@ impl<R: Role> Link<R> {
     }
 
     fn check_health(&mut self) -> Result<(), LinkError> {
-        let ticks = self.signal.ticks.load(Ordering::Relaxed);
-        if ticks == self.watch.seen {
+        if !self.is_tick_due() {
             return Ok(());
         }
-        if self.phase != Phase::Open {
-            let over = ticks.wrapping_sub(self.watch.seen) > LINGER_TICKS;
-            return if over { Err(LinkError::Closed) } else { Ok(()) };
-        }
+        let ticks = self.signal.ticks.load(Ordering::Relaxed);
         if let Some(ping) = self.watch.tick(ticks, &self.reading)? {
             let _ = self.signal.outbox.push(Ticket(0), Queued::new(ping));
         }
@@ -258,12 +246,8 @@ impl<R: Role + Unpin> Future for Link<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let this = &mut *self;
         this.poll_link(cx).map(|cause| {
-            this.writing
-                .abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
-            LinkEnd {
-                cause,
-                unwritten: this.writing.take_unwritten(),
-            }
+            this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
+            LinkEnd { cause, unwritten: this.writing.take_unwritten() }
         })
     }
 }

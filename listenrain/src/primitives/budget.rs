@@ -46,17 +46,21 @@ pub(crate) struct Permit {
 #[derive(Debug, Default)]
 pub(crate) struct Place(Option<u64>);
 
-/// The budget will never give anything again.
+/// Why there is no use in waiting.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Closed;
+pub(crate) enum NoRoom {
+    /// The budget will never give anything again.
+    Closed,
+    /// Too many wait already.
+    Crowded,
+}
+
+/// Most who may wait in line.
+const MAX_WAITERS: usize = 65_536;
 
 impl Budget {
     pub(crate) fn new(max_count: usize, max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(State::default()),
-            max_count,
-            max_bytes,
-        })
+        Arc::new(Self { state: Mutex::new(State::default()), max_count, max_bytes })
     }
 
     /// Takes room at once, or not at all; never overtakes those who wait.
@@ -79,39 +83,34 @@ impl Budget {
         place: &mut Place,
         bytes: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Permit, Closed>> {
+    ) -> Poll<Result<Permit, NoRoom>> {
         let mut state = lock(&self.state);
         let Some(ticket) = place.0 else {
             if state.closed {
-                return Poll::Ready(Err(Closed));
+                return Poll::Ready(Err(NoRoom::Closed));
             }
             if state.waiters.is_empty() && self.fits(&state, bytes) {
                 return Poll::Ready(Ok(self.take(&mut state, bytes)));
             }
+            if state.waiters.len() >= MAX_WAITERS {
+                return Poll::Ready(Err(NoRoom::Crowded));
+            }
             let ticket = state.next_ticket;
             state.next_ticket += 1;
             place.0 = Some(ticket);
-            state.waiters.push_back(Waiter {
-                ticket,
-                bytes,
-                granted: false,
-                waker: cx.waker().clone(),
-            });
+            state.waiters.push_back(Waiter { ticket, bytes, granted: false, waker: cx.waker().clone() });
             return Poll::Pending;
         };
         let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else {
             // Closing empties the line.
             place.0 = None;
-            return Poll::Ready(Err(Closed));
+            return Poll::Ready(Err(NoRoom::Closed));
         };
         if state.waiters[at].granted {
             state.waiters.remove(at);
             place.0 = None;
             // Its count and bytes were taken when it was granted.
-            return Poll::Ready(Ok(Permit {
-                budget: Arc::clone(self),
-                bytes,
-            }));
+            return Poll::Ready(Ok(Permit { budget: Arc::clone(self), bytes }));
         }
         state.waiters[at].waker.clone_from(cx.waker());
         Poll::Pending
@@ -149,7 +148,7 @@ impl Budget {
         Poll::Pending
     }
 
-    /// Ends every wait with [`Closed`]; room in use stays accounted for.
+    /// Ends every wait with [`NoRoom::Closed`]; room in use stays accounted for.
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
@@ -183,10 +182,7 @@ impl Budget {
     fn take(self: &Arc<Self>, state: &mut State, bytes: usize) -> Permit {
         state.count += 1;
         state.bytes += bytes;
-        Permit {
-            budget: Arc::clone(self),
-            bytes,
-        }
+        Permit { budget: Arc::clone(self), bytes }
     }
 
     /// Grants what fits to the front of the line.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
+use tracing::Instrument;
 
 use super::Shared;
 use super::peer::{Peer, Served};
@@ -88,28 +89,18 @@ impl Shared {
             peer.signal.finish();
         }
         let shared = Arc::clone(self);
-        self.tasks
-            .spawn(async move { shared.run_peer(peer, channel).await });
+        let from = channel.facts.peer.as_ref().map(tracing::field::display);
+        let span = tracing::debug_span!("peer", id, from);
+        self.tasks.spawn(async move { shared.run_peer(peer, channel).await }.instrument(span));
     }
 
     async fn run_peer(self: Arc<Self>, peer: Arc<Peer>, channel: Channel) {
-        let _gone = Gone {
-            shared: &self,
-            peer: &peer,
-        };
+        let _gone = Gone { shared: &self, peer: &peer };
         let role = Served::new(Arc::clone(&self), Arc::clone(&peer));
         let packets = Arc::clone(&self.parts.packets);
         let signal = Arc::clone(&peer.signal);
-        let end = Link::new(
-            channel,
-            role,
-            packets,
-            signal,
-            Arc::clone(&self.counters),
-            &self.health,
-        )
-        .await;
-        tracing::debug!(peer = peer.id, cause = %end.cause, "channel over");
+        let end = Link::new(channel, role, packets, signal, Arc::clone(&self.counters), &self.health).await;
+        tracing::debug!(cause = %end.cause, "channel over");
     }
 }
 

@@ -55,7 +55,7 @@ pub enum Overload {
     /// Stops reading that channel until there is room, so that the peer's writes wait: the default.
     #[default]
     StopReading,
-    /// Answers that they are refused, where the protocol can say so.
+    /// Answers that they are refused. Where the protocol cannot say so, as [`StopReading`](Self::StopReading).
     Refuse,
 }
 
@@ -167,21 +167,18 @@ impl<M: MessageCodec> ServerBuilder<M> {
         self.check()?;
         let endpoint = listener.endpoint().clone();
         let parts = Arc::clone(&self.protocol.parts);
+        let can_refuse = parts.packets.abilities().errors;
         let same_id = match &parts.correlation.0 {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let dispatch = Arc::new(Routed::new(
-            Arc::clone(&self.protocol.messages),
-            self.router,
-            same_id,
-        ));
+        let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
         let shared = Arc::new(Shared {
             budget: Budget::new(self.limits.all_requests, self.limits.all_bytes),
             parts,
             dispatch,
             limits: self.limits,
-            overload: self.overload,
+            overload: if can_refuse { self.overload } else { Overload::StopReading },
             on_disconnect: self.on_disconnect,
             health: self.health,
             counters: Arc::default(),
@@ -208,11 +205,6 @@ impl<M: MessageCodec> ServerBuilder<M> {
             OptionError::check(value > 0, what, value, "1 or more")?;
         }
         let interval = self.health.interval;
-        OptionError::check(
-            interval.as_millis() > 0,
-            "health.interval",
-            interval,
-            "1ms or more",
-        )
+        OptionError::check(interval.as_millis() > 0, "health.interval", interval, "1ms or more")
     }
 }

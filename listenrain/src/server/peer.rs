@@ -55,40 +55,39 @@ impl Peer {
 pub(super) struct Served {
     shared: Arc<Shared>,
     peer: Arc<Peer>,
+    /// Whether the protocol can say that a request was not executed.
+    can_refuse: bool,
+    /// Answers without a handler (pongs, refusals) that wait to be written.
+    answers: usize,
 }
+
+/// Most pongs and refusals that wait to be written; a peer that asks for more without reading them is not read.
+const MAX_ANSWERS: usize = 1024;
 
 impl Served {
     pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>) -> Self {
-        Self { shared, peer }
+        let can_refuse = shared.parts.packets.abilities().errors;
+        Self { shared, peer, can_refuse, answers: 0 }
     }
 
     fn budgets(&self) -> [&Arc<Budget>; 3] {
-        [
-            &self.peer.budget,
-            &self.shared.budget,
-            &self.shared.parts.handler_budget,
-        ]
+        [&self.peer.budget, &self.shared.budget, &self.shared.parts.handler_budget]
     }
 
-    fn answer(&self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
-        let _ = self
-            .peer
-            .signal
-            .outbox
-            .push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
+    fn answer(&mut self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
+        let _ = self.peer.signal.outbox.push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
     }
 
-    fn refuse(&self, id: u64, why: RemoteRefusal) {
+    fn refuse(&mut self, id: u64, why: RemoteRefusal) {
         count(&self.shared.counters.refused);
-        if self.shared.parts.packets.abilities().errors {
+        if self.can_refuse {
             self.answer(Kind::Refused, id, why.to_bytes().to_vec());
         }
     }
 
-    fn take_request(&self, packet: Packet) {
-        let shared = &self.shared;
+    fn take_request(&mut self, packet: Packet) {
         let is_call = packet.kind != Kind::OneWay;
-        if self.peer.signal.is_finishing() && shared.parts.packets.abilities().errors {
+        if self.peer.signal.is_finishing() {
             if is_call {
                 self.refuse(packet.id, RemoteRefusal::Draining);
             }
@@ -101,21 +100,13 @@ impl Served {
             }
             return;
         };
+        let shared = &self.shared;
         let answer = Answer::new(shared, &self.peer, packet.id, is_call, permits);
         let deadline = packet.deadline.map(|left| Instant::now() + left);
-        let incoming = Incoming {
-            payload,
-            deadline,
-            facts: Arc::clone(&self.peer.facts),
-            answer,
-        };
+        let incoming = Incoming { payload, deadline, facts: Arc::clone(&self.peer.facts), answer };
         if let Some(handler) = shared.dispatch.dispatch(incoming) {
-            let handling = Handling::new(
-                handler,
-                packet.id,
-                Arc::clone(&self.peer.running),
-                &shared.counters,
-            );
+            let handling =
+                Handling::new(handler, packet.id, Arc::clone(&self.peer.running), &shared.counters);
             shared.parts.handlers.execute(Job::new(Box::pin(handling)));
         }
     }
@@ -126,9 +117,7 @@ impl Served {
         let weights = [size, size, 0];
         let budgets = self.budgets();
         if self.shared.overload == Overload::StopReading {
-            return Some(std::array::from_fn(|at| {
-                Some(budgets[at].force_acquire(weights[at]))
-            }));
+            return Some(std::array::from_fn(|at| Some(budgets[at].force_acquire(weights[at]))));
         }
         let permits: [Option<Permit>; 3] = std::array::from_fn(|at| budgets[at].try_acquire(weights[at]));
         permits.iter().all(Option::is_some).then_some(permits)
@@ -137,14 +126,17 @@ impl Served {
 
 impl Role for Served {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // These two end by this task's own writing, or not at all, and need no waker.
+        let unread = self.answers >= MAX_ANSWERS;
+        let unwanted = !self.can_refuse && self.peer.signal.is_finishing();
+        if unread || unwanted {
+            return Poll::Pending;
+        }
         if self.shared.overload == Overload::Refuse {
             return Poll::Ready(());
         }
         let who = self.peer.id;
-        let full = self
-            .budgets()
-            .into_iter()
-            .any(|budget| budget.poll_room(who, cx).is_pending());
+        let full = self.budgets().into_iter().any(|budget| budget.poll_room(who, cx).is_pending());
         if full { Poll::Pending } else { Poll::Ready(()) }
     }
 
@@ -159,7 +151,10 @@ impl Role for Served {
         }
     }
 
-    fn leaving(&mut self, _: &mut Vec<(Ticket, Queued)>) {}
+    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) {
+        let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
+        self.answers = self.answers.saturating_sub(answered.count());
+    }
 
     fn idle(&self) -> bool {
         self.peer.budget.in_use().0 == 0
