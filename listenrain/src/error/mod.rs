@@ -1,0 +1,32 @@
+//! How calls, links and packets fail.
+
+mod call;
+mod link;
+mod remote;
+
+use std::any::Any;
+
+pub use call::{CallError, Failure, IdState, Outcome, Refusal, Sent};
+pub use link::{LinkError, PacketError};
+pub use remote::{ErrorCode, RemoteError, RemoteRefusal};
+
+/// Why a message codec could not encode or decode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct MessageError {
+    /// What is wrong: the thing, the limit, the value.
+    pub why: String,
+}
+
+impl MessageError {
+    /// An error that says `why`.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
