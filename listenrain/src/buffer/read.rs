@@ -24,6 +24,11 @@ pub struct ReadBuffer {
     /// Shared buffers that were full; each is used again once nobody reads it any more.
     full: VecDeque<BytesMut>,
     shared_size: usize,
+    /// Bytes taken since the start, and how many had come in all when room was offered last: tells whether the last
+    /// read filled its room.
+    taken: u64,
+    offered_at: u64,
+    offered: usize,
     pool: Arc<dyn BufferPool>,
 }
 
@@ -46,6 +51,9 @@ impl ReadBuffer {
             whole: None,
             full: VecDeque::new(),
             shared_size: Self::FIRST_SHARED,
+            taken: 0,
+            offered_at: 0,
+            offered: 0,
             pool,
         }
     }
@@ -75,11 +83,15 @@ impl ReadBuffer {
     /// Room for the next read, for a channel that copies: never empty, at most [`MAX_READ`](Self::MAX_READ) bytes, and
     /// never beyond the end of an expected packet.
     pub fn spare(&mut self) -> Limit<&mut BytesMut> {
+        let came = self.taken + self.len() as u64;
+        // A small rest that was filled says nothing.
+        let was_filled = self.offered > self.shared_size / 2 && came - self.offered_at >= self.offered as u64;
         let room = match self.whole {
             Some(whole) => self.grow_own(whole),
-            None => self.make_shared_room(),
+            None => self.make_shared_room(was_filled),
         };
-        (&mut self.open).limit(room.min(Self::MAX_READ))
+        (self.offered_at, self.offered) = (came, room.min(Self::MAX_READ));
+        (&mut self.open).limit(self.offered)
     }
 
     /// The first `count` bytes, or `None` while fewer wait. Copies only when they lie in several chunks.
@@ -92,6 +104,7 @@ impl ReadBuffer {
         }
         if self.chunks[0].len() < count {
             let front = self.gather(count);
+            // Only moved together, not taken.
             self.chunk_bytes += front.len();
             self.chunks.push_front(front);
         }
@@ -108,6 +121,7 @@ impl ReadBuffer {
         if count == 0 {
             return Bytes::new();
         }
+        self.taken += count as u64;
         self.finish_own();
         let Some(front) = self.chunks.front_mut() else {
             // Taken before it was whole: what is left of it is no longer the packet that was expected.
@@ -160,14 +174,15 @@ impl ReadBuffer {
         missing.min(self.open.capacity() - self.open.len())
     }
 
-    fn make_shared_room(&mut self) -> usize {
+    /// Only reads that fill their room make it grow, so that a thousand quiet channels stay small.
+    fn make_shared_room(&mut self, was_filled: bool) -> usize {
+        if was_filled {
+            self.shared_size = (self.shared_size * 2).min(Self::MAX_READ);
+        }
         let room = self.open.capacity() - self.open.len();
         // A small rest is not worth a read of its own, unless nothing can be had for free.
         if room >= self.shared_size / 4 && room > 0 {
             return room;
-        }
-        if self.open.capacity() > 0 {
-            self.shared_size = (self.shared_size * 2).min(Self::MAX_READ);
         }
         if !self.open.try_reclaim(self.shared_size) {
             // What waits may fill a whole shared buffer by itself, and the next read needs room behind it.
@@ -308,6 +323,23 @@ mod tests {
             assert!(room > 0, "no room behind {waiting} bytes");
             spare.put_bytes(0, room);
         }
+    }
+
+    #[test]
+    fn a_channel_of_small_reads_keeps_a_small_buffer_and_one_of_full_reads_gets_a_large_one() {
+        let mut quiet = ReadBuffer::default();
+        for _ in 0..1000 {
+            feed(&mut quiet, &[0; 4096]);
+            quiet.skip(4096);
+        }
+        assert!(quiet.open.capacity() <= 2 * ReadBuffer::FIRST_SHARED, "{}", quiet.open.capacity());
+        let mut busy = ReadBuffer::default();
+        for _ in 0..20 {
+            let room = busy.spare().remaining_mut();
+            feed(&mut busy, &vec![0; room]);
+            busy.skip(room);
+        }
+        assert!(busy.spare().remaining_mut() > ReadBuffer::MAX_READ / 2);
     }
 
     #[test]
