@@ -21,6 +21,6 @@ mod store;
 
 pub use error::{ReadError, RecordError};
 pub use markdown::markdown;
-pub use rows::{Row, rows};
+pub use rows::{Row, of_bare, rows};
 pub use schema::{Cell, Env, LittlesLaw, Run, SCHEMA, ServiceUs};
 pub use store::{NewRun, Store};

@@ -25,15 +25,15 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
                     .iter()
                     .any(|other| !is_bare(other) && same_place(cell, other))
         })
-        .map(|cell| {
-            let bare = run
-                .cells
-                .iter()
-                .find(|other| is_bare(other) && same_place(cell, other));
-            let of_bare = bare.filter(|bare| bare.tps > 0.0).map(|bare| cell.tps / bare.tps);
-            Row { cell, of_bare }
-        })
+        .map(|cell| Row { cell, of_bare: of_bare(run, cell) })
         .collect()
+}
+
+/// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too.
+#[must_use]
+pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
+    let bare = run.cells.iter().find(|other| other.stack == "bare" && same_place(cell, other))?;
+    (bare.tps > 0.0).then(|| cell.tps / bare.tps)
 }
 
 /// Whether two cells differ in nothing but the stack and its protocol.
