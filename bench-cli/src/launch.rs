@@ -65,8 +65,7 @@ fn read(output: &Output) -> Answer {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said
             .lines()
-            .filter(|line| !line.is_empty())
-            .next_back()
+            .rfind(|line| !line.is_empty())
             .unwrap_or("it said nothing");
         Answer::Failed(format!("its process ended ({}): {last}", output.status))
     })

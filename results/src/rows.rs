@@ -25,14 +25,20 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
                     .iter()
                     .any(|other| !is_bare(other) && same_place(cell, other))
         })
-        .map(|cell| Row { cell, of_bare: of_bare(run, cell) })
+        .map(|cell| Row {
+            cell,
+            of_bare: of_bare(run, cell),
+        })
         .collect()
 }
 
 /// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too.
 #[must_use]
 pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
-    let bare = run.cells.iter().find(|other| other.stack == "bare" && same_place(cell, other))?;
+    let bare = run
+        .cells
+        .iter()
+        .find(|other| other.stack == "bare" && same_place(cell, other))?;
     (bare.tps > 0.0).then(|| cell.tps / bare.tps)
 }
 

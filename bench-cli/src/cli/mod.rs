@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Table(TableArgs),
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Answers a client elsewhere, until interrupted.
     Serve(ServeArgs),
     /// What is registered: schemes, capabilities, options.

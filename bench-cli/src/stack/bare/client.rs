@@ -25,8 +25,12 @@ pub(super) struct Client {
     outgoing: WriteBuffer,
     payload: usize,
     outstanding: u64,
-    /// Bytes that may be offered still: a finished request allows the next.
+    /// Bytes that may be offered still: each byte that comes back allows one more, wherever in a request it stands.
     allowed: usize,
+    sent: u64,
+    received: u64,
+    /// Whether the request that was begun last is the last of all.
+    is_over: bool,
     /// When the requests that are outstanding began, the oldest first, those of the same moment together.
     began: VecDeque<(Instant, u64)>,
     /// Whether something was written that may not have been flushed.
@@ -54,12 +58,15 @@ impl Client {
             source: Source::new(payload, first, window),
             sink: Sink::new(payload, first),
             meter,
-            incoming: ReadBuffer::default(),
+            incoming: super::roomy(),
             // Pieces are batches already: none is worth copying.
             outgoing: WriteBuffer::new(0),
             payload,
             outstanding,
             allowed: window,
+            sent: 0,
+            received: 0,
+            is_over: false,
             began: VecDeque::new(),
             is_unflushed: false,
         }
@@ -75,17 +82,19 @@ impl Client {
     }
 
     async fn drive(&mut self) -> io::Result<()> {
-        while !self.began.is_empty() {
-            if self.outgoing.is_empty() && self.allowed > 0 {
-                let piece = self.source.next(self.allowed);
+        while !(self.is_over && self.allowed == 0 && self.received == self.sent) {
+            let allowed = self.source.whole_part(self.allowed);
+            if self.outgoing.is_empty() && allowed > 0 {
+                let piece = self.source.next(allowed);
                 self.allowed -= piece.len();
+                self.sent += piece.len() as u64;
                 self.outgoing.put(piece);
             }
             let moved = poll_fn(|cx| self.poll_move(cx)).await?;
             if moved.read > 0 {
                 self.receive();
             }
-            if moved.written > 0 && (self.allowed > 0 || !self.outgoing.is_empty()) {
+            if moved.written > 0 && (self.source.whole_part(self.allowed) > 0 || !self.outgoing.is_empty()) {
                 // The echo drains the socket while the bytes are still in cache.
                 tokio::task::yield_now().await;
             }
@@ -115,19 +124,29 @@ impl Client {
         Poll::Ready(Ok(moved))
     }
 
-    /// Checks what has come; each request that is done lets the next begin, until the phase is over.
+    /// Checks what has come. A request begins, to its caller, when the one before it is done.
     fn receive(&mut self) {
         let bytes = self.incoming.take(self.incoming.len());
+        self.received += bytes.len() as u64;
         let finished = self.sink.take(&bytes, &self.meter);
-        let all = finished.well + finished.wrong;
-        if all == 0 {
-            return;
+        if !self.is_over {
+            self.allowed += bytes.len();
         }
-        let now = Instant::now();
-        self.record(all, finished.well, now);
-        if self.meter.phase() != Phase::Over {
+        let all = finished.well + finished.wrong;
+        if all > 0 {
+            let now = Instant::now();
+            self.record(all, finished.well, now);
             self.began.push_back((now, all));
-            self.allowed += all as usize * self.payload;
+            self.finish_when_over();
+        }
+    }
+
+    /// Once the phase is over, only what is missing of a request that was begun is sent still.
+    fn finish_when_over(&mut self) {
+        if !self.is_over && self.meter.phase() == Phase::Over {
+            self.is_over = true;
+            let begun = (self.sent % self.payload as u64) as usize;
+            self.allowed = (self.payload - begun) % self.payload;
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::buffer::WriteBuffer;
 use listenrain::{Channel, ChannelGenerator, ChannelWrite, NextError};
 
 use super::WRITE_CAP;
@@ -25,7 +25,7 @@ pub(super) async fn accept(mut listener: Box<dyn ChannelGenerator>) -> NextError
 
 /// Echoes one channel to its end. An error needs no telling: the client sees its channel end.
 async fn echo(mut channel: Channel) -> io::Result<()> {
-    let mut incoming = ReadBuffer::default();
+    let mut incoming = super::roomy();
     // Nothing is copied: what was read is what is written.
     let mut outgoing = WriteBuffer::new(0);
     loop {

@@ -34,7 +34,16 @@ impl Source {
         }
     }
 
-    /// The next bytes of the stream, at most `allowed`.
+    /// As much of `allowed` as can be asked for: where payloads are whole blocks, so are pieces.
+    pub(super) fn whole_part(&self, allowed: usize) -> usize {
+        if self.is_restampable() {
+            allowed - allowed % BLOCK
+        } else {
+            allowed
+        }
+    }
+
+    /// The next bytes of the stream, at most `allowed`, of which the whole part counts.
     pub(super) fn next(&mut self, allowed: usize) -> Bytes {
         let len = allowed.min(self.piece);
         let recycled = self.recycled();
