@@ -1,4 +1,4 @@
-//! What is measured: completions and errors here, CPU time in [`cpu`], memory in [`memory`].
+//! What is measured: completions and errors here, CPU time in `cpu`, memory in `memory`.
 //!
 //! A stack reports to a [`Meter`], which knows whether the warm-up, the timed window or its end is now. Only what
 //! completes inside the window is counted; an error counts whenever it happens.
