@@ -1,1 +1,79 @@
-//! bench-cli
+//! The load tool of ListenRain: reproduces the original's table, and measures any transport the same way.
+//!
+//! Start here: [`main_with`] is the whole program; give it a [`Registry`] with a transport of your own and your binary
+//! is the tool.
+//!
+//! - `cli` says what can be typed, `plan` makes [`config::CellConfig`]s of it, `session` measures them one by one.
+//! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
+//! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
+//! - `report` shows; [`original`] knows the original's benchmark message.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+mod cell;
+mod cli;
+pub mod config;
+mod exit;
+mod launch;
+mod listing;
+mod loopback;
+mod machine;
+pub mod meter;
+pub mod original;
+mod plan;
+mod registry;
+mod report;
+mod serve;
+mod session;
+pub mod stack;
+pub mod stamp;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use registry::{Registered, Registry};
+
+use crate::cli::{Cli, Command};
+use crate::config::CellConfig;
+use crate::exit::Exit;
+use crate::report::tables;
+
+/// Runs the tool on this process's arguments, with what `registry` knows.
+///
+/// It starts this program again for each cell, so a program of your own calls this first thing in its `main`.
+#[must_use]
+pub fn main_with(registry: Registry) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match cli.command.unwrap_or(Command::Table(cli.table)) {
+        Command::Table(args) => planned(plan::table(&args, &registry), |plan| {
+            session::run(plan, &registry, &args.output, tables::table)
+        }),
+        Command::Run(args) => planned(plan::run(&args, &registry), |plan| {
+            session::run(plan, &registry, &args.output, tables::cells)
+        }),
+        Command::Serve(args) => serve::serve(&args, &registry).into(),
+        Command::Transports => {
+            print!("{}", listing::listing(&registry));
+            Exit::Well.into()
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());
+            Exit::Well.into()
+        }
+        Command::Cell { order } => cell::main(&order, &registry),
+    }
+}
+
+fn planned(plan: Result<Vec<CellConfig>, String>, measure: impl FnOnce(&[CellConfig]) -> Exit) -> ExitCode {
+    match plan {
+        Ok(plan) => measure(&plan).into(),
+        Err(why) => {
+            eprintln!("error: {why}");
+            Exit::Usage.into()
+        }
+    }
+}

@@ -1,1 +1,26 @@
-//! listenrain-results
+//! Recorded benchmark runs, and the schema that reads them.
+//!
+//! - [`Run`] is one run file; its `schema` module says what each field means and in which unit.
+//! - [`Run::from_json`] reads one and refuses what it does not know.
+//! - [`Store`] is a folder of recorded runs: lists, loads, and records a new one beside the old, never over them.
+//! - [`rows`] pairs each cell with the bare transport's, and [`markdown`] renders them for a README.
+//! - [`original`] holds the figures that the original published.
+//!
+//! This room touches serde and files below `runs/`. It measures nothing, reads no clock and no network: the date and
+//! the machine's description are handed in.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+mod error;
+mod markdown;
+pub mod original;
+mod read;
+mod rows;
+mod schema;
+mod store;
+
+pub use error::{ReadError, RecordError};
+pub use markdown::markdown;
+pub use rows::{Row, of_bare, rows};
+pub use schema::{Cell, Env, LittlesLaw, Run, SCHEMA, ServiceUs};
+pub use store::{NewRun, Store};

@@ -1,0 +1,99 @@
+//! Sizes and durations as people write them.
+
+use std::time::Duration;
+
+/// Units of a size, largest first.
+const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// Bytes of a text such as `4KiB`.
+///
+/// # Errors
+///
+/// A text that says what is allowed.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (count, unit) = text.split_at(digits);
+    let unit = match unit.trim_start() {
+        "" => Some(1),
+        unit => SIZES
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, bytes)| *bytes),
+    };
+    let bytes = unit
+        .zip(count.parse::<u64>().ok())
+        .and_then(|(unit, count)| unit.checked_mul(count));
+    bytes.ok_or_else(|| "allowed: a whole number with B, KiB (1024), MiB or GiB, such as 4KiB".to_owned())
+}
+
+/// `bytes` in the largest unit that divides it, so that it reads back the same.
+pub(crate) fn size_text(bytes: u64) -> String {
+    let fits = |(_, unit): &&(&str, u64)| bytes > 0 && bytes.is_multiple_of(*unit);
+    let (name, unit) = SIZES.iter().find(fits).unwrap_or(&SIZES[3]);
+    format!("{}{name}", bytes / unit)
+}
+
+/// A size within `least` and `most`.
+pub(crate) fn parse_size_within(text: &str, least: u64, most: u64) -> Result<usize, String> {
+    let bytes = parse_size(text)?;
+    if (least..=most).contains(&bytes) {
+        return Ok(bytes as usize);
+    }
+    Err(format!("allowed: {} to {}", size_text(least), size_text(most)))
+}
+
+/// A duration such as `3s` within `least` and `most`.
+pub(crate) fn parse_duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; allowed: a number with ms, s or m, such as 500ms or 3s"))?;
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    let text = humantime::format_duration;
+    Err(format!("allowed: {} to {}", text(least), text(most)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_reads_back_as_it_is_written() {
+        for (text, bytes) in [
+            ("0B", 0),
+            ("64B", 64),
+            ("4KiB", 4096),
+            ("4MiB", 4 << 20),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes));
+            assert_eq!(size_text(bytes), text);
+        }
+        assert_eq!((parse_size("4096"), parse_size("4 KiB")), (Ok(4096), Ok(4096)));
+    }
+
+    #[test]
+    fn a_wrong_size_is_told_what_is_allowed() {
+        for text in ["", "KiB", "4KB", "4kib", "-1", "1.5KiB", "99999999999GiB"] {
+            assert!(parse_size(text).unwrap_err().contains("KiB (1024)"), "{text}");
+        }
+        assert_eq!(
+            parse_size_within("8B", 16, 4096),
+            Err("allowed: 16B to 4KiB".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_duration_has_a_unit_and_bounds() {
+        let within = |text| parse_duration_within(text, Duration::from_millis(10), Duration::from_secs(60));
+        assert_eq!(within("3s"), Ok(Duration::from_secs(3)));
+        assert_eq!(within("100ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(within("1ms"), Err("allowed: 10ms to 1m".to_owned()));
+        for text in ["", "3", "3 parsecs", "-1s"] {
+            assert!(
+                within(text).unwrap_err().contains("such as 500ms or 3s"),
+                "{text}"
+            );
+        }
+    }
+}

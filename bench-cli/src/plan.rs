@@ -1,0 +1,228 @@
+//! From what was typed to the cells that are measured, in their order.
+
+use listenrain::Endpoint;
+use listenrain_results::original;
+
+use crate::cli::{RunArgs, TableArgs};
+use crate::config::{CellConfig, ProtocolChoice};
+use crate::registry::Registry;
+use crate::stack::Stack;
+
+/// The window of the table: 64 MiB, so that its last row holds 16 payloads and not 1,000.
+const TABLE_WINDOW: usize = 64 << 20;
+
+/// The original's rows, each on every stack: those of one row follow one another, so that they share the machine's mood.
+///
+/// # Errors
+///
+/// A text for the user that says what is allowed.
+pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
+    let transport = match &args.transport {
+        Some(scheme) => known_transport(scheme, registry)?,
+        None => default_transport(registry)?,
+    };
+    let mut cells = Vec::new();
+    for row in &original::ROWS {
+        for stack in registry.stacks() {
+            cells.push(CellConfig {
+                transport: transport.clone(),
+                stack: stack.name().to_owned(),
+                runtime: args.runtime,
+                protocol: stack.protocols()[0],
+                parallel: row.parallel,
+                payload: row.payload_bytes as usize,
+                warmup: args.warmup,
+                duration: args.duration,
+                lanes: 1,
+                connections: 1,
+                window: TABLE_WINDOW,
+                options: Vec::new(),
+                target: None,
+                via: None,
+            });
+        }
+    }
+    Ok(cells)
+}
+
+/// Every combination of the lists, stacks innermost.
+///
+/// # Errors
+///
+/// A text for the user that says what is allowed.
+pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
+    if args.via.is_some() {
+        return Err("--via forward is not built into this tool".to_owned());
+    }
+    let channels = args.connections * args.lanes;
+    if let Some(parallel) = args.parallel.iter().find(|parallel| **parallel < channels) {
+        return Err(format!(
+            "--parallel {parallel} is fewer than --connections x --lanes = {channels}: some would stay idle"
+        ));
+    }
+    let transports = transports(args, registry)?;
+    let stacks = stacks(&args.stack, registry)?;
+    let options = options(&args.set, &transports, registry)?;
+    let mut cells = Vec::new();
+    for transport in &transports {
+        for runtime in &args.runtime {
+            for payload in &args.payload {
+                for parallel in &args.parallel {
+                    for (stack, protocol) in spoken(&stacks, &args.protocol)? {
+                        let own = options.iter().filter(|(scheme, ..)| scheme == transport);
+                        cells.push(CellConfig {
+                            transport: transport.clone(),
+                            stack,
+                            runtime: *runtime,
+                            protocol,
+                            parallel: *parallel,
+                            payload: *payload,
+                            warmup: args.warmup,
+                            duration: args.duration,
+                            lanes: args.lanes,
+                            connections: args.connections,
+                            window: args.window,
+                            options: own
+                                .map(|(_, name, value)| (name.clone(), value.clone()))
+                                .collect(),
+                            target: args.target.clone(),
+                            via: args.via.clone(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Ok(cells)
+}
+
+/// The stack of that name, or the default.
+///
+/// # Errors
+///
+/// A text for the user that says what is allowed.
+pub(crate) fn stack<'a>(name: Option<&str>, registry: &'a Registry) -> Result<&'a dyn Stack, String> {
+    let Some(name) = name else {
+        return registry
+            .stacks()
+            .first()
+            .map(|stack| &**stack)
+            .ok_or_else(|| "no stack is built in".to_owned());
+    };
+    let names: Vec<_> = registry.stacks().iter().map(|stack| stack.name()).collect();
+    let found = registry.stack(name).map(|stack| &**stack);
+    found.ok_or_else(|| format!("--stack {name}: unknown; allowed: {}", names.join(", ")))
+}
+
+/// The protocol asked for, if `stack` speaks it, or its own.
+pub(crate) fn protocol(asked: Option<ProtocolChoice>, stack: &dyn Stack) -> Result<ProtocolChoice, String> {
+    let spoken = stack.protocols();
+    match asked {
+        // A stack without packets takes whatever protocol the others are measured with.
+        Some(asked) if spoken != [ProtocolChoice::Stream] => {
+            let names: Vec<_> = spoken.iter().map(ToString::to_string).collect();
+            let unknown = || format!("--protocol {asked}: {} speaks {}", stack.name(), names.join(", "));
+            spoken.contains(&asked).then_some(asked).ok_or_else(unknown)
+        }
+        _ => Ok(spoken[0]),
+    }
+}
+
+/// Each stack with each protocol that it is to speak; one without packets once only.
+fn spoken(stacks: &[&dyn Stack], asked: &[ProtocolChoice]) -> Result<Vec<(String, ProtocolChoice)>, String> {
+    let mut spoken = Vec::new();
+    for stack in stacks {
+        let asked: Vec<_> = if asked.is_empty() {
+            vec![None]
+        } else {
+            asked.iter().copied().map(Some).collect()
+        };
+        for asked in asked {
+            let pair = (stack.name().to_owned(), protocol(asked, *stack)?);
+            if !spoken.contains(&pair) {
+                spoken.push(pair);
+            }
+        }
+    }
+    Ok(spoken)
+}
+
+fn stacks<'a>(names: &[String], registry: &'a Registry) -> Result<Vec<&'a dyn Stack>, String> {
+    if names.is_empty() {
+        return Ok(vec![stack(None, registry)?]);
+    }
+    names.iter().map(|name| stack(Some(name), registry)).collect()
+}
+
+fn transports(args: &RunArgs, registry: &Registry) -> Result<Vec<String>, String> {
+    let Some(target) = &args.target else {
+        if args.transport.is_empty() {
+            return Ok(vec![default_transport(registry)?]);
+        }
+        return args
+            .transport
+            .iter()
+            .map(|scheme| known_transport(scheme, registry))
+            .collect();
+    };
+    let endpoint: Endpoint = target.parse().map_err(|error| format!("--target: {error}"))?;
+    let scheme = known_transport(endpoint.scheme(), registry)?;
+    if let Some(other) = args.transport.iter().find(|other| **other != scheme) {
+        return Err(format!("--transport {other} does not go with --target {target}"));
+    }
+    Ok(vec![scheme])
+}
+
+fn default_transport(registry: &Registry) -> Result<String, String> {
+    let first = registry.schemes().first().map(|scheme| (*scheme).to_owned());
+    first.ok_or_else(|| "no transport is registered".to_owned())
+}
+
+fn known_transport(scheme: &str, registry: &Registry) -> Result<String, String> {
+    let allowed = || {
+        format!(
+            "transport {scheme}: unknown; allowed: {}",
+            registry.schemes().join(", ")
+        )
+    };
+    registry
+        .transport(scheme)
+        .map(|known| known.transport.scheme().to_owned())
+        .ok_or_else(allowed)
+}
+
+type SchemeOption = (String, String, String);
+
+/// What `--set` says: scheme, name, value, each tried on its transport before anything runs.
+fn options(set: &[String], transports: &[String], registry: &Registry) -> Result<Vec<SchemeOption>, String> {
+    let mut options = Vec::new();
+    for text in set {
+        let parts = text
+            .split_once('=')
+            .and_then(|(key, value)| Some((key.split_once('.')?, value)));
+        let Some(((scheme, name), value)) = parts else {
+            return Err(format!(
+                "--set {text}: write it as SCHEME.NAME=VALUE, such as tcp.nodelay=false"
+            ));
+        };
+        if !transports.iter().any(|transport| transport == scheme) {
+            return Err(format!(
+                "--set {text}: {scheme} is not measured; it is {}",
+                transports.join(", ")
+            ));
+        }
+        if let Some(known) = registry.transport(scheme) {
+            let endpoint = known.transport.scratch_endpoint().with_option(name, value);
+            known
+                .transport
+                .dialer(&endpoint)
+                .map_err(|error| format!("--set {text}: {}", error.why))?;
+        }
+        options.push((scheme.to_owned(), name.to_owned(), value.to_owned()));
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,76 @@
+use clap::Parser;
+
+use super::*;
+use crate::cli::{Cli, Command};
+
+fn planned(line: &str) -> Result<Vec<CellConfig>, String> {
+    let words = ["bench-cli", "run"].into_iter().chain(line.split_whitespace());
+    match Cli::try_parse_from(words)
+        .map_err(|error| error.to_string())?
+        .command
+    {
+        Some(Command::Run(args)) => run(&args, &Registry::standard()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_combination_of_the_lists_is_a_cell() {
+    let cells =
+        planned("--stack bare --parallel 1,16 --payload 4KiB,4MiB --runtime current,multi:2").unwrap();
+    assert_eq!(cells.len(), 8);
+    assert_eq!((cells[0].parallel, cells[1].parallel), (1, 16));
+    assert_eq!((cells[1].payload, cells[2].payload), (4096, 4 << 20));
+}
+
+#[test]
+fn a_stack_without_packets_is_measured_once_whatever_the_protocols() {
+    let cells = planned("--stack bare --protocol native,original").unwrap();
+    assert_eq!((cells.len(), cells[0].protocol), (1, ProtocolChoice::Stream));
+}
+
+#[test]
+fn the_window_bounds_what_is_outstanding() {
+    let cells = planned("--parallel 1000 --payload 4MiB").unwrap();
+    assert_eq!(cells[0].outstanding(), 16);
+    assert_eq!(
+        planned("--payload 4MiB --window 1MiB").unwrap()[0].outstanding(),
+        1
+    );
+    assert_eq!(planned("--parallel 7").unwrap()[0].outstanding(), 7);
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
+    for (line, says) in [
+        ("--transport smoke", "allowed: tcp"),
+        ("--stack smoke", "bare"),
+        ("--target smoke", "no scheme"),
+        ("--target smoke://x", "allowed: tcp"),
+        ("--set nodelay", "SCHEME.NAME=VALUE"),
+        ("--set unix.x=1", "not measured"),
+        ("--set tcp.nodelay=perhaps", "true or false"),
+        ("--set tcp.smoke=1", "unknown option"),
+        ("--connections 4", "fewer than"),
+        ("--via forward", "not built into"),
+    ] {
+        let error = planned(line).unwrap_err();
+        assert!(error.contains(says), "{line}: {error}");
+    }
+}
+
+#[test]
+fn the_table_is_the_originals_rows_in_their_order() {
+    let args = Cli::try_parse_from(["bench-cli"]).unwrap().table;
+    let cells = table(&args, &Registry::standard()).unwrap();
+    let rows: Vec<_> = cells.iter().filter(|cell| cell.stack == "bare").collect();
+    assert_eq!(rows.len(), 12);
+    for (cell, row) in rows.iter().zip(&original::ROWS) {
+        assert_eq!(
+            (cell.parallel, cell.payload as u64),
+            (row.parallel, row.payload_bytes)
+        );
+    }
+    let all: std::time::Duration = cells.iter().map(|cell| cell.warmup + cell.duration).sum();
+    assert!(all.as_secs() <= 150, "under three minutes with both stacks");
+}

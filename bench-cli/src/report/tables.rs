@@ -1,0 +1,229 @@
+//! The two tables: the original's rows, and any cells.
+
+use listenrain_results::{Cell, Run, of_bare, original, rows};
+
+use super::columns::Align::{Left, Right};
+use super::columns::{brief, or_none, render, whole};
+use crate::cli::units::size_text;
+
+const UNITS: &str = "\
+tps: requests a second. Gbit/s: payload one way, decimal (tps x payload x 8 / 10^9). cpu: client and server together,
+100 % = one core. mem: peak resident memory of client and server together, one process a row. p50, p99, max: service
+time of a closed loop, from call to reply. Every reply was checked.
+";
+
+/// The original's rows, ours beside its own.
+pub(crate) fn table(run: &Run) -> String {
+    let mut lines = Vec::new();
+    for row in rows(run) {
+        let theirs = original::find(row.cell.parallel, row.cell.payload_bytes);
+        let theirs = theirs.map(|row| [row.tps, row.gbit_per_s, row.cpu_percent, row.mem_mib]);
+        let mut line = vec![row.cell.parallel.to_string(), size_text(row.cell.payload_bytes)];
+        line.extend(figures(row.cell));
+        line.push(or_none(row.of_bare.map(|share| share * 100.0), whole));
+        line.push("|".to_owned());
+        line.extend(
+            theirs
+                .into_iter()
+                .flatten()
+                .zip([whole, brief, whole, whole])
+                .map(|(value, text)| text(value)),
+        );
+        lines.push(line);
+    }
+    let heads = [
+        ("parallel", Right),
+        ("payload", Right),
+        ("tps", Right),
+        ("Gbit/s", Right),
+        ("cpu %", Right),
+        ("mem MiB", Right),
+        ("p50 µs", Right),
+        ("p99 µs", Right),
+        ("max µs", Right),
+        ("% of bare", Right),
+        ("|", Left),
+        ("original: tps", Right),
+        ("Gbit/s", Right),
+        ("cpu %", Right),
+        ("mem MiB", Right),
+    ];
+    let what = run.cells.first().map(setup).unwrap_or_default();
+    format!(
+        "{what}\n\n{}\n{UNITS}original: the figures of its README, on another machine ({}).\n{}",
+        render(&heads, &lines),
+        original::MACHINE,
+        checks(run)
+    )
+}
+
+/// Any cells, in their order.
+pub(crate) fn cells(run: &Run) -> String {
+    let line = |cell: &Cell| {
+        let mut line = vec![
+            cell.transport.clone(),
+            cell.stack.clone(),
+            cell.protocol.clone(),
+            cell.runtime.clone(),
+        ];
+        line.extend([cell.parallel.to_string(), size_text(cell.payload_bytes)]);
+        line.extend(figures(cell));
+        line.push(or_none(of_bare(run, cell).map(|share| share * 100.0), whole));
+        line.push(format!(
+            "{} / {}",
+            brief(cell.littles_law.measured),
+            whole(cell.littles_law.planned)
+        ));
+        line.push(cell.errors.to_string());
+        line
+    };
+    let heads = [
+        ("transport", Left),
+        ("stack", Left),
+        ("protocol", Left),
+        ("runtime", Left),
+        ("parallel", Right),
+        ("payload", Right),
+        ("tps", Right),
+        ("Gbit/s", Right),
+        ("cpu %", Right),
+        ("mem MiB", Right),
+        ("p50 µs", Right),
+        ("p99 µs", Right),
+        ("max µs", Right),
+        ("% of bare", Right),
+        ("N = X·R / plan", Right),
+        ("errors", Right),
+    ];
+    let lines: Vec<_> = run.cells.iter().map(line).collect();
+    format!("{}\n{UNITS}{}", render(&heads, &lines), checks(run))
+}
+
+/// tps, Gbit/s, cpu, mem, p50, p99, max.
+fn figures(cell: &Cell) -> [String; 7] {
+    let us = &cell.service_us;
+    [
+        whole(cell.tps),
+        brief(cell.gbit_per_s),
+        or_none(cell.cpu_percent, whole),
+        or_none(cell.rss_mib, whole),
+        brief(us.p50),
+        brief(us.p99),
+        brief(us.max),
+    ]
+}
+
+/// How the cells of a table were measured, in a sentence.
+fn setup(cell: &Cell) -> String {
+    let threads = match cell.runtime.as_str() {
+        "current" => "one thread holds both ends".to_owned(),
+        runtime => format!("both ends on one runtime, {runtime}"),
+    };
+    format!(
+        "Echo over {}, one connection, closed loop, client and server in one process ({threads}); {} s a cell after {} s \
+         of warm-up; at most {} outstanding.",
+        cell.transport,
+        brief(cell.duration_s),
+        brief(cell.warmup_s),
+        size_text(cell.window_bytes)
+    )
+}
+
+/// Little's law, and everything that went wrong.
+fn checks(run: &Run) -> String {
+    let mut text = String::new();
+    let worst = run
+        .cells
+        .iter()
+        .filter(|cell| cell.requests > 0)
+        .map(|cell| cell.littles_law.off_by());
+    if let Some(worst) = worst.reduce(f64::max) {
+        text += &format!(
+            "Self-check, N = X·R (outstanding = tps x mean time): off by at most {:.1} %.\n",
+            worst * 100.0
+        );
+    }
+    for cell in &run.cells {
+        let name = format!(
+            "{} {} {} x {}",
+            cell.transport,
+            cell.stack,
+            cell.parallel,
+            size_text(cell.payload_bytes)
+        );
+        for warning in &cell.warnings {
+            text += &format!("warning: {name}: {warning}\n");
+        }
+        if cell.errors > 0 {
+            let kinds = cell
+                .error_kinds
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"));
+            text += &format!(
+                "FAILED: {name}: {} errors ({})\n",
+                cell.errors,
+                kinds.collect::<Vec<_>>().join(", ")
+            );
+            text.extend(cell.error_samples.iter().map(|sample| format!("    {sample}\n")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use listenrain_results::{Env, LittlesLaw};
+
+    fn run() -> Run {
+        let bare = Cell {
+            transport: "tcp".to_owned(),
+            stack: "bare".to_owned(),
+            runtime: "current".to_owned(),
+            parallel: 4,
+            payload_bytes: 4096,
+            requests: 10,
+            tps: 100_000.0,
+            gbit_per_s: 3.2768,
+            cpu_percent: Some(99.7),
+            littles_law: LittlesLaw {
+                planned: 4.0,
+                measured: 3.98,
+            },
+            ..Cell::default()
+        };
+        let mut ours = Cell {
+            stack: "listenrain".to_owned(),
+            tps: 60_000.0,
+            ..bare.clone()
+        };
+        ours.errors = 2;
+        ours.error_kinds = [("timeout".to_owned(), 2)].into();
+        ours.error_samples = vec!["no reply within 5 s".to_owned()];
+        Run::new(Env::default(), vec![ours, bare])
+    }
+
+    #[test]
+    fn the_table_has_our_figures_the_share_of_bare_and_the_originals() {
+        let text = table(&run());
+        let row = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("4 "))
+            .unwrap();
+        let words: Vec<_> = row.split_whitespace().collect();
+        assert_eq!(words[..6], ["4", "4KiB", "60,000", "3.28", "100", "n/a"]);
+        assert_eq!(words[9..], ["60", "|", "50,000", "1.64", "255", "100"]);
+        assert!(text.contains("Apple M1") && text.contains("one thread holds both ends"));
+    }
+
+    #[test]
+    fn a_failed_row_says_how_often_and_why() {
+        let text = cells(&run());
+        assert!(
+            text.contains("FAILED: tcp listenrain 4 x 4KiB: 2 errors (2 timeout)"),
+            "{text}"
+        );
+        assert!(text.contains("no reply within 5 s"));
+        assert!(text.contains("off by at most 0.5 %"));
+    }
+}

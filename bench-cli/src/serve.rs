@@ -1,0 +1,50 @@
+//! A server alone, for a client elsewhere.
+
+use listenrain::Endpoint;
+
+use crate::cell;
+use crate::cli::ServeArgs;
+use crate::exit::Exit;
+use crate::plan;
+use crate::registry::Registry;
+
+/// Serves until interrupted, which is the way to end it and counts as well.
+pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
+    let usage = |why: String| {
+        eprintln!("error: {why}");
+        Exit::Usage
+    };
+    let endpoint: Endpoint = match args.listen.parse() {
+        Ok(endpoint) => endpoint,
+        Err(error) => return usage(format!("--listen: {error}")),
+    };
+    let Some(known) = registry.transport(endpoint.scheme()) else {
+        let allowed = registry.schemes().join(", ");
+        return usage(format!("--listen {endpoint}: unknown scheme; allowed: {allowed}"));
+    };
+    let stack = match plan::stack(args.stack.as_deref(), registry) {
+        Ok(stack) => stack,
+        Err(why) => return usage(why),
+    };
+    let protocol = match plan::protocol(args.protocol, stack) {
+        Ok(protocol) => protocol,
+        Err(why) => return usage(why),
+    };
+    let ready =
+        Box::new(|endpoint: &Endpoint| println!("{} ({protocol}) listens at {endpoint}", stack.name()));
+    let serving = async {
+        tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => Ok(()),
+            ended = stack.serve(&*known.transport, &endpoint, protocol, ready) => ended,
+        }
+    };
+    let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));
+    let why = match ended {
+        Ok(Ok(())) => return Exit::Well,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    eprintln!("error: {why}");
+    Exit::RowFailed
+}

@@ -1,0 +1,109 @@
+//! One run from its plan to its files: measures cell after cell, then prints, writes and judges.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use listenrain_results::{NewRun, Run, Store};
+
+use crate::cli::OutputArgs;
+use crate::config::CellConfig;
+use crate::exit::Exit;
+use crate::launch;
+use crate::machine;
+use crate::registry::Registry;
+use crate::report::progress::Progress;
+
+/// Measures `plan` and shows it with `render`.
+pub(crate) fn run(
+    plan: &[CellConfig],
+    registry: &Registry,
+    output: &OutputArgs,
+    render: fn(&Run) -> String,
+) -> Exit {
+    if machine::OPT_LEVEL == "0" {
+        eprintln!("warning: THIS BUILD IS NOT OPTIMISED; ITS FIGURES MEAN NOTHING");
+        if !output.force {
+            eprintln!("error: build it with optimisation, or say --force");
+            return Exit::Usage;
+        }
+    }
+    let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
+    if output.record.is_some() {
+        machine::add_commit(&mut run.env);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            return Exit::RowFailed;
+        }
+    };
+    run.env.interrupted = runtime.block_on(measure(plan, &mut run));
+    let shown = show(&render(&run), &run, output);
+    if let Err(why) = shown {
+        eprintln!("error: {why}");
+        return Exit::RowFailed;
+    }
+    match run.env.interrupted {
+        true => Exit::Interrupted,
+        false if run.cells.iter().all(listenrain_results::Cell::is_well) => Exit::Well,
+        false => Exit::RowFailed,
+    }
+}
+
+/// Adds a cell to `run` for each of `plan`; whether it was interrupted before the last.
+async fn measure(plan: &[CellConfig], run: &mut Run) -> bool {
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut progress = Progress::new(plan.len());
+    for config in plan {
+        progress.begins(config);
+        let cell = tokio::select! {
+            biased;
+            _ = &mut interrupted => return true,
+            cell = launch::measure(config) => cell,
+        };
+        progress.ended(config, &cell);
+        run.cells.push(cell);
+    }
+    false
+}
+
+/// Prints the table and writes the files that were asked for.
+fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
+    let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
+    if json_to_stdout {
+        eprint!("{table}");
+        print(&run.to_json())?;
+    } else {
+        print(table)?;
+    }
+    if let Some(file) = output.json.as_deref().filter(|_| !json_to_stdout) {
+        std::fs::write(file, run.to_json())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    if let Some(folder) = &output.record {
+        let date = run.env.started.get(..10).unwrap_or_default();
+        let kept = Store::new(folder).record(&NewRun {
+            date,
+            run,
+            notes: &[],
+        });
+        let kept = kept.map_err(|error| chain(&error))?;
+        eprintln!("recorded in {}", kept.display());
+    }
+    Ok(())
+}
+
+/// A reader that has had enough, such as `head`, is no failure.
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}

@@ -1,0 +1,198 @@
+//! A program of a user's own, with a transport of its own: one that flips a bit now and then. The tool must notice.
+//!
+//! It has a `main` since the tool starts this very program again for each cell.
+
+use std::io;
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bench_cli::Registry;
+use bytes::Bytes;
+use listenrain::buffer::ReadBuffer;
+use listenrain::channel::Plain;
+use listenrain::{
+    BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, ChannelRead, Endpoint, EndpointError,
+    NextError, Transport,
+};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// In memory, within this process. One bit of every so many pieces that arrive is flipped, or none for 0.
+#[derive(Debug)]
+struct Flipping {
+    scheme: &'static str,
+    every: usize,
+    waiting: (
+        Sender<DuplexStream>,
+        std::sync::Mutex<Option<Receiver<DuplexStream>>>,
+    ),
+}
+
+impl Flipping {
+    fn new(scheme: &'static str, every: usize) -> Self {
+        let (sender, receiver) = channel(16);
+        Self {
+            scheme,
+            every,
+            waiting: (sender, Some(receiver).into()),
+        }
+    }
+}
+
+impl Transport for Flipping {
+    fn scheme(&self) -> &str {
+        self.scheme
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let to = self.waiting.0.clone();
+        Ok(Box::new(Dialer {
+            endpoint: endpoint.clone(),
+            to,
+            every: self.every,
+        }))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async {
+            let from = self.waiting.1.lock().unwrap().take().unwrap();
+            Ok(Box::new(Listener {
+                endpoint: endpoint.clone(),
+                from,
+            }) as Box<dyn ChannelGenerator>)
+        })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        Endpoint::new(self.scheme, "here").unwrap()
+    }
+}
+
+struct Dialer {
+    endpoint: Endpoint,
+    to: Sender<DuplexStream>,
+    every: usize,
+}
+
+impl ChannelGenerator for Dialer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            self.to.send(far).await.unwrap();
+            let (read, write) = tokio::io::split(near);
+            let read = FlippingRead {
+                inner: Plain(read),
+                every: self.every,
+                pieces: AtomicUsize::new(0),
+            };
+            Ok(Channel::from_halves(
+                read,
+                Plain(write),
+                ChannelFacts::new("flipping"),
+            ))
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+struct Listener {
+    endpoint: Endpoint,
+    from: Receiver<DuplexStream>,
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let stream = self.from.recv().await;
+            let gone = || NextError::lasting("accept", &self.endpoint, io::ErrorKind::NotConnected.into());
+            stream
+                .map(|stream| Channel::from_io(stream, ChannelFacts::new("flipping")))
+                .ok_or_else(gone)
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+struct FlippingRead<R> {
+    inner: R,
+    every: usize,
+    pieces: AtomicUsize,
+}
+
+impl<R: ChannelRead> ChannelRead for FlippingRead<R> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        let mut own = ReadBuffer::default();
+        let count = ready!(self.inner.poll_read(cx, &mut own))?;
+        let mut piece = own.take(count).to_vec();
+        let index = self.pieces.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.every > 0 && index.is_multiple_of(self.every) {
+            // Not at a block's start: only the full check of the warm-up and of one in 64 can see it.
+            piece[(count / 2 + 100).min(count - 1)] ^= 1;
+        }
+        into.push(Bytes::from(piece));
+        Poll::Ready(Ok(count))
+    }
+}
+
+fn registry() -> Registry {
+    let flipping = Flipping::new("flipping", 5);
+    Registry::empty()
+        .with(flipping, &[])
+        .with(Flipping::new("honest", 0), &[])
+}
+
+/// Runs this program as the tool; its exit code and its JSON.
+fn tool(line: &str) -> (Option<i32>, String) {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).args(line.split(' ')).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn a_corrupting_transport_fails_its_row_and_no_other() {
+    let line = "run --transport flipping,honest --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
+    let (code, json) = tool(line);
+    assert_eq!(code, Some(1), "{json}");
+    let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();
+    let [flipping, honest] = &run.cells[..] else {
+        panic!("{json}")
+    };
+    assert!(
+        flipping.errors > 0 && flipping.error_kinds.contains_key("wrong bytes"),
+        "{flipping:?}"
+    );
+    assert!(honest.is_well(), "{honest:?}");
+}
+
+fn a_registered_transport_is_listed() {
+    let (code, text) = tool("transports");
+    assert!(code == Some(0) && text.contains("flipping://"), "{text}");
+}
+
+fn main() -> ExitCode {
+    // Told apart from the test harness's own arguments by the command.
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|command| ["cell", "run", "transports"].contains(&&*command))
+    {
+        return bench_cli::main_with(registry());
+    }
+    a_corrupting_transport_fails_its_row_and_no_other();
+    println!("test a_corrupting_transport_fails_its_row_and_no_other ... ok");
+    a_registered_transport_is_listed();
+    println!("test a_registered_transport_is_listed ... ok");
+    ExitCode::SUCCESS
+}

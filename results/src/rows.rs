@@ -1,0 +1,91 @@
+//! Cells paired with the bare transport's.
+
+use crate::schema::{Cell, Run};
+
+/// One row of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// What was measured.
+    pub cell: &'a Cell,
+    /// Its throughput as a share of the bare transport's in the same run, where that was measured too.
+    pub of_bare: Option<f64>,
+}
+
+/// One row for each cell of `run`, in its order. Bare cells have rows of their own only where nothing else was measured
+/// in their place.
+#[must_use]
+pub fn rows(run: &Run) -> Vec<Row<'_>> {
+    let is_bare = |cell: &Cell| cell.stack == "bare";
+    run.cells
+        .iter()
+        .filter(|cell| {
+            !is_bare(cell)
+                || !run
+                    .cells
+                    .iter()
+                    .any(|other| !is_bare(other) && same_place(cell, other))
+        })
+        .map(|cell| Row {
+            cell,
+            of_bare: of_bare(run, cell),
+        })
+        .collect()
+}
+
+/// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too.
+#[must_use]
+pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
+    let bare = run
+        .cells
+        .iter()
+        .find(|other| other.stack == "bare" && same_place(cell, other))?;
+    (bare.tps > 0.0).then(|| cell.tps / bare.tps)
+}
+
+/// Whether two cells differ in nothing but the stack and its protocol.
+fn same_place(one: &Cell, other: &Cell) -> bool {
+    let place = |cell: &Cell| {
+        let ends = (
+            cell.lanes,
+            cell.connections,
+            cell.target.clone(),
+            cell.via.clone(),
+            cell.options.clone(),
+        );
+        (
+            cell.transport.clone(),
+            cell.runtime.clone(),
+            cell.parallel,
+            cell.payload_bytes,
+            ends,
+        )
+    };
+    place(one) == place(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Env;
+
+    fn cell(stack: &str, parallel: u64, tps: f64) -> Cell {
+        Cell {
+            stack: stack.to_owned(),
+            parallel,
+            tps,
+            ..Cell::default()
+        }
+    }
+
+    #[test]
+    fn each_row_names_its_share_of_bare() {
+        let cells = vec![
+            cell("listenrain", 1, 50.0),
+            cell("bare", 1, 100.0),
+            cell("bare", 4, 7.0),
+        ];
+        let run = Run::new(Env::default(), cells);
+        let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.tps, row.of_bare)).collect();
+        assert_eq!(rows, [(50.0, Some(0.5)), (7.0, Some(1.0))]);
+    }
+}
