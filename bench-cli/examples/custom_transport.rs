@@ -1,20 +1,19 @@
 //! A transport of one's own, and the whole tool for it:
 //! `cargo run -p bench-cli --example custom_transport -- run --transport memory,tcp --parallel 1,16`.
 
+use std::io::{Error, ErrorKind};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bench_cli::Registry;
-use listenrain::{
-    BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError,
-    Transport,
-};
-use tokio::io::DuplexStream;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use listenrain::transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, generator};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError};
+use tokio::io::{DuplexStream, duplex};
+use tokio::sync::{Mutex, mpsc};
 
-/// Two ends in one process, one listener at a time.
-#[derive(Debug, Default, Clone)]
-struct Memory(Arc<Mutex<Option<Sender<DuplexStream>>>>);
+/// Two ends in one process: whoever dials sends the far end of a pipe to whoever listens.
+#[derive(Debug, Clone)]
+struct Memory(mpsc::Sender<DuplexStream>, Arc<Mutex<mpsc::Receiver<DuplexStream>>>);
 
 impl Transport for Memory {
     fn scheme(&self) -> &str {
@@ -25,26 +24,23 @@ impl Transport for Memory {
         Capabilities::default()
     }
 
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        Ok(Box::new(End {
-            endpoint: endpoint.clone(),
-            memory: self.clone(),
-            coming: None,
+    fn dialer(&self, to: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (far_ends, at) = (self.0.clone(), to.clone());
+        Ok(generator(to.clone(), move || {
+            let (far_ends, at, (near, far)) = (far_ends.clone(), at.clone(), duplex(256 * 1024));
+            let refused = move |_| NextError::passing("dial", &at, Error::from(ErrorKind::ConnectionRefused));
+            async move { far_ends.send(far).await.map(|()| channel(near)).map_err(refused) }
         }))
     }
 
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        let (sender, coming) = channel(16);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-        let end = End {
-            endpoint: endpoint.clone(),
-            memory: self.clone(),
-            coming: Some(coming),
-        };
-        Box::pin(async { Ok(Box::new(end) as Box<dyn ChannelGenerator>) })
+    fn listen<'a>(&'a self, at: &'a Endpoint) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        let (coming, here) = (self.1.clone(), at.clone());
+        let listener = generator(at.clone(), move || {
+            let (coming, here) = (coming.clone(), here.clone());
+            let over = move || NextError::lasting("accept", &here, Error::from(ErrorKind::BrokenPipe));
+            async move { coming.lock().await.recv().await.map(channel).ok_or_else(over) }
+        });
+        Box::pin(async { Ok(listener) })
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
@@ -52,51 +48,11 @@ impl Transport for Memory {
     }
 }
 
-struct End {
-    endpoint: Endpoint,
-    memory: Memory,
-    /// Of a listener only.
-    coming: Option<Receiver<DuplexStream>>,
-}
-
-impl End {
-    async fn stream(&mut self) -> Option<DuplexStream> {
-        if let Some(coming) = &mut self.coming {
-            return coming.recv().await;
-        }
-        let to = self
-            .memory
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        let (near, far) = tokio::io::duplex(256 * 1024);
-        to.send(far).await.ok().map(|()| near)
-    }
-}
-
-impl ChannelGenerator for End {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async {
-            let stream = self.stream().await;
-            let refused = || {
-                NextError::passing(
-                    "dial",
-                    &self.endpoint,
-                    std::io::ErrorKind::ConnectionRefused.into(),
-                )
-            };
-            stream
-                .map(|stream| Channel::from_io(stream, ChannelFacts::new("memory")))
-                .ok_or_else(refused)
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
+fn channel(io: DuplexStream) -> Channel {
+    Channel::from_io(io, ChannelFacts::new("memory"))
 }
 
 fn main() -> ExitCode {
-    bench_cli::main_with(Registry::standard().with(Memory::default(), &[]))
+    let (far_ends, coming) = mpsc::channel(16);
+    bench_cli::main_with(Registry::standard().with(Memory(far_ends, Arc::new(Mutex::new(coming)))))
 }

@@ -56,21 +56,9 @@ impl CellConfig {
     /// In a few words, for progress and errors.
     #[must_use]
     pub fn label(&self) -> String {
-        let Self {
-            transport,
-            stack,
-            runtime,
-            protocol,
-            parallel,
-            payload,
-            ..
-        } = self;
+        let Self { transport, stack, runtime, protocol, parallel, payload, .. } = self;
         let size = crate::cli::units::size_text(*payload as u64);
-        let protocol = if *protocol == ProtocolChoice::Original {
-            " original"
-        } else {
-            ""
-        };
+        let protocol = if *protocol == ProtocolChoice::Original { " original" } else { "" };
         format!("{transport} {stack}{protocol} {parallel} x {size} on {runtime}")
     }
 }
@@ -114,15 +102,10 @@ impl FromStr for RuntimeChoice {
         if text == "current" {
             return Ok(Self::Current);
         }
-        let workers = text
-            .strip_prefix("multi:")
-            .and_then(|workers| workers.parse().ok());
+        let workers = text.strip_prefix("multi:").and_then(|workers| workers.parse().ok());
         match workers {
             Some(workers) if (1..=Self::MOST).contains(&workers) => Ok(Self::Multi(workers)),
-            _ => Err(format!(
-                "allowed: current, or multi:N with N from 1 to {}",
-                Self::MOST
-            )),
+            _ => Err(format!("allowed: current, or multi:N with N from 1 to {}", Self::MOST)),
         }
     }
 }
@@ -160,10 +143,7 @@ mod tests {
             assert_eq!(text.parse::<RuntimeChoice>().unwrap().to_string(), text);
         }
         for text in ["", "multi", "multi:0", "multi:257", "multi:x", "two"] {
-            assert!(
-                text.parse::<RuntimeChoice>().unwrap_err().contains("multi:N"),
-                "{text}"
-            );
+            assert!(text.parse::<RuntimeChoice>().unwrap_err().contains("multi:N"), "{text}");
         }
     }
 }

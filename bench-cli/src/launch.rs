@@ -32,18 +32,11 @@ pub(crate) async fn measure(config: &CellConfig) -> Cell {
 }
 
 async fn child(config: &CellConfig) -> io::Result<Output> {
-    let order = Order {
-        config: config.clone(),
-        parent: std::process::id(),
-    };
+    let order = Order { config: config.clone(), parent: std::process::id() };
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("cell").arg(serde_json::to_string(&order)?);
     // The child watches its standard input for our end.
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Ctrl-C is for us; we end the child.
     #[cfg(unix)]
     command.process_group(0);
@@ -57,16 +50,10 @@ async fn child(config: &CellConfig) -> io::Result<Output> {
 fn read(output: &Output) -> Answer {
     let text = String::from_utf8_lossy(&output.stdout);
     // Whatever a transport prints, the answer is the last line.
-    let answer = text
-        .lines()
-        .next_back()
-        .and_then(|line| serde_json::from_str(line).ok());
+    let answer = text.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
     answer.unwrap_or_else(|| {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said
-            .lines()
-            .rfind(|line| !line.is_empty())
-            .unwrap_or("it said nothing");
+        let last = said.lines().rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
         Answer::Failed(format!("its process ended ({}): {last}", output.status))
     })
 }

@@ -16,7 +16,6 @@ pub mod config;
 mod exit;
 mod launch;
 mod listing;
-mod loopback;
 mod machine;
 pub mod meter;
 pub mod original;

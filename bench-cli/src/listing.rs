@@ -9,14 +9,11 @@ pub(crate) fn listing(registry: &Registry) -> String {
     let mut text = String::new();
     for known in registry.transports() {
         let names = known.transport.capabilities().names();
-        let capabilities = if names.is_empty() {
-            "none beyond carrying bytes".to_owned()
-        } else {
-            names.join(", ")
-        };
+        let capabilities =
+            if names.is_empty() { "none beyond carrying bytes".to_owned() } else { names.join(", ") };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}://\n  can: {capabilities}", known.transport.scheme());
-        for (name, meaning) in known.options {
+        for (name, meaning) in &known.options {
             let _ = writeln!(text, "  --set {}.{name}=…  {meaning}", known.transport.scheme());
         }
     }

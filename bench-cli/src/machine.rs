@@ -18,18 +18,11 @@ pub(crate) fn describe(allocator: &str) -> Env {
             .join(" "),
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
-        kernel: read("/proc/sys/kernel/osrelease")
-            .or_else(|| ask("uname", &["-r"]))
-            .unwrap_or_default(),
+        kernel: read("/proc/sys/kernel/osrelease").or_else(|| ask("uname", &["-r"])).unwrap_or_default(),
         cpu: cpu().unwrap_or_default(),
         cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
-        memory_mib: field("/proc/meminfo", "MemTotal").and_then(|text| {
-            text.strip_suffix("kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()
-                .map(|kib| kib / 1024)
-        }),
+        memory_mib: field("/proc/meminfo", "MemTotal")
+            .and_then(|text| text.strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib / 1024)),
         governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         load_average: read("/proc/loadavg").and_then(|text| text.split(' ').next()?.parse().ok()),
         rustc: env!("BENCH_RUSTC").to_owned(),
@@ -46,10 +39,7 @@ pub(crate) fn describe(allocator: &str) -> Env {
 pub(crate) fn add_commit(env: &mut Env) {
     env.commit = ask("git", &["rev-parse", "HEAD"]);
     env.dirty = env.commit.as_ref().and_then(|_| {
-        let output = Command::new("git")
-            .args(["status", "--porcelain"])
-            .output()
-            .ok()?;
+        let output = Command::new("git").args(["status", "--porcelain"]).output().ok()?;
         output.status.success().then_some(!output.stdout.is_empty())
     });
 }
@@ -59,17 +49,13 @@ fn cpu() -> Option<String> {
 }
 
 fn read(path: &str) -> Option<String> {
-    std::fs::read_to_string(path)
-        .ok()
-        .map(|text| text.trim().to_owned())
+    std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
 /// What stands behind `name:` in a file of such lines.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = read(path)?;
-    let line = text
-        .lines()
-        .find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
+    let line = text.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
     line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 

@@ -49,25 +49,16 @@ pub fn encode_id(id: u64) -> [u8; ID_LEN] {
 ///
 /// When it is too short, or there is no number.
 pub fn parse_id(message: &[u8]) -> Result<u64, IdError> {
-    let field = message
-        .get(..ID_LEN)
-        .ok_or(IdError::Short { len: message.len() })?;
-    let malformed = || IdError::Malformed {
-        found: String::from_utf8_lossy(field).into_owned(),
-    };
+    let field = message.get(..ID_LEN).ok_or(IdError::Short { len: message.len() })?;
+    let malformed = || IdError::Malformed { found: String::from_utf8_lossy(field).into_owned() };
     let spaces = field.iter().take_while(|byte| **byte == b' ').count();
     let digits = &field[spaces..];
     if digits.is_empty() {
         return Err(malformed());
     }
     digits.iter().try_fold(0u64, |id, byte| {
-        let digit = byte
-            .is_ascii_digit()
-            .then(|| u64::from(byte - b'0'))
-            .ok_or_else(malformed)?;
-        id.checked_mul(10)
-            .and_then(|id| id.checked_add(digit))
-            .ok_or_else(malformed)
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0')).ok_or_else(malformed)?;
+        id.checked_mul(10).and_then(|id| id.checked_add(digit)).ok_or_else(malformed)
     })
 }
 
@@ -89,20 +80,14 @@ mod tests {
     #[test]
     fn ids_have_the_originals_bytes() {
         assert_eq!(&encode_id(0), b"                                   0");
-        assert_eq!(
-            &encode_id(10_000_000_042),
-            b"                         10000000042"
-        );
+        assert_eq!(&encode_id(10_000_000_042), b"                         10000000042");
         assert_eq!(&encode_id(u64::MAX), b"                18446744073709551615");
     }
 
     #[test]
     fn a_message_is_the_id_and_then_the_payload() {
         let message = Bytes::from_static(b"                         20000000007payload");
-        assert_eq!(
-            split(message),
-            Ok((2 * IDS_OF_A_CLIENT + 7, Bytes::from_static(b"payload")))
-        );
+        assert_eq!(split(message), Ok((2 * IDS_OF_A_CLIENT + 7, Bytes::from_static(b"payload"))));
     }
 
     #[test]
@@ -116,10 +101,7 @@ mod tests {
             "                18446744073709551616",
             "999999999999999999999999999999999999",
         ] {
-            assert!(
-                matches!(parse_id(text.as_bytes()), Err(IdError::Malformed { .. })),
-                "{text}"
-            );
+            assert!(matches!(parse_id(text.as_bytes()), Err(IdError::Malformed { .. })), "{text}");
         }
     }
 

@@ -51,9 +51,6 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
 ///
 /// A text for the user that says what is allowed.
 pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
-    if args.via.is_some() {
-        return Err("--via forward is not built into this tool".to_owned());
-    }
     let channels = args.connections * args.lanes;
     if let Some(parallel) = args.parallel.iter().find(|parallel| **parallel < channels) {
         return Err(format!(
@@ -62,6 +59,7 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
     }
     let transports = transports(args, registry)?;
     let stacks = stacks(&args.stack, registry)?;
+    via(args, &stacks)?;
     let options = options(&args.set, &transports, registry)?;
     let mut cells = Vec::new();
     for transport in &transports {
@@ -82,9 +80,7 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
                             lanes: args.lanes,
                             connections: args.connections,
                             window: args.window,
-                            options: own
-                                .map(|(_, name, value)| (name.clone(), value.clone()))
-                                .collect(),
+                            options: own.map(|(_, name, value)| (name.clone(), value.clone())).collect(),
                             target: args.target.clone(),
                             via: args.via.clone(),
                         });
@@ -94,6 +90,21 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
         }
     }
     Ok(cells)
+}
+
+/// A forwarder stands before a server of this process, and carries packets: a stack without them has none.
+fn via(args: &RunArgs, stacks: &[&dyn Stack]) -> Result<(), String> {
+    let Some(via) = &args.via else { return Ok(()) };
+    if via != "forward" {
+        return Err(format!("--via {via}: unknown; allowed: forward"));
+    }
+    if args.target.is_some() {
+        return Err("--via forward does not go with --target: it forwards to a server of its own".to_owned());
+    }
+    match stacks.iter().find(|stack| !stack.forwards()) {
+        Some(stack) => Err(format!("--via forward: stack {} has no packets to forward", stack.name())),
+        None => Ok(()),
+    }
 }
 
 /// The stack of that name, or the default.
@@ -132,11 +143,8 @@ pub(crate) fn protocol(asked: Option<ProtocolChoice>, stack: &dyn Stack) -> Resu
 fn spoken(stacks: &[&dyn Stack], asked: &[ProtocolChoice]) -> Result<Vec<(String, ProtocolChoice)>, String> {
     let mut spoken = Vec::new();
     for stack in stacks {
-        let asked: Vec<_> = if asked.is_empty() {
-            vec![None]
-        } else {
-            asked.iter().copied().map(Some).collect()
-        };
+        let asked: Vec<_> =
+            if asked.is_empty() { vec![None] } else { asked.iter().copied().map(Some).collect() };
         for asked in asked {
             let pair = (stack.name().to_owned(), protocol(asked, *stack)?);
             if !spoken.contains(&pair) {
@@ -159,11 +167,7 @@ fn transports(args: &RunArgs, registry: &Registry) -> Result<Vec<String>, String
         if args.transport.is_empty() {
             return Ok(vec![default_transport(registry)?]);
         }
-        return args
-            .transport
-            .iter()
-            .map(|scheme| known_transport(scheme, registry))
-            .collect();
+        return args.transport.iter().map(|scheme| known_transport(scheme, registry)).collect();
     };
     let endpoint: Endpoint = target.parse().map_err(|error| format!("--target: {error}"))?;
     let scheme = known_transport(endpoint.scheme(), registry)?;
@@ -179,16 +183,8 @@ fn default_transport(registry: &Registry) -> Result<String, String> {
 }
 
 fn known_transport(scheme: &str, registry: &Registry) -> Result<String, String> {
-    let allowed = || {
-        format!(
-            "transport {scheme}: unknown; allowed: {}",
-            registry.schemes().join(", ")
-        )
-    };
-    registry
-        .transport(scheme)
-        .map(|known| known.transport.scheme().to_owned())
-        .ok_or_else(allowed)
+    let allowed = || format!("transport {scheme}: unknown; allowed: {}", registry.schemes().join(", "));
+    registry.transport(scheme).map(|known| known.transport.scheme().to_owned()).ok_or_else(allowed)
 }
 
 type SchemeOption = (String, String, String);
@@ -197,26 +193,16 @@ type SchemeOption = (String, String, String);
 fn options(set: &[String], transports: &[String], registry: &Registry) -> Result<Vec<SchemeOption>, String> {
     let mut options = Vec::new();
     for text in set {
-        let parts = text
-            .split_once('=')
-            .and_then(|(key, value)| Some((key.split_once('.')?, value)));
+        let parts = text.split_once('=').and_then(|(key, value)| Some((key.split_once('.')?, value)));
         let Some(((scheme, name), value)) = parts else {
-            return Err(format!(
-                "--set {text}: write it as SCHEME.NAME=VALUE, such as tcp.nodelay=false"
-            ));
+            return Err(format!("--set {text}: write it as SCHEME.NAME=VALUE, such as tcp.nodelay=false"));
         };
         if !transports.iter().any(|transport| transport == scheme) {
-            return Err(format!(
-                "--set {text}: {scheme} is not measured; it is {}",
-                transports.join(", ")
-            ));
+            return Err(format!("--set {text}: {scheme} is not measured; it is {}", transports.join(", ")));
         }
         if let Some(known) = registry.transport(scheme) {
             let endpoint = known.transport.scratch_endpoint().with_option(name, value);
-            known
-                .transport
-                .dialer(&endpoint)
-                .map_err(|error| format!("--set {text}: {}", error.why))?;
+            known.transport.dialer(&endpoint).map_err(|error| format!("--set {text}: {}", error.why))?;
         }
         options.push((scheme.to_owned(), name.to_owned(), value.to_owned()));
     }

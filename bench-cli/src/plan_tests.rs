@@ -5,10 +5,7 @@ use crate::cli::{Cli, Command};
 
 fn planned(line: &str) -> Result<Vec<CellConfig>, String> {
     let words = ["bench-cli", "run"].into_iter().chain(line.split_whitespace());
-    match Cli::try_parse_from(words)
-        .map_err(|error| error.to_string())?
-        .command
-    {
+    match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
         Some(Command::Run(args)) => run(&args, &Registry::standard()),
         other => panic!("{other:?}"),
     }
@@ -33,10 +30,7 @@ fn a_stack_without_packets_is_measured_once_whatever_the_protocols() {
 fn the_window_bounds_what_is_outstanding() {
     let cells = planned("--parallel 1000 --payload 4MiB").unwrap();
     assert_eq!(cells[0].outstanding(), 16);
-    assert_eq!(
-        planned("--payload 4MiB --window 1MiB").unwrap()[0].outstanding(),
-        1
-    );
+    assert_eq!(planned("--payload 4MiB --window 1MiB").unwrap()[0].outstanding(), 1);
     assert_eq!(planned("--parallel 7").unwrap()[0].outstanding(), 7);
 }
 
@@ -52,7 +46,8 @@ fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
         ("--set tcp.nodelay=perhaps", "true or false"),
         ("--set tcp.smoke=1", "unknown option"),
         ("--connections 4", "fewer than"),
-        ("--via forward", "not built into"),
+        ("--via forward", "no packets to forward"),
+        ("--via magic", "allowed: forward"),
     ] {
         let error = planned(line).unwrap_err();
         assert!(error.contains(says), "{line}: {error}");
@@ -66,10 +61,7 @@ fn the_table_is_the_originals_rows_in_their_order() {
     let rows: Vec<_> = cells.iter().filter(|cell| cell.stack == "bare").collect();
     assert_eq!(rows.len(), 12);
     for (cell, row) in rows.iter().zip(&original::ROWS) {
-        assert_eq!(
-            (cell.parallel, cell.payload as u64),
-            (row.parallel, row.payload_bytes)
-        );
+        assert_eq!((cell.parallel, cell.payload as u64), (row.parallel, row.payload_bytes));
     }
     let all: std::time::Duration = cells.iter().map(|cell| cell.warmup + cell.duration).sum();
     assert!(all.as_secs() <= 150, "under three minutes with both stacks");

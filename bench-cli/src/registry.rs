@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use listenrain::Transport;
+use listenrain_transports::channel::ChannelOptions;
+use listenrain_transports::options::OptionInfo;
+use listenrain_transports::tcp::TcpOptions;
+use listenrain_transports::{InProcess, Tcp};
 
-use crate::stack::{Bare, Stack};
+use crate::stack::{Bare, ListenRain, Stack};
 
 /// What can be measured: transports by scheme, stacks by name.
 ///
@@ -23,7 +27,7 @@ pub struct Registered {
     /// The transport.
     pub transport: Arc<dyn Transport>,
     /// Its endpoints' options: name, and what it means with its default.
-    pub options: &'static [(&'static str, &'static str)],
+    pub options: Vec<(String, String)>,
 }
 
 impl Registry {
@@ -32,7 +36,7 @@ impl Registry {
     pub fn empty() -> Self {
         Self {
             transports: Vec::new(),
-            stacks: vec![Arc::new(Bare)],
+            stacks: vec![Arc::new(ListenRain), Arc::new(Bare)],
             allocator: "system",
         }
     }
@@ -40,21 +44,28 @@ impl Registry {
     /// The stacks and transports that come with the tool.
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty().with(crate::loopback::Tcp, crate::loopback::OPTIONS)
+        Self::empty()
+            .with_options(Tcp::default(), TcpOptions::list().map(described))
+            .with_options(InProcess::default(), ChannelOptions::list().map(described))
     }
 
-    /// The same with `transport`, whose endpoints take `options`. One of the same scheme is replaced.
+    /// The same with `transport`. One of the same scheme is replaced.
     #[must_use]
-    pub fn with(
+    pub fn with(self, transport: impl Transport) -> Self {
+        self.with_options(transport, [("", ""); 0])
+    }
+
+    /// The same with `transport`, whose endpoints take `options`: name, and what it means.
+    #[must_use]
+    pub fn with_options<N: Into<String>, T: Into<String>>(
         mut self,
         transport: impl Transport,
-        options: &'static [(&'static str, &'static str)],
+        options: impl IntoIterator<Item = (N, T)>,
     ) -> Self {
-        self.transports
-            .retain(|known| known.transport.scheme() != transport.scheme());
+        self.transports.retain(|known| known.transport.scheme() != transport.scheme());
         self.transports.push(Registered {
             transport: Arc::new(transport),
-            options,
+            options: options.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
         });
         self
     }
@@ -87,18 +98,13 @@ impl Registry {
     /// The transport of that scheme.
     #[must_use]
     pub fn transport(&self, scheme: &str) -> Option<&Registered> {
-        self.transports
-            .iter()
-            .find(|known| known.transport.scheme() == scheme)
+        self.transports.iter().find(|known| known.transport.scheme() == scheme)
     }
 
     /// The names of all transports.
     #[must_use]
     pub fn schemes(&self) -> Vec<&str> {
-        self.transports
-            .iter()
-            .map(|known| known.transport.scheme())
-            .collect()
+        self.transports.iter().map(|known| known.transport.scheme()).collect()
     }
 
     /// All stacks, the default first.
@@ -112,6 +118,11 @@ impl Registry {
     pub fn stack(&self, name: &str) -> Option<&Arc<dyn Stack>> {
         self.stacks.iter().find(|known| known.name() == name)
     }
+}
+
+fn described(option: &OptionInfo) -> (&'static str, String) {
+    let OptionInfo { name, meaning, allowed, default, .. } = option;
+    (name, format!("{meaning} Allowed: {allowed}. Default: {default}."))
 }
 
 impl Default for Registry {

@@ -83,11 +83,7 @@ fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
     }
     if let Some(folder) = &output.record {
         let date = run.env.started.get(..10).unwrap_or_default();
-        let kept = Store::new(folder).record(&NewRun {
-            date,
-            run,
-            notes: &[],
-        });
+        let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
         let kept = kept.map_err(|error| chain(&error))?;
         eprintln!("recorded in {}", kept.display());
     }
@@ -103,7 +99,5 @@ fn print(text: &str) -> Result<(), String> {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    error
-        .source()
-        .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -131,11 +131,7 @@ pub fn fill_part(part: &mut [u8], request: u64, offset: usize) {
 /// The first difference that is found.
 pub fn check(reply: &[u8], expected: usize, request: u64, how: Thoroughness) -> Result<(), Mismatch> {
     if reply.len() != expected {
-        return Err(Mismatch::Length {
-            request,
-            got: reply.len(),
-            expected,
-        });
+        return Err(Mismatch::Length { request, got: reply.len(), expected });
     }
     check_part(reply, request, 0, how)
 }
@@ -151,16 +147,10 @@ pub fn check_part(part: &[u8], request: u64, offset: usize, how: Thoroughness) -
         let (here, rest) = part.split_at(within.len());
         let stamped = within.end.min(STAMP).saturating_sub(within.start);
         if stamped > 0 && here[..stamped] != stamp(request, block)[within.start..within.start + stamped] {
-            return Err(Mismatch::Stamp {
-                request,
-                offset: block,
-            });
+            return Err(Mismatch::Stamp { request, offset: block });
         }
         if how == Thoroughness::Full && here[stamped..] != BODY[within.start + stamped..within.end] {
-            return Err(Mismatch::Body {
-                request,
-                offset: block,
-            });
+            return Err(Mismatch::Body { request, offset: block });
         }
         part = rest;
     }
@@ -195,24 +185,14 @@ mod tests {
     #[test]
     fn what_was_sent_passes_at_every_length() {
         for len in [16, 17, 4095, 4096, 4097, 4100, 32_768, 100_000] {
-            assert_eq!(
-                check(&payload(len, 7), len, 7, Thoroughness::Full),
-                Ok(()),
-                "{len}"
-            );
+            assert_eq!(check(&payload(len, 7), len, 7, Thoroughness::Full), Ok(()), "{len}");
         }
     }
 
     #[test]
     fn a_reply_to_another_request_is_caught_by_its_stamp() {
         let found = check(&payload(4096, 8), 4096, 7, Thoroughness::Stamps);
-        assert_eq!(
-            found,
-            Err(Mismatch::Stamp {
-                request: 7,
-                offset: 0
-            })
-        );
+        assert_eq!(found, Err(Mismatch::Stamp { request: 7, offset: 0 }));
     }
 
     #[test]
@@ -221,26 +201,13 @@ mod tests {
         let (one, two) = reply.split_at_mut(8192);
         one[4096..].swap_with_slice(two);
         let found = check(&reply, 12_288, 7, Thoroughness::Stamps);
-        assert_eq!(
-            found,
-            Err(Mismatch::Stamp {
-                request: 7,
-                offset: 4096
-            })
-        );
+        assert_eq!(found, Err(Mismatch::Stamp { request: 7, offset: 4096 }));
     }
 
     #[test]
     fn a_short_or_long_reply_is_caught_by_its_length() {
         let found = check(&payload(100, 7), 4096, 7, Thoroughness::Stamps);
-        assert_eq!(
-            found,
-            Err(Mismatch::Length {
-                request: 7,
-                got: 100,
-                expected: 4096
-            })
-        );
+        assert_eq!(found, Err(Mismatch::Length { request: 7, got: 100, expected: 4096 }));
         assert_eq!(found.unwrap_err().kind(), "wrong length");
     }
 
@@ -250,13 +217,7 @@ mod tests {
         reply[5000] ^= 1;
         assert_eq!(check(&reply, 8192, 7, Thoroughness::Stamps), Ok(()));
         let found = check(&reply, 8192, 7, Thoroughness::Full);
-        assert_eq!(
-            found,
-            Err(Mismatch::Body {
-                request: 7,
-                offset: 4096
-            })
-        );
+        assert_eq!(found, Err(Mismatch::Body { request: 7, offset: 4096 }));
     }
 
     #[test]

@@ -34,23 +34,15 @@ fn echo(mut stream: TcpStream) -> io::Result<u64> {
 
 #[test]
 fn a_run_fills_every_figure_of_every_cell() {
-    let output = run(
-        "run --stack bare --parallel 1,16 --payload 4KiB,100KiB --runtime current,multi:2 \
-                      --duration 100ms --warmup 50ms --json -",
-    );
+    let output = run("run --stack bare --parallel 1,16 --payload 4KiB,100KiB --runtime current,multi:2 \
+                      --duration 100ms --warmup 50ms --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let run = cells(&output);
     assert_eq!(run.cells.len(), 8);
     for cell in &run.cells {
-        assert!(
-            cell.is_well() && cell.tps > 0.0 && cell.gbit_per_s > 0.0,
-            "{cell:?}"
-        );
+        assert!(cell.is_well() && cell.tps > 0.0 && cell.gbit_per_s > 0.0, "{cell:?}");
         assert!(cell.cpu_percent.is_none_or(|cpu| cpu > 0.0) && cell.rss_mib.is_none_or(|mib| mib > 0.0));
-        assert!(
-            cell.service_us.p50 > 0.0 && cell.service_us.max >= cell.service_us.p999,
-            "{cell:?}"
-        );
+        assert!(cell.service_us.p50 > 0.0 && cell.service_us.max >= cell.service_us.p999, "{cell:?}");
         assert!(cell.littles_law.off_by() < 0.2, "{cell:?}");
     }
     assert!(run.env.cores > 0 && run.env.command.starts_with("bench-cli run"));
@@ -60,10 +52,7 @@ fn a_run_fills_every_figure_of_every_cell() {
 fn the_table_alone_has_the_originals_twelve_rows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.json");
-    let output = tool("--duration 50ms --warmup 20ms --json")
-        .arg(&file)
-        .output()
-        .unwrap();
+    let output = tool("--duration 50ms --warmup 20ms --json").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let run = Run::from_json(&std::fs::read_to_string(file).unwrap(), "out.json").unwrap();
     assert_eq!(listenrain_results::rows(&run).len(), 12);
@@ -79,11 +68,7 @@ fn a_thousand_large_requests_stay_within_their_window_of_memory() {
     let output =
         run("run --stack bare --parallel 1000 --payload 4MiB --duration 200ms --warmup 50ms --json -");
     let run = cells(&output);
-    assert!(
-        run.cells[0].is_well() && run.cells[0].rss_mib.is_none_or(|mib| mib <= 512.0),
-        "{:?}",
-        run.cells
-    );
+    assert!(run.cells[0].is_well() && run.cells[0].rss_mib.is_none_or(|mib| mib <= 512.0), "{:?}", run.cells);
 }
 
 #[test]
@@ -108,16 +93,10 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
 fn a_target_that_is_not_there_fails_its_row() {
     let (listener, address) = listen();
     drop(listener);
-    let output = run(&format!(
-        "run --stack bare --target tcp://{address} --duration 50ms --json -"
-    ));
+    let output = run(&format!("run --stack bare --target tcp://{address} --duration 50ms --json -"));
     assert_eq!(output.status.code(), Some(1));
     let run = cells(&output);
-    assert!(
-        run.cells[0].error_samples[0].contains("dial"),
-        "{:?}",
-        run.cells[0]
-    );
+    assert!(run.cells[0].error_samples[0].contains("dial"), "{:?}", run.cells[0]);
 }
 
 #[test]
@@ -127,29 +106,20 @@ fn a_server_that_hangs_up_fails_the_row_with_the_reason() {
         let (mut stream, _) = listener.accept().unwrap();
         stream.read_exact(&mut [0; 4096]).unwrap();
     });
-    let output = run(&format!(
-        "run --stack bare --target tcp://{address} --duration 50ms --json -"
-    ));
+    let output = run(&format!("run --stack bare --target tcp://{address} --duration 50ms --json -"));
     server.join().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        cells(&output).cells[0].error_kinds.contains_key("channel"),
-        "{output:?}"
-    );
+    assert!(cells(&output).cells[0].error_kinds.contains_key("channel"), "{output:?}");
 }
 
 #[test]
 fn a_server_alone_serves_a_client_alone() {
-    let mut server = tool("serve --listen tcp://127.0.0.1:0 --stack bare")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut server =
+        tool("serve --listen tcp://127.0.0.1:0 --stack bare").stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     io::BufRead::read_line(&mut io::BufReader::new(server.stdout.take().unwrap()), &mut line).unwrap();
     let endpoint = line.trim().rsplit(' ').next().unwrap();
-    let output = run(&format!(
-        "run --stack bare --target {endpoint} --duration 50ms --warmup 0s --json -"
-    ));
+    let output = run(&format!("run --stack bare --target {endpoint} --duration 50ms --warmup 0s --json -"));
     server.kill().unwrap();
     server.wait().unwrap();
     assert_eq!(output.status.code(), Some(0), "{line} {output:?}");
@@ -159,10 +129,7 @@ fn a_server_alone_serves_a_client_alone() {
 fn a_recorded_run_has_its_table_and_its_conditions() {
     let folder = tempfile::tempdir().unwrap();
     let record = format!("--record={}", folder.path().display());
-    let output = tool("run --stack bare --duration 50ms --warmup 0s")
-        .arg(record)
-        .output()
-        .unwrap();
+    let output = tool("run --stack bare --duration 50ms --warmup 0s").arg(record).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let store = listenrain_results::Store::new(folder.path());
     let id = store.ids().unwrap().pop().unwrap();
@@ -177,9 +144,7 @@ fn a_recorded_run_has_its_table_and_its_conditions() {
 /// Waits until the other side's process has ended, under a watchdog.
 #[cfg(unix)]
 fn assert_gone(stream: &mut TcpStream) {
-    stream
-        .set_read_timeout(Some(std::time::Duration::from_secs(30)))
-        .unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
     if let Err(error) = stream.read_to_end(&mut Vec::new()) {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
     }
@@ -195,11 +160,8 @@ fn signal(child: &Child, signal: nix::sys::signal::Signal) {
 #[test]
 fn a_cell_dies_with_its_parent() {
     let (listener, address) = listen();
-    let mut parent = tool(&format!(
-        "run --stack bare --target tcp://{address} --duration 1h"
-    ))
-    .spawn()
-    .unwrap();
+    let mut parent =
+        tool(&format!("run --stack bare --target tcp://{address} --duration 1h")).spawn().unwrap();
     // The cell's process is up when it has dialled; it is gone when its connection ends.
     let (mut stream, _) = listener.accept().unwrap();
     parent.kill().unwrap();
@@ -214,11 +176,7 @@ fn ctrl_c_keeps_what_was_measured_and_ends_the_cell() {
     let line = format!(
         "run --stack bare --parallel 1,2 --target tcp://{address} --duration 100ms --warmup 0s --json -"
     );
-    let child = tool(&line)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = tool(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (first, _) = listener.accept().unwrap();
     // The first cell may reset its connection when it ends.
     let _ = echo(first);
@@ -228,11 +186,7 @@ fn ctrl_c_keeps_what_was_measured_and_ends_the_cell() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let run = cells(&output);
-    assert!(
-        run.env.interrupted && run.cells.len() == 1 && run.cells[0].is_well(),
-        "{:?}",
-        run.cells
-    );
+    assert!(run.env.interrupted && run.cells.len() == 1 && run.cells[0].is_well(), "{:?}", run.cells);
     assert_gone(&mut second);
 }
 
@@ -241,10 +195,7 @@ fn a_reader_that_had_enough_is_no_failure() {
     let mut child = tool("transports").stdout(Stdio::piped()).spawn().unwrap();
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    assert!(
-        text.contains("tcp://") && text.contains("half-close") && text.contains("stack bare"),
-        "{text}"
-    );
+    assert!(text.contains("tcp://") && text.contains("half-close") && text.contains("stack bare"), "{text}");
     assert!(child.wait().unwrap().success());
 }
 

@@ -23,20 +23,13 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 struct Flipping {
     scheme: &'static str,
     every: usize,
-    waiting: (
-        Sender<DuplexStream>,
-        std::sync::Mutex<Option<Receiver<DuplexStream>>>,
-    ),
+    waiting: (Sender<DuplexStream>, std::sync::Mutex<Option<Receiver<DuplexStream>>>),
 }
 
 impl Flipping {
     fn new(scheme: &'static str, every: usize) -> Self {
         let (sender, receiver) = channel(16);
-        Self {
-            scheme,
-            every,
-            waiting: (sender, Some(receiver).into()),
-        }
+        Self { scheme, every, waiting: (sender, Some(receiver).into()) }
     }
 }
 
@@ -51,11 +44,7 @@ impl Transport for Flipping {
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let to = self.waiting.0.clone();
-        Ok(Box::new(Dialer {
-            endpoint: endpoint.clone(),
-            to,
-            every: self.every,
-        }))
+        Ok(Box::new(Dialer { endpoint: endpoint.clone(), to, every: self.every }))
     }
 
     fn listen<'a>(
@@ -64,10 +53,7 @@ impl Transport for Flipping {
     ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
         Box::pin(async {
             let from = self.waiting.1.lock().unwrap().take().unwrap();
-            Ok(Box::new(Listener {
-                endpoint: endpoint.clone(),
-                from,
-            }) as Box<dyn ChannelGenerator>)
+            Ok(Box::new(Listener { endpoint: endpoint.clone(), from }) as Box<dyn ChannelGenerator>)
         })
     }
 
@@ -88,16 +74,8 @@ impl ChannelGenerator for Dialer {
             let (near, far) = tokio::io::duplex(64 * 1024);
             self.to.send(far).await.unwrap();
             let (read, write) = tokio::io::split(near);
-            let read = FlippingRead {
-                inner: Plain(read),
-                every: self.every,
-                pieces: AtomicUsize::new(0),
-            };
-            Ok(Channel::from_halves(
-                read,
-                Plain(write),
-                ChannelFacts::new("flipping"),
-            ))
+            let read = FlippingRead { inner: Plain(read), every: self.every, pieces: AtomicUsize::new(0) };
+            Ok(Channel::from_halves(read, Plain(write), ChannelFacts::new("flipping")))
         })
     }
 
@@ -116,9 +94,7 @@ impl ChannelGenerator for Listener {
         Box::pin(async {
             let stream = self.from.recv().await;
             let gone = || NextError::lasting("accept", &self.endpoint, io::ErrorKind::NotConnected.into());
-            stream
-                .map(|stream| Channel::from_io(stream, ChannelFacts::new("flipping")))
-                .ok_or_else(gone)
+            stream.map(|stream| Channel::from_io(stream, ChannelFacts::new("flipping"))).ok_or_else(gone)
         })
     }
 
@@ -150,9 +126,7 @@ impl<R: ChannelRead> ChannelRead for FlippingRead<R> {
 
 fn registry() -> Registry {
     let flipping = Flipping::new("flipping", 5);
-    Registry::empty()
-        .with(flipping, &[])
-        .with(Flipping::new("honest", 0), &[])
+    Registry::empty().with(flipping).with(Flipping::new("honest", 0))
 }
 
 /// Runs this program as the tool; its exit code and its JSON.
@@ -167,13 +141,8 @@ fn a_corrupting_transport_fails_its_row_and_no_other() {
     let (code, json) = tool(line);
     assert_eq!(code, Some(1), "{json}");
     let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();
-    let [flipping, honest] = &run.cells[..] else {
-        panic!("{json}")
-    };
-    assert!(
-        flipping.errors > 0 && flipping.error_kinds.contains_key("wrong bytes"),
-        "{flipping:?}"
-    );
+    let [flipping, honest] = &run.cells[..] else { panic!("{json}") };
+    assert!(flipping.errors > 0 && flipping.error_kinds.contains_key("wrong bytes"), "{flipping:?}");
     assert!(honest.is_well(), "{honest:?}");
 }
 
@@ -184,10 +153,7 @@ fn a_registered_transport_is_listed() {
 
 fn main() -> ExitCode {
     // Told apart from the test harness's own arguments by the command.
-    if std::env::args()
-        .nth(1)
-        .is_some_and(|command| ["cell", "run", "transports"].contains(&&*command))
-    {
+    if std::env::args().nth(1).is_some_and(|command| ["cell", "run", "transports"].contains(&&*command)) {
         return bench_cli::main_with(registry());
     }
     a_corrupting_transport_fails_its_row_and_no_other();

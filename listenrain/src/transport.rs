@@ -34,6 +34,31 @@ pub trait ChannelGenerator: Send + 'static {
     fn endpoint(&self) -> &Endpoint;
 }
 
+/// A generator of a closure that makes the next channel: the quickest way to a transport of one's own.
+pub fn generator<F, R>(endpoint: Endpoint, next: F) -> Box<dyn ChannelGenerator>
+where
+    F: FnMut() -> R + Send + 'static,
+    R: Future<Output = Result<Channel, NextError>> + Send + 'static,
+{
+    struct FromFn<F>(Endpoint, F);
+
+    impl<F, R> ChannelGenerator for FromFn<F>
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = Result<Channel, NextError>> + Send + 'static,
+    {
+        fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+            Box::pin((self.1)())
+        }
+
+        fn endpoint(&self) -> &Endpoint {
+            &self.0
+        }
+    }
+
+    Box::new(FromFn(endpoint, next))
+}
+
 /// A named way to make both generators for an endpoint.
 ///
 /// What it reaches (sockets, entropy, an in-process registry) belongs to the instance: nothing is global. See

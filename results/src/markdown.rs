@@ -37,14 +37,7 @@ pub fn markdown(run: &Run) -> String {
 }
 
 fn ours(row: &Row<'_>) -> [String; 8] {
-    let Cell {
-        parallel,
-        payload_bytes,
-        tps,
-        gbit_per_s,
-        service_us: us,
-        ..
-    } = row.cell;
+    let Cell { parallel, payload_bytes, tps, gbit_per_s, service_us: us, .. } = row.cell;
     let or_none = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), whole);
     [
         parallel.to_string(),
@@ -60,12 +53,7 @@ fn ours(row: &Row<'_>) -> [String; 8] {
 
 fn published(row: Option<&OriginalRow>) -> [String; 4] {
     row.map_or_else(Default::default, |row| {
-        [
-            whole(row.tps),
-            format!("{:.2}", row.gbit_per_s),
-            whole(row.cpu_percent),
-            whole(row.mem_mib),
-        ]
+        [whole(row.tps), format!("{:.2}", row.gbit_per_s), whole(row.cpu_percent), whole(row.mem_mib)]
     })
 }
 
@@ -105,19 +93,10 @@ mod tests {
             tps: 196_000.4,
             gbit_per_s: 6.4225,
             cpu_percent: Some(99.6),
-            service_us: ServiceUs {
-                p50: 5.0,
-                p99: 9.4,
-                max: 1200.0,
-                ..ServiceUs::default()
-            },
+            service_us: ServiceUs { p50: 5.0, p99: 9.4, max: 1200.0, ..ServiceUs::default() },
             ..Cell::default()
         };
-        let bare = Cell {
-            stack: "bare".to_owned(),
-            tps: 392_000.8,
-            ..cell.clone()
-        };
+        let bare = Cell { stack: "bare".to_owned(), tps: 392_000.8, ..cell.clone() };
         let text = markdown(&Run::new(Env::default(), vec![cell, bare]));
         assert_eq!(
             text.lines().nth(2).unwrap(),

@@ -28,14 +28,7 @@ const fn row(
     cpu_percent: f64,
     mem_mib: f64,
 ) -> OriginalRow {
-    OriginalRow {
-        parallel,
-        payload_bytes: payload_kib * 1024,
-        tps,
-        gbit_per_s,
-        cpu_percent,
-        mem_mib,
-    }
+    OriginalRow { parallel, payload_bytes: payload_kib * 1024, tps, gbit_per_s, cpu_percent, mem_mib }
 }
 
 /// The rows in their order.
@@ -57,8 +50,7 @@ pub const ROWS: [OriginalRow; 12] = [
 /// The original's row of that size, if it published one.
 #[must_use]
 pub fn find(parallel: u64, payload_bytes: u64) -> Option<&'static OriginalRow> {
-    ROWS.iter()
-        .find(|row| (row.parallel, row.payload_bytes) == (parallel, payload_bytes))
+    ROWS.iter().find(|row| (row.parallel, row.payload_bytes) == (parallel, payload_bytes))
 }
 
 #[cfg(test)]

@@ -29,11 +29,7 @@ impl Run {
         let Head { schema: found } = serde_json::from_str(text).map_err(corrupt)?;
         if found != u64::from(SCHEMA) {
             let origin = origin.to_owned();
-            return Err(ReadError::Schema {
-                origin,
-                found,
-                known: SCHEMA,
-            });
+            return Err(ReadError::Schema { origin, found, known: SCHEMA });
         }
         serde_json::from_str(text).map_err(corrupt)
     }
@@ -66,32 +62,15 @@ mod tests {
 
     #[test]
     fn a_run_reads_back_as_it_was_written() {
-        let cell = Cell {
-            tps: 1.5,
-            rss_mib: Some(3.25),
-            ..Cell::default()
-        };
-        let run = Run::new(
-            Env {
-                cores: 2,
-                ..Env::default()
-            },
-            vec![cell],
-        );
+        let cell = Cell { tps: 1.5, rss_mib: Some(3.25), ..Cell::default() };
+        let run = Run::new(Env { cores: 2, ..Env::default() }, vec![cell]);
         assert_eq!(Run::from_json(&run.to_json(), "text").unwrap(), run);
     }
 
     #[test]
     fn an_unknown_schema_is_refused_by_number() {
         let error = Run::from_json(r#"{"schema":7,"entirely":"different"}"#, "x.json").unwrap_err();
-        assert!(matches!(
-            error,
-            ReadError::Schema {
-                found: 7,
-                known: 1,
-                ..
-            }
-        ));
+        assert!(matches!(error, ReadError::Schema { found: 7, known: 1, .. }));
         assert!(error.to_string().contains("x.json") && error.to_string().contains('7'));
     }
 

@@ -19,46 +19,25 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
     run.cells
         .iter()
         .filter(|cell| {
-            !is_bare(cell)
-                || !run
-                    .cells
-                    .iter()
-                    .any(|other| !is_bare(other) && same_place(cell, other))
+            !is_bare(cell) || !run.cells.iter().any(|other| !is_bare(other) && same_place(cell, other))
         })
-        .map(|cell| Row {
-            cell,
-            of_bare: of_bare(run, cell),
-        })
+        .map(|cell| Row { cell, of_bare: of_bare(run, cell) })
         .collect()
 }
 
 /// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too.
 #[must_use]
 pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
-    let bare = run
-        .cells
-        .iter()
-        .find(|other| other.stack == "bare" && same_place(cell, other))?;
+    let bare = run.cells.iter().find(|other| other.stack == "bare" && same_place(cell, other))?;
     (bare.tps > 0.0).then(|| cell.tps / bare.tps)
 }
 
 /// Whether two cells differ in nothing but the stack and its protocol.
 fn same_place(one: &Cell, other: &Cell) -> bool {
     let place = |cell: &Cell| {
-        let ends = (
-            cell.lanes,
-            cell.connections,
-            cell.target.clone(),
-            cell.via.clone(),
-            cell.options.clone(),
-        );
-        (
-            cell.transport.clone(),
-            cell.runtime.clone(),
-            cell.parallel,
-            cell.payload_bytes,
-            ends,
-        )
+        let ends =
+            (cell.lanes, cell.connections, cell.target.clone(), cell.via.clone(), cell.options.clone());
+        (cell.transport.clone(), cell.runtime.clone(), cell.parallel, cell.payload_bytes, ends)
     };
     place(one) == place(other)
 }
@@ -69,21 +48,12 @@ mod tests {
     use crate::schema::Env;
 
     fn cell(stack: &str, parallel: u64, tps: f64) -> Cell {
-        Cell {
-            stack: stack.to_owned(),
-            parallel,
-            tps,
-            ..Cell::default()
-        }
+        Cell { stack: stack.to_owned(), parallel, tps, ..Cell::default() }
     }
 
     #[test]
     fn each_row_names_its_share_of_bare() {
-        let cells = vec![
-            cell("listenrain", 1, 50.0),
-            cell("bare", 1, 100.0),
-            cell("bare", 4, 7.0),
-        ];
+        let cells = vec![cell("listenrain", 1, 50.0), cell("bare", 1, 100.0), cell("bare", 4, 7.0)];
         let run = Run::new(Env::default(), cells);
         let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.tps, row.of_bare)).collect();
         assert_eq!(rows, [(50.0, Some(0.5)), (7.0, Some(1.0))]);

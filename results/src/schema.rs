@@ -25,11 +25,7 @@ impl Run {
     /// A run of the current schema.
     #[must_use]
     pub fn new(env: Env, cells: Vec<Cell>) -> Self {
-        Self {
-            schema: SCHEMA,
-            env,
-            cells,
-        }
+        Self { schema: SCHEMA, env, cells }
     }
 }
 
@@ -172,20 +168,13 @@ impl LittlesLaw {
     /// N = X x R of `tps` requests a second that took `mean_us` each.
     #[must_use]
     pub fn new(planned: u64, tps: f64, mean_us: f64) -> Self {
-        Self {
-            planned: planned as f64,
-            measured: tps * mean_us / 1e6,
-        }
+        Self { planned: planned as f64, measured: tps * mean_us / 1e6 }
     }
 
     /// How far the measured figure is off, as a share of the planned one.
     #[must_use]
     pub fn off_by(&self) -> f64 {
-        if self.planned == 0.0 {
-            0.0
-        } else {
-            (self.measured / self.planned - 1.0).abs()
-        }
+        if self.planned == 0.0 { 0.0 } else { (self.measured / self.planned - 1.0).abs() }
     }
 }
 

@@ -39,10 +39,7 @@ impl Store {
     ///
     /// When the folder cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, ReadError> {
-        let open = |source| ReadError::Open {
-            path: self.root.clone(),
-            source,
-        };
+        let open = |source| ReadError::Open { path: self.root.clone(), source };
         let mut ids = Vec::new();
         for entry in fs::read_dir(&self.root).map_err(open)? {
             let entry = entry.map_err(open)?;
@@ -61,10 +58,8 @@ impl Store {
     /// When there is none, or it cannot be read.
     pub fn load(&self, id: &str) -> Result<Run, ReadError> {
         let path = self.root.join(id).join("run.json");
-        let text = fs::read_to_string(&path).map_err(|source| ReadError::Open {
-            path: path.clone(),
-            source,
-        })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| ReadError::Open { path: path.clone(), source })?;
         Run::from_json(&text, &path.display().to_string())
     }
 
@@ -75,29 +70,20 @@ impl Store {
     /// When the date is none, or something cannot be written.
     pub fn record(&self, new: &NewRun<'_>) -> Result<PathBuf, RecordError> {
         if !is_date(new.date) {
-            return Err(RecordError::Date {
-                date: new.date.to_owned(),
-            });
+            return Err(RecordError::Date { date: new.date.to_owned() });
         }
         let env = &new.run.env;
         let name = format!("{}-{}-{}", new.date, slug(&env.os), slug(&env.cpu));
         let folder = self.make_folder(&name)?;
         write_new(&folder.join("run.json"), &new.run.to_json())?;
-        let id = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         write_new(&folder.join("README.md"), &readme(&id, new))?;
         Ok(folder)
     }
 
     /// The first folder of that name whose number is free. Creating is the test, so two recorders never share one.
     fn make_folder(&self, name: &str) -> Result<PathBuf, RecordError> {
-        let write = |path: &Path, source: io::Error| RecordError::Write {
-            path: path.to_owned(),
-            source,
-        };
+        let write = |path: &Path, source: io::Error| RecordError::Write { path: path.to_owned(), source };
         fs::create_dir_all(&self.root).map_err(|source| write(&self.root, source))?;
         let mut number = 1u32;
         loop {
@@ -114,10 +100,7 @@ impl Store {
 fn write_new(path: &Path, text: &str) -> Result<(), RecordError> {
     let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
     file.and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|source| RecordError::Write {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| RecordError::Write { path: path.to_owned(), source })
 }
 
 fn is_date(date: &str) -> bool {
@@ -131,9 +114,7 @@ fn is_date(date: &str) -> bool {
 /// A name's letters and digits in lower case, everything between them one dash, at most 32 bytes.
 fn slug(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
-    let words = lower
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = words.collect::<Vec<_>>().join("-");
     slug.truncate(32);
     match slug.trim_end_matches('-') {
@@ -143,19 +124,8 @@ fn slug(name: &str) -> String {
 }
 
 fn readme(id: &str, new: &NewRun<'_>) -> String {
-    let Env {
-        command,
-        rustc,
-        opt_level,
-        allocator,
-        os,
-        kernel,
-        arch,
-        cpu,
-        cores,
-        started,
-        ..
-    } = &new.run.env;
+    let Env { command, rustc, opt_level, allocator, os, kernel, arch, cpu, cores, started, .. } =
+        &new.run.env;
     let commit = new.run.env.commit.as_deref().unwrap_or("unknown");
     let dirty = match new.run.env.dirty {
         Some(true) => ", with uncommitted changes",
@@ -167,11 +137,7 @@ fn readme(id: &str, new: &NewRun<'_>) -> String {
     let governor = or_unknown(new.run.env.governor.clone());
     let load = or_unknown(new.run.env.load_average.map(|load| format!("{load:.2}")));
     let notes: String = new.notes.iter().map(|note| format!("- {note}\n")).collect();
-    let cut = if new.run.env.interrupted {
-        "- Interrupted: not every cell was measured.\n"
-    } else {
-        ""
-    };
+    let cut = if new.run.env.interrupted { "- Interrupted: not every cell was measured.\n" } else { "" };
     format!(
         "# {id}\n\n- Command: `{command}`\n- Began: {started}\n- Commit: {commit}{dirty}\n\
          - Build: {rustc}, opt-level {opt_level}, allocator {allocator}\n- System: {os} {kernel} {arch}\n\
@@ -188,11 +154,7 @@ mod tests {
     use super::*;
 
     fn run() -> Run {
-        let env = Env {
-            os: "linux".to_owned(),
-            cpu: "Some (R) CPU @ 2.5 GHz".to_owned(),
-            ..Env::default()
-        };
+        let env = Env { os: "linux".to_owned(), cpu: "Some (R) CPU @ 2.5 GHz".to_owned(), ..Env::default() };
         Run::new(env, Vec::new())
     }
 
@@ -201,11 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path().join("runs"));
         let run = run();
-        let new = NewRun {
-            date: "2026-11-22",
-            run: &run,
-            notes: &["A note.".to_owned()],
-        };
+        let new = NewRun { date: "2026-11-22", run: &run, notes: &["A note.".to_owned()] };
         for _ in 0..3 {
             store.record(&new).unwrap();
         }
@@ -221,15 +179,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = run();
         for date in ["../../../etc", "22.11.2026", ""] {
-            let new = NewRun {
-                date,
-                run: &run,
-                notes: &[],
-            };
-            assert!(matches!(
-                Store::new(folder.path()).record(&new),
-                Err(RecordError::Date { .. })
-            ));
+            let new = NewRun { date, run: &run, notes: &[] };
+            assert!(matches!(Store::new(folder.path()).record(&new), Err(RecordError::Date { .. })));
         }
     }
 

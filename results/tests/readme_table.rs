@@ -14,9 +14,7 @@ fn every_table_in_the_readme_is_the_one_of_its_recorded_run() {
     let store = Store::new(results.join("runs"));
     for part in readme.split("<!-- table:").skip(1) {
         let (id, rest) = part.split_once(" -->").expect("`<!-- table:RUNID -->` is closed");
-        let (table, _) = rest
-            .split_once("<!-- /table -->")
-            .expect("a table ends with `<!-- /table -->`");
+        let (table, _) = rest.split_once("<!-- /table -->").expect("a table ends with `<!-- /table -->`");
         let run = store.load(id).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert_eq!(table.trim(), markdown(&run).trim(), "the README's table of {id}");
     }

@@ -76,24 +76,20 @@ fn measure(config: &CellConfig, registry: &Registry) -> Result<Cell, String> {
 pub(crate) fn build(choice: RuntimeChoice) -> std::io::Result<Runtime> {
     match choice {
         RuntimeChoice::Current => Builder::new_current_thread().enable_all().build(),
-        RuntimeChoice::Multi(workers) => Builder::new_multi_thread()
-            .worker_threads(usize::from(workers))
-            .enable_all()
-            .build(),
+        RuntimeChoice::Multi(workers) => {
+            Builder::new_multi_thread().worker_threads(usize::from(workers)).enable_all().build()
+        }
     }
 }
 
 fn setting(config: &CellConfig, registry: &Registry, meter: &Arc<Meter>) -> Result<Setting, String> {
-    let known = registry
-        .transport(&config.transport)
-        .ok_or("the transport is not registered")?;
+    let known = registry.transport(&config.transport).ok_or("the transport is not registered")?;
     let endpoint = match &config.target {
         Some(target) => target.parse::<Endpoint>().map_err(|error| error.to_string())?,
         None => known.transport.scratch_endpoint(),
     };
-    let endpoint = config.options.iter().fold(endpoint, |endpoint, (name, value)| {
-        endpoint.with_option(name, value)
-    });
+    let endpoint =
+        config.options.iter().fold(endpoint, |endpoint, (name, value)| endpoint.with_option(name, value));
     Ok(Setting {
         config: config.clone(),
         transport: Arc::clone(&known.transport),
@@ -105,9 +101,7 @@ fn setting(config: &CellConfig, registry: &Registry, meter: &Arc<Meter>) -> Resu
 /// Starts the stack, lets the load run through warm-up and window, and waits for its end.
 async fn drive(setting: Setting, registry: &Registry) -> Result<Window, String> {
     let (config, meter) = (setting.config.clone(), Arc::clone(&setting.meter));
-    let stack = registry
-        .stack(&config.stack)
-        .ok_or("the stack is not registered")?;
+    let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     let started = timeout(START_WITHIN, stack.start(setting)).await;
     let load: Box<dyn Load> = match started {
         Ok(started) => started.map_err(|error| error.to_string())?,
@@ -132,9 +126,8 @@ async fn drive(setting: Setting, registry: &Registry) -> Result<Window, String> 
         Ok(Err(panic)) => meter.failed("panic", || panic.to_string()),
         Err(_) => {
             load.abort();
-            meter.failed("unfinished", || {
-                format!("requests without a reply {END_WITHIN:?} after the window")
-            });
+            meter
+                .failed("unfinished", || format!("requests without a reply {END_WITHIN:?} after the window"));
         }
     }
     Ok(timekeeper.stop())

@@ -63,8 +63,6 @@ fn keep(meter: &Meter, warmup: Duration, duration: Duration, stopped: &Receiver<
     goes_on(duration);
     meter.enter(Phase::Over);
     let elapsed = began.elapsed();
-    let cpu = cpu::process_time()
-        .zip(cpu_before)
-        .map(|(after, before)| after.saturating_sub(before));
+    let cpu = cpu::process_time().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
     Window { elapsed, cpu }
 }

@@ -51,12 +51,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = warmup_time)]
     pub(crate) warmup: Duration,
     /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
-    #[arg(
-        long,
-        value_name = "RUNTIME,…",
-        value_delimiter = ',',
-        default_value = "current"
-    )]
+    #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
     pub(crate) runtime: Vec<RuntimeChoice>,
     /// Channels of each connection
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=64))]

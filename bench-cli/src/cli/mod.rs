@@ -81,9 +81,7 @@ mod tests {
             "--runtime",
             "current,multi:2",
         ];
-        let Some(Command::Run(args)) = Cli::try_parse_from(line).unwrap().command else {
-            panic!("run")
-        };
+        let Some(Command::Run(args)) = Cli::try_parse_from(line).unwrap().command else { panic!("run") };
         assert_eq!((args.parallel, args.payload), (vec![1, 16], vec![4096, 4 << 20]));
         assert_eq!(args.runtime.len(), 2);
     }

@@ -15,14 +15,9 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let (count, unit) = text.split_at(digits);
     let unit = match unit.trim_start() {
         "" => Some(1),
-        unit => SIZES
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, bytes)| *bytes),
+        unit => SIZES.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes),
     };
-    let bytes = unit
-        .zip(count.parse::<u64>().ok())
-        .and_then(|(unit, count)| unit.checked_mul(count));
+    let bytes = unit.zip(count.parse::<u64>().ok()).and_then(|(unit, count)| unit.checked_mul(count));
     bytes.ok_or_else(|| "allowed: a whole number with B, KiB (1024), MiB or GiB, such as 4KiB".to_owned())
 }
 
@@ -59,13 +54,7 @@ mod tests {
 
     #[test]
     fn a_size_reads_back_as_it_is_written() {
-        for (text, bytes) in [
-            ("0B", 0),
-            ("64B", 64),
-            ("4KiB", 4096),
-            ("4MiB", 4 << 20),
-            ("1GiB", 1 << 30),
-        ] {
+        for (text, bytes) in [("0B", 0), ("64B", 64), ("4KiB", 4096), ("4MiB", 4 << 20), ("1GiB", 1 << 30)] {
             assert_eq!(parse_size(text), Ok(bytes));
             assert_eq!(size_text(bytes), text);
         }
@@ -77,10 +66,7 @@ mod tests {
         for text in ["", "KiB", "4KB", "4kib", "-1", "1.5KiB", "99999999999GiB"] {
             assert!(parse_size(text).unwrap_err().contains("KiB (1024)"), "{text}");
         }
-        assert_eq!(
-            parse_size_within("8B", 16, 4096),
-            Err("allowed: 16B to 4KiB".to_owned())
-        );
+        assert_eq!(parse_size_within("8B", 16, 4096), Err("allowed: 16B to 4KiB".to_owned()));
     }
 
     #[test]
@@ -90,10 +76,7 @@ mod tests {
         assert_eq!(within("100ms"), Ok(Duration::from_millis(100)));
         assert_eq!(within("1ms"), Err("allowed: 10ms to 1m".to_owned()));
         for text in ["", "3", "3 parsecs", "-1s"] {
-            assert!(
-                within(text).unwrap_err().contains("such as 500ms or 3s"),
-                "{text}"
-            );
+            assert!(within(text).unwrap_err().contains("such as 500ms or 3s"), "{text}");
         }
     }
 }

@@ -7,9 +7,7 @@ pub(crate) fn process_time() -> Option<Duration> {
     #[cfg(unix)]
     {
         use nix::time::{ClockId, clock_gettime};
-        clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
-            .ok()
-            .map(Duration::from)
+        clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).ok().map(Duration::from)
     }
     #[cfg(not(unix))]
     None
@@ -17,11 +15,7 @@ pub(crate) fn process_time() -> Option<Duration> {
 
 /// `used` of `elapsed` as a percentage of one core.
 pub(crate) fn percent(used: Duration, elapsed: Duration) -> f64 {
-    if elapsed.is_zero() {
-        0.0
-    } else {
-        used.as_secs_f64() / elapsed.as_secs_f64() * 100.0
-    }
+    if elapsed.is_zero() { 0.0 } else { used.as_secs_f64() / elapsed.as_secs_f64() * 100.0 }
 }
 
 #[cfg(all(test, unix))]
@@ -37,9 +31,6 @@ mod tests {
             std::hint::spin_loop();
         }
         assert!(began.elapsed() >= Duration::from_millis(1));
-        assert_eq!(
-            percent(Duration::from_millis(1500), Duration::from_secs(1)),
-            150.0
-        );
+        assert_eq!(percent(Duration::from_millis(1500), Duration::from_secs(1)), 150.0);
     }
 }

@@ -12,11 +12,7 @@ pub(crate) fn peak_resident_mib() -> Option<f64> {
         use nix::sys::resource::{UsageWho, getrusage};
         let peak = getrusage(UsageWho::RUSAGE_SELF).ok()?.max_rss();
         // Bytes on Apple's systems, KiB on the others.
-        let bytes = if cfg!(target_vendor = "apple") {
-            peak as f64
-        } else {
-            peak as f64 * 1024.0
-        };
+        let bytes = if cfg!(target_vendor = "apple") { peak as f64 } else { peak as f64 * 1024.0 };
         Some(bytes / (1024.0 * 1024.0))
     }
     #[cfg(not(unix))]
@@ -48,10 +44,7 @@ mod tests {
 
     #[test]
     fn a_status_without_the_line_has_no_peak() {
-        assert_eq!(
-            peak_in("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"),
-            Some(2048)
-        );
+        assert_eq!(peak_in("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2048));
         assert_eq!(peak_in("Name:\tx\n"), None);
     }
 }

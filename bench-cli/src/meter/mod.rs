@@ -41,10 +41,7 @@ impl Meter {
     #[must_use]
     pub fn new(threads: usize) -> Self {
         let shards = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        Self {
-            phase: AtomicU8::new(Phase::WarmUp as u8),
-            shards,
-        }
+        Self { phase: AtomicU8::new(Phase::WarmUp as u8), shards }
     }
 
     /// What is going on now.
@@ -125,9 +122,7 @@ mod tests {
         let meter = Meter::new(1);
         assert_eq!(meter.thoroughness(3), Thoroughness::Full);
         meter.enter(Phase::Timed);
-        let full = (0..640)
-            .filter(|request| meter.thoroughness(*request) == Thoroughness::Full)
-            .count();
+        let full = (0..640).filter(|request| meter.thoroughness(*request) == Thoroughness::Full).count();
         assert_eq!(full, 10);
     }
 }

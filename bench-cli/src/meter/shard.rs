@@ -84,19 +84,8 @@ impl Shard {
     pub fn service_us(&self) -> ServiceUs {
         let us = |ns: u64| ns as f64 / 1e3;
         let at = |quantile| us(self.service.value_at_quantile(quantile).min(self.max_ns));
-        let mean = if self.requests == 0 {
-            0.0
-        } else {
-            self.sum_ns as f64 / self.requests as f64 / 1e3
-        };
-        ServiceUs {
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: us(self.max_ns),
-            mean,
-        }
+        let mean = if self.requests == 0 { 0.0 } else { self.sum_ns as f64 / self.requests as f64 / 1e3 };
+        ServiceUs { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: us(self.max_ns), mean }
     }
 }
 
@@ -135,19 +124,12 @@ mod tests {
         for ns in 1..2000 {
             let took = Duration::from_nanos(ns * ns);
             whole.done(1, took);
-            if ns % 3 == 0 {
-                one.done(1, took)
-            } else {
-                two.done(1, took)
-            }
+            if ns % 3 == 0 { one.done(1, took) } else { two.done(1, took) }
         }
         two.failed("lost", || "words".to_owned());
         one.add(&two);
         assert_eq!(one.service_us(), whole.service_us());
-        assert_eq!(
-            (one.requests(), one.errors(), one.samples()),
-            (1999, 1, &["words".to_owned()][..])
-        );
+        assert_eq!((one.requests(), one.errors(), one.samples()), (1999, 1, &["words".to_owned()][..]));
     }
 
     #[test]

@@ -43,11 +43,8 @@ impl Progress {
         match &self.bar {
             Some(bar) => bar.inc(1),
             None => {
-                let errors = if cell.errors > 0 {
-                    format!(", {} errors", cell.errors)
-                } else {
-                    String::new()
-                };
+                let errors =
+                    if cell.errors > 0 { format!(", {} errors", cell.errors) } else { String::new() };
                 let (done, cells, label, tps) = (self.done, self.cells, config.label(), whole(cell.tps));
                 eprintln!("{done}/{cells}  {label}: {tps} tps{errors}");
             }

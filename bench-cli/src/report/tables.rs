@@ -23,11 +23,7 @@ pub(crate) fn table(run: &Run) -> String {
         line.push(or_none(row.of_bare.map(|share| share * 100.0), whole));
         line.push("|".to_owned());
         line.extend(
-            theirs
-                .into_iter()
-                .flatten()
-                .zip([whole, brief, whole, whole])
-                .map(|(value, text)| text(value)),
+            theirs.into_iter().flatten().zip([whole, brief, whole, whole]).map(|(value, text)| text(value)),
         );
         lines.push(line);
     }
@@ -60,20 +56,12 @@ pub(crate) fn table(run: &Run) -> String {
 /// Any cells, in their order.
 pub(crate) fn cells(run: &Run) -> String {
     let line = |cell: &Cell| {
-        let mut line = vec![
-            cell.transport.clone(),
-            cell.stack.clone(),
-            cell.protocol.clone(),
-            cell.runtime.clone(),
-        ];
+        let mut line =
+            vec![cell.transport.clone(), cell.stack.clone(), cell.protocol.clone(), cell.runtime.clone()];
         line.extend([cell.parallel.to_string(), size_text(cell.payload_bytes)]);
         line.extend(figures(cell));
         line.push(or_none(of_bare(run, cell).map(|share| share * 100.0), whole));
-        line.push(format!(
-            "{} / {}",
-            brief(cell.littles_law.measured),
-            whole(cell.littles_law.planned)
-        ));
+        line.push(format!("{} / {}", brief(cell.littles_law.measured), whole(cell.littles_law.planned)));
         line.push(cell.errors.to_string());
         line
     };
@@ -132,11 +120,7 @@ fn setup(cell: &Cell) -> String {
 /// Little's law, and everything that went wrong.
 fn checks(run: &Run) -> String {
     let mut text = String::new();
-    let worst = run
-        .cells
-        .iter()
-        .filter(|cell| cell.requests > 0)
-        .map(|cell| cell.littles_law.off_by());
+    let worst = run.cells.iter().filter(|cell| cell.requests > 0).map(|cell| cell.littles_law.off_by());
     if let Some(worst) = worst.reduce(f64::max) {
         text += &format!(
             "Self-check, N = X·R (outstanding = tps x mean time): off by at most {:.1} %.\n",
@@ -155,10 +139,7 @@ fn checks(run: &Run) -> String {
             text += &format!("warning: {name}: {warning}\n");
         }
         if cell.errors > 0 {
-            let kinds = cell
-                .error_kinds
-                .iter()
-                .map(|(kind, count)| format!("{count} {kind}"));
+            let kinds = cell.error_kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
             text += &format!(
                 "FAILED: {name}: {} errors ({})\n",
                 cell.errors,
@@ -186,17 +167,10 @@ mod tests {
             tps: 100_000.0,
             gbit_per_s: 3.2768,
             cpu_percent: Some(99.7),
-            littles_law: LittlesLaw {
-                planned: 4.0,
-                measured: 3.98,
-            },
+            littles_law: LittlesLaw { planned: 4.0, measured: 3.98 },
             ..Cell::default()
         };
-        let mut ours = Cell {
-            stack: "listenrain".to_owned(),
-            tps: 60_000.0,
-            ..bare.clone()
-        };
+        let mut ours = Cell { stack: "listenrain".to_owned(), tps: 60_000.0, ..bare.clone() };
         ours.errors = 2;
         ours.error_kinds = [("timeout".to_owned(), 2)].into();
         ours.error_samples = vec!["no reply within 5 s".to_owned()];
@@ -206,10 +180,7 @@ mod tests {
     #[test]
     fn the_table_has_our_figures_the_share_of_bare_and_the_originals() {
         let text = table(&run());
-        let row = text
-            .lines()
-            .find(|line| line.trim_start().starts_with("4 "))
-            .unwrap();
+        let row = text.lines().find(|line| line.trim_start().starts_with("4 ")).unwrap();
         let words: Vec<_> = row.split_whitespace().collect();
         assert_eq!(words[..6], ["4", "4KiB", "60,000", "3.28", "100", "n/a"]);
         assert_eq!(words[9..], ["60", "|", "50,000", "1.64", "255", "100"]);
@@ -219,10 +190,7 @@ mod tests {
     #[test]
     fn a_failed_row_says_how_often_and_why() {
         let text = cells(&run());
-        assert!(
-            text.contains("FAILED: tcp listenrain 4 x 4KiB: 2 errors (2 timeout)"),
-            "{text}"
-        );
+        assert!(text.contains("FAILED: tcp listenrain 4 x 4KiB: 2 errors (2 timeout)"), "{text}");
         assert!(text.contains("no reply within 5 s"));
         assert!(text.contains("off by at most 0.5 %"));
     }

@@ -49,9 +49,7 @@ pub async fn run<C: Call>(clients: Vec<Arc<C>>, config: &CellConfig, meter: Arc<
     }
     while let Some(ended) = callers.join_next().await {
         if let Err(error) = ended {
-            shared
-                .meter
-                .failed("panic", || format!("a caller panicked: {error}"));
+            shared.meter.failed("panic", || format!("a caller panicked: {error}"));
         }
     }
 }
@@ -96,10 +94,7 @@ impl Shared {
         let reply = client.call(payload.clone()).await;
         let now = Instant::now();
         if let Ok(buffer) = payload.try_into_mut() {
-            self.idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(buffer);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
         match reply {
             Ok(reply) => {

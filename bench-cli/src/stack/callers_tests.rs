@@ -83,21 +83,13 @@ async fn the_byte_window_holds_callers_back() {
 async fn a_reply_that_was_tampered_with_is_an_error_and_no_request() {
     let echo = drive(2, 1 << 20, 10, |reply| Ok(reply.slice(1..))).await;
     let total = echo.meter.total();
-    assert_eq!(
-        (total.requests(), total.errors()),
-        (0, echo.calls.load(Ordering::Relaxed))
-    );
+    assert_eq!((total.requests(), total.errors()), (0, echo.calls.load(Ordering::Relaxed)));
     assert!(total.error_kinds().contains_key("wrong length"));
 }
 
 #[tokio::test]
 async fn a_server_that_only_fails_ends_the_loop_by_itself() {
-    let failure = |_| {
-        Err(Failure {
-            kind: "refused",
-            message: "no".to_owned(),
-        })
-    };
+    let failure = |_| Err(Failure { kind: "refused", message: "no".to_owned() });
     let echo = drive(3, 1 << 20, u64::MAX, failure).await;
     assert_eq!(echo.meter.total().errors(), 3 * u64::from(GIVE_UP_AFTER));
 }

@@ -1,17 +1,20 @@
 //! What is driven on top of a transport: one trait, one folder for each implementation.
 //!
+//! - [`ListenRain`]: the reference library.
 //! - [`Bare`]: the transport alone, as fast as can be; the measure of all others.
 //! - [`callers`]: the closed loop of callers, for every stack that can answer one call.
 
 mod bare;
 pub mod callers;
+mod listenrain;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Endpoint, EndpointError, NextError, Transport};
+use ::listenrain::{BoxFuture, Endpoint, EndpointError, NextError, Transport};
 
-pub use bare::Bare;
+pub use self::bare::Bare;
+pub use self::listenrain::ListenRain;
 
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::meter::Meter;
@@ -31,6 +34,11 @@ pub trait Stack: Send + Sync + Debug + 'static {
 
     /// The protocols it can speak, its default first.
     fn protocols(&self) -> &'static [ProtocolChoice];
+
+    /// Whether packets can be carried on by a forwarder between client and server.
+    fn forwards(&self) -> bool {
+        false
+    }
 
     /// Starts a server (unless the setting has a target) and connects a client to it.
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>>;
@@ -90,8 +98,5 @@ impl From<NextError> for StackError {
 }
 
 fn cause(error: &NextError) -> String {
-    error
-        .source
-        .as_ref()
-        .map_or_else(String::new, |source| format!(": {source}"))
+    error.source.as_ref().map_or_else(String::new, |source| format!(": {source}"))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use listenrain::Channel;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use ::listenrain::Channel;
+use ::listenrain::buffer::{ReadBuffer, WriteBuffer};
 
 use super::sink::Sink;
 use super::source::Source;
@@ -76,8 +76,7 @@ impl Client {
     pub(super) async fn run(mut self) {
         self.began.push_back((Instant::now(), self.outstanding));
         if let Err(error) = self.drive().await {
-            self.meter
-                .failed("channel", || format!("the channel failed: {error}"));
+            self.meter.failed("channel", || format!("the channel failed: {error}"));
         }
     }
 

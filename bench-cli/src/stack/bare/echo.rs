@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
-use listenrain::buffer::WriteBuffer;
-use listenrain::{Channel, ChannelGenerator, ChannelWrite, NextError};
+use ::listenrain::buffer::WriteBuffer;
+use ::listenrain::{Channel, ChannelGenerator, ChannelWrite, NextError};
 
 use super::WRITE_CAP;
 

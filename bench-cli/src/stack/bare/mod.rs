@@ -9,9 +9,9 @@ mod source;
 
 use std::sync::Arc;
 
+use ::listenrain::buffer::ReadBuffer;
+use ::listenrain::{BoxFuture, Endpoint, Transport};
 use bytes::BufMut;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{BoxFuture, Endpoint, Transport};
 use tokio::task::JoinSet;
 
 use self::client::Client;
@@ -43,12 +43,7 @@ impl Stack for Bare {
 
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>> {
         Box::pin(async move {
-            let Setting {
-                config,
-                transport,
-                endpoint,
-                meter,
-            } = setting;
+            let Setting { config, transport, endpoint, meter } = setting;
             let mut endpoint = endpoint;
             if config.target.is_none() {
                 let listener = transport.listen(&endpoint).await?;
@@ -64,13 +59,7 @@ impl Stack for Bare {
                 let outstanding =
                     config.outstanding() / channels + u64::from(index < config.outstanding() % channels);
                 let first = index * NUMBERS_OF_A_CHANNEL;
-                clients.push(Client::new(
-                    channel,
-                    config.payload,
-                    outstanding,
-                    first,
-                    meter.clone(),
-                ));
+                clients.push(Client::new(channel, config.payload, outstanding, first, meter.clone()));
             }
             Ok(Box::new(BareLoad { clients, meter }) as Box<dyn Load>)
         })

@@ -23,12 +23,7 @@ pub(super) struct Finished {
 
 impl Sink {
     pub(super) fn new(payload: usize, first: u64) -> Self {
-        Self {
-            payload,
-            request: first,
-            offset: 0,
-            is_wrong: false,
-        }
+        Self { payload, request: first, offset: 0, is_wrong: false }
     }
 
     /// Checks the next bytes of the stream.
@@ -71,10 +66,7 @@ mod tests {
         let mut finished = Finished::default();
         for piece in stream.chunks(13) {
             let more = sink.take(piece, &meter);
-            finished = Finished {
-                well: finished.well + more.well,
-                wrong: finished.wrong + more.wrong,
-            };
+            finished = Finished { well: finished.well + more.well, wrong: finished.wrong + more.wrong };
         }
         assert_eq!(finished, Finished { well: 2, wrong: 1 });
         assert_eq!(meter.total().errors(), 1);

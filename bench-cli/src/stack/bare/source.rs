@@ -25,22 +25,12 @@ impl Source {
 
     pub(super) fn new(payload: usize, first: u64, window: usize) -> Self {
         let piece = WRITE_CAP.min(window);
-        Self {
-            payload,
-            request: first,
-            offset: 0,
-            given: VecDeque::new(),
-            piece,
-        }
+        Self { payload, request: first, offset: 0, given: VecDeque::new(), piece }
     }
 
     /// As much of `allowed` as can be asked for: where payloads are whole blocks, so are pieces.
     pub(super) fn whole_part(&self, allowed: usize) -> usize {
-        if self.is_restampable() {
-            allowed - allowed % BLOCK
-        } else {
-            allowed
-        }
+        if self.is_restampable() { allowed - allowed % BLOCK } else { allowed }
     }
 
     /// The next bytes of the stream, at most `allowed`, of which the whole part counts.
