@@ -31,3 +31,9 @@ pub fn all() -> Registry {
         std::sync::Arc::new(InProcess::default()) as _,
     ])
 }
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
