@@ -2,6 +2,7 @@
 # Needs bash, coreutils, grep, sed and awk.
 
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scratch=$(mktemp -d)
