@@ -28,3 +28,9 @@ pub use tcp::Tcp;
 pub fn all() -> Registry {
     Registry::of([std::sync::Arc::new(Tcp::default()) as _, std::sync::Arc::new(InProcess::default()) as _])
 }
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
