@@ -7,6 +7,7 @@
 mod budget;
 mod in_flight;
 mod keyed;
+mod outbox;
 #[allow(
     dead_code,
     unreachable_pub,
