@@ -14,15 +14,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
     ("listenrain", &[]),
     ("listenrain-transports", &["listenrain"]),
     ("listenrain-simulation", &["listenrain", "listenrain-transports"]),
-    (
-        "bench-cli",
-        &[
-            "listenrain-results",
-            "listenrain",
-            "listenrain-transports",
-            "listenrain-simulation",
-        ],
-    ),
+    ("bench-cli", &["listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"]),
 ];
 
 /// What lies at the top of the repository, tool settings included.
@@ -60,11 +52,7 @@ fn no_room_depends_on_another_than_it_may() {
     // Broken by any new path dependency, a dev-dependency for one test included.
     let packages = packages();
     let names: BTreeSet<_> = packages.iter().map(name).collect();
-    assert_eq!(
-        names,
-        ROOMS.iter().map(|(room, _)| *room).collect(),
-        "the packages"
-    );
+    assert_eq!(names, ROOMS.iter().map(|(room, _)| *room).collect(), "the packages");
     for package in &packages {
         let allowed = ROOMS.iter().find(|(room, _)| *room == name(package)).unwrap().1;
         for dependency in package["dependencies"].as_array().unwrap() {
@@ -100,16 +88,11 @@ fn a_source_file_is_short_and_its_name_says_what_it_is() {
     for path in sources() {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
-        assert!(
-            lines <= MAX_LINES,
-            "{path} has {lines} lines, allowed are {MAX_LINES}"
-        );
+        assert!(lines <= MAX_LINES, "{path} has {lines} lines, allowed are {MAX_LINES}");
         let path = Path::new(&path);
         let parts = [path.file_stem(), path.parent().and_then(Path::file_name)];
-        let says_nothing = parts
-            .into_iter()
-            .flatten()
-            .any(|part| EMPTY_NAMES.iter().any(|name| part == *name));
+        let says_nothing =
+            parts.into_iter().flatten().any(|part| EMPTY_NAMES.iter().any(|name| part == *name));
         assert!(!says_nothing, "{} says nothing by its name", path.display());
     }
 }
@@ -118,15 +101,9 @@ fn a_source_file_is_short_and_its_name_says_what_it_is() {
 fn the_packet_header_in_the_architecture_page_is_the_one_in_the_code() {
     let code = fs::read_to_string(root().join("listenrain/src/packet/native.rs")).unwrap();
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let table: Vec<_> = code
-        .lines()
-        .filter_map(|line| line.strip_prefix("/// |"))
-        .collect();
+    let table: Vec<_> = code.lines().filter_map(|line| line.strip_prefix("/// |")).collect();
     assert!(table.len() > 3, "the table of native.rs");
-    assert!(
-        page.contains(&format!("|{}\n", table.join("\n|"))),
-        "ARCHITECTURE.md has another table"
-    );
+    assert!(page.contains(&format!("|{}\n", table.join("\n|"))), "ARCHITECTURE.md has another table");
 }
 
 #[test]
@@ -134,10 +111,7 @@ fn the_readme_names_the_oldest_rust_that_the_manifest_allows() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for package in &packages() {
         let rust = package["rust_version"].as_str().unwrap();
-        assert!(
-            readme.contains(&format!("Rust {rust} or later")),
-            "README.md, {rust}"
-        );
+        assert!(readme.contains(&format!("Rust {rust} or later")), "README.md, {rust}");
     }
 }
 
@@ -155,35 +129,22 @@ fn packages() -> Vec<Value> {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     metadata["packages"].as_array().unwrap().clone()
 }
 
 /// Every file that git knows of; without git, every file but what building leaves behind.
 fn tracked() -> Vec<String> {
-    let listed = Command::new("git")
-        .args(["ls-files"])
-        .current_dir(root())
-        .output();
+    let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output();
     match listed {
-        Ok(output) if output.status.success() => String::from_utf8(output.stdout)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect(),
+        Ok(output) if output.status.success() => {
+            String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+        }
         _ => {
-            let entries = fs::read_dir(root())
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name());
+            let entries = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name());
             let names = entries.map(|name| name.to_string_lossy().into_owned());
-            names
-                .filter(|name| !["target", ".git"].contains(&name.as_str()))
-                .collect()
+            names.filter(|name| !["target", ".git"].contains(&name.as_str())).collect()
         }
     }
 }

@@ -157,8 +157,10 @@ impl Budget {
             .iter()
             .filter(|waiter| waiter.granted)
             .fold((0, 0), |(count, bytes), waiter| (count + 1, bytes + waiter.bytes));
-        state.count -= count;
-        state.bytes -= bytes;
+        if !mutant("budget: close forgets granted room") {
+            state.count -= count;
+            state.bytes -= bytes;
+        }
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
         waiters.into_iter().for_each(|waiter| waiter.waker.wake());
@@ -176,7 +178,9 @@ impl Budget {
 
     fn fits(&self, state: &State, bytes: usize) -> bool {
         let alone = state.count == 0;
-        alone || (state.count < self.max_count && state.bytes.saturating_add(bytes) <= self.max_bytes)
+        let fit =
+            state.bytes.saturating_add(bytes) <= self.max_bytes || mutant("budget: bytes are not compared");
+        alone || (state.count < self.max_count && fit)
     }
 
     fn take(self: &Arc<Self>, state: &mut State, bytes: usize) -> Permit {
@@ -201,7 +205,8 @@ impl Budget {
             state.waiters[at].granted = true;
             wakers.push(state.waiters[at].waker.clone());
         }
-        if state.count < self.max_count && state.bytes < self.max_bytes {
+        let room = state.count < self.max_count && state.bytes < self.max_bytes;
+        if room && !mutant("budget: watchers are not told") {
             wakers.extend(state.watchers.drain(..).map(|(_, waker)| waker));
         }
         wakers
@@ -211,7 +216,8 @@ impl Budget {
         let mut state = lock(&self.state);
         state.count -= 1;
         state.bytes -= bytes;
-        if state.waiters.is_empty() && state.watchers.is_empty() {
+        let nobody = state.waiters.is_empty() && state.watchers.is_empty();
+        if nobody || mutant("budget: release wakes nobody") {
             return;
         }
         let wakers = self.serve(&mut state);

@@ -145,6 +145,7 @@ impl<C, O> InFlight<C, O> {
             State::Waiting(_, Waiter::Task(waker)) => {
                 match waker {
                     Some(waker) => waker.clone_from(cx.waker()),
+                    None if mutant("in_flight: poll forgets its waker") => {}
                     None => *waker = Some(cx.waker().clone()),
                 }
                 Poll::Pending
@@ -197,7 +198,7 @@ impl<C, O> InFlight<C, O> {
     /// Lets nobody in any more and ends whoever waits.
     pub(crate) fn close(&self, mut outcome: impl FnMut(CallId, &mut C) -> O) -> Vec<Told<C, O>> {
         let mut slots = lock(&self.slots);
-        slots.closed = true;
+        slots.closed = !mutant("in_flight: close lets callers in");
         slots.end_where(|id, context| Some(outcome(id, context)))
     }
 
@@ -257,7 +258,8 @@ impl<C, O> Slots<C, O> {
     fn take_waiting(&mut self, id: CallId) -> Option<(C, Waiter<O>)> {
         let entry = self.entry(id)?;
         let was = std::mem::replace(&mut entry.state, State::Free);
-        self.waiting -= usize::from(matches!(was, State::Waiting(..)));
+        let counted = !mutant("in_flight: a cancelled call still counts as waiting");
+        self.waiting -= usize::from(matches!(was, State::Waiting(..)) && counted);
         self.free(id);
         match was {
             State::Waiting(context, waiter) => Some((context, waiter)),

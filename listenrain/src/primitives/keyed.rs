@@ -38,6 +38,10 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         {
             return Some(value.clone());
         }
+        if mutant("keyed: it looks and makes under two locks") {
+            drop(inner);
+            inner = lock(&self.inner);
+        }
         if inner.values.len() >= limit && !inner.values.contains_key(key) {
             let spared = inner.values.iter().find(|(_, (_, value))| !keep(value) || spare(value));
             let spared = spared.map(|(key, _)| key.clone())?;

@@ -9,6 +9,20 @@ use crate::sync::{Mutex, lock, mutant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub(crate) u64);
 
+impl Ticket {
+    /// A ticket of one's own, to test a queue with. The library's are never 0, save for packets that belong to no call.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// What tells it from other tickets.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+}
+
 /// Packets waiting to be written, in the order of the implementor's choice.
 ///
 /// The library keeps the permits and the limits: a queue only orders and stores. One that loses an item makes its
@@ -82,7 +96,19 @@ pub(crate) struct Outbox<T> {
 struct Inner<T> {
     queue: Box<dyn SendQueue<T>>,
     writer: Option<Waker>,
+    /// A nudge or a close has found no writer parked: it looks once more before it parks.
+    nudged: bool,
     closed: bool,
+}
+
+impl<T> Inner<T> {
+    /// The writer to wake, or a note that it was to be woken: what changed elsewhere may have changed just after it
+    /// looked.
+    fn nudge(&mut self) -> Option<Waker> {
+        let writer = self.writer.take();
+        self.nudged = writer.is_none() && !mutant("outbox: a nudge that finds nobody is forgotten");
+        writer
+    }
 }
 
 impl<T> std::fmt::Debug for Outbox<T> {
@@ -93,13 +119,13 @@ impl<T> std::fmt::Debug for Outbox<T> {
 
 impl<T> Outbox<T> {
     pub(crate) fn new(queue: Box<dyn SendQueue<T>>) -> Self {
-        Self { inner: Mutex::new(Inner { queue, writer: None, closed: false }) }
+        Self { inner: Mutex::new(Inner { queue, writer: None, nudged: false, closed: false }) }
     }
 
     /// Queues an item and wakes the writer; gives the item back once closed.
     pub(crate) fn push(&self, ticket: Ticket, item: T) -> Result<(), T> {
         let mut inner = lock(&self.inner);
-        if inner.closed {
+        if inner.closed && !mutant("outbox: a push after the close is queued") {
             return Err(item);
         }
         inner.queue.push(ticket, item);
@@ -138,10 +164,13 @@ impl<T> Outbox<T> {
         }
     }
 
-    /// Parks the writer until the next push or nudge; `false` when something has come meanwhile, unless the writer is
-    /// `clogged` and could not take it.
+    /// Parks the writer until the next push or nudge; `false` when it was nudged since it last parked, or when something
+    /// has come meanwhile, unless the writer is `clogged` and could not take it.
     pub(crate) fn park_writer(&self, cx: &mut Context<'_>, clogged: bool) -> bool {
         let mut inner = lock(&self.inner);
+        if std::mem::take(&mut inner.nudged) {
+            return false;
+        }
         if !clogged && !inner.queue.is_empty() && !mutant("outbox: the writer parks on a full queue") {
             return false;
         }
@@ -155,7 +184,7 @@ impl<T> Outbox<T> {
 
     /// Wakes the writer, to look at what else has changed.
     pub(crate) fn nudge(&self) {
-        let writer = lock(&self.inner).writer.take();
+        let writer = lock(&self.inner).nudge();
         if let Some(writer) = writer {
             writer.wake();
         }
@@ -166,7 +195,7 @@ impl<T> Outbox<T> {
         let mut inner = lock(&self.inner);
         inner.closed = true;
         let rest = std::iter::from_fn(|| inner.queue.pop()).collect();
-        let writer = inner.writer.take();
+        let writer = inner.nudge();
         drop(inner);
         if let Some(writer) = writer {
             writer.wake();

@@ -1,0 +1,165 @@
+// LR36: reply, timeout, cancel and link loss may meet; a call ends exactly once. LR09: after a close no waiter is left.
+// LR23: a late reply never ends the slot's next user.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use loom::thread;
+
+use crate::primitives::in_flight::{CallId, InFlight, Told, Waiter};
+use crate::{STUCK, block_on, check, check_catches};
+
+type Calls = InFlight<(), &'static str>;
+
+/// Ends the call; says whether it was this end that counted.
+fn end(calls: &Calls, id: CallId, outcome: &'static str) -> bool {
+    calls.end(id, outcome).map(Told::tell).is_ok()
+}
+
+fn polled(calls: &Calls, id: CallId) -> Option<&'static str> {
+    block_on(|cx| calls.poll(id, cx)).map(|((), outcome)| outcome)
+}
+
+/// A callback that counts how often it is told.
+fn counting() -> (Arc<AtomicUsize>, Waiter<&'static str>) {
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let callback = Box::new(move |_| {
+        count.fetch_add(1, SeqCst);
+    });
+    (told, Waiter::Callback(callback))
+}
+
+/// Reply, timeout and the polling caller: the caller gets the outcome of the one end that counted.
+fn reply_and_timeout() {
+    let calls = Arc::new(Calls::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let enders = ["reply", "timeout"].map(|outcome| {
+        let calls = Arc::clone(&calls);
+        thread::spawn(move || end(&calls, id, outcome).then_some(outcome))
+    });
+    let got = polled(&calls, id);
+    let counted: Vec<_> = enders.into_iter().filter_map(|ender| ender.join().unwrap()).collect();
+    assert_eq!(counted, Vec::from_iter(got), "the end that counted is the outcome");
+    assert_eq!(calls.waiting(), 0, "nobody waits");
+    assert_eq!(polled(&calls, id), None, "the outcome is given once");
+}
+
+/// Reply, link loss and a cancel: the callback is told, or the canceller got it back; never both, never neither.
+fn reply_link_loss_and_cancel() {
+    let calls = Arc::new(Calls::new());
+    let (told, waiter) = counting();
+    let id = calls.insert((), waiter).unwrap();
+    let replying = Arc::clone(&calls);
+    let reply = thread::spawn(move || end(&replying, id, "reply"));
+    let losing = Arc::clone(&calls);
+    let loss = thread::spawn(move || {
+        let told = losing.end_where(|_, ()| Some("lost"));
+        told.into_iter().map(Told::tell).count()
+    });
+    let cancelled = calls.cancel(id).is_some();
+    let ends = usize::from(reply.join().unwrap()) + loss.join().unwrap() + usize::from(cancelled);
+    assert_eq!(ends, 1, "one end counts");
+    assert_eq!(told.load(SeqCst) + usize::from(cancelled), 1, "told once");
+    assert_eq!(calls.waiting(), 0, "nobody waits");
+}
+
+/// A late reply to a call that was cancelled meets the next call in the same slot.
+fn late_reply() {
+    let calls = Arc::new(Calls::new());
+    let old = calls.insert((), Waiter::Task(None)).unwrap();
+    let replying = Arc::clone(&calls);
+    let reply = thread::spawn(move || end(&replying, old, "late"));
+    calls.cancel(old);
+    let fresh = calls.insert((), Waiter::Task(None)).unwrap();
+    reply.join().unwrap();
+    assert!(end(&calls, fresh, "its own"), "a late reply ended another call");
+    assert_eq!(polled(&calls, fresh), Some("its own"));
+}
+
+/// Close, link loss and a new call: it is refused, or it ends; it never waits for ever.
+fn insert_and_close() {
+    let calls = Arc::new(Calls::new());
+    let closing = Arc::clone(&calls);
+    let close = thread::spawn(move || {
+        closing.close(|_, ()| "closed").into_iter().for_each(Told::tell);
+    });
+    let losing = Arc::clone(&calls);
+    let loss = thread::spawn(move || {
+        losing.end_where(|_, ()| Some("lost")).into_iter().for_each(Told::tell);
+    });
+    if let Some(id) = calls.insert((), Waiter::Task(None)) {
+        assert!(matches!(polled(&calls, id), Some("closed" | "lost")));
+    }
+    close.join().unwrap();
+    loss.join().unwrap();
+    assert_eq!(calls.waiting(), 0, "nobody waits after a close");
+}
+
+/// The end of a call wakes the task that polls it, whichever comes first.
+fn poll_and_end() {
+    let calls = Arc::new(Calls::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let ending = Arc::clone(&calls);
+    let ender = thread::spawn(move || {
+        let (mut told, mut late) = (Vec::new(), 0);
+        ending.end_all([(id, "reply"), (id, "twice")], &mut told, |_| late += 1);
+        told.into_iter().for_each(Told::tell);
+        assert_eq!(late, 1);
+    });
+    assert_eq!(polled(&calls, id), Some("reply"));
+    ender.join().unwrap();
+}
+
+#[test]
+fn reply_and_timeout_end_a_call_once() {
+    check(3, reply_and_timeout);
+}
+
+#[test]
+fn a_second_end_that_replaces_the_first_is_caught() {
+    let mutant = "in_flight: a second end replaces the first";
+    check_catches(mutant, "the end that counted", 3, reply_and_timeout);
+}
+
+#[test]
+fn reply_link_loss_and_cancel_end_a_call_once() {
+    check(3, reply_link_loss_and_cancel);
+}
+
+#[test]
+fn a_cancelled_call_that_still_counts_is_caught() {
+    let mutant = "in_flight: a cancelled call still counts as waiting";
+    check_catches(mutant, "nobody waits", 3, reply_link_loss_and_cancel);
+}
+
+#[test]
+fn a_late_reply_never_ends_the_next_call_in_its_slot() {
+    check(3, late_reply);
+}
+
+#[test]
+fn a_generation_that_is_not_compared_is_caught() {
+    let mutant = "in_flight: the generation is not compared";
+    check_catches(mutant, "a late reply ended another call", 3, late_reply);
+}
+
+#[test]
+fn no_waiter_is_left_after_a_close() {
+    check(3, insert_and_close);
+}
+
+#[test]
+fn a_close_that_lets_callers_in_is_caught() {
+    check_catches("in_flight: close lets callers in", STUCK, 3, insert_and_close);
+}
+
+#[test]
+fn the_end_of_a_call_wakes_its_task() {
+    check(3, poll_and_end);
+}
+
+#[test]
+fn a_poll_that_forgets_its_waker_is_caught() {
+    check_catches("in_flight: poll forgets its waker", STUCK, 3, poll_and_end);
+}

@@ -1,0 +1,70 @@
+// LR14: a value is made once however many ask, and removing one that is known to be bad never evicts the fresh one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use loom::thread;
+
+use crate::primitives::keyed::Keyed;
+use crate::{check, check_catches};
+
+type Values = Keyed<&'static str, u64>;
+
+const KEY: &str = "tcp://peer";
+const LIMIT: usize = 4;
+
+/// A value is its own generation. Values of `bad` are not to be given any more.
+fn get(values: &Values, bad: u64, made: &AtomicUsize) -> u64 {
+    let make = |generation| {
+        made.fetch_add(1, SeqCst);
+        generation
+    };
+    values.get_or_insert(&KEY, LIMIT, |value| *value != bad, |_| false, make).unwrap()
+}
+
+fn single_flight() {
+    let (values, made) = (Arc::new(Values::new()), Arc::new(AtomicUsize::new(0)));
+    let others = [(); 2].map(|()| {
+        let (values, made) = (Arc::clone(&values), Arc::clone(&made));
+        thread::spawn(move || get(&values, 0, &made))
+    });
+    let got = get(&values, 0, &made);
+    for other in others {
+        assert_eq!(other.join().unwrap(), got, "all share one");
+    }
+    assert_eq!(made.load(SeqCst), 1, "all share one");
+}
+
+/// Two callers find that the first value is bad: one replaces it, the other removes it, late perhaps.
+fn replace_and_remove() {
+    let (values, made) = (Arc::new(Values::new()), AtomicUsize::new(0));
+    let bad = get(&values, 0, &made);
+    let removing = Arc::clone(&values);
+    let removed = thread::spawn(move || removing.remove(&KEY, bad));
+    let fresh = get(&values, bad, &made);
+    let removed = removed.join().unwrap();
+    assert!(removed.is_none_or(|value| value == bad), "the fresh one was evicted");
+    assert_eq!(values.values(), [fresh], "the fresh one was evicted");
+}
+
+#[test]
+fn a_value_is_made_once_however_many_ask() {
+    check(3, single_flight);
+}
+
+#[test]
+fn a_value_that_is_made_under_a_second_lock_is_caught() {
+    let mutant = "keyed: it looks and makes under two locks";
+    check_catches(mutant, "all share one", 3, single_flight);
+}
+
+#[test]
+fn a_late_removal_never_evicts_the_fresh_value() {
+    check(3, replace_and_remove);
+}
+
+#[test]
+fn a_removal_that_ignores_the_generation_is_caught() {
+    let mutant = "keyed: remove ignores the generation";
+    check_catches(mutant, "the fresh one was evicted", 3, replace_and_remove);
+}

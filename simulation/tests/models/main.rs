@@ -1,0 +1,67 @@
+//! Loom models of `listenrain`'s concurrency primitives: every interleaving of two or three threads, within a bound on
+//! preemptions, of the very files that the library is built from.
+//!
+//! Each model has a twin with a seeded bug that it must catch; a model that catches nothing proves nothing. Neither
+//! needs a flag: `cargo test` runs them.
+
+mod budget;
+mod in_flight;
+mod keyed;
+mod outbox;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "the library's files as they are; it uses more of them than the models do"
+)]
+#[path = "../../../listenrain/src/primitives/mod.rs"]
+mod primitives;
+mod sync;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+
+use loom::sync::Notify;
+
+/// Runs `model` under every interleaving with at most `preemptions` preemptions.
+fn check(preemptions: usize, model: fn()) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
+}
+
+/// The model must fail with the seeded bug `mutant`, and say `what`; a model that fails for another reason (it ran out
+/// of branches, say) has caught nothing.
+fn check_catches(mutant: &'static str, what: &str, preemptions: usize, model: fn()) {
+    let failed = sync::with_mutant(mutant, || catch_unwind(AssertUnwindSafe(|| check(preemptions, model))));
+    let panic = failed.expect_err("the seeded bug was not caught");
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("");
+    assert!(said.contains(what), "caught for another reason: {said}");
+}
+
+/// What loom says of threads that wait for a wake-up which never comes.
+const STUCK: &str = "deadlock";
+
+/// Blocks this modelled thread until `poll` is ready.
+fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    let woken = Arc::new(Woken(Notify::new()));
+    let waker = Arc::clone(&woken).into();
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = poll(&mut cx) {
+            return value;
+        }
+        woken.0.wait();
+    }
+}
+
+/// A waker of loom's own aborts the process when a stuck model is unwound with it in a table; this one does not.
+struct Woken(Notify);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}

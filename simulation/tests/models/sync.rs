@@ -1,0 +1,29 @@
+//! What `crate::sync` is to the primitives here: loom's mutex, and switches for seeded bugs.
+
+use std::cell::Cell;
+
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+/// The standard one: methods take `self: &Arc<Self>`, which loom's cannot be. What it counts is no part of a model.
+pub(crate) use std::sync::Arc;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}
+
+thread_local! {
+    // Loom runs all threads of a model on the thread that checks it.
+    static MUTANT: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Whether the seeded bug `name` is on.
+pub(crate) fn mutant(name: &str) -> bool {
+    MUTANT.get() == Some(name)
+}
+
+/// Runs `run` with the seeded bug `name`.
+pub(crate) fn with_mutant<R>(name: &'static str, run: impl FnOnce() -> R) -> R {
+    MUTANT.set(Some(name));
+    let result = run();
+    MUTANT.set(None);
+    result
+}

@@ -1,0 +1,83 @@
+//! Says hi: the example of the original, wire-compatible with it in both directions.
+//!
+//! What it shows: a wire format of one's own (`protocol.rs`), a server with a handler, and a client that calls in the
+//! three ways that there are: awaiting the reply, blocking a plain thread for it, and handing it to a state machine
+//! (`sides.rs`).
+//!
+//! ```text
+//! cargo run -p listenrain-transports --example sayhi                      both sides, on a free port
+//! cargo run -p listenrain-transports --example sayhi -- server [ADDR]     until ctrl-c
+//! cargo run -p listenrain-transports --example sayhi -- client [ADDR]
+//! ```
+//!
+//! ADDR is `host:port`, by default the original's port on this host. Exit codes: 0 well, 1 a call failed, 2 wrong usage.
+
+mod arguments;
+mod protocol;
+mod sides;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use listenrain::{Endpoint, Transport};
+use listenrain_transports::Tcp;
+
+use arguments::Task;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let task = match Task::parse(std::env::args().skip(1)) {
+        Ok(task) => task,
+        Err(why) => {
+            eprintln!("{why}\n\n{}", arguments::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    let done = match task {
+        Task::Help => {
+            println!("{}", arguments::HELP);
+            Ok(())
+        }
+        Task::Both => both().await,
+        Task::Server(endpoint) => server(&endpoint).await,
+        Task::Client(endpoint) => client(&endpoint).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn both() -> Result<(), Box<dyn Error>> {
+    let server = sides::serve(&Tcp::default().scratch_endpoint(), print_request).await?;
+    println!("server: listening at {}", server.endpoint());
+    client(server.endpoint()).await?;
+    server.drain(protocol::TIMEOUT).await;
+    Ok(())
+}
+
+async fn server(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
+    let server = sides::serve(endpoint, print_request).await?;
+    println!("server: listening at {}", server.endpoint());
+    tokio::select! {
+        biased;
+        ended = server.ended() => ended?,
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    server.drain(protocol::TIMEOUT).await;
+    Ok(())
+}
+
+async fn client(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
+    for (way, reply) in sides::greet(endpoint).await? {
+        println!("client: {way}: {reply}");
+    }
+    Ok(())
+}
+
+fn print_request(name: &str) {
+    println!("server: {name} says hi");
+}

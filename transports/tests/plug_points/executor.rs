@@ -1,0 +1,76 @@
+//! An executor: one thread of its own, which knows nothing of any runtime.
+
+use std::pin::pin;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake};
+use std::thread::{self, JoinHandle, Thread};
+
+use listenrain::{Executor, Job};
+
+use crate::used::Used;
+
+#[derive(Debug)]
+pub(crate) struct OwnThread {
+    jobs: Option<SyncSender<Job>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    used: Used,
+    what: &'static str,
+}
+
+impl OwnThread {
+    const BOUND: usize = 16;
+
+    pub(crate) fn new(what: &'static str, used: &Used) -> Self {
+        // The library never has more unfinished jobs out, so that sending never blocks.
+        let (jobs, taken) = sync_channel(Self::BOUND);
+        let thread = thread::spawn(move || taken.into_iter().for_each(run));
+        Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)), used: used.clone(), what }
+    }
+}
+
+impl Executor for OwnThread {
+    fn execute(&self, job: Job) {
+        self.used.note(self.what);
+        if let Some(jobs) = &self.jobs {
+            // A thread that is gone drops the job, and the library answers for it.
+            let _ = jobs.send(job);
+        }
+    }
+
+    fn bound(&self) -> usize {
+        Self::BOUND
+    }
+
+    fn runs_in_place(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for OwnThread {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let thread = self.thread.get_mut().ok().and_then(Option::take);
+        // The last job may hold what drops this.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn run(job: Job) {
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut cx = Context::from_waker(&waker);
+    let mut job = pin!(job);
+    while job.as_mut().poll(&mut cx).is_pending() {
+        thread::park();
+    }
+}
