@@ -101,6 +101,7 @@ impl Shared {
         }
         at.open.store(true, Ordering::Relaxed);
         self.enter(ConnectionState::Working);
+        self.note_settled();
         tracing::debug!(endpoint = %self.endpoint, lane, epoch, "lane open");
         let role = Caller::new(Arc::clone(self), lane, epoch);
         let packets = Arc::clone(&self.parts.packets);
