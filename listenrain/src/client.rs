@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::connection::{
     Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, OptionError, Wait, WhenFull,
@@ -20,6 +20,7 @@ use crate::packet::Payload;
 use crate::primitives::budget::{Budget, Permit, Place};
 use crate::protocol::Protocol;
 use crate::state_machine::StateMachine;
+use crate::timers::deadline_in;
 use crate::transport::ChannelGenerator;
 
 /// Typed calls over one connection. Cheap to clone.
@@ -71,7 +72,7 @@ impl<M: MessageCodec> Client<M> {
     ///
     /// As [`call`](Self::call).
     pub async fn call_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let reply = self
             .connection
@@ -99,7 +100,7 @@ impl<M: MessageCodec> Client<M> {
         if is_inside_runtime() {
             return Err(CallError::Refused(Refusal::InsideRuntime));
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let call = self.connection.shared().request(payload, deadline, Wait::Thread);
         let reply = block_until(deadline, call).unwrap_or(Err(CallError::Timeout))?;
@@ -123,7 +124,7 @@ impl<M: MessageCodec> Client<M> {
         timeout: Duration,
         state_machine: impl StateMachine<M::Message>,
     ) {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let parts = Arc::clone(&self.protocol.parts);
         let messages = Arc::clone(&self.protocol.messages);
         // Taken before the call starts, so that its end never waits for an executor.
@@ -161,7 +162,7 @@ impl<M: MessageCodec> Client<M> {
     ///
     /// When the protocol has no one-way packets, the message cannot be encoded, or the connection refuses it.
     pub async fn one_way(&self, message: M::Message) -> Result<(), CallError> {
-        let deadline = Instant::now() + self.protocol.parts.timeout;
+        let deadline = deadline_in(self.protocol.parts.timeout);
         let payload = self.encode(message)?;
         self.connection.shared().one_way(payload, deadline).await
     }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use tokio::time::Instant;
-
 use super::Shared;
 use super::builder::{OnDisconnect, Overload};
 use super::dispatch::Incoming;
 use super::responder::Answer;
 use super::running::{Handling, Running};
+use super::turns::Turns;
 use crate::channel::{Channel, ChannelFacts};
+use crate::correlation::Mode;
 use crate::counters::count;
 use crate::error::RemoteRefusal;
 use crate::executor::Job;
@@ -20,6 +19,8 @@ use crate::packet::{Kind, Packet};
 use crate::primitives::budget::{Budget, Permit};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
+use crate::timers::deadline_in;
+use bytes::Bytes;
 
 /// What outlives the reading of an accepted channel: handlers may still hold it.
 pub(crate) struct Peer {
@@ -29,6 +30,8 @@ pub(crate) struct Peer {
     pub(super) facts: Arc<ChannelFacts>,
     /// Requests of this channel that are not answered.
     budget: Arc<Budget>,
+    /// Set where order is all that a reply has.
+    pub(super) turns: Option<Turns>,
 }
 
 impl Peer {
@@ -39,12 +42,16 @@ impl Peer {
             running: Arc::default(),
             facts: Arc::new(channel.facts.clone()),
             budget: Budget::new(shared.limits.requests, shared.limits.bytes),
+            turns: matches!(shared.parts.correlation.0, Mode::Order).then(Turns::default),
         }
     }
 
     /// The channel is over: what is queued goes nowhere.
     pub(super) fn end(&self, on_disconnect: OnDisconnect) {
         drop(self.signal.outbox.close());
+        if let Some(turns) = &self.turns {
+            turns.clear();
+        }
         if on_disconnect == OnDisconnect::Cancel {
             self.running.cancel_all();
         }
@@ -78,6 +85,11 @@ impl Served {
             .push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
     }
 
+    /// Where order is all there is, a refusal would overtake the answers before it.
+    fn may_refuse(&self) -> bool {
+        self.peer.turns.is_none()
+    }
+
     fn refuse(&self, id: u64, why: RemoteRefusal) {
         count(&self.shared.counters.refused);
         if self.shared.parts.packets.abilities().errors {
@@ -88,7 +100,7 @@ impl Served {
     fn take_request(&self, packet: Packet) {
         let shared = &self.shared;
         let is_call = packet.kind != Kind::OneWay;
-        if self.peer.signal.is_finishing() && shared.parts.packets.abilities().errors {
+        if self.may_refuse() && self.peer.signal.is_finishing() && shared.parts.packets.abilities().errors {
             if is_call {
                 self.refuse(packet.id, RemoteRefusal::Draining);
             }
@@ -102,7 +114,7 @@ impl Served {
             return;
         };
         let answer = Answer::new(shared, &self.peer, packet.id, is_call, permits);
-        let deadline = packet.deadline.map(|left| Instant::now() + left);
+        let deadline = packet.deadline.map(deadline_in);
         let incoming = Incoming {
             payload,
             deadline,
@@ -125,7 +137,7 @@ impl Served {
     fn permits(&self, size: usize) -> Option<[Option<Permit>; 3]> {
         let weights = [size, size, 0];
         let budgets = self.budgets();
-        if self.shared.overload == Overload::StopReading {
+        if !self.may_refuse() || self.shared.overload == Overload::StopReading {
             return Some(std::array::from_fn(|at| {
                 Some(budgets[at].force_acquire(weights[at]))
             }));
@@ -137,7 +149,7 @@ impl Served {
 
 impl Role for Served {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.shared.overload == Overload::Refuse {
+        if self.may_refuse() && self.shared.overload == Overload::Refuse {
             return Poll::Ready(());
         }
         let who = self.peer.id;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Shared;
 use super::dispatch::Typed;
 use super::peer::Peer;
+use super::turns::Turns;
 use crate::counters::count;
 use crate::error::{ErrorCode, MessageError, RemoteError};
 use crate::message::MessageCodec;
@@ -115,6 +116,7 @@ pub(super) struct Answer {
     shared: Arc<Shared>,
     id: u64,
     awaited: bool,
+    turn: Option<u64>,
     permits: [Option<Permit>; 3],
 }
 
@@ -131,6 +133,7 @@ impl Answer {
             shared: Arc::clone(shared),
             id,
             awaited,
+            turn: peer.turns.as_ref().filter(|_| awaited).map(Turns::take),
             permits,
         }
     }
@@ -149,7 +152,12 @@ impl Answer {
         let mut queued = Queued::new(Packet::new(kind, self.id, payload));
         // The room is given back once the answer is written.
         queued.permits = std::mem::take(&mut self.permits);
-        self.peer.signal.outbox.push(Ticket(0), queued).map_err(|_| {
+        let (peer, outbox) = (&self.peer, &self.peer.signal.outbox);
+        let pushed = match (&peer.turns, self.turn) {
+            (Some(turns), Some(turn)) => turns.push(turn, queued, outbox),
+            _ => outbox.push(Ticket(0), queued),
+        };
+        pushed.map_err(|_| {
             count(&self.shared.counters.unanswered);
             RespondError::Disconnected
         })
@@ -167,7 +175,11 @@ impl Answer {
         self.awaited = false;
         count(&self.shared.counters.unanswered);
         tracing::debug!(%error, "the protocol cannot tell the peer");
-        self.peer.signal.outbox.nudge();
+        match self.turn {
+            // The next answer would be taken for this one.
+            Some(_) => self.peer.signal.stop(),
+            None => self.peer.signal.outbox.nudge(),
+        }
         Ok(())
     }
 }
