@@ -1,6 +1,7 @@
 //! `Client`: typed calls over a connection.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +126,7 @@ impl<M: MessageCodec> Client<M> {
         state_machine: impl StateMachine<M::Message>,
     ) {
         let deadline = deadline_in(timeout);
+        let mut machine = Untold::new(state_machine);
         let parts = Arc::clone(&self.protocol.parts);
         let messages = Arc::clone(&self.protocol.messages);
         // Taken before the call starts, so that its end never waits for an executor.
@@ -132,13 +134,10 @@ impl<M: MessageCodec> Client<M> {
         let has_permit = permit.is_some();
         let runtime = tokio::runtime::Handle::current();
         let callback: Callback = Box::new(move |outcome| {
+            machine.otherwise = || CallError::Failed(Failure::NotRun);
             let job = Job::new(Box::pin(async move {
                 let _permit = permit;
-                let outcome = outcome.and_then(|reply| decode(&*messages, reply));
-                let told = catch_unwind(AssertUnwindSafe(|| Box::new(state_machine).ended(outcome)));
-                if let Err(panic) = told {
-                    tracing::error!(panic = panic_text(&*panic), "state machine panicked");
-                }
+                machine.tell(outcome.and_then(|reply| decode(&*messages, reply)));
             }));
             run_callback(&parts.callbacks, &runtime, job);
         });
@@ -221,8 +220,40 @@ fn run_callback(executor: &Arc<dyn Executor>, runtime: &tokio::runtime::Handle, 
     if executor.runs_in_place() {
         let executor = Arc::clone(executor);
         runtime.spawn(async move { executor.execute(job) });
-    } else {
-        executor.execute(job);
+    } else if let Err(panic) = catch_unwind(AssertUnwindSafe(|| executor.execute(job))) {
+        tracing::error!(panic = panic_text(&*panic), "executor panicked");
+    }
+}
+
+/// A state machine that is told exactly once: dropped untold, it hears what `otherwise` says.
+struct Untold<M, S: StateMachine<M>> {
+    machine: Option<Box<S>>,
+    otherwise: fn() -> CallError,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M, S: StateMachine<M>> Untold<M, S> {
+    fn new(machine: S) -> Self {
+        Self {
+            machine: Some(Box::new(machine)),
+            otherwise: || CallError::Cancelled,
+            message: PhantomData,
+        }
+    }
+
+    fn tell(&mut self, outcome: Outcome<M>) {
+        let Some(machine) = self.machine.take() else {
+            return;
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| machine.ended(outcome))) {
+            tracing::error!(panic = panic_text(&*panic), "state machine panicked");
+        }
+    }
+}
+
+impl<M, S: StateMachine<M>> Drop for Untold<M, S> {
+    fn drop(&mut self) {
+        self.tell(Err((self.otherwise)()));
     }
 }
 

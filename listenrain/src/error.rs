@@ -208,6 +208,9 @@ pub enum Failure {
     /// User code of this side panicked.
     #[error("panicked: {0}")]
     Panic(String),
+    /// The executor of callbacks dropped the job in which its state machine would have been told.
+    #[error("the executor dropped its callback")]
+    NotRun,
     /// The reply did not fit beside those that wait to be taken.
     #[error("reply of {size} bytes dropped: {waiting} of {limit} bytes of replies wait to be taken")]
     ReplyOverflow {
@@ -385,8 +388,8 @@ pub enum LinkError {
     /// A packet was begun and not finished in time.
     #[error("a packet was not complete after {0:?}")]
     SlowPacket(Duration),
-    /// A packet codec panicked.
-    #[error("packet codec panicked: {0}")]
+    /// The packet codec or the transport panicked.
+    #[error("packet codec or transport panicked: {0}")]
     Panic(String),
     /// This side closed it.
     #[error("closed by this side")]

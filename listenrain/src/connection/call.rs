@@ -100,7 +100,9 @@ impl Shared {
         queued.permits[0] = Some(permit);
         let lane = self.pick_lane();
         let pushed = self.lanes[lane].signal.outbox.push(Ticket(0), queued);
-        pushed.map_err(|_| self.refused(Refusal::Closed))
+        pushed.map_err(|_| self.refused(Refusal::Closed))?;
+        self.move_if_stranded(lane);
+        Ok(())
     }
 
     fn refused(&self, why: Refusal) -> CallError {
@@ -197,6 +199,7 @@ impl Shared {
                 return Err(self.refused(Refusal::Closed));
             }
         }
+        self.move_if_stranded(lane);
         Ok(id)
     }
 

@@ -8,6 +8,7 @@ mod reading;
 mod writing;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -15,7 +16,7 @@ use std::task::{Context, Poll};
 
 use crate::channel::Channel;
 use crate::counters::Counters;
-use crate::error::LinkError;
+use crate::error::{LinkError, panic_text};
 use crate::packet::{Packet, PacketCodec};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
@@ -257,7 +258,10 @@ impl<R: Role + Unpin> Future for Link<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let this = &mut *self;
-        this.poll_link(cx).map(|cause| {
+        // What a transport of the user's panics in is this channel's end only.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_link(cx)));
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(LinkError::Panic(panic_text(&*panic))));
+        polled.map(|cause| {
             this.writing
                 .abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
             LinkEnd {
