@@ -11,7 +11,7 @@ use super::{Context, Shared};
 use crate::correlation::{Mode, Taken};
 use crate::counters::count;
 use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal};
-use crate::link::Role;
+use crate::link::{Role, UNASKED};
 use crate::packet::{Kind, Packet};
 use crate::primitives::in_flight::{CallId, Told};
 use crate::primitives::outbox::Ticket;
@@ -74,11 +74,12 @@ impl Caller {
     }
 
     fn answer(&self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
-        let packet = Packet::new(kind, id, payload.into());
-        let _ = self.shared.lanes[self.lane]
-            .signal
-            .outbox
-            .push(Ticket(0), Queued::new(packet));
+        let outbox = &self.shared.lanes[self.lane].signal.outbox;
+        // The reader of replies waits for no writer, so a peer that asks and does not read gets no answer.
+        if outbox.len() <= self.shared.options.limits.requests + UNASKED {
+            let packet = Packet::new(kind, id, payload.into());
+            let _ = outbox.push(Ticket(0), Queued::new(packet));
+        }
     }
 
     fn refuse(&self, id: u64, why: RemoteRefusal) {

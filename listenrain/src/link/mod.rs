@@ -118,6 +118,9 @@ pub(crate) struct Link<R> {
 /// cache: with 256 KiB, 16 x 256 KiB echoes run several times as fast as with 1 MiB.
 const TURN: usize = 256 * 1024;
 
+/// Answers without a permit (pongs, refusals) that may wait in an outbox, beyond what has one.
+pub(crate) const UNASKED: usize = 64;
+
 /// Ticks that a shut channel waits for the peer's end.
 const LINGER_TICKS: u32 = 1;
 

@@ -14,7 +14,7 @@ use crate::correlation::Mode;
 use crate::counters::count;
 use crate::error::RemoteRefusal;
 use crate::executor::Job;
-use crate::link::{Role, Signal};
+use crate::link::{Role, Signal, UNASKED};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::{Budget, Permit};
 use crate::primitives::outbox::{Outbox, Ticket};
@@ -149,6 +149,10 @@ impl Served {
 
 impl Role for Served {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // No waker: this very task makes room by writing.
+        if self.peer.signal.outbox.len() > self.shared.limits.requests.saturating_add(UNASKED) {
+            return Poll::Pending;
+        }
         if self.may_refuse() && self.shared.overload == Overload::Refuse {
             return Poll::Ready(());
         }

@@ -70,6 +70,18 @@ impl Net {
         receiver
     }
 
+    /// A dialled stream without a client, already accepted.
+    pub(crate) async fn raw(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(self.0.capacity);
+        let listener = self.0.state.lock().unwrap().listener.clone();
+        listener
+            .expect("somebody listens")
+            .send(far)
+            .expect("somebody listens");
+        super::settle().await;
+        near
+    }
+
     /// How often somebody dialled.
     pub(crate) fn dials(&self) -> usize {
         self.0.state.lock().unwrap().dials
