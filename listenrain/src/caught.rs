@@ -12,10 +12,7 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Stri
     let mut future = pin!(future);
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        polled.map_or_else(
-            |panic| Poll::Ready(Err(panic_text(&*panic))),
-            |polled| polled.map(Ok),
-        )
+        polled.map_or_else(|panic| Poll::Ready(Err(panic_text(&*panic))), |polled| polled.map(Ok))
     })
     .await
 }

@@ -56,30 +56,18 @@ async fn closing_twice_is_closing_once() {
     // LR05: a second close of the original's queue was a panic.
     let (net, _server, client) = linked(silent()).await;
     let calls: Vec<_> = futures(64, |_| start(&client, "waits")).await;
-    let (first, second) = (
-        client.connection().close(ms(50)),
-        client.connection().close(ms(50)),
-    );
+    let (first, second) = (client.connection().close(ms(50)), client.connection().close(ms(50)));
     tokio::join!(first, second);
     client.connection().close(ms(50)).await;
     for call in calls {
         let ended = call.await.unwrap().unwrap_err();
         assert!(
-            matches!(
-                ended,
-                CallError::Lost {
-                    sent: Sent::Maybe,
-                    cause: LinkError::Closed
-                }
-            ),
+            matches!(ended, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }),
             "{ended:?}"
         );
     }
     let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Closed)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
     assert_eq!((net.open_lines(), client.counts().in_flight), (0, 0));
 }
 
@@ -109,13 +97,7 @@ async fn a_close_waits_for_calls_in_flight_as_long_as_it_may() {
     let took = closing.await.unwrap();
     assert!(took >= secs(5) && took < ms(5200), "{took:?}");
     let lost = never.await.unwrap().unwrap_err();
-    assert!(matches!(
-        lost,
-        CallError::Lost {
-            sent: Sent::Maybe,
-            cause: LinkError::Closed
-        }
-    ));
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,10 +111,7 @@ async fn a_draining_connection_refuses_new_calls() {
     });
     settle().await;
     let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Draining)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Draining)), "{refused:?}");
     peer.send(REPLY, asked.id, "").await;
     call.await.unwrap().unwrap();
     closing.await.unwrap();
@@ -165,10 +144,7 @@ async fn a_close_while_dialling_ends_every_call_and_task() {
     let (took, ()) = timed(client.connection().close(ms(100))).await;
     assert!(took <= ms(200), "{took:?}");
     let refused = call.await.unwrap().unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Closed)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
     assert_eq!(tasks(), before);
 }
 
@@ -208,16 +184,7 @@ async fn a_drain_answers_what_was_asked_and_cuts_off_the_rest() {
     assert_eq!((took, drained.complete, drained.cut_off), (secs(3), false, 1));
     assert_eq!(quick.await.unwrap().unwrap(), "quick");
     let lost = slow.await.unwrap().unwrap_err();
-    assert!(
-        matches!(
-            lost,
-            CallError::Lost {
-                sent: Sent::Maybe,
-                ..
-            }
-        ),
-        "{lost:?}"
-    );
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
 }
 
 #[tokio::test(start_paused = true)]

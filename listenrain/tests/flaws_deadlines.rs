@@ -26,16 +26,10 @@ async fn a_deadline_covers_queueing_and_writing() {
     });
     for call in calls.collect::<Vec<_>>() {
         let (took, outcome) = call.await.unwrap();
-        assert!(
-            is_timeout(outcome) && took >= ms(100) && took < ms(110),
-            "{took:?}"
-        );
+        assert!(is_timeout(outcome) && took >= ms(100) && took < ms(110), "{took:?}");
     }
     let counts = client.counts();
-    assert_eq!(
-        (counts.in_flight, counts.in_flight_bytes, counts.timeouts),
-        (0, 0, 10)
-    );
+    assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.timeouts), (0, 0, 10));
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,10 +76,7 @@ async fn deadlines_are_kept_to_the_call_in_any_order() {
     }
     for call in calls {
         let (asked, took, outcome) = call.await.unwrap();
-        assert!(
-            is_timeout(outcome) && took >= asked && took <= asked + ms(2),
-            "{asked:?}: {took:?}"
-        );
+        assert!(is_timeout(outcome) && took >= asked && took <= asked + ms(2), "{asked:?}: {took:?}");
     }
 }
 
@@ -180,10 +171,7 @@ async fn calls_are_refused_at_once_when_the_endpoint_is_down() {
     let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
     let queued = start(&client, "queued").await;
     let refused = queued.await.unwrap().unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Down { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
     let (took, refused) = timed(client.call(Bytes::new())).await;
     assert!(matches!(refused, Err(CallError::Refused(Refusal::Down { .. }))));
     assert_eq!((took, net.dials()), (Duration::ZERO, 3));
@@ -204,10 +192,8 @@ async fn an_answered_call_leaves_no_timer_behind() {
     let watched = timers::Watched::default();
     let made = watched.clone();
     let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone());
-    let (net, client_protocol) = (
-        Net::new(),
-        protocol.correlation(Correlation::by_packet()).build().unwrap(),
-    );
+    let (net, client_protocol) =
+        (Net::new(), protocol.correlation(Correlation::by_packet()).build().unwrap());
     let _server = serve(&net, echo());
     let client = connect(&net, client_protocol);
     for _ in 0..100 {

@@ -76,9 +76,7 @@ async fn an_id_of_the_users_that_is_in_flight_is_refused_and_harms_nobody() {
     let (_net, mut peer, client) = by_hand(first_byte_is_id()).await;
     let first = start(&client, "1first").await;
     let refused = client.call(Bytes::from("1second")).await.unwrap_err();
-    let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else {
-        panic!("{refused:?}")
-    };
+    let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(state, IdState::InFlight);
     assert_eq!(peer.read_original().await.unwrap(), b"1first");
     peer.send_original("1reply").await;
@@ -126,10 +124,7 @@ async fn a_message_without_an_id_is_refused_to_its_caller() {
     // LR30: an error of a codec was never told to the caller.
     let (_net, _peer, client) = by_hand(first_byte_is_id()).await;
     let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Encode(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
     assert_eq!(client.counts().in_flight, 0);
 }
 
@@ -173,9 +168,7 @@ async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is()
         }
         Ok(request.message)
     });
-    let _server = Server::builder(in_order(), router)
-        .listen(net.listener())
-        .unwrap();
+    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
     let client = connect(&net, in_order());
     let (slow, quick) = (start(&client, "slow").await, start(&client, "quick").await);
     assert_eq!(slow.await.unwrap().unwrap(), "slow");
@@ -191,9 +184,7 @@ async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_al
         }
         Ok(request.message)
     });
-    let _server = Server::builder(in_order(), router)
-        .listen(net.listener())
-        .unwrap();
+    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
     let client = connect(&net, in_order());
     let (bad, good) = (start(&client, "bad").await, start(&client, "good").await);
     assert!(matches!(bad.await.unwrap(), Err(CallError::Lost { .. })));

@@ -22,13 +22,7 @@ async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
         for call in calls {
             let lost = call.await.unwrap().unwrap_err();
             assert!(
-                matches!(
-                    lost,
-                    CallError::Lost {
-                        sent: Sent::Maybe,
-                        cause: LinkError::Io(_)
-                    }
-                ),
+                matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) }),
                 "{lost:?}"
             );
         }
@@ -65,29 +59,18 @@ async fn a_request_is_executed_at_most_once_wherever_its_channel_is_cut() {
         let server = serve(&net, router);
         net.cut_next_after(cut);
         let client = connect(&net, native());
-        let (first, second) = tokio::join!(
-            client.call(Bytes::from("hello")),
-            client.call(Bytes::from("world"))
-        );
+        let (first, second) =
+            tokio::join!(client.call(Bytes::from("hello")), client.call(Bytes::from("world")));
         settle().await;
         let outcomes = [first, second];
         let replies = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         let maybe = |outcome: &&Result<Bytes, CallError>| {
-            matches!(
-                outcome,
-                Err(CallError::Lost {
-                    sent: Sent::Maybe,
-                    ..
-                })
-            )
+            matches!(outcome, Err(CallError::Lost { sent: Sent::Maybe, .. }))
         };
         let unsure = outcomes.iter().filter(maybe).count();
         assert_eq!(replies + unsure, 2, "cut at {cut}: {outcomes:?}");
         let executed = executed.load(Ordering::SeqCst);
-        assert!(
-            (replies..=2).contains(&executed),
-            "cut at {cut}: executed {executed} times"
-        );
+        assert!((replies..=2).contains(&executed), "cut at {cut}: executed {executed} times");
         // What was not wholly written cannot have been executed, so it is sent again and answered.
         assert_eq!(unsure, cut / PACKET, "cut at {cut}: {outcomes:?}");
         drop(server);
@@ -119,10 +102,7 @@ async fn sixty_four_senders_on_a_dead_link_are_each_told_twice_over() {
         }
         for told in all {
             let refused = only(told).await.unwrap_err();
-            assert!(
-                matches!(refused, CallError::Refused(Refusal::Down { .. })),
-                "{refused:?}"
-            );
+            assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
         }
     }
     client.close().await;
@@ -137,29 +117,17 @@ async fn the_states_of_a_connection_are_seen_as_they_come() {
     let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
     let mut states = client.connection().watch();
     assert!(matches!(*states.borrow_and_update(), ConnectionState::Recovering));
-    states
-        .wait_for(|state| matches!(state, ConnectionState::Down { .. }))
-        .await
-        .unwrap();
+    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
     assert!(matches!(client.ready().await, Err(Refusal::Down { .. })));
     let mut peers = net.peers();
-    states
-        .wait_for(|state| matches!(state, ConnectionState::Working))
-        .await
-        .unwrap();
+    states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
     let peer = peers.next().await;
     tokio::time::advance(secs(1)).await;
     net.hang(true);
     drop(peer);
-    states
-        .wait_for(|state| matches!(state, ConnectionState::Recovering))
-        .await
-        .unwrap();
+    states.wait_for(|state| matches!(state, ConnectionState::Recovering)).await.unwrap();
     net.hang(false);
-    states
-        .wait_for(|state| matches!(state, ConnectionState::Working))
-        .await
-        .unwrap();
+    states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
     client.close().await;
     assert!(client.connection().state().is_closed());
     assert!(matches!(client.ready().await, Err(Refusal::Closed)));
@@ -170,25 +138,13 @@ async fn a_silent_peer_is_given_up_within_its_intervals() {
     // LR31: a half-open link was never noticed.
     let net = Net::new();
     let mut peers = net.peers();
-    let client = dialling(native())
-        .health(Health::every(secs(1), 3))
-        .dial(net.dialer())
-        .unwrap();
+    let client = dialling(native()).health(Health::every(secs(1), 3)).dial(net.dialer()).unwrap();
     let mut peer = peers.next().await;
     client.ready().await.unwrap();
     let call = client.call_within(Bytes::new(), secs(60));
     let (took, lost) = timed(call).await;
     assert!(took >= secs(2) && took <= secs(4), "{took:?}");
-    assert!(
-        matches!(
-            lost,
-            Err(CallError::Lost {
-                cause: LinkError::Silent(_),
-                ..
-            })
-        ),
-        "{lost:?}"
-    );
+    assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{lost:?}");
     peer.expect(REQUEST).await;
     peer.expect(PING).await;
     peers.next().await;
@@ -225,25 +181,13 @@ async fn a_packet_that_dribbles_in_is_given_up() {
     });
     for byte in Frame::new(REPLY, 1, [0; 100]).bytes() {
         tokio::time::sleep(ms(300)).await;
-        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[byte])
-            .await
-            .is_err()
-        {
+        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[byte]).await.is_err() {
             break;
         }
     }
     let (took, lost) = lost.await.unwrap();
     assert!(took >= secs(5) && took <= secs(8), "{took:?}");
-    assert!(
-        matches!(
-            lost,
-            Err(CallError::Lost {
-                cause: LinkError::SlowPacket(_),
-                ..
-            })
-        ),
-        "{lost:?}"
-    );
+    assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::SlowPacket(_), .. })), "{lost:?}");
 }
 
 #[tokio::test(start_paused = true)]

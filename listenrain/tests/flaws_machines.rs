@@ -58,19 +58,12 @@ async fn a_state_machine_is_told_of_a_dropped_connection() {
 async fn a_state_machine_is_told_of_a_refusal() {
     let net = Net::new();
     let _server = serve(&net, silent());
-    let client = dialling(native())
-        .max_requests(1)
-        .when_full(WhenFull::Fail)
-        .dial(net.dialer())
-        .unwrap();
+    let client = dialling(native()).max_requests(1).when_full(WhenFull::Fail).dial(net.dialer()).unwrap();
     let ((first, _keep), (second, told_second)) = (told(), told());
     client.send(ASKED, first).await;
     client.send(ASKED, second).await;
     let refused = only(told_second).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Full { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Full { .. })), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,10 +81,7 @@ async fn a_state_machine_is_told_that_its_send_was_dropped_in_line() {
 
 /// A client whose callbacks run on `callbacks`, of a server that echoes.
 fn with_callbacks(net: &Net, callbacks: impl Executor) -> Client<RawBytes> {
-    let protocol = Protocol::builder("native", RawBytes)
-        .callbacks(callbacks)
-        .build()
-        .unwrap();
+    let protocol = Protocol::builder("native", RawBytes).callbacks(callbacks).build().unwrap();
     connect(net, protocol)
 }
 
@@ -124,14 +114,9 @@ async fn a_callback_waits_for_its_executor_no_longer_than_its_deadline() {
 async fn a_state_machine_that_panics_harms_nobody() {
     let net = Net::new();
     let _server = serve(&net, echo());
-    for client in [
-        with_callbacks(&net, Spawned::new(2)),
-        with_callbacks(&net, Inline::new(2)),
-    ] {
+    for client in [with_callbacks(&net, Spawned::new(2)), with_callbacks(&net, Inline::new(2))] {
         for _ in 0..10 {
-            client
-                .send(ASKED, |_: Outcome<Bytes>| panic!("a machine panics"))
-                .await;
+            client.send(ASKED, |_: Outcome<Bytes>| panic!("a machine panics")).await;
         }
         assert_eq!(client.call(ASKED).await.unwrap(), ASKED);
         let (machine, told) = told();
@@ -169,13 +154,7 @@ async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
     let _server = serve(&net, echo());
     for panics in [false, true] {
         let jobs = Arc::new(AtomicUsize::new(0));
-        let client = with_callbacks(
-            &net,
-            Broken {
-                panics,
-                jobs: Arc::clone(&jobs),
-            },
-        );
+        let client = with_callbacks(&net, Broken { panics, jobs: Arc::clone(&jobs) });
         for sent in 1..=5 {
             let (machine, told) = told();
             client.send_within(ASKED, secs(1), machine).await;
@@ -190,10 +169,7 @@ async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
 async fn a_blocking_call_inside_a_runtime_is_refused_at_once() {
     let (_net, _server, client) = linked(echo()).await;
     let refused = client.call_blocking(ASKED).unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::InsideRuntime)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::InsideRuntime)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -201,14 +177,9 @@ async fn a_plain_thread_may_block_for_its_reply_and_keeps_its_deadline() {
     let (_net, mut peer, client) = by_hand(native()).await;
     let waiting = client.clone();
     let thread = std::thread::spawn(move || waiting.call_blocking_within(ASKED, secs(30)));
-    let asked = tokio::time::timeout(secs(30), peer.expect(REQUEST))
-        .await
-        .unwrap();
+    let asked = tokio::time::timeout(secs(30), peer.expect(REQUEST)).await.unwrap();
     peer.send(REPLY, asked.id, "answered").await;
-    joined(thread)
-        .await
-        .map(|reply| assert_eq!(reply, "answered"))
-        .unwrap();
+    joined(thread).await.map(|reply| assert_eq!(reply, "answered")).unwrap();
     let waiting = client.clone();
     let thread = std::thread::spawn(move || waiting.call_blocking_within(ASKED, ms(20)));
     assert!(matches!(joined(thread).await, Err(CallError::Timeout)));
@@ -219,8 +190,5 @@ async fn a_plain_thread_may_block_for_its_reply_and_keeps_its_deadline() {
 
 async fn joined<T: Send + 'static>(thread: std::thread::JoinHandle<T>) -> T {
     let joining = tokio::task::spawn_blocking(move || thread.join().unwrap());
-    tokio::time::timeout(secs(30), joining)
-        .await
-        .expect("stuck")
-        .unwrap()
+    tokio::time::timeout(secs(30), joining).await.expect("stuck").unwrap()
 }

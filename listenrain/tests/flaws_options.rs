@@ -38,44 +38,17 @@ async fn a_clients_settings_out_of_range_are_refused_by_name() {
         ("lanes", Box::new(|builder| builder.lanes(0))),
         ("lanes", Box::new(|builder| builder.lanes(257))),
         ("limits.requests", limits(|limits| limits.requests = 0)),
-        (
-            "limits.requests",
-            limits(|limits| limits.requests = (1 << 20) + 1),
-        ),
+        ("limits.requests", limits(|limits| limits.requests = (1 << 20) + 1)),
         ("limits.bytes", limits(|limits| limits.bytes = 0)),
         ("limits.reply_bytes", limits(|limits| limits.reply_bytes = 0)),
-        (
-            "dial_timeout",
-            Box::new(|builder| builder.dial_timeout(Duration::ZERO)),
-        ),
-        (
-            "backoff.first",
-            Box::new(|builder| builder.backoff(Backoff::between(Duration::ZERO, secs(1)))),
-        ),
-        (
-            "backoff.cap",
-            Box::new(|builder| builder.backoff(backoff(|backoff| backoff.cap = ms(1)))),
-        ),
-        (
-            "health.interval",
-            Box::new(|builder| builder.health(health(|health| health.interval = ms(0)))),
-        ),
-        (
-            "health.interval",
-            Box::new(|builder| builder.health(Health::every(Duration::MAX, 3))),
-        ),
-        (
-            "health.missed",
-            Box::new(|builder| builder.health(health(|health| health.missed = 0))),
-        ),
-        (
-            "health.packet",
-            Box::new(|builder| builder.health(health(|health| health.packet = ms(0)))),
-        ),
-        (
-            "health.idle",
-            Box::new(|builder| builder.health(health(|health| health.idle = ms(0)))),
-        ),
+        ("dial_timeout", Box::new(|builder| builder.dial_timeout(Duration::ZERO))),
+        ("backoff.first", Box::new(|builder| builder.backoff(Backoff::between(Duration::ZERO, secs(1))))),
+        ("backoff.cap", Box::new(|builder| builder.backoff(backoff(|backoff| backoff.cap = ms(1))))),
+        ("health.interval", Box::new(|builder| builder.health(health(|health| health.interval = ms(0))))),
+        ("health.interval", Box::new(|builder| builder.health(Health::every(Duration::MAX, 3)))),
+        ("health.missed", Box::new(|builder| builder.health(health(|health| health.missed = 0)))),
+        ("health.packet", Box::new(|builder| builder.health(health(|health| health.packet = ms(0))))),
+        ("health.idle", Box::new(|builder| builder.health(health(|health| health.idle = ms(0))))),
     ];
     let net = Net::new();
     for (what, change) in cases {
@@ -92,13 +65,8 @@ async fn the_ends_of_every_range_are_allowed() {
     let net = Net::new();
     let _server = serve(&net, echo());
     for (lanes, requests) in [(1, 1), (256, 1 << 20)] {
-        let client = dialling(native())
-            .lanes(lanes)
-            .max_requests(requests)
-            .max_bytes(1);
-        let client = client
-            .dial_timeout(ms(100))
-            .health(Health::every(secs(86_400), u32::MAX));
+        let client = dialling(native()).lanes(lanes).max_requests(requests).max_bytes(1);
+        let client = client.dial_timeout(ms(100)).health(Health::every(secs(86_400), u32::MAX));
         let client = client.dial(net.dialer()).unwrap();
         client.call(bytes::Bytes::new()).await.unwrap();
     }
@@ -118,10 +86,7 @@ async fn a_servers_settings_out_of_range_are_refused_by_name() {
     for (what, change) in fields {
         let mut limits = ServerLimits::default();
         change(&mut limits);
-        let error = Server::builder(native(), echo())
-            .limits(limits)
-            .listen(net.listener())
-            .unwrap_err();
+        let error = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap_err();
         assert_eq!(error.what, what, "{error}");
     }
     for (what, health) in [
@@ -131,10 +96,7 @@ async fn a_servers_settings_out_of_range_are_refused_by_name() {
         ("health.packet", health(|health| health.packet = ms(0))),
         ("health.idle", health(|health| health.idle = ms(0))),
     ] {
-        let error = Server::builder(native(), echo())
-            .health(health)
-            .listen(net.listener())
-            .unwrap_err();
+        let error = Server::builder(native(), echo()).health(health).listen(net.listener()).unwrap_err();
         assert_eq!(error.what, what, "{error}");
     }
 }
@@ -143,19 +105,10 @@ async fn a_servers_settings_out_of_range_are_refused_by_name() {
 fn a_protocols_timeout_out_of_range_is_refused() {
     // LR37: as for clients.
     for timeout in [Duration::ZERO, secs(86_401), Duration::MAX] {
-        let error = Protocol::builder("late", RawBytes)
-            .timeout(timeout)
-            .build()
-            .unwrap_err();
-        assert!(
-            matches!(error, ProtocolError::OutOfRange { what: "timeout", .. }),
-            "{error}"
-        );
+        let error = Protocol::builder("late", RawBytes).timeout(timeout).build().unwrap_err();
+        assert!(matches!(error, ProtocolError::OutOfRange { what: "timeout", .. }), "{error}");
     }
     for timeout in [ms(1), secs(86_400)] {
-        Protocol::builder("in time", RawBytes)
-            .timeout(timeout)
-            .build()
-            .unwrap();
+        Protocol::builder("in time", RawBytes).timeout(timeout).build().unwrap();
     }
 }

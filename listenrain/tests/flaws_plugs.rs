@@ -69,20 +69,14 @@ async fn a_queue_of_the_users_orders_what_is_written() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_forgets_costs_its_calls_only_and_no_room() {
-    let forgetful = || Stack {
-        forgets_from: Some(10),
-        ..Stack::default()
-    };
+    let forgetful = || Stack { forgets_from: Some(10), ..Stack::default() };
     let net = Net::new();
     let _server = serve(&net, echo());
     let client = connect(&net, raw().queue(forgetful).build().unwrap());
     let lost = client.call_within(Bytes::from("longer than ten"), ms(50)).await;
     assert!(lost.is_err());
     assert_eq!(client.call(Bytes::from("short")).await.unwrap(), "short");
-    assert_eq!(
-        (client.counts().in_flight, client.counts().in_flight_bytes),
-        (0, 0)
-    );
+    assert_eq!((client.counts().in_flight, client.counts().in_flight_bytes), (0, 0));
 }
 
 /// A table whose `take` gives a call of somebody else.
@@ -128,15 +122,10 @@ async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
         assert_ne!(bytes, b"panic", "told to");
         Ok::<_, MessageError>(bytes[0])
     };
-    let protocol = raw()
-        .packets(OriginalPackets::default())
-        .correlation(Correlation::by_message(id_of));
+    let protocol = raw().packets(OriginalPackets::default()).correlation(Correlation::by_message(id_of));
     let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
     let refused = client.call(Bytes::from("panic")).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Encode(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
     peer.send_original("panic").await;
     let call = start(&client, "1").await;
     peer.send_original("1 is fine").await;
@@ -166,9 +155,7 @@ async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
     let jobs = Counting(Arc::default());
     let net = Net::new();
     let protocol = raw().handlers(jobs.clone()).build().unwrap();
-    let server = Server::builder(protocol, silent())
-        .listen(net.listener())
-        .unwrap();
+    let server = Server::builder(protocol, silent()).listen(net.listener()).unwrap();
     let client = connect(&net, native());
     for _ in 0..20 {
         start(&client, "x").await;
@@ -189,15 +176,11 @@ async fn every_executor_runs_handlers_that_block_answer_at_once_or_later() {
             tokio::task::yield_now().await;
             Ok(request.message)
         });
-        let server = Server::builder(protocol.build().unwrap(), router)
-            .listen(net.listener())
-            .unwrap();
+        let server = Server::builder(protocol.build().unwrap(), router).listen(net.listener()).unwrap();
         let client = connect(&net, native());
         let call = tokio::time::timeout(secs(30), client.call(Bytes::from("x")));
         assert_eq!(call.await.unwrap().unwrap(), "x");
-        let drained = tokio::time::timeout(secs(30), server.drain(secs(20)))
-            .await
-            .unwrap();
+        let drained = tokio::time::timeout(secs(30), server.drain(secs(20))).await.unwrap();
         assert!(drained.complete);
     }
 }
@@ -210,10 +193,7 @@ async fn replies_that_nobody_takes_are_bounded() {
     let client = dialling(native()).limits(limits).dial(net.dialer()).unwrap();
     let mut peer = peers.next().await;
     client.ready().await.unwrap();
-    let (mut first, mut second) = (
-        Box::pin(client.call("1".into())),
-        Box::pin(client.call("2".into())),
-    );
+    let (mut first, mut second) = (Box::pin(client.call("1".into())), Box::pin(client.call("2".into())));
     for call in [&mut first, &mut second] {
         assert!(tokio::time::timeout(ms(1), call).await.is_err());
         let asked = peer.expect(REQUEST).await;

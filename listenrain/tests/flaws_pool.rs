@@ -74,10 +74,7 @@ async fn removing_an_old_generation_removes_nothing() {
     let (pool, net) = (SharedConnections::default(), Net::new());
     let _peers = net.peers();
     let handle = ProtocolTable::new().register(native()).unwrap();
-    let key = PoolKey {
-        endpoint: endpoint("test://a"),
-        protocol: handle.id(),
-    };
+    let key = PoolKey { endpoint: endpoint("test://a"), protocol: handle.id() };
     let mut generations = Vec::new();
     for _ in 0..2 {
         let source = connect(&net, native());
@@ -141,9 +138,6 @@ fn registered_protocols_are_typed_and_unique() {
     let taken = table.register(native()).unwrap_err();
     assert_eq!(taken, ProtocolError::Registered("native".to_owned()));
     let plain = Protocol::builder("plain", RawBytes).packets(listenrain::OriginalPackets::default());
-    let by_packet = plain
-        .correlation(listenrain::Correlation::by_packet())
-        .build()
-        .unwrap_err();
+    let by_packet = plain.correlation(listenrain::Correlation::by_packet()).build().unwrap_err();
     assert_eq!(by_packet, ProtocolError::NoPacketId("plain".to_owned()));
 }

@@ -105,15 +105,9 @@ async fn a_codec_that_panics_on_the_calling_side_fails_that_call() {
     let net = Net::new();
     let (_server, client) = play(&net);
     let refused = client.call("encode panics".into()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Encode(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
     let failed = client.call("reply panics in decode".into()).await.unwrap_err();
-    assert!(
-        matches!(failed, CallError::Failed(Failure::Panic(_))),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, CallError::Failed(Failure::Panic(_))), "{failed:?}");
     assert_eq!(client.call("fine".into()).await.unwrap(), "fine");
     assert_eq!((net.dials(), client.counts().in_flight), (1, 0));
 }
@@ -150,10 +144,7 @@ async fn an_answer_to_a_lost_channel_is_an_error_and_is_counted() {
     drop(peer);
     for _ in 0..200 {
         let (awaited, answer) = answered.recv().await.unwrap();
-        assert!(
-            !awaited && matches!(answer, Err(RespondError::Disconnected)),
-            "{answer:?}"
-        );
+        assert!(!awaited && matches!(answer, Err(RespondError::Disconnected)), "{answer:?}");
     }
     let counts = server.counts();
     assert_eq!((counts.in_flight, counts.unanswered), (0, 200));
@@ -166,10 +157,7 @@ async fn an_answer_to_a_lost_channel_is_an_error_and_is_counted() {
 async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
     let net = Net::new();
     let server = Server::builder(native(), silent()).on_disconnect(OnDisconnect::Cancel);
-    let server = server
-        .health(listenrain::Health::every(secs(1), 3))
-        .listen(net.listener())
-        .unwrap();
+    let server = server.health(listenrain::Health::every(secs(1), 3)).listen(net.listener()).unwrap();
     let mut peer = Peer::new(net.raw().await);
     peer.send(REQUEST, 1, "asked").await;
     settle().await;
@@ -190,10 +178,7 @@ async fn requests_beyond_the_limits_are_not_taken_in() {
         let net = Net::holding(64 * 1024);
         let mut limits = listenrain::ServerLimits::default();
         limit(&mut limits);
-        let server = Server::builder(native(), silent())
-            .limits(limits)
-            .listen(net.listener())
-            .unwrap();
+        let server = Server::builder(native(), silent()).limits(limits).listen(net.listener()).unwrap();
         let io = net.raw().await;
         flood(io, &Frame::new(REQUEST, 1, [0; 1000]), 5_000).await;
         let counts = server.counts();
@@ -207,10 +192,7 @@ async fn flood(io: tokio::io::DuplexStream, frame: &Frame, times: usize) -> Peer
     let mut peer = Peer::new(io);
     let bytes = frame.bytes();
     for _ in 0..times {
-        if tokio::time::timeout(ms(10), peer.send_bytes(&bytes))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(ms(10), peer.send_bytes(&bytes)).await.is_err() {
             break;
         }
     }
@@ -227,10 +209,7 @@ async fn a_peer_that_reads_no_answers_is_read_no_further() {
         count.fetch_add(1, Ordering::SeqCst);
         async { Ok(Bytes::from(vec![0; 100_000])) }
     });
-    let server = Server::builder(native(), router)
-        .max_bytes(1 << 20)
-        .listen(net.listener())
-        .unwrap();
+    let server = Server::builder(native(), router).max_bytes(1 << 20).listen(net.listener()).unwrap();
     let peer = flood(net.raw().await, &Frame::new(REQUEST, 1, "x"), 1000).await;
     assert!(counted.load(Ordering::SeqCst) <= 20, "{counted:?}");
     drop(peer);
@@ -261,19 +240,14 @@ async fn a_client_bounds_its_answers_to_a_flood_of_pings() {
 #[tokio::test(start_paused = true)]
 async fn an_overloaded_server_refuses_where_it_is_told_to() {
     let net = Net::new();
-    let server = Server::builder(native(), silent())
-        .max_requests(1)
-        .overload(Overload::Refuse);
+    let server = Server::builder(native(), silent()).max_requests(1).overload(Overload::Refuse);
     let _server = server.listen(net.listener()).unwrap();
     let client = connect(&net, native());
     let _first = start(&client, "first").await;
     let refused = client.call(Bytes::new()).await.unwrap_err();
     let by_peer = Refusal::ByPeer(RemoteRefusal::Overloaded);
     assert!(refused.never_executed());
-    assert_eq!(
-        format!("{refused:?}"),
-        format!("{:?}", CallError::Refused(by_peer))
-    );
+    assert_eq!(format!("{refused:?}"), format!("{:?}", CallError::Refused(by_peer)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,13 +257,7 @@ async fn a_draining_server_refuses_new_requests_by_name() {
     let draining = tokio::spawn(async move { server.drain(secs(1)).await });
     settle().await;
     let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            CallError::Refused(Refusal::ByPeer(RemoteRefusal::Draining))
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::ByPeer(RemoteRefusal::Draining))), "{refused:?}");
     assert_eq!(draining.await.unwrap().cut_off, 1);
 }
 
@@ -297,19 +265,13 @@ async fn a_draining_server_refuses_new_requests_by_name() {
 async fn a_channel_beyond_the_limit_is_turned_away() {
     // LR31: the original took every connection there was.
     let net = Net::new();
-    let server = Server::builder(native(), echo())
-        .max_connections(1)
-        .listen(net.listener())
-        .unwrap();
+    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
     let client = connect(&net, native());
     client.call(Bytes::new()).await.unwrap();
     let mut second = Peer::new(net.raw().await);
     assert_eq!(second.read().await, None);
     let counts = server.counts();
-    assert_eq!(
-        (counts.accepted, counts.turned_away, server.connections()),
-        (1, 1, 1)
-    );
+    assert_eq!((counts.accepted, counts.turned_away, server.connections()), (1, 1, 1));
     client.call(Bytes::new()).await.unwrap();
 }
 
@@ -319,17 +281,11 @@ async fn a_one_way_message_is_executed_and_not_answered() {
     let (_net, server, client) = linked(router).await;
     client.one_way(Bytes::from("x")).await.unwrap();
     client.call(Bytes::new()).await.unwrap();
-    assert_eq!(
-        (executed.load(Ordering::SeqCst), client.counts().received),
-        (2, 1)
-    );
+    assert_eq!((executed.load(Ordering::SeqCst), client.counts().received), (2, 1));
     assert_eq!(server.counts().in_flight, 0);
     let (_net, _peer, plain) = by_hand(in_order()).await;
     let refused = plain.one_way(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::CannotExpress(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::CannotExpress(_))), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,13 +100,7 @@ fn a_payload_of_every_size_at_the_limit_is_taken_and_one_beyond_refused() {
         }
         let too_large = Packet::new(Kind::Plain, 0, vec![1; MAX + 1]);
         let error = encoded(&*codec, &too_large).unwrap_err();
-        assert_eq!(
-            error,
-            PacketError::TooLarge {
-                size: MAX as u64 + 1,
-                limit: MAX
-            }
-        );
+        assert_eq!(error, PacketError::TooLarge { size: MAX as u64 + 1, limit: MAX });
     }
 }
 
@@ -121,13 +115,7 @@ fn a_claimed_length_beyond_the_limit_is_refused_as_soon_as_it_is_seen() {
         let mut input = ReadBuffer::default();
         input.push(header.into());
         let error = all_packets(&*codec, &mut input).unwrap_err();
-        assert_eq!(
-            error,
-            PacketError::TooLarge {
-                size: MAX as u64 + 1,
-                limit: MAX
-            }
-        );
+        assert_eq!(error, PacketError::TooLarge { size: MAX as u64 + 1, limit: MAX });
     }
 }
 
@@ -150,10 +138,7 @@ async fn a_thousand_claims_of_the_largest_packet_reserve_next_to_nothing() {
     // LR18: 1,000 channels that claim 64 MiB each and send nothing more.
     let reserved = Arc::new(Reserved::default());
     let packets = NativePackets::default().with_buffers(reserved.clone());
-    let protocol = Protocol::builder("native", RawBytes)
-        .packets(packets)
-        .build()
-        .unwrap();
+    let protocol = Protocol::builder("native", RawBytes).packets(packets).build().unwrap();
     let net = Net::new();
     let server = Server::builder(protocol, echo()).listen(net.listener()).unwrap();
     let mut peers = Vec::new();
@@ -167,19 +152,14 @@ async fn a_thousand_claims_of_the_largest_packet_reserve_next_to_nothing() {
     settle().await;
     assert_eq!(server.counts().received_bytes, 20_000);
     let reserved = reserved.0.load(Ordering::SeqCst);
-    assert!(
-        reserved <= 1000 * ReadBuffer::MAX_READ,
-        "{reserved} bytes for 20,000 that came"
-    );
+    assert!(reserved <= 1000 * ReadBuffer::MAX_READ, "{reserved} bytes for 20,000 that came");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_packet_is_legal() {
     // LR20: four zero bytes were the end of the original's process.
     let net = Net::new();
-    let _server = Server::builder(in_order(), echo())
-        .listen(net.listener())
-        .unwrap();
+    let _server = Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
     let mut peer = Peer::new(net.raw().await);
     peer.send_bytes(&[0; 4]).await;
     assert_eq!(peer.read_original().await.unwrap(), b"");
@@ -191,11 +171,7 @@ async fn an_empty_packet_is_legal() {
 async fn bytes_that_are_no_packet_close_their_channel_and_no_other() {
     // LR21: hostile bytes took the process, and every other connection, with them.
     let (net, server, client) = linked(echo()).await;
-    for bytes in [
-        &b"GET / HTTP/1.1\r\n\r\n"[..],
-        &[0x4C, 1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF],
-        &[0; 64],
-    ] {
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x4C, 1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], &[0; 64]] {
         let mut peer = Peer::new(net.raw().await);
         peer.send_bytes(bytes).await;
         peer.send_bytes(&[0; 12]).await;
@@ -242,14 +218,9 @@ async fn queued_packets_leave_in_order_and_none_is_left_behind() {
         client.ready().await.unwrap();
         client.close().await;
         let frames = peers.next().await.read_all().await;
-        let numbers: Vec<_> = frames
-            .into_iter()
-            .map(|frame| String::from_utf8(frame.payload).unwrap())
-            .collect();
-        assert_eq!(
-            numbers,
-            (0..count).map(|number| number.to_string()).collect::<Vec<_>>()
-        );
+        let numbers: Vec<_> =
+            frames.into_iter().map(|frame| String::from_utf8(frame.payload).unwrap()).collect();
+        assert_eq!(numbers, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
     }
 }
 
@@ -257,19 +228,10 @@ async fn queued_packets_leave_in_order_and_none_is_left_behind() {
 async fn a_message_too_large_for_a_packet_is_refused_to_its_caller() {
     // LR19: the length did not fit its field.
     let packets = NativePackets::default().with_max_packet(10);
-    let protocol = Protocol::builder("small", RawBytes)
-        .packets(packets)
-        .build()
-        .unwrap();
+    let protocol = Protocol::builder("small", RawBytes).packets(packets).build().unwrap();
     let (_net, mut peer, client) = by_hand(protocol).await;
     let refused = client.call(Bytes::from(vec![0; 11])).await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            CallError::Refused(Refusal::TooLarge { size: 11, limit: 10 })
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, CallError::Refused(Refusal::TooLarge { size: 11, limit: 10 })), "{refused:?}");
     let _call = start(&client, "ten bytes.").await;
     peer.expect(REQUEST).await;
 }
@@ -308,10 +270,7 @@ impl PacketCodec for Picky {
 async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
     // LR24: what certainly did not leave goes on to the next channel.
     for poison in ["fail", "panic"] {
-        let protocol = Protocol::builder("picky", RawBytes)
-            .packets(Picky::default())
-            .build()
-            .unwrap();
+        let protocol = Protocol::builder("picky", RawBytes).packets(Picky::default()).build().unwrap();
         let net = Net::new();
         let _server = serve(&net, echo());
         let client = connect(&net, protocol);
@@ -319,10 +278,6 @@ async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
         let call = |message: &'static str| client.call_within(Bytes::from(message), secs(5));
         let (before, bad, after) = tokio::join!(call("before"), call(poison), call("after"));
         assert!(bad.is_err());
-        assert_eq!(
-            (before.unwrap(), after.unwrap()),
-            ("before".into(), "after".into()),
-            "{poison}"
-        );
+        assert_eq!((before.unwrap(), after.unwrap()), ("before".into(), "after".into()), "{poison}");
     }
 }

@@ -43,22 +43,9 @@ async fn a_hundred_calls_in_flight_end_at_once_when_the_server_is_killed() {
     drop(server);
     for call in calls {
         let lost = watched(call).await.unwrap().unwrap_err();
-        assert!(
-            matches!(
-                lost,
-                CallError::Lost {
-                    sent: Sent::Maybe,
-                    ..
-                }
-            ),
-            "{lost:?}"
-        );
+        assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
     }
-    assert!(
-        killed.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        killed.elapsed()
-    );
+    assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
     assert_eq!(client.counts().timeouts, 0);
 }
 
@@ -78,11 +65,7 @@ async fn an_idle_connection_closes_at_once_over_every_transport() {
         let begun = Instant::now();
         watched(client.close()).await;
         let drained = watched(server.drain(Duration::from_secs(20))).await;
-        assert!(
-            drained.complete && begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(drained.complete && begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
 }
 

@@ -49,9 +49,7 @@ async fn claims_of_the_largest_packet_cost_only_what_has_come() {
     let mut peers = Vec::new();
     for _ in 0..PEERS {
         let mut peer = watched(dialer.next()).await.unwrap();
-        watched(write_all(&mut *peer.write, Bytes::from(header.clone())))
-            .await
-            .unwrap();
+        watched(write_all(&mut *peer.write, Bytes::from(header.clone()))).await.unwrap();
         peers.push(peer);
     }
     until(|| server.counts().received_bytes == 20 * PEERS as u64).await;

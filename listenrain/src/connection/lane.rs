@@ -29,11 +29,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(queue: Box<dyn SendQueue<Queued>>) -> Self {
         let signal = Arc::new(Signal::new(Outbox::new(queue)));
-        Self {
-            signal,
-            open: AtomicBool::new(false),
-            epoch: AtomicU64::new(0),
-        }
+        Self { signal, open: AtomicBool::new(false), epoch: AtomicU64::new(0) }
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -171,11 +171,7 @@ impl<M: MessageCodec> ServerBuilder<M> {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let dispatch = Arc::new(Routed::new(
-            Arc::clone(&self.protocol.messages),
-            self.router,
-            same_id,
-        ));
+        let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
         let shared = Arc::new(Shared {
             budget: Budget::new(self.limits.all_requests, self.limits.all_bytes),
             parts,

@@ -50,10 +50,7 @@ impl<M: MessageCodec> Responder<M> {
         if !self.answer.is_open() {
             return Err(RespondError::OneWay);
         }
-        match self
-            .typed
-            .encode_reply(message, &self.request, self.answer.max_packet())
-        {
+        match self.typed.encode_reply(message, &self.request, self.answer.max_packet()) {
             Ok(payload) => self.answer.send(Kind::Reply, payload),
             Err(error) => {
                 let _ = self.fail_with(RemoteError::new(ErrorCode::Encode, error.to_string()));
@@ -81,9 +78,7 @@ impl<M: MessageCodec> Responder<M> {
         if !self.answer.is_open() {
             return Err(RespondError::OneWay);
         }
-        let stand_in = self
-            .typed
-            .error_message(&self.request, &error, self.answer.max_packet());
+        let stand_in = self.typed.error_message(&self.request, &error, self.answer.max_packet());
         self.answer.fail(&error, stand_in)
     }
 }
@@ -92,11 +87,7 @@ impl<M: MessageCodec> Drop for Responder<M> {
     fn drop(&mut self) {
         if self.answer.is_open() {
             let panicked = std::thread::panicking();
-            let code = if panicked {
-                ErrorCode::Panic
-            } else {
-                ErrorCode::NoReply
-            };
+            let code = if panicked { ErrorCode::Panic } else { ErrorCode::NoReply };
             let _ = self.fail_with(RemoteError::new(code, ""));
         }
     }
@@ -104,9 +95,7 @@ impl<M: MessageCodec> Drop for Responder<M> {
 
 impl<M: MessageCodec> fmt::Debug for Responder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder")
-            .field("id", &self.answer.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Responder").field("id", &self.answer.id).finish_non_exhaustive()
     }
 }
 
@@ -154,9 +143,7 @@ impl Answer {
         queued.permits = std::mem::take(&mut self.permits);
         // A peer that reads no answers is read no further, once they weigh too much.
         let [own, all, _] = &mut queued.permits;
-        own.iter_mut()
-            .chain(all)
-            .for_each(|permit| permit.grow_to(queued.packet.payload.len()));
+        own.iter_mut().chain(all).for_each(|permit| permit.grow_to(queued.packet.payload.len()));
         let (peer, outbox) = (&self.peer, &self.peer.signal.outbox);
         let pushed = match (&peer.turns, self.turn) {
             (Some(turns), Some(turn)) => turns.push(turn, queued, outbox),

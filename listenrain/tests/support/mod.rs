@@ -34,20 +34,12 @@ pub(crate) fn native() -> Protocol<RawBytes> {
 
 /// The original's packets, replies in order.
 pub(crate) fn in_order() -> Protocol<RawBytes> {
-    Protocol::builder("in order", RawBytes)
-        .packets(listenrain::OriginalPackets::default())
-        .build()
-        .unwrap()
+    Protocol::builder("in order", RawBytes).packets(listenrain::OriginalPackets::default()).build().unwrap()
 }
 
 /// The original's packets; the first byte of each message is its id.
 pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
-    let id_of = |bytes: &[u8]| {
-        bytes
-            .first()
-            .copied()
-            .ok_or_else(|| listenrain::MessageError::new("empty"))
-    };
+    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"));
     Protocol::builder("first byte", RawBytes)
         .packets(listenrain::OriginalPackets::default())
         .correlation(listenrain::Correlation::by_message(id_of))
@@ -138,10 +130,8 @@ pub(crate) async fn timed<T>(future: impl Future<Output = T>) -> (Duration, T) {
 }
 
 /// Collects what a state machine is told.
-pub(crate) fn told() -> (
-    impl FnOnce(Outcome<Bytes>) + Send + 'static,
-    tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>,
-) {
+pub(crate) fn told()
+-> (impl FnOnce(Outcome<Bytes>) + Send + 'static, tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>) {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
     (move |outcome| drop(sender.send(outcome)), receiver)
 }

@@ -74,10 +74,7 @@ impl Net {
     pub(crate) async fn raw(&self) -> DuplexStream {
         let (near, far) = tokio::io::duplex(self.0.capacity);
         let listener = self.0.state.lock().unwrap().listener.clone();
-        listener
-            .expect("somebody listens")
-            .send(far)
-            .expect("somebody listens");
+        listener.expect("somebody listens").send(far).expect("somebody listens");
         super::settle().await;
         near
     }
@@ -121,11 +118,7 @@ impl Net {
     /// Channels whose dialling side is not dropped.
     pub(crate) fn open_lines(&self) -> usize {
         let state = self.0.state.lock().unwrap();
-        state
-            .lines
-            .iter()
-            .filter(|line| Arc::strong_count(line) > 1)
-            .count()
+        state.lines.iter().filter(|line| Arc::strong_count(line) > 1).count()
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

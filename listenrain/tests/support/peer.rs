@@ -31,12 +31,7 @@ pub(crate) const CANCEL: u8 = 7;
 impl Frame {
     pub(crate) fn new(kind: u8, id: u64, payload: impl AsRef<[u8]>) -> Self {
         let payload = payload.as_ref().to_vec();
-        Self {
-            kind,
-            flags: 0,
-            id,
-            payload,
-        }
+        Self { kind, flags: 0, id, payload }
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -61,10 +56,7 @@ impl Peer {
         if self.io.read(&mut header[..1]).await.ok()? == 0 {
             return None;
         }
-        self.io
-            .read_exact(&mut header[1..])
-            .await
-            .expect("a whole header");
+        self.io.read_exact(&mut header[1..]).await.expect("a whole header");
         assert_eq!(header[0], 0x4C);
         let length = u32::from_be_bytes(header[4..8].try_into().unwrap());
         let mut payload = vec![0; length as usize];

@@ -75,11 +75,7 @@ struct Writing(WriteHalf<DuplexStream>, Arc<Faults>);
 pub(crate) fn channel(io: DuplexStream, faults: &Arc<Faults>) -> Channel {
     let (read, write) = tokio::io::split(io);
     let read = listenrain::channel::Plain(Reading(read, Arc::clone(faults)));
-    Channel::from_halves(
-        read,
-        Writing(write, Arc::clone(faults)),
-        ChannelFacts::new("test"),
-    )
+    Channel::from_halves(read, Writing(write, Arc::clone(faults)), ChannelFacts::new("test"))
 }
 
 impl AsyncRead for Reading {
