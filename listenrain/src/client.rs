@@ -1,11 +1,12 @@
 //! `Client`: typed calls over a connection.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::connection::{
     Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, OptionError, Wait, WhenFull,
@@ -20,6 +21,7 @@ use crate::packet::Payload;
 use crate::primitives::budget::{Budget, Permit, Place};
 use crate::protocol::Protocol;
 use crate::state_machine::StateMachine;
+use crate::timers::deadline_in;
 use crate::transport::ChannelGenerator;
 
 /// Typed calls over one connection. Cheap to clone.
@@ -68,7 +70,7 @@ impl<M: MessageCodec> Client<M> {
     ///
     /// As [`call`](Self::call).
     pub async fn call_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let reply = self.connection.shared().request(payload, deadline, Wait::Async).await?;
         decode(&*self.protocol.messages, reply)
@@ -92,7 +94,7 @@ impl<M: MessageCodec> Client<M> {
         if is_inside_runtime() {
             return Err(CallError::Refused(Refusal::InsideRuntime));
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let call = self.connection.shared().request(payload, deadline, Wait::Thread);
         let reply = block_until(deadline, call).unwrap_or(Err(CallError::Timeout))?;
@@ -115,7 +117,8 @@ impl<M: MessageCodec> Client<M> {
         timeout: Duration,
         state_machine: impl StateMachine<M::Message>,
     ) {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_in(timeout);
+        let mut machine = Untold::new(state_machine);
         let parts = Arc::clone(&self.protocol.parts);
         let messages = Arc::clone(&self.protocol.messages);
         // Taken before the call starts, so that its end never waits for an executor.
@@ -123,13 +126,10 @@ impl<M: MessageCodec> Client<M> {
         let has_permit = permit.is_some();
         let runtime = tokio::runtime::Handle::current();
         let callback: Callback = Box::new(move |outcome| {
+            machine.otherwise = || CallError::Failed(Failure::NotRun);
             let job = Job::new(Box::pin(async move {
                 let _permit = permit;
-                let outcome = outcome.and_then(|reply| decode(&*messages, reply));
-                let told = catch_unwind(AssertUnwindSafe(|| Box::new(state_machine).ended(outcome)));
-                if let Err(panic) = told {
-                    tracing::error!(panic = panic_text(&*panic), "state machine panicked");
-                }
+                machine.tell(outcome.and_then(|reply| decode(&*messages, reply)));
             }));
             run_callback(&parts.callbacks, &runtime, job);
         });
@@ -148,7 +148,7 @@ impl<M: MessageCodec> Client<M> {
     ///
     /// When the protocol has no one-way packets, the message cannot be encoded, or the connection refuses it.
     pub async fn one_way(&self, message: M::Message) -> Result<(), CallError> {
-        let deadline = Instant::now() + self.protocol.parts.timeout;
+        let deadline = deadline_in(self.protocol.parts.timeout);
         let payload = self.encode(message)?;
         self.connection.shared().one_way(payload, deadline).await
     }
@@ -204,8 +204,36 @@ fn run_callback(executor: &Arc<dyn Executor>, runtime: &tokio::runtime::Handle, 
     if executor.runs_in_place() {
         let executor = Arc::clone(executor);
         runtime.spawn(async move { executor.execute(job) });
-    } else {
-        executor.execute(job);
+    } else if let Err(panic) = catch_unwind(AssertUnwindSafe(|| executor.execute(job))) {
+        tracing::error!(panic = panic_text(&*panic), "executor panicked");
+    }
+}
+
+/// A state machine that is told exactly once: dropped untold, it hears what `otherwise` says.
+struct Untold<M, S: StateMachine<M>> {
+    machine: Option<Box<S>>,
+    otherwise: fn() -> CallError,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M, S: StateMachine<M>> Untold<M, S> {
+    fn new(machine: S) -> Self {
+        Self { machine: Some(Box::new(machine)), otherwise: || CallError::Cancelled, message: PhantomData }
+    }
+
+    fn tell(&mut self, outcome: Outcome<M>) {
+        let Some(machine) = self.machine.take() else {
+            return;
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| machine.ended(outcome))) {
+            tracing::error!(panic = panic_text(&*panic), "state machine panicked");
+        }
+    }
+}
+
+impl<M, S: StateMachine<M>> Drop for Untold<M, S> {
+    fn drop(&mut self) {
+        self.tell(Err((self.otherwise)()));
     }
 }
 

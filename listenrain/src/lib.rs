@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod buffer;
+mod caught;
 pub mod channel;
 mod client;
 mod connection;

@@ -1,10 +1,20 @@
 //! `Timers`: the deadlines of a connection, on a small heap.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::primitives::in_flight::CallId;
+
+/// What stands for a time beyond all that the clock can say.
+const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// When `within` will have passed.
+pub(crate) fn deadline_in(within: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(within).unwrap_or_else(|| now + FAR)
+}
 
 /// The deadlines of one connection's calls. There is one wake-up for all of them.
 ///
@@ -142,7 +152,6 @@ impl Timers for HeapTimers {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! One call, from its payload to its outcome.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -14,7 +15,7 @@ use super::state::ConnectionState;
 use super::{Context, Shared};
 use crate::correlation::PutError;
 use crate::counters::count;
-use crate::error::{CallError, Outcome, Refusal};
+use crate::error::{CallError, MessageError, Outcome, Refusal, panic_text};
 use crate::packet::{Kind, Packet, Payload};
 use crate::primitives::budget::{NoRoom, Permit, Place};
 use crate::primitives::in_flight::{CallId, Waiter};
@@ -96,7 +97,9 @@ impl Shared {
         queued.permits[0] = Some(permit);
         let lane = self.pick_lane();
         let pushed = self.lanes[lane].signal.outbox.push(Ticket(0), queued);
-        pushed.map_err(|_| self.refused(Refusal::Closed))
+        pushed.map_err(|_| self.refused(Refusal::Closed))?;
+        self.move_if_stranded(lane);
+        Ok(())
     }
 
     fn refused(&self, why: Refusal) -> CallError {
@@ -185,12 +188,19 @@ impl Shared {
                 return Err(self.refused(Refusal::Closed));
             }
         }
+        self.move_if_stranded(lane);
         Ok(id)
     }
 
     fn put_by_id(&self, payload: &Payload, id: CallId) -> Result<(), Refusal> {
         let Some(by_id) = &self.by_id else { return Ok(()) };
-        by_id.put(payload, id).map_err(|error| match error {
+        // The id is read by user code, which may panic: then the message has none.
+        let put = catch_unwind(AssertUnwindSafe(|| by_id.put(payload, id)));
+        let put = put.unwrap_or_else(|panic| {
+            let why = format!("reading the id panicked: {}", panic_text(&*panic));
+            Err(PutError::Id(MessageError::new(why)))
+        });
+        put.map_err(|error| match error {
             PutError::Id(error) => Refusal::Encode(error),
             PutError::Taken(id, state) => Refusal::DuplicateId { id, state },
         })

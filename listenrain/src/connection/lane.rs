@@ -1,5 +1,6 @@
 //! One lane: dials, runs the link, and dials again.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::Shared;
 use super::backoff::Course;
 use super::role::Caller;
 use super::state::ConnectionState;
+use crate::caught::caught;
 use crate::channel::Channel;
 use crate::counters::count;
 use crate::link::{Link, LinkEnd, Signal};
@@ -78,10 +80,15 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
 async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     let mut dialer = dialer.lock().await;
     let limit = shared.options.dial_timeout;
-    timeout(limit, dialer.next()).await.unwrap_or_else(|_| {
-        let why = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {limit:?}"));
-        Err(NextError::passing("dial", &shared.endpoint, why))
-    })
+    let failed = |kind, why: String| {
+        let why = std::io::Error::new(kind, why);
+        NextError::passing("dial", &shared.endpoint, why)
+    };
+    match timeout(limit, caught(async { dialer.next().await })).await {
+        Ok(Ok(dialled)) => dialled,
+        Ok(Err(panic)) => Err(failed(ErrorKind::Other, format!("the dialer panicked: {panic}"))),
+        Err(_) => Err(failed(ErrorKind::TimedOut, format!("no answer within {limit:?}"))),
+    }
 }
 
 impl Shared {
@@ -94,6 +101,8 @@ impl Shared {
         }
         at.open.store(true, Ordering::Relaxed);
         self.enter(ConnectionState::Working);
+        self.note_settled();
+        (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
         tracing::debug!(epoch, "lane open");
         let role = Caller::new(Arc::clone(self), lane, epoch);
         let packets = Arc::clone(&self.parts.packets);

@@ -42,13 +42,16 @@ impl Shared {
         }
         let refused = self.lanes[lane].signal.outbox.push_back_unwritten(unwritten);
         drop(refused);
-        self.move_queued(lane);
+        self.move_if_stranded(lane);
         told.into_iter().for_each(Told::tell);
         self.note_settled();
     }
 
-    /// Gives what is queued on a lost lane to one that is open.
-    fn move_queued(&self, lane: usize) {
+    /// Gives what is queued on a lane that is not open to one that is.
+    pub(super) fn move_if_stranded(&self, lane: usize) {
+        if self.lanes.len() == 1 || self.lanes[lane].is_open() {
+            return;
+        }
         let Some(open) = (0..self.lanes.len()).find(|other| self.lanes[*other].is_open()) else {
             return;
         };

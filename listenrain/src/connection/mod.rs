@@ -31,6 +31,7 @@ use crate::primitives::in_flight::{CallId, InFlight, Told};
 use crate::primitives::outbox::Ticket;
 use crate::protocol::Parts;
 use crate::queued::Queued;
+use crate::timers::deadline_in;
 use crate::transport::ChannelGenerator;
 
 pub use backoff::Backoff;
@@ -196,7 +197,7 @@ impl Connection {
     pub async fn close(&self, within: Duration) {
         let shared = self.shared();
         shared.enter(ConnectionState::Draining);
-        let deadline = Instant::now() + within;
+        let deadline = deadline_in(within);
         while !shared.is_settled() {
             let settled = shared.settled.notified();
             if shared.is_settled() || tokio::time::timeout_at(deadline, settled).await.is_err() {
@@ -230,9 +231,10 @@ impl Drop for Handle {
 }
 
 impl Shared {
-    /// Whether nothing is in flight and nothing waits to be written.
+    /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
     fn is_settled(&self) -> bool {
-        self.calls.waiting() == 0 && self.lanes.iter().all(|lane| lane.signal.outbox.len() == 0)
+        let has_way_out = |lane: &Lane| lane.is_open() || lane.signal.outbox.len() == 0;
+        self.calls.waiting() == 0 && self.lanes.iter().all(has_way_out)
     }
 
     /// Lets nobody in any more, and ends every call that is left.

@@ -111,12 +111,6 @@ impl ConnectionOptions {
             backoff.cap,
             "backoff.first or more",
         )?;
-        OptionError::check(
-            self.health.interval >= short,
-            "health.interval",
-            self.health.interval,
-            "1ms or more",
-        )?;
-        OptionError::check(self.health.missed > 0, "health.missed", self.health.missed, "1 or more")
+        self.health.check()
     }
 }

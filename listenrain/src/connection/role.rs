@@ -11,7 +11,7 @@ use super::{Context, Shared};
 use crate::correlation::{Mode, Taken};
 use crate::counters::count;
 use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal};
-use crate::link::Role;
+use crate::link::{MAX_ANSWERS, Role};
 use crate::packet::{Kind, Packet};
 use crate::primitives::in_flight::{CallId, Told};
 use crate::primitives::outbox::Ticket;
@@ -30,9 +30,6 @@ pub(super) struct Caller {
     /// Pongs and refusals that wait to be written.
     answers: usize,
 }
-
-/// Most pongs and refusals that wait to be written; a peer that asks for more without reading them gets no more.
-const MAX_ANSWERS: usize = 1024;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {

@@ -162,6 +162,9 @@ pub enum Failure {
     /// User code of this side panicked.
     #[error("panicked: {0}")]
     Panic(String),
+    /// The executor of callbacks dropped the job in which its state machine would have been told.
+    #[error("the executor dropped its callback")]
+    NotRun,
     /// The reply did not fit beside those that wait to be taken.
     #[error("reply of {size} bytes dropped: {waiting} of {limit} bytes of replies wait to be taken")]
     ReplyOverflow {

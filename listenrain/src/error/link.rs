@@ -51,8 +51,8 @@ pub enum LinkError {
     /// A packet was begun and not finished in time.
     #[error("a packet was not complete after {0:?}")]
     SlowPacket(Duration),
-    /// A packet codec panicked.
-    #[error("packet codec panicked: {0}")]
+    /// The packet codec or the transport panicked.
+    #[error("packet codec or transport panicked: {0}")]
     Panic(String),
     /// This side closed it.
     #[error("closed by this side")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reading::Reading;
+use crate::connection::OptionError;
 use crate::error::LinkError;
 use crate::packet::{Kind, Packet};
 
@@ -13,14 +14,14 @@ use crate::packet::{Kind, Packet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// How often to look. Default: 15 s. At least 1 ms.
+    /// How often to look. From 1 ms to 1 day; default 15 s.
     pub interval: Duration,
-    /// After how many silent intervals, with pings unanswered, the channel is given up. Default: 3.
+    /// After how many silent intervals, with pings unanswered, the channel is given up. At least 1; default 3.
     pub missed: u32,
-    /// How long one packet may take from its first byte to its last. Default: 60 s. Raise it for large packets on slow
-    /// links.
+    /// How long one packet may take from its first byte to its last. At least 1 ms; default 60 s. Raise it for large
+    /// packets on slow links.
     pub packet: Duration,
-    /// After how long a silent channel is given up where the protocol has no ping. Default: 10 min.
+    /// After how long a silent channel is given up where the protocol has no ping. At least 1 ms; default 10 min.
     pub idle: Duration,
 }
 
@@ -54,6 +55,16 @@ impl Health {
     pub fn idle_within(mut self, idle: Duration) -> Self {
         self.idle = idle;
         self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
+        let (short, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
+        let interval = self.interval;
+        let legal = (short..=day).contains(&interval);
+        OptionError::check(legal, "health.interval", interval, "1ms to 1 day")?;
+        OptionError::check(self.missed > 0, "health.missed", self.missed, "1 or more")?;
+        OptionError::check(self.packet >= short, "health.packet", self.packet, "1ms or more")?;
+        OptionError::check(self.idle >= short, "health.idle", self.idle, "1ms or more")
     }
 }
 

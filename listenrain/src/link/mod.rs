@@ -8,6 +8,7 @@ mod reading;
 mod writing;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -18,7 +19,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::channel::Channel;
 use crate::counters::Counters;
-use crate::error::LinkError;
+use crate::error::{LinkError, panic_text};
 use crate::packet::{Packet, PacketCodec};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
@@ -116,6 +117,10 @@ pub(crate) struct Link<R> {
 /// Bytes moved in one turn before other tasks get theirs. The peer, if it lives here, then finds the bytes still in
 /// cache: with 256 KiB, 16 x 256 KiB echoes run several times as fast as with 1 MiB.
 const TURN: usize = 256 * 1024;
+
+/// Most pongs and refusals that wait to be written. A peer that asks for more without reading them is not read by a
+/// server, and gets no more from a client, whose reader waits for nobody.
+pub(crate) const MAX_ANSWERS: usize = 128;
 
 /// How long a shut channel waits for the peer's end, so that the peer reads everything: a channel that is closed with
 /// bytes unread may be reset.
@@ -245,7 +250,10 @@ impl<R: Role + Unpin> Future for Link<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let this = &mut *self;
-        this.poll_link(cx).map(|cause| {
+        // What a transport of the user's panics in is this channel's end only.
+        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_link(cx)));
+        let polled = polled.unwrap_or_else(|panic| Poll::Ready(LinkError::Panic(panic_text(&*panic))));
+        polled.map(|cause| {
             this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
             LinkEnd { cause, unwritten: this.writing.take_unwritten() }
         })

@@ -84,24 +84,34 @@ impl Writing {
     }
 
     fn encode(&mut self, codec: &dyn PacketCodec, counters: &Counters) -> Result<(), LinkError> {
-        let mut now = None;
-        for (ticket, mut queued) in self.batch.drain(..) {
-            if let Some(deadline) = queued.deadline {
-                let now = *now.get_or_insert_with(Instant::now);
-                queued.packet.deadline = Some(deadline.saturating_duration_since(now));
-            }
-            let (before, output) = (self.output.len(), &mut self.output);
-            let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(&queued.packet, output)));
-            let length = self.output.len() - before;
-            self.encoded += length as u64;
-            match encoded {
-                Ok(Ok(())) => self.leaving.push_back((self.encoded, ticket, queued)),
-                // Half a packet can not be taken back: the channel is over. With nothing appended only this one is.
-                Ok(Err(error)) => return Err(error.into()),
-                Err(panic) => return Err(LinkError::Panic(panic_text(&*panic))),
-            }
+        let mut batch = std::mem::take(&mut self.batch);
+        let (mut packets, mut now) = (batch.drain(..), None);
+        let encoded = packets.try_for_each(|(ticket, queued)| {
             count(&counters.sent);
+            self.encode_one(ticket, queued, codec, &mut now)
+        });
+        // Half a packet cannot be taken back: the channel is over. Those behind it have not left.
+        let rest: Vec<_> = packets.collect();
+        self.batch = if rest.is_empty() { batch } else { rest };
+        encoded
+    }
+
+    fn encode_one(
+        &mut self,
+        ticket: Ticket,
+        mut queued: Queued,
+        codec: &dyn PacketCodec,
+        now: &mut Option<Instant>,
+    ) -> Result<(), LinkError> {
+        if let Some(deadline) = queued.deadline {
+            let now = *now.get_or_insert_with(Instant::now);
+            queued.packet.deadline = Some(deadline.saturating_duration_since(now));
         }
+        let (before, output) = (self.output.len(), &mut self.output);
+        let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(&queued.packet, output)));
+        self.encoded += (self.output.len() - before) as u64;
+        encoded.map_err(|panic| LinkError::Panic(panic_text(&*panic)))??;
+        self.leaving.push_back((self.encoded, ticket, queued));
         Ok(())
     }
 

@@ -226,6 +226,16 @@ impl Budget {
     }
 }
 
+impl Permit {
+    /// Takes up room for at least `bytes`, be it beyond the limit, for what has come of it and must be accounted for.
+    pub(crate) fn grow_to(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            lock(&self.budget.state).bytes += bytes - self.bytes;
+            self.bytes = bytes;
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.budget.release(self.bytes);

@@ -9,8 +9,10 @@ use tracing::Instrument;
 
 use super::Shared;
 use super::peer::{Peer, Served};
+use crate::caught::caught;
 use crate::channel::Channel;
 use crate::counters::count;
+use crate::endpoint::Endpoint;
 use crate::link::Link;
 use crate::sync::lock;
 use crate::transport::{ChannelGenerator, NextError};
@@ -26,7 +28,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut listener: Box<dyn ChannelGenera
         let next = tokio::select! {
             biased;
             () = shared.closing.cancelled() => break Ok(()),
-            next = listener.next() => next,
+            next = caught(async { listener.next().await }) => next.unwrap_or_else(|panic| Err(panicked(listener.endpoint(), &panic))),
         };
         match next {
             Ok(channel) => {
@@ -47,6 +49,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut listener: Box<dyn ChannelGenera
     };
     drop(listener);
     shared.tell_end(end);
+}
+
+fn panicked(endpoint: &Endpoint, panic: &str) -> NextError {
+    let why = std::io::Error::other(format!("the listener panicked: {panic}"));
+    NextError::lasting("accept", endpoint, why)
 }
 
 /// Tells every link when an interval of the health check has passed: one timer for all of them.

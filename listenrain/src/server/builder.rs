@@ -204,7 +204,6 @@ impl<M: MessageCodec> ServerBuilder<M> {
         ] {
             OptionError::check(value > 0, what, value, "1 or more")?;
         }
-        let interval = self.health.interval;
-        OptionError::check(interval.as_millis() > 0, "health.interval", interval, "1ms or more")
+        self.health.check()
     }
 }

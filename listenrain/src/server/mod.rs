@@ -8,6 +8,7 @@ mod peer;
 mod responder;
 mod router;
 mod running;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::primitives::budget::Budget;
 use crate::protocol::Parts;
 use crate::sync::{Mutex, lock};
+use crate::timers::deadline_in;
 use crate::transport::NextError;
 
 pub use builder::{OnDisconnect, Overload, ServerBuilder, ServerLimits};
@@ -111,7 +113,7 @@ impl Server {
     pub async fn drain(&self, within: Duration) -> Drained {
         let shared = &self.shared;
         shared.closing.cancel();
-        let deadline = Instant::now() + within;
+        let deadline = deadline_in(within);
         for peer in lock(&shared.peers).iter() {
             peer.signal.finish();
         }

@@ -3,23 +3,24 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use tokio::time::Instant;
-
 use super::Shared;
 use super::builder::{OnDisconnect, Overload};
 use super::dispatch::Incoming;
 use super::responder::Answer;
 use super::running::{Handling, Running};
+use super::turns::Turns;
 use crate::channel::{Channel, ChannelFacts};
+use crate::correlation::Mode;
 use crate::counters::count;
 use crate::error::RemoteRefusal;
 use crate::executor::Job;
-use crate::link::{Role, Signal};
+use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::{Budget, Permit};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
+use crate::timers::deadline_in;
+use bytes::Bytes;
 
 /// What outlives the reading of an accepted channel: handlers may still hold it.
 pub(crate) struct Peer {
@@ -29,6 +30,8 @@ pub(crate) struct Peer {
     pub(super) facts: Arc<ChannelFacts>,
     /// Requests of this channel that are not answered.
     budget: Arc<Budget>,
+    /// Set where order is all that a reply has.
+    pub(super) turns: Option<Turns>,
 }
 
 impl Peer {
@@ -39,12 +42,16 @@ impl Peer {
             running: Arc::default(),
             facts: Arc::new(channel.facts.clone()),
             budget: Budget::new(shared.limits.requests, shared.limits.bytes),
+            turns: matches!(shared.parts.correlation.0, Mode::Order).then(Turns::default),
         }
     }
 
     /// The channel is over: what is queued goes nowhere.
     pub(super) fn end(&self, on_disconnect: OnDisconnect) {
         drop(self.signal.outbox.close());
+        if let Some(turns) = &self.turns {
+            turns.clear();
+        }
         if on_disconnect == OnDisconnect::Cancel {
             self.running.cancel_all();
         }
@@ -61,12 +68,10 @@ pub(super) struct Served {
     answers: usize,
 }
 
-/// Most pongs and refusals that wait to be written; a peer that asks for more without reading them is not read.
-const MAX_ANSWERS: usize = 1024;
-
 impl Served {
     pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>) -> Self {
-        let can_refuse = shared.parts.packets.abilities().errors;
+        // Where order is all there is, a refusal would overtake the answers before it.
+        let can_refuse = shared.parts.packets.abilities().errors && peer.turns.is_none();
         Self { shared, peer, can_refuse, answers: 0 }
     }
 
@@ -75,6 +80,7 @@ impl Served {
     }
 
     fn answer(&mut self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
+        self.answers += 1;
         let _ = self.peer.signal.outbox.push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
     }
 
@@ -87,7 +93,7 @@ impl Served {
 
     fn take_request(&mut self, packet: Packet) {
         let is_call = packet.kind != Kind::OneWay;
-        if self.peer.signal.is_finishing() {
+        if self.can_refuse && self.peer.signal.is_finishing() {
             if is_call {
                 self.refuse(packet.id, RemoteRefusal::Draining);
             }
@@ -102,7 +108,7 @@ impl Served {
         };
         let shared = &self.shared;
         let answer = Answer::new(shared, &self.peer, packet.id, is_call, permits);
-        let deadline = packet.deadline.map(|left| Instant::now() + left);
+        let deadline = packet.deadline.map(deadline_in);
         let incoming = Incoming { payload, deadline, facts: Arc::clone(&self.peer.facts), answer };
         if let Some(handler) = shared.dispatch.dispatch(incoming) {
             let handling =
@@ -116,7 +122,7 @@ impl Served {
     fn permits(&self, size: usize) -> Option<[Option<Permit>; 3]> {
         let weights = [size, size, 0];
         let budgets = self.budgets();
-        if self.shared.overload == Overload::StopReading {
+        if !self.can_refuse || self.shared.overload == Overload::StopReading {
             return Some(std::array::from_fn(|at| Some(budgets[at].force_acquire(weights[at]))));
         }
         let permits: [Option<Permit>; 3] = std::array::from_fn(|at| budgets[at].try_acquire(weights[at]));
@@ -126,13 +132,13 @@ impl Served {
 
 impl Role for Served {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // These two end by this task's own writing, or not at all, and need no waker.
+        // No waker: this very task makes room by writing, or the channel ends.
         let unread = self.answers >= MAX_ANSWERS;
         let unwanted = !self.can_refuse && self.peer.signal.is_finishing();
         if unread || unwanted {
             return Poll::Pending;
         }
-        if self.shared.overload == Overload::Refuse {
+        if self.can_refuse && self.shared.overload == Overload::Refuse {
             return Poll::Ready(());
         }
         let who = self.peer.id;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Shared;
 use super::dispatch::Typed;
 use super::peer::Peer;
+use super::turns::Turns;
 use crate::counters::count;
 use crate::error::{ErrorCode, MessageError, RemoteError};
 use crate::message::MessageCodec;
@@ -104,6 +105,7 @@ pub(super) struct Answer {
     shared: Arc<Shared>,
     id: u64,
     awaited: bool,
+    turn: Option<u64>,
     permits: [Option<Permit>; 3],
 }
 
@@ -115,7 +117,14 @@ impl Answer {
         awaited: bool,
         permits: [Option<Permit>; 3],
     ) -> Self {
-        Self { peer: Arc::clone(peer), shared: Arc::clone(shared), id, awaited, permits }
+        Self {
+            peer: Arc::clone(peer),
+            shared: Arc::clone(shared),
+            id,
+            awaited,
+            turn: peer.turns.as_ref().filter(|_| awaited).map(Turns::take),
+            permits,
+        }
     }
 
     /// Whether an answer is wanted and none was given.
@@ -132,10 +141,19 @@ impl Answer {
         let mut queued = Queued::new(Packet::new(kind, self.id, payload));
         // The room is given back once the answer is written.
         queued.permits = std::mem::take(&mut self.permits);
-        self.peer.signal.outbox.push(Ticket(0), queued).map_err(|_| {
-            count(&self.shared.counters.unanswered);
-            RespondError::Disconnected
-        })
+        // A peer that reads no answers is read no further, once they weigh too much.
+        let [own, all, _] = &mut queued.permits;
+        own.iter_mut().chain(all).for_each(|permit| permit.grow_to(queued.packet.payload.len()));
+        let (peer, outbox) = (&self.peer, &self.peer.signal.outbox);
+        let queued = match (&peer.turns, self.turn) {
+            (Some(turns), Some(turn)) => turns.push(turn, queued, outbox),
+            _ => outbox.push(Ticket(0), queued).is_ok(),
+        };
+        if queued {
+            return Ok(());
+        }
+        count(&self.shared.counters.unanswered);
+        Err(RespondError::Disconnected)
     }
 
     /// Answers with an error packet, or with the message that stands in for one; else with nothing.
@@ -150,7 +168,11 @@ impl Answer {
         self.awaited = false;
         count(&self.shared.counters.unanswered);
         tracing::debug!(%error, "the protocol cannot tell the peer");
-        self.peer.signal.outbox.nudge();
+        match self.turn {
+            // The next answer would be taken for this one.
+            Some(_) => self.peer.signal.stop(),
+            None => self.peer.signal.outbox.nudge(),
+        }
         Ok(())
     }
 }

@@ -1,0 +1,211 @@
+//! Closing: what was queued, what waits, and how long it takes.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::{CallError, LinkError, Refusal, Sent, Server};
+use support::*;
+
+#[tokio::test(start_paused = true)]
+async fn queued_packets_are_each_written_once_at_close() {
+    // LR01: the original wrote its first queued packet again and again at close.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    for message in ["a", "b", "c"] {
+        client.one_way(Bytes::from(message)).await.unwrap();
+    }
+    let (took, ()) = timed(client.close()).await;
+    let frames = peer.read_all().await;
+    let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
+    assert_eq!(payloads, [b"a", b"b", b"c"]);
+    assert!(took < secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_does_not_wait_for_what_it_writes_itself() {
+    // LR26: a message that is queued when close begins, and a cancel that follows, held it up for its whole time.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let call = start(&client, "asked").await;
+    peer.expect(REQUEST).await;
+    let closing = tokio::spawn({
+        let client = client.clone();
+        async move { timed(client.connection().close(secs(30))).await.0 }
+    });
+    settle().await;
+    call.abort();
+    settle().await;
+    assert!(closing.await.unwrap() < secs(1));
+    peer.expect(CANCEL).await;
+    assert_eq!(peer.read().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_closes_at_once() {
+    // LR08: the original waited for two tasks that were parked, and only then closed the socket that would wake them.
+    let (net, server, client) = linked(echo()).await;
+    let (took, ()) = timed(client.close()).await;
+    assert!(took < ms(10), "{took:?}");
+    assert_eq!(net.open_lines(), 0);
+    let (took, drained) = timed(server.drain(secs(30))).await;
+    assert!(took < ms(10) && drained.complete, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_twice_is_closing_once() {
+    // LR05: a second close of the original's queue was a panic.
+    let (net, _server, client) = linked(silent()).await;
+    let calls: Vec<_> = futures(64, |_| start(&client, "waits")).await;
+    let (first, second) = (client.connection().close(ms(50)), client.connection().close(ms(50)));
+    tokio::join!(first, second);
+    client.connection().close(ms(50)).await;
+    for call in calls {
+        let ended = call.await.unwrap().unwrap_err();
+        assert!(
+            matches!(ended, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }),
+            "{ended:?}"
+        );
+    }
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    assert_eq!((net.open_lines(), client.counts().in_flight), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_arrives_during_close_is_delivered() {
+    // LR12: the original decoded a packet, then threw it away if close had begun meanwhile.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let call = start(&client, "asked").await;
+    let asked = peer.expect(REQUEST).await;
+    let closing = tokio::spawn(async move { client.connection().close(secs(5)).await });
+    settle().await;
+    peer.send(REPLY, asked.id, "answered").await;
+    assert_eq!(call.await.unwrap().unwrap(), "answered");
+    closing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_calls_in_flight_as_long_as_it_may() {
+    // LR26: the original's time to drain was never set, so it was zero.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let (soon, never) = (start(&client, "soon").await, start(&client, "never").await);
+    let asked = peer.expect(REQUEST).await;
+    let closing = tokio::spawn(async move { timed(client.connection().close(secs(5))).await.0 });
+    tokio::time::advance(secs(4)).await;
+    peer.send(REPLY, asked.id, "late enough").await;
+    assert_eq!(soon.await.unwrap().unwrap(), "late enough");
+    let took = closing.await.unwrap();
+    assert!(took >= secs(5) && took < ms(5200), "{took:?}");
+    let lost = never.await.unwrap().unwrap_err();
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_connection_refuses_new_calls() {
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let call = start(&client, "in flight").await;
+    let asked = peer.expect(REQUEST).await;
+    let closing = tokio::spawn({
+        let client = client.clone();
+        async move { client.close().await }
+    });
+    settle().await;
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Draining)), "{refused:?}");
+    peer.send(REPLY, asked.id, "").await;
+    call.await.unwrap().unwrap();
+    closing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_client_gives_everything_back() {
+    // LR06: a connection whose peer or owner was gone kept its tasks and its socket.
+    let net = Net::new();
+    let mut peers = net.peers();
+    settle().await;
+    let before = tasks();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    drop(client);
+    settle().await;
+    assert_eq!((tasks(), net.open_lines()), (before, 0));
+    assert_eq!(peer.read().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_while_dialling_ends_every_call_and_task() {
+    // LR04: a transport that never connected kept its callers and its timer for ever.
+    let net = Net::new();
+    net.hang(true);
+    let before = tasks();
+    let client = connect(&net, native());
+    let call = start(&client, "queued").await;
+    let (took, ()) = timed(client.connection().close(ms(100))).await;
+    assert!(took <= ms(200), "{took:?}");
+    let refused = call.await.unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_nothing_cannot_hold_a_close_up() {
+    // LR08: closing waited for a writer that was stuck in the channel.
+    let net = Net::holding(16);
+    let _peers = net.peers();
+    let client = connect(&net, native());
+    let calls: Vec<_> = futures(3, |_| start(&client, "more than the channel holds")).await;
+    let (took, ()) = timed(client.connection().close(secs(1))).await;
+    assert!(took <= ms(1200), "{took:?}");
+    for call in calls {
+        assert!(call.await.unwrap().is_err());
+    }
+    assert_eq!(net.open_lines(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_answers_what_was_asked_and_cuts_off_the_rest() {
+    let (release, gate) = tokio::sync::watch::channel(false);
+    let router = listenrain::Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+        let mut gate = gate.clone();
+        async move {
+            if request.message == "slow" {
+                std::future::pending::<()>().await;
+            }
+            let _ = gate.wait_for(|open| *open).await;
+            Ok(request.message)
+        }
+    });
+    let (_net, server, client) = linked(router).await;
+    let (quick, slow) = (start(&client, "quick").await, start(&client, "slow").await);
+    assert_eq!(server.counts().in_flight, 2);
+    release.send(true).unwrap();
+    let (took, drained) = timed(server.drain(secs(3))).await;
+    assert_eq!((took, drained.complete, drained.cut_off), (secs(3), false, 1));
+    assert_eq!(quick.await.unwrap().unwrap(), "quick");
+    let lost = slow.await.unwrap().unwrap_err();
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_server_gives_everything_back() {
+    let net = Net::new();
+    let before = tasks();
+    let server: Server = serve(&net, silent());
+    let mut client = net.dialer().next().await.unwrap();
+    drop(client.write);
+    settle().await;
+    drop(server);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut into = listenrain::buffer::ReadBuffer::default();
+    let end = std::future::poll_fn(|cx| client.read.poll_read(cx, &mut into)).await;
+    assert_eq!((end.unwrap_or(0), tasks()), (0, before));
+}
+
+async fn futures<T, F: Future<Output = T>>(count: usize, make: impl Fn(usize) -> F) -> Vec<T> {
+    let mut all = Vec::new();
+    for at in 0..count {
+        all.push(make(at).await);
+    }
+    all
+}

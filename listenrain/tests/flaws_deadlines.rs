@@ -1,0 +1,253 @@
+//! Deadlines: what they cover, and what a call that ended early gives back.
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::{Backoff, CallError, Correlation, Outcome, Protocol, RawBytes, Refusal, WhenFull};
+use support::*;
+
+fn is_timeout(outcome: Outcome<Bytes>) -> bool {
+    matches!(outcome, Err(CallError::Timeout))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_covers_queueing_and_writing() {
+    // LR10: the original started the timer after the queue had taken the packet, which a stalled peer could put off
+    // for ever.
+    let net = Net::holding(64);
+    let _peers = net.peers();
+    let client = dialling(native()).max_requests(4).dial(net.dialer()).unwrap();
+    let clients: Vec<_> = (0..10).map(|_| client.clone()).collect();
+    let calls = clients.into_iter().map(|client| {
+        let message = Bytes::from(vec![0; 100_000]);
+        tokio::spawn(async move { timed(client.call_within(message, ms(100))).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let (took, outcome) = call.await.unwrap();
+        assert!(is_timeout(outcome) && took >= ms(100) && took < ms(110), "{took:?}");
+    }
+    let counts = client.counts();
+    assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.timeouts), (0, 0, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_covers_waiting_for_a_dial() {
+    // LR04: calls queued while the link was down were never ended.
+    let net = Net::new();
+    net.hang(true);
+    let client = connect(&net, native());
+    let (took, outcome) = timed(client.call_within(Bytes::new(), ms(70))).await;
+    assert!(is_timeout(outcome) && took >= ms(70) && took < ms(75), "{took:?}");
+    assert_eq!(client.counts().queued, 0, "its packet stays behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_call_has_its_own_deadline_whatever_becomes_of_the_link() {
+    // LR04: after a failed redial the original's timer ended, and with it every deadline that was still to come.
+    let (net, _peer, client) = by_hand(native()).await;
+    let mut calls = Vec::new();
+    for _ in 0..5 {
+        calls.push(start_within(&client, "asked", secs(5)).await);
+        tokio::time::advance(ms(900)).await;
+    }
+    net.refuse_after(0);
+    net.cut();
+    settle().await;
+    let (took, late) = timed(client.call_within(Bytes::new(), secs(5))).await;
+    assert!(is_timeout(late) && took >= secs(5), "{took:?}");
+    for call in calls {
+        assert!(matches!(call.await.unwrap(), Err(CallError::Lost { .. })));
+    }
+    assert_eq!(client.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_are_kept_to_the_call_in_any_order() {
+    let (_net, _server, client) = linked(silent()).await;
+    let mut calls = Vec::new();
+    for millis in [500, 20, 300, 20, 100] {
+        let client = client.clone();
+        calls.push(tokio::spawn(async move {
+            let (took, outcome) = timed(client.call_within(Bytes::new(), ms(millis))).await;
+            (ms(millis), took, outcome)
+        }));
+    }
+    for call in calls {
+        let (asked, took, outcome) = call.await.unwrap();
+        assert!(is_timeout(outcome) && took >= asked && took <= asked + ms(2), "{asked:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_frees_its_slot_and_tells_the_peer() {
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let call = start(&client, "asked").await;
+    let asked = peer.expect(REQUEST).await;
+    call.abort();
+    let cancel = peer.expect(CANCEL).await;
+    assert_eq!(cancel.id, asked.id);
+    let counts = client.counts();
+    assert_eq!((counts.in_flight, counts.in_flight_bytes), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_cancelled_in_the_queue_is_never_sent() {
+    let net = Net::new();
+    net.hang(true);
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    start(&client, "taken back").await.abort();
+    settle().await;
+    let _kept = start(&client, "kept").await;
+    net.hang(false);
+    assert_eq!(peers.next().await.expect(REQUEST).await.payload, b"kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timed_out_call_in_line_gives_its_place_up() {
+    let (_net, mut peer, client) = small(WhenFull::Wait).await;
+    let first = start(&client, "first").await;
+    let asked = peer.expect(REQUEST).await;
+    assert!(is_timeout(client.call_within(Bytes::new(), ms(10)).await));
+    let second = start(&client, "second").await;
+    peer.send(REPLY, asked.id, "").await;
+    first.await.unwrap().unwrap();
+    let asked = peer.expect(REQUEST).await;
+    assert_eq!(asked.payload, b"second");
+    peer.send(REPLY, asked.id, "").await;
+    second.await.unwrap().unwrap();
+}
+
+/// A client with room for one request only.
+async fn small(when_full: WhenFull) -> (Net, Peer, listenrain::Client<RawBytes>) {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).max_requests(1).when_full(when_full);
+    let client = client.dial(net.dialer()).unwrap();
+    (net, peers.next().await, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_connection_refuses_where_it_is_told_not_to_wait() {
+    for when_full in [WhenFull::Fail, WhenFull::DropNewest] {
+        let (_net, _peer, client) = small(when_full).await;
+        let _call = start(&client, "first").await;
+        let refused = client.call(Bytes::new()).await.unwrap_err();
+        let CallError::Refused(Refusal::Full { count, max_count, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((count, max_count, client.counts().refused), (1, 1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
+    let (_net, mut peer, client) = small(WhenFull::DropNewest).await;
+    let _call = start(&client, "call").await;
+    client.one_way(Bytes::from("dropped")).await.unwrap();
+    assert_eq!(client.counts().dropped_one_ways, 1);
+    peer.expect(REQUEST).await;
+    settle().await;
+    assert_eq!(client.counts().queued, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_larger_than_the_whole_budget_is_admitted_alone() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let client = dialling(native()).max_bytes(10).dial(net.dialer()).unwrap();
+    let large = Bytes::from(vec![7; 100_000]);
+    let (first, second) = tokio::join!(client.call(large.clone()), client.call(large.clone()));
+    assert_eq!((first.unwrap(), second.unwrap()), (large.clone(), large));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_refused_at_once_when_the_endpoint_is_down() {
+    // LR27: the original's state stayed at recovering, and senders queued to nobody.
+    let net = Net::new();
+    let backoff = Backoff::between(ms(10), ms(10)).down_after(3);
+    let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
+    let queued = start(&client, "queued").await;
+    let refused = queued.await.unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    let (took, refused) = timed(client.call(Bytes::new())).await;
+    assert!(matches!(refused, Err(CallError::Refused(Refusal::Down { .. }))));
+    assert_eq!((took, net.dials()), (Duration::ZERO, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_beyond_all_time_is_no_panic() {
+    let (_net, server, client) = linked(echo()).await;
+    let reply = client.call_within(Bytes::from("x"), Duration::MAX).await;
+    assert_eq!(reply.unwrap(), "x");
+    client.connection().close(Duration::MAX).await;
+    server.drain(Duration::MAX).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_call_leaves_no_timer_behind() {
+    // LR33: the original kept a heap entry for the whole timeout of every call that had been answered long ago.
+    let watched = timers::Watched::default();
+    let made = watched.clone();
+    let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone());
+    let (net, client_protocol) =
+        (Net::new(), protocol.correlation(Correlation::by_packet()).build().unwrap());
+    let _server = serve(&net, echo());
+    let client = connect(&net, client_protocol);
+    for _ in 0..100 {
+        client.call_within(Bytes::new(), secs(3600)).await.unwrap();
+    }
+    assert_eq!((watched.added(), watched.left()), (100, 0));
+    let call = start(&client, "cancelled").await;
+    call.abort();
+    settle().await;
+    assert_eq!((watched.added(), watched.left()), (101, 0));
+}
+
+mod timers {
+    //! The default timers, seen from outside.
+
+    use std::sync::{Arc, Mutex};
+
+    use listenrain::{CallId, HeapTimers, Timers};
+    use tokio::time::Instant;
+
+    #[derive(Debug, Clone, Default)]
+    pub(super) struct Watched(Arc<Mutex<(HeapTimers, usize)>>);
+
+    impl Watched {
+        pub(super) fn added(&self) -> usize {
+            self.0.lock().unwrap().1
+        }
+
+        pub(super) fn left(&self) -> usize {
+            self.0.lock().unwrap().0.len()
+        }
+    }
+
+    impl Timers for Watched {
+        fn add(&mut self, call: CallId, deadline: Instant) {
+            let mut inner = self.0.lock().unwrap();
+            inner.1 += 1;
+            inner.0.add(call, deadline);
+        }
+
+        fn remove(&mut self, call: CallId) {
+            self.0.lock().unwrap().0.remove(call);
+        }
+
+        fn next(&self) -> Option<Instant> {
+            self.0.lock().unwrap().0.next()
+        }
+
+        fn expired(&mut self, now: Instant) -> Option<CallId> {
+            self.0.lock().unwrap().0.expired(now)
+        }
+
+        fn len(&self) -> usize {
+            self.left()
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Ids and order: a reply reaches its own call, or nobody.
+
+mod support;
+
+use bytes::Bytes;
+use listenrain::{CallError, IdState, Refusal, Server};
+use support::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_id_is_never_used_twice_and_its_late_reply_reaches_nobody() {
+    // LR23: the original reused an id's slot, so a late reply or a stale timer hit its next user.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    assert!(client.call_within(Bytes::from("old"), ms(10)).await.is_err());
+    let old = peer.expect(REQUEST).await;
+    peer.expect(CANCEL).await;
+    let call = start(&client, "new").await;
+    let new = peer.expect(REQUEST).await;
+    assert_ne!(old.id, new.id);
+    peer.send(REPLY, old.id, "late").await;
+    peer.send(REPLY, new.id, "mine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "mine");
+    assert_eq!(client.counts().late_replies, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_calls_timer_does_not_hit_its_next_user() {
+    // LR23: the stale timer of an answered call fired on whoever used its id next.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let first = start_within(&client, "first", ms(100)).await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    first.await.unwrap().unwrap();
+    let second = start_within(&client, "second", ms(500)).await;
+    let asked = peer.expect(REQUEST).await;
+    tokio::time::advance(ms(300)).await;
+    settle().await;
+    peer.send(REPLY, asked.id, "in time").await;
+    assert_eq!(second.await.unwrap().unwrap(), "in time");
+    assert_eq!(client.counts().timeouts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_reply_reaches_nobody() {
+    // LR36: two replies to one call could complete two callers.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    let first = start(&client, "first").await;
+    let asked = peer.expect(REQUEST).await;
+    for reply in ["one", "two", "three"] {
+        peer.send(REPLY, asked.id, reply).await;
+    }
+    assert_eq!(first.await.unwrap().unwrap(), "one");
+    let second = start(&client, "second").await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "mine").await;
+    assert_eq!(second.await.unwrap().unwrap(), "mine");
+    assert_eq!(client.counts().late_replies, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_nobody_asked_for_are_counted_and_harm_nobody() {
+    // LR38: the original wrote a line of log for each.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    for id in [0, 1, u64::MAX, 1 << 32, 0xFFFF_FFFF] {
+        peer.send(REPLY, id, "stray").await;
+    }
+    let call = start(&client, "asked").await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "mine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "mine");
+    assert_eq!(client.counts().late_replies, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_the_users_that_is_in_flight_is_refused_and_harms_nobody() {
+    // LR23: a duplicate id silently took the place of the caller before it, who then waited for ever.
+    let (_net, mut peer, client) = by_hand(first_byte_is_id()).await;
+    let first = start(&client, "1first").await;
+    let refused = client.call(Bytes::from("1second")).await.unwrap_err();
+    let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(state, IdState::InFlight);
+    assert_eq!(peer.read_original().await.unwrap(), b"1first");
+    peer.send_original("1reply").await;
+    assert_eq!(first.await.unwrap().unwrap(), "1reply");
+    let again = start(&client, "1again").await;
+    peer.send_original("1yes").await;
+    assert_eq!(again.await.unwrap().unwrap(), "1yes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_the_users_is_quarantined_until_its_reply_has_come() {
+    // LR23: a late reply reached the next user of its id.
+    let (_net, mut peer, client) = by_hand(first_byte_is_id()).await;
+    assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
+    let refused = client.call(Bytes::from("1new")).await.unwrap_err();
+    let state = IdState::Quarantined;
+    assert!(
+        matches!(&refused, CallError::Refused(Refusal::DuplicateId { state: found, .. }) if *found == state),
+        "{refused:?}"
+    );
+    peer.send_original("1late").await;
+    settle().await;
+    let call = start(&client, "1new").await;
+    peer.send_original("1mine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "1mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_ends_with_the_link() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, first_byte_is_id());
+    let _first = peers.next().await;
+    client.ready().await.unwrap();
+    assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
+    net.cut();
+    let mut second = peers.next().await;
+    let call = start(&client, "1new").await;
+    second.send_original("1mine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "1mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_without_an_id_is_refused_to_its_caller() {
+    // LR30: an error of a codec was never told to the caller.
+    let (_net, _peer, client) = by_hand(first_byte_is_id()).await;
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
+    assert_eq!(client.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_keeps_its_place_where_order_is_all_there_is() {
+    let (_net, mut peer, client) = by_hand(in_order()).await;
+    let timed_out = client.call_within(Bytes::from("a"), ms(10)).await;
+    assert!(matches!(timed_out, Err(CallError::Timeout)));
+    start(&client, "b").await.abort();
+    settle().await;
+    let call = start(&client, "c").await;
+    for reply in ["to a", "to b", "to c"] {
+        peer.send_original(reply).await;
+    }
+    assert_eq!(call.await.unwrap().unwrap(), "to c");
+    assert_eq!(client.counts().late_replies, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_starts_afresh_on_a_new_link() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, in_order());
+    let mut first = peers.next().await;
+    let lost = start(&client, "lost").await;
+    first.read_original().await.unwrap();
+    net.cut();
+    assert!(matches!(lost.await.unwrap(), Err(CallError::Lost { .. })));
+    let mut second = peers.next().await;
+    let call = start(&client, "asked").await;
+    second.send_original("mine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is() {
+    let net = Net::new();
+    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        if request.message == "slow" {
+            tokio::time::sleep(secs(1)).await;
+        }
+        Ok(request.message)
+    });
+    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
+    let client = connect(&net, in_order());
+    let (slow, quick) = (start(&client, "slow").await, start(&client, "quick").await);
+    assert_eq!(slow.await.unwrap().unwrap(), "slow");
+    assert_eq!(quick.await.unwrap().unwrap(), "quick");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_all_there_is() {
+    let net = Net::new();
+    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        if request.message == "bad" {
+            return Err(listenrain::HandlerError::new("bad"));
+        }
+        Ok(request.message)
+    });
+    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
+    let client = connect(&net, in_order());
+    let (bad, good) = (start(&client, "bad").await, start(&client, "good").await);
+    assert!(matches!(bad.await.unwrap(), Err(CallError::Lost { .. })));
+    assert!(!good.await.unwrap().is_ok_and(|reply| reply != "good"));
+    assert_eq!(client.call(Bytes::from("next")).await.unwrap(), "next");
+}

@@ -1,0 +1,239 @@
+//! Links that fail: who is told what, and how it goes on.
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use listenrain::{Backoff, CallError, ConnectionState, Health, LinkError, Refusal, Sent};
+use support::*;
+
+#[tokio::test(start_paused = true)]
+async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
+    // LR03: calls that waited for replies were told nothing until their timers fired.
+    let (net, mut peer, client) = by_hand(native()).await;
+    let mut calls = Vec::new();
+    for _ in 0..100 {
+        calls.push(start(&client, "asked").await);
+        peer.expect(REQUEST).await;
+    }
+    net.cut();
+    let (took, ()) = timed(async {
+        for call in calls {
+            let lost = call.await.unwrap().unwrap_err();
+            assert!(
+                matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) }),
+                "{lost:?}"
+            );
+        }
+    })
+    .await;
+    assert!(took < ms(50), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_the_peer_ends_is_dialled_again_without_traffic() {
+    // LR02: the original noticed only when the next request had been written into the dead socket, and lost that one.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let first = peers.next().await;
+    client.ready().await.unwrap();
+    tokio::time::advance(secs(1)).await;
+    drop(first);
+    let mut second = peers.next().await;
+    let call = start(&client, "first after the loss").await;
+    let asked = second.expect(REQUEST).await;
+    second.send(REPLY, asked.id, "answered").await;
+    assert_eq!(call.await.unwrap().unwrap(), "answered");
+    assert_eq!(client.counts().reconnects, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_executed_at_most_once_wherever_its_channel_is_cut() {
+    // LR24: a packet whose write failed was sent again on the next channel, though the server may have got it.
+    const PACKET: usize = 20 + 5;
+    for cut in 1..=2 * PACKET {
+        let (router, executed) = counting_echo();
+        let net = Net::new();
+        let server = serve(&net, router);
+        net.cut_next_after(cut);
+        let client = connect(&net, native());
+        let (first, second) =
+            tokio::join!(client.call(Bytes::from("hello")), client.call(Bytes::from("world")));
+        settle().await;
+        let outcomes = [first, second];
+        let replies = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let maybe = |outcome: &&Result<Bytes, CallError>| {
+            matches!(outcome, Err(CallError::Lost { sent: Sent::Maybe, .. }))
+        };
+        let unsure = outcomes.iter().filter(maybe).count();
+        assert_eq!(replies + unsure, 2, "cut at {cut}: {outcomes:?}");
+        let executed = executed.load(Ordering::SeqCst);
+        assert!((replies..=2).contains(&executed), "cut at {cut}: executed {executed} times");
+        // What was not wholly written cannot have been executed, so it is sent again and answered.
+        assert_eq!(unsure, cut / PACKET, "cut at {cut}: {outcomes:?}");
+        drop(server);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_never_left_says_so() {
+    // LR24: `never_executed` is what a caller retries by.
+    let net = Net::new();
+    let client = dialling(native()).backoff(Backoff::between(ms(10), ms(10)).down_after(2));
+    let client = client.dial(net.dialer()).unwrap();
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(refused.never_executed(), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixty_four_senders_on_a_dead_link_are_each_told_twice_over() {
+    // LR05: two senders that saw a dead link closed the queue twice, and the process died.
+    let net = Net::new();
+    let backoff = Backoff::between(ms(10), ms(10)).down_after(1);
+    let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
+    for _ in 0..2 {
+        let machines: Vec<_> = (0..64).map(|_| told()).collect();
+        let mut all = Vec::new();
+        for (machine, told) in machines {
+            client.send_within(Bytes::from("x"), secs(20), machine).await;
+            all.push(told);
+        }
+        for told in all {
+            let refused = only(told).await.unwrap_err();
+            assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+        }
+    }
+    client.close().await;
+    client.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_states_of_a_connection_are_seen_as_they_come() {
+    // LR27: the original's state stayed at recovering after it had recovered.
+    let net = Net::new();
+    let backoff = Backoff::between(ms(10), ms(10)).down_after(2);
+    let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
+    let mut states = client.connection().watch();
+    assert!(matches!(*states.borrow_and_update(), ConnectionState::Recovering));
+    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
+    assert!(matches!(client.ready().await, Err(Refusal::Down { .. })));
+    let mut peers = net.peers();
+    states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
+    let peer = peers.next().await;
+    tokio::time::advance(secs(1)).await;
+    net.hang(true);
+    drop(peer);
+    states.wait_for(|state| matches!(state, ConnectionState::Recovering)).await.unwrap();
+    net.hang(false);
+    states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
+    client.close().await;
+    assert!(client.connection().state().is_closed());
+    assert!(matches!(client.ready().await, Err(Refusal::Closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_is_given_up_within_its_intervals() {
+    // LR31: a half-open link was never noticed.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).health(Health::every(secs(1), 3)).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    let call = client.call_within(Bytes::new(), secs(60));
+    let (took, lost) = timed(call).await;
+    assert!(took >= secs(2) && took <= secs(4), "{took:?}");
+    assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{lost:?}");
+    peer.expect(REQUEST).await;
+    peer.expect(PING).await;
+    peers.next().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_gives_a_silent_peer_up_and_keeps_one_that_answers_pings() {
+    // LR31: the server kept half-open channels for ever.
+    let net = Net::new();
+    let server = listenrain::Server::builder(native(), echo()).health(Health::every(secs(1), 3));
+    let server = server.listen(net.listener()).unwrap();
+    let client = dialling(native()).health(no_health()).dial(net.dialer()).unwrap();
+    client.ready().await.unwrap();
+    let silent = net.dialer().next().await.unwrap();
+    settle().await;
+    assert_eq!(server.connections(), 2);
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!((server.connections(), client.counts().reconnects), (1, 0));
+    drop(silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_that_dribbles_in_is_given_up() {
+    // LR31: a peer that sends a byte now and then held a channel for ever.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let health = Health::every(secs(1), 3).packet_within(secs(5));
+    let client = dialling(native()).health(health).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    let lost = tokio::spawn({
+        let client = client.clone();
+        async move { timed(client.call_within(Bytes::new(), secs(60))).await }
+    });
+    for byte in Frame::new(REPLY, 1, [0; 100]).bytes() {
+        tokio::time::sleep(ms(300)).await;
+        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[byte]).await.is_err() {
+            break;
+        }
+    }
+    let (took, lost) = lost.await.unwrap();
+    assert!(took >= secs(5) && took <= secs(8), "{took:?}");
+    assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::SlowPacket(_), .. })), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lane_dies_and_the_others_go_on() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
+    settle().await;
+    assert_eq!(net.open_lines(), 3);
+    net.hang(true);
+    net.line(1).cut();
+    settle().await;
+    for _ in 0..12 {
+        assert_eq!(client.call_within(Bytes::from("x"), ms(100)).await.unwrap(), "x");
+    }
+    assert!(matches!(client.connection().state(), ConnectionState::Working));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_a_lane_which_never_opens_leave_on_one_that_does() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    net.hang(true);
+    net.refuse_after(1);
+    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..6 {
+        calls.push(start_within(&client, "x", secs(5)).await);
+    }
+    net.hang(false);
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), "x");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_costs_one_channel_only() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let client = connect(&net, native());
+    client.ready().await.unwrap();
+    net.line(0).panic_in_read();
+    let _ = client.call_within(Bytes::from("x"), secs(1)).await;
+    assert_eq!(client.call_within(Bytes::from("x"), secs(1)).await.unwrap(), "x");
+    net.panic_in_dial();
+    net.cut();
+    settle().await;
+    assert_eq!(client.call_within(Bytes::from("x"), secs(1)).await.unwrap(), "x");
+}

@@ -1,0 +1,225 @@
+//! Plug points, each implemented outside the crate, well and badly.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use listenrain::{
+    Blocking, CallError, CallId, ConnectionLimits, Correlation, Executor, Failure, Inline, Job, MessageError,
+    OriginalPackets, Protocol, ProtocolBuilder, Queued, RawBytes, Refusal, Router, SendQueue, Server,
+    Spawned, StateMachinePool, Ticket,
+};
+use support::*;
+
+/// Last in, first out; forgets what is longer than it likes.
+#[derive(Default)]
+struct Stack {
+    items: Vec<(Ticket, Queued)>,
+    forgets_from: Option<usize>,
+}
+
+impl SendQueue<Queued> for Stack {
+    fn push(&mut self, ticket: Ticket, item: Queued) {
+        if self.forgets_from.is_none_or(|longest| item.len() < longest) {
+            self.items.push((ticket, item));
+        }
+    }
+
+    fn push_front(&mut self, ticket: Ticket, item: Queued) {
+        self.items.push((ticket, item));
+    }
+
+    fn pop(&mut self) -> Option<(Ticket, Queued)> {
+        self.items.pop()
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Queued> {
+        let at = self.items.iter().position(|(other, _)| *other == ticket)?;
+        Some(self.items.remove(at).1)
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+}
+
+fn raw() -> ProtocolBuilder<RawBytes> {
+    Protocol::builder("plugged", RawBytes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_of_the_users_orders_what_is_written() {
+    // LR34: the original's plug points named types that nobody outside could name.
+    let net = Net::new();
+    net.hang(true);
+    let mut peers = net.peers();
+    let client = connect(&net, raw().queue(Stack::default).build().unwrap());
+    for message in ["first", "second", "third"] {
+        client.one_way(Bytes::from(message)).await.unwrap();
+    }
+    net.hang(false);
+    let mut peer = peers.next().await;
+    for message in ["third", "second", "first"] {
+        assert_eq!(peer.expect(ONE_WAY).await.payload, message.as_bytes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_forgets_costs_its_calls_only_and_no_room() {
+    let forgetful = || Stack { forgets_from: Some(10), ..Stack::default() };
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let client = connect(&net, raw().queue(forgetful).build().unwrap());
+    let lost = client.call_within(Bytes::from("longer than ten"), ms(50)).await;
+    assert!(lost.is_err());
+    assert_eq!(client.call(Bytes::from("short")).await.unwrap(), "short");
+    assert_eq!((client.counts().in_flight, client.counts().in_flight_bytes), (0, 0));
+}
+
+/// A table whose `take` gives a call of somebody else.
+#[derive(Default)]
+struct Confused(BTreeMap<u8, CallId>);
+
+impl StateMachinePool<u8> for Confused {
+    fn put(&mut self, id: u8, call: CallId) -> bool {
+        self.0.insert(id, call);
+        true
+    }
+
+    fn take(&mut self, _: &u8) -> Option<CallId> {
+        self.0.values().next().copied()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_of_the_users_cannot_end_a_call_twice() {
+    // LR36: any table but the default one could complete a call twice, or somebody else's.
+    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| MessageError::new("empty"));
+    let protocol = raw().packets(OriginalPackets::default());
+    let protocol = protocol.correlation(Correlation::by_message_with(id_of, Confused::default));
+    let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
+    let ((first, told_first), (second, told_second)) = (told(), told());
+    client.send_within(Bytes::from("1"), ms(50), first).await;
+    client.send_within(Bytes::from("2"), ms(50), second).await;
+    for _ in 0..5 {
+        peer.send_original("2").await;
+    }
+    assert_eq!(only(told_first).await.unwrap(), "2");
+    assert!(matches!(only(told_second).await, Err(CallError::Timeout)));
+    assert_eq!(client.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
+    let id_of = |bytes: &[u8]| {
+        assert_ne!(bytes, b"panic", "told to");
+        Ok::<_, MessageError>(bytes[0])
+    };
+    let protocol = raw().packets(OriginalPackets::default()).correlation(Correlation::by_message(id_of));
+    let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
+    let refused = client.call(Bytes::from("panic")).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
+    peer.send_original("panic").await;
+    let call = start(&client, "1").await;
+    peer.send_original("1 is fine").await;
+    assert_eq!(call.await.unwrap().unwrap(), "1 is fine");
+    let (took, ()) = timed(client.close()).await;
+    assert!(took < ms(10), "a slot is left behind: {took:?}");
+}
+
+/// Runs jobs as tasks and counts them.
+#[derive(Debug, Clone)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Executor for Counting {
+    fn execute(&self, job: Job) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(job);
+    }
+
+    fn bound(&self) -> usize {
+        2
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
+    // LR22: a task for each message, however many.
+    let jobs = Counting(Arc::default());
+    let net = Net::new();
+    let protocol = raw().handlers(jobs.clone()).build().unwrap();
+    let server = Server::builder(protocol, silent()).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    for _ in 0..20 {
+        start(&client, "x").await;
+    }
+    assert_eq!((jobs.0.load(Ordering::SeqCst), server.counts().in_flight), (2, 2));
+}
+
+#[tokio::test]
+async fn every_executor_runs_handlers_that_block_answer_at_once_or_later() {
+    for executor in 0..3 {
+        let protocol = match executor {
+            0 => raw().handlers(Inline::new(8)),
+            1 => raw().handlers(Spawned::new(8)),
+            _ => raw().handlers(Blocking::new(8)),
+        };
+        let net = Net::new();
+        let router = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+            tokio::task::yield_now().await;
+            Ok(request.message)
+        });
+        let server = Server::builder(protocol.build().unwrap(), router).listen(net.listener()).unwrap();
+        let client = connect(&net, native());
+        let call = tokio::time::timeout(secs(30), client.call(Bytes::from("x")));
+        assert_eq!(call.await.unwrap().unwrap(), "x");
+        let drained = tokio::time::timeout(secs(30), server.drain(secs(20))).await.unwrap();
+        assert!(drained.complete);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_that_nobody_takes_are_bounded() {
+    let (net, mut limits) = (Net::new(), ConnectionLimits::default());
+    limits.reply_bytes = 100;
+    let mut peers = net.peers();
+    let client = dialling(native()).limits(limits).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    let (mut first, mut second) = (Box::pin(client.call("1".into())), Box::pin(client.call("2".into())));
+    for call in [&mut first, &mut second] {
+        assert!(tokio::time::timeout(ms(1), call).await.is_err());
+        let asked = peer.expect(REQUEST).await;
+        peer.send(REPLY, asked.id, [7; 80]).await;
+        settle().await;
+    }
+    assert_eq!(first.await.unwrap().len(), 80);
+    let overflow = second.await.unwrap_err();
+    let CallError::Failed(Failure::ReplyOverflow { size, waiting, limit }) = overflow else {
+        panic!("{overflow:?}")
+    };
+    assert_eq!((size, waiting, limit), (80, 80, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_wrong_is_counted() {
+    // LR38: a line of log for each timeout and late reply, and no numbers.
+    let (_net, mut peer, client) = by_hand(native()).await;
+    for _ in 0..50 {
+        assert!(client.call_within(Bytes::new(), ms(1)).await.is_err());
+        let asked = peer.expect(REQUEST).await;
+        peer.expect(CANCEL).await;
+        peer.send(REPLY, asked.id, "late").await;
+    }
+    settle().await;
+    let counts = client.counts();
+    assert_eq!((counts.timeouts, counts.late_replies), (50, 50));
+    assert_eq!((counts.sent, counts.received, counts.in_flight), (100, 50, 0));
+}

@@ -1,0 +1,307 @@
+//! Servers: what handlers, limits and hostile peers can do, and to whom.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use listenrain::{
+    CallError, Client, Command, ErrorCode, Failure, HandlerError, MessageCodec, MessageError, OnDisconnect,
+    Outcome, Overload, Payload, Protocol, Refusal, RemoteRefusal, Request, RespondError, Router, Server,
+};
+use support::*;
+
+/// Messages say by their first letters what becomes of them.
+#[derive(Debug)]
+struct Script;
+
+impl MessageCodec for Script {
+    type Message = Bytes;
+
+    fn encode(&self, message: Bytes) -> Result<Payload, MessageError> {
+        assert_ne!(message, "encode panics");
+        if message == "encode fails" {
+            return Err(MessageError::new("told to"));
+        }
+        Ok(message.into())
+    }
+
+    fn decode(&self, payload: Bytes) -> Result<Bytes, MessageError> {
+        assert!(payload != "decode panics" && payload != "reply panics", "told to");
+        if payload == "decode fails" {
+            return Err(MessageError::new("told to"));
+        }
+        Ok(payload)
+    }
+
+    fn command(&self, message: &Bytes) -> Command {
+        Command(u32::from(message.starts_with(b"unknown")))
+    }
+}
+
+async fn scripted(request: Request<Bytes>) -> Result<Bytes, HandlerError> {
+    match &request.message[..] {
+        b"panic at once" => panic!("told to"),
+        b"panic later" => {
+            tokio::task::yield_now().await;
+            panic!("told to")
+        }
+        b"fail" => Err(HandlerError::new("told to")),
+        b"reply fails to encode" => Ok("encode fails".into()),
+        b"reply panics in encode" => Ok("encode panics".into()),
+        b"reply panics in decode" => Ok("reply panics".into()),
+        _ => Ok(request.message),
+    }
+}
+
+fn script() -> Protocol<Script> {
+    Protocol::builder("script", Script).build().unwrap()
+}
+
+fn play(net: &Net) -> (Server, Client<Script>) {
+    let router = Router::new().on(Command(0), scripted);
+    let server = Server::builder(script(), router).listen(net.listener()).unwrap();
+    (server, Client::builder(script()).dial(net.dialer()).unwrap())
+}
+
+fn remote(outcome: Outcome<Bytes>) -> ErrorCode {
+    match outcome {
+        Err(CallError::Failed(Failure::Remote(error))) => error.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_way_to_fail_has_its_own_error_and_harms_only_its_call() {
+    // LR30: an error while routing or decoding was never told to the caller, who waited for the timeout.
+    let net = Net::new();
+    let (_server, client) = play(&net);
+    let neighbour = tokio::spawn({
+        let client = client.clone();
+        async move { client.call("neighbour".into()).await }
+    });
+    for (message, code) in [
+        ("unknown", ErrorCode::UnknownCommand),
+        ("decode fails", ErrorCode::Decode),
+        ("decode panics", ErrorCode::Panic),
+        ("panic at once", ErrorCode::Panic),
+        ("panic later", ErrorCode::Panic),
+        ("fail", ErrorCode::Handler),
+        ("reply fails to encode", ErrorCode::Encode),
+        ("reply panics in encode", ErrorCode::Encode),
+    ] {
+        let (took, outcome) = timed(client.call(message.into())).await;
+        assert_eq!(remote(outcome), code, "{message}");
+        assert!(took < ms(1), "{message}: {took:?}");
+    }
+    assert_eq!(neighbour.await.unwrap().unwrap(), "neighbour");
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_codec_that_panics_on_the_calling_side_fails_that_call() {
+    // LR20: a panic in a decoder was the process's end.
+    let net = Net::new();
+    let (_server, client) = play(&net);
+    let refused = client.call("encode panics".into()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
+    let failed = client.call("reply panics in decode".into()).await.unwrap_err();
+    assert!(matches!(failed, CallError::Failed(Failure::Panic(_))), "{failed:?}");
+    assert_eq!(client.call("fine".into()).await.unwrap(), "fine");
+    assert_eq!((net.dials(), client.counts().in_flight), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_responder_answers_with_an_error() {
+    // LR40: a handler of the original could forget its answer, or give two.
+    let router = Router::new().respond(Command(0), |_, responder| async move { drop(responder) });
+    let (_net, server, client) = linked(router).await;
+    assert_eq!(remote(client.call(Bytes::new()).await), ErrorCode::NoReply);
+    assert_eq!(server.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_lost_channel_is_an_error_and_is_counted() {
+    // LR07: the original's answers to a dead link succeeded, until the 129th waited for ever.
+    let (sender, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    let router = Router::new().respond(Command(0), move |request: Request<Bytes>, responder| {
+        let sender = sender.clone();
+        async move {
+            tokio::time::sleep(secs(1)).await;
+            let awaited = responder.is_awaited();
+            sender.send((awaited, responder.reply(request.message))).unwrap();
+        }
+    });
+    let net = Net::new();
+    let before = tasks();
+    let server = Server::builder(native(), router).health(listenrain::Health::every(ms(100), 3));
+    let server = server.listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for id in 1..=200 {
+        peer.send(REQUEST, id, "").await;
+    }
+    drop(peer);
+    for _ in 0..200 {
+        let (awaited, answer) = answered.recv().await.unwrap();
+        assert!(!awaited && matches!(answer, Err(RespondError::Disconnected)), "{answer:?}");
+    }
+    let counts = server.counts();
+    assert_eq!((counts.in_flight, counts.unanswered), (0, 200));
+    drop(server);
+    settle().await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
+    let net = Net::new();
+    let server = Server::builder(native(), silent()).on_disconnect(OnDisconnect::Cancel);
+    let server = server.health(listenrain::Health::every(secs(1), 3)).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "asked").await;
+    settle().await;
+    assert_eq!(server.counts().in_flight, 1);
+    // The end of its stream may be a half-close: only its silence says that it is gone.
+    drop(peer);
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!((server.counts().in_flight, server.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_beyond_the_limits_are_not_taken_in() {
+    // LR22: a task for each message, however many, while the handlers stood still.
+    let by_count = |limits: &mut listenrain::ServerLimits| limits.requests = 8;
+    let by_bytes = |limits: &mut listenrain::ServerLimits| limits.bytes = 8 * 1000;
+    let by_all = |limits: &mut listenrain::ServerLimits| limits.all_bytes = 8 * 1000;
+    for limit in [&by_count as &dyn Fn(&mut _), &by_bytes, &by_all] {
+        let net = Net::holding(64 * 1024);
+        let mut limits = listenrain::ServerLimits::default();
+        limit(&mut limits);
+        let server = Server::builder(native(), silent()).limits(limits).listen(net.listener()).unwrap();
+        let io = net.raw().await;
+        flood(io, &Frame::new(REQUEST, 1, [0; 1000]), 5_000).await;
+        let counts = server.counts();
+        assert_eq!((counts.in_flight, counts.in_flight_bytes), (8, 8000));
+        assert!(counts.received_bytes < 500_000, "{counts:?}");
+    }
+}
+
+/// Writes `frame` up to `times` times, as long as the other side reads; gives the stream back.
+async fn flood(io: tokio::io::DuplexStream, frame: &Frame, times: usize) -> Peer {
+    let mut peer = Peer::new(io);
+    let bytes = frame.bytes();
+    for _ in 0..times {
+        if tokio::time::timeout(ms(10), peer.send_bytes(&bytes)).await.is_err() {
+            break;
+        }
+    }
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_no_answers_is_read_no_further() {
+    // LR22: small requests for large answers, none of which is read, filled the memory.
+    let net = Net::holding(64 * 1024);
+    let counted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&counted);
+    let router = Router::new().fallback(move |_: Request<Bytes>| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Bytes::from(vec![0; 100_000])) }
+    });
+    let server = Server::builder(native(), router).max_bytes(1 << 20).listen(net.listener()).unwrap();
+    let peer = flood(net.raw().await, &Frame::new(REQUEST, 1, "x"), 1000).await;
+    assert!(counted.load(Ordering::SeqCst) <= 20, "{counted:?}");
+    drop(peer);
+    settle().await;
+    assert_eq!((server.counts().in_flight_bytes, server.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_pings_and_nonsense_whose_answers_nobody_reads_is_bounded() {
+    for kind in [PING, 99] {
+        let net = Net::holding(4096);
+        let server = Server::builder(native(), echo()).max_requests(16);
+        let server = server.listen(net.listener()).unwrap();
+        let _peer = flood(net.raw().await, &Frame::new(kind, 1, ""), 100_000).await;
+        assert!(server.counts().queued < 200, "{:?}", server.counts());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_bounds_its_answers_to_a_flood_of_pings() {
+    let net = Net::holding(4096);
+    let mut peers = net.peers();
+    let client = dialling(native()).max_requests(16).dial(net.dialer()).unwrap();
+    let _peer = flood(peers.next().await.io, &Frame::new(PING, 1, ""), 100_000).await;
+    assert!(client.counts().queued < 200, "{:?}", client.counts());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overloaded_server_refuses_where_it_is_told_to() {
+    let net = Net::new();
+    let server = Server::builder(native(), silent()).max_requests(1).overload(Overload::Refuse);
+    let _server = server.listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    let _first = start(&client, "first").await;
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    let by_peer = Refusal::ByPeer(RemoteRefusal::Overloaded);
+    assert!(refused.never_executed());
+    assert_eq!(format!("{refused:?}"), format!("{:?}", CallError::Refused(by_peer)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_server_refuses_new_requests_by_name() {
+    let (_net, server, client) = linked(silent()).await;
+    let _first = start(&client, "first").await;
+    let draining = tokio::spawn(async move { server.drain(secs(1)).await });
+    settle().await;
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::ByPeer(RemoteRefusal::Draining))), "{refused:?}");
+    assert_eq!(draining.await.unwrap().cut_off, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_beyond_the_limit_is_turned_away() {
+    // LR31: the original took every connection there was.
+    let net = Net::new();
+    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    client.call(Bytes::new()).await.unwrap();
+    let mut second = Peer::new(net.raw().await);
+    assert_eq!(second.read().await, None);
+    let counts = server.counts();
+    assert_eq!((counts.accepted, counts.turned_away, server.connections()), (1, 1, 1));
+    client.call(Bytes::new()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_way_message_is_executed_and_not_answered() {
+    let (router, executed) = counting_echo();
+    let (_net, server, client) = linked(router).await;
+    client.one_way(Bytes::from("x")).await.unwrap();
+    client.call(Bytes::new()).await.unwrap();
+    assert_eq!((executed.load(Ordering::SeqCst), client.counts().received), (2, 1));
+    assert_eq!(server.counts().in_flight, 0);
+    let (_net, _peer, plain) = by_hand(in_order()).await;
+    let refused = plain.one_way(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::CannotExpress(_))), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_request_ends_its_handler() {
+    let (_net, server, client) = linked(silent()).await;
+    let call = start(&client, "asked").await;
+    assert_eq!(server.counts().in_flight, 1);
+    call.abort();
+    settle().await;
+    assert_eq!(server.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_asked_says_that_it_serves_nothing() {
+    let (_net, mut peer, client) = by_hand(native()).await;
+    peer.send(REQUEST, 5, "who are you").await;
+    let refused = peer.expect(REFUSED).await;
+    assert_eq!((refused.id, client.counts().refused), (5, 1));
+}

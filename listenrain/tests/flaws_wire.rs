@@ -1,0 +1,283 @@
+//! Bytes: what comes in from hostile peers, and what goes out.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
+use listenrain::{
+    Abilities, CallError, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec, PacketError,
+    Protocol, RawBytes, Refusal, Server,
+};
+use proptest::prelude::*;
+use support::*;
+
+const MAX: usize = 300;
+
+fn codecs() -> [Box<dyn PacketCodec>; 2] {
+    [
+        Box::new(NativePackets::default().with_max_packet(MAX)),
+        Box::new(OriginalPackets::default().with_max_packet(MAX)),
+    ]
+}
+
+fn all_packets(codec: &dyn PacketCodec, input: &mut ReadBuffer) -> Result<Vec<Packet>, PacketError> {
+    let mut packets = Vec::new();
+    while !input.is_empty() {
+        match codec.decode(input)? {
+            Decoded::Packet(packet) => packets.push(packet),
+            Decoded::Incomplete { whole } => {
+                input.expect(whole.unwrap_or(0));
+                break;
+            }
+        }
+    }
+    Ok(packets)
+}
+
+fn encoded(codec: &dyn PacketCodec, packet: &Packet) -> Result<Bytes, PacketError> {
+    let mut output = WriteBuffer::default();
+    codec.encode(packet, &mut output)?;
+    let mut bytes = BytesMut::new();
+    while let Some(segment) = output.take_segment() {
+        bytes.extend_from_slice(&segment);
+    }
+    Ok(bytes.freeze())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_codec_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600), magic: bool) {
+        // LR20, LR21: eight bytes from the wire were a slice out of bounds, and the end of the process.
+        for codec in codecs() {
+            let mut bytes = bytes.clone();
+            if let Some(first) = bytes.first_mut().filter(|_| magic) {
+                *first = 0x4C;
+            }
+            let mut input = ReadBuffer::default();
+            input.push(bytes.into());
+            let _ = all_packets(&*codec, &mut input);
+        }
+    }
+
+    #[test]
+    fn packets_come_out_as_they_went_in_however_they_are_cut(
+        sizes in proptest::collection::vec(0..=MAX, 1..20), cuts in proptest::collection::vec(1usize..400, 1..40)
+    ) {
+        for codec in codecs() {
+            let payloads: Vec<Bytes> = sizes.iter().map(|size| vec![*size as u8; *size].into()).collect();
+            let mut stream = BytesMut::new();
+            for payload in &payloads {
+                let packet = Packet::new(Kind::Plain, 7, payload.clone());
+                stream.extend_from_slice(&encoded(&*codec, &packet).unwrap());
+            }
+            let (mut stream, mut input, mut got) = (stream.freeze(), ReadBuffer::default(), Vec::new());
+            for cut in cuts.iter().cycle() {
+                input.push(stream.split_to((*cut).min(stream.len())));
+                got.extend(all_packets(&*codec, &mut input).unwrap());
+                if stream.is_empty() {
+                    break;
+                }
+            }
+            let got: Vec<_> = got.into_iter().map(|packet| packet.payload.into_bytes()).collect();
+            prop_assert_eq!(&got, &payloads);
+        }
+    }
+}
+
+#[test]
+fn a_payload_of_every_size_at_the_limit_is_taken_and_one_beyond_refused() {
+    // LR19: the original cut a length to 32 bits and lost its place in the stream.
+    for codec in codecs() {
+        for size in [0, 1, MAX - 1, MAX] {
+            let packet = Packet::new(Kind::Plain, 0, vec![1; size]);
+            let mut input = ReadBuffer::default();
+            input.push(encoded(&*codec, &packet).unwrap());
+            let packets = all_packets(&*codec, &mut input).unwrap();
+            assert_eq!((packets.len(), packets[0].payload.len()), (1, size));
+        }
+        let too_large = Packet::new(Kind::Plain, 0, vec![1; MAX + 1]);
+        let error = encoded(&*codec, &too_large).unwrap_err();
+        assert_eq!(error, PacketError::TooLarge { size: MAX as u64 + 1, limit: MAX });
+    }
+}
+
+#[test]
+fn a_claimed_length_beyond_the_limit_is_refused_as_soon_as_it_is_seen() {
+    // LR18: four bytes made the original reserve 4 GiB.
+    let mut native = vec![0x4C, 1, 0, 0];
+    native.extend((MAX as u32 + 1).to_be_bytes());
+    native.extend([0; 12]);
+    let original = (MAX as u32 + 1).to_be_bytes().to_vec();
+    for (codec, header) in codecs().into_iter().zip([native, original]) {
+        let mut input = ReadBuffer::default();
+        input.push(header.into());
+        let error = all_packets(&*codec, &mut input).unwrap_err();
+        assert_eq!(error, PacketError::TooLarge { size: MAX as u64 + 1, limit: MAX });
+    }
+}
+
+/// Counts what is reserved for packets of which no byte has come.
+#[derive(Debug, Default)]
+struct Reserved(AtomicUsize);
+
+impl BufferPool for Reserved {
+    fn lend(&self, len: usize, committed: usize) -> BytesMut {
+        let buffer = BytesMut::with_capacity(len.min(committed));
+        self.0.fetch_add(buffer.capacity(), Ordering::SeqCst);
+        buffer
+    }
+
+    fn give_back(&self, _: BytesMut) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_claims_of_the_largest_packet_reserve_next_to_nothing() {
+    // LR18: 1,000 channels that claim 64 MiB each and send nothing more.
+    let reserved = Arc::new(Reserved::default());
+    let packets = NativePackets::default().with_buffers(reserved.clone());
+    let protocol = Protocol::builder("native", RawBytes).packets(packets).build().unwrap();
+    let net = Net::new();
+    let server = Server::builder(protocol, echo()).listen(net.listener()).unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..1000 {
+        let mut peer = Peer::new(net.raw().await);
+        let mut header = Frame::new(REQUEST, 1, "").bytes();
+        header[4..8].copy_from_slice(&(64u32 << 20).to_be_bytes());
+        peer.send_bytes(&header).await;
+        peers.push(peer);
+    }
+    settle().await;
+    assert_eq!(server.counts().received_bytes, 20_000);
+    let reserved = reserved.0.load(Ordering::SeqCst);
+    assert!(reserved <= 1000 * ReadBuffer::MAX_READ, "{reserved} bytes for 20,000 that came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_packet_is_legal() {
+    // LR20: four zero bytes were the end of the original's process.
+    let net = Net::new();
+    let _server = Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_bytes(&[0; 4]).await;
+    assert_eq!(peer.read_original().await.unwrap(), b"");
+    peer.send_original("still there").await;
+    assert_eq!(peer.read_original().await.unwrap(), b"still there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_are_no_packet_close_their_channel_and_no_other() {
+    // LR21: hostile bytes took the process, and every other connection, with them.
+    let (net, server, client) = linked(echo()).await;
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x4C, 1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], &[0; 64]] {
+        let mut peer = Peer::new(net.raw().await);
+        peer.send_bytes(bytes).await;
+        peer.send_bytes(&[0; 12]).await;
+        peer.drain().await;
+    }
+    assert_eq!((server.counts().decode_errors, server.connections()), (3, 1));
+    assert_eq!(client.call(Bytes::from("x")).await.unwrap(), "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_packets_is_one_write() {
+    // LR32: two writes a packet, one for its header and one for its payload.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    let all: Vec<_> = (0..100).map(|_| told()).collect();
+    for (machine, _) in all {
+        client.send(Bytes::from("payload"), machine).await;
+    }
+    for _ in 0..100 {
+        peer.expect(REQUEST).await;
+    }
+    assert_eq!(net.line(0).writes(), 1);
+    let (machine, _told) = told();
+    client.send(Bytes::from("one more"), machine).await;
+    peer.expect(REQUEST).await;
+    assert_eq!((net.line(0).writes(), client.counts().writes), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_packets_leave_in_order_and_none_is_left_behind() {
+    // LR11: the original's drain stopped half-way, whatever the queue held.
+    for count in [1, 2, 4, 127, 128, 500] {
+        let net = Net::new();
+        net.hang(true);
+        let mut peers = net.peers();
+        let client = connect(&net, native());
+        for number in 0..count {
+            client.one_way(Bytes::from(format!("{number}"))).await.unwrap();
+        }
+        net.hang(false);
+        client.ready().await.unwrap();
+        client.close().await;
+        let frames = peers.next().await.read_all().await;
+        let numbers: Vec<_> =
+            frames.into_iter().map(|frame| String::from_utf8(frame.payload).unwrap()).collect();
+        assert_eq!(numbers, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_too_large_for_a_packet_is_refused_to_its_caller() {
+    // LR19: the length did not fit its field.
+    let packets = NativePackets::default().with_max_packet(10);
+    let protocol = Protocol::builder("small", RawBytes).packets(packets).build().unwrap();
+    let (_net, mut peer, client) = by_hand(protocol).await;
+    let refused = client.call(Bytes::from(vec![0; 11])).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::TooLarge { size: 11, limit: 10 })), "{refused:?}");
+    let _call = start(&client, "ten bytes.").await;
+    peer.expect(REQUEST).await;
+}
+
+/// Native packets whose encoder fails for some payloads, and panics for others.
+#[derive(Debug, Default)]
+struct Picky(NativePackets);
+
+impl PacketCodec for Picky {
+    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
+        self.0.decode(input)
+    }
+
+    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
+        assert!(packet.payload.first() != "panic", "told to");
+        if packet.payload.first() == "fail" {
+            return Err(PacketError::Malformed("told to".to_owned()));
+        }
+        self.0.encode(packet, output)
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.0.abilities()
+    }
+
+    fn max_packet(&self) -> usize {
+        self.0.max_packet()
+    }
+
+    fn buffers(&self) -> Arc<dyn BufferPool> {
+        self.0.buffers()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
+    // LR24: what certainly did not leave goes on to the next channel.
+    for poison in ["fail", "panic"] {
+        let protocol = Protocol::builder("picky", RawBytes).packets(Picky::default()).build().unwrap();
+        let net = Net::new();
+        let _server = serve(&net, echo());
+        let client = connect(&net, protocol);
+        client.ready().await.unwrap();
+        let call = |message: &'static str| client.call_within(Bytes::from(message), secs(5));
+        let (before, bad, after) = tokio::join!(call("before"), call(poison), call("after"));
+        assert!(bad.is_err());
+        assert_eq!((before.unwrap(), after.unwrap()), ("before".into(), "after".into()), "{poison}");
+    }
+}

@@ -1,0 +1,157 @@
+//! What the tests of the library say: channels in memory, peers played by hand, and a few servers and clients.
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
+
+mod net;
+mod peer;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::{
+    Backoff, CallError, Client, ClientBuilder, Health, MessageCodec, Outcome, Protocol, RawBytes, Router,
+    Server, ServerBuilder,
+};
+
+pub(crate) use net::Net;
+pub(crate) use peer::*;
+pub(crate) use wire::Faults;
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The native protocol with raw bytes.
+pub(crate) fn native() -> Protocol<RawBytes> {
+    Protocol::builder("native", RawBytes).build().unwrap()
+}
+
+/// The original's packets, replies in order.
+pub(crate) fn in_order() -> Protocol<RawBytes> {
+    Protocol::builder("in order", RawBytes).packets(listenrain::OriginalPackets::default()).build().unwrap()
+}
+
+/// The original's packets; the first byte of each message is its id.
+pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
+    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"));
+    Protocol::builder("first byte", RawBytes)
+        .packets(listenrain::OriginalPackets::default())
+        .correlation(listenrain::Correlation::by_message(id_of))
+        .build()
+        .unwrap()
+}
+
+/// Answers every request with its own message.
+pub(crate) fn echo() -> Router<RawBytes> {
+    Router::new().fallback(|request| async move { Ok(request.message) })
+}
+
+/// Counts the requests it gets, then answers with them.
+pub(crate) fn counting_echo() -> (Router<RawBytes>, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move { Ok(request.message) }
+    });
+    (router, count)
+}
+
+/// Never answers, and never lets go of the request.
+pub(crate) fn silent() -> Router<RawBytes> {
+    Router::new().fallback(|_| std::future::pending())
+}
+
+/// A client's settings for tests: quick redials with a fixed seed.
+pub(crate) fn dialling(protocol: Protocol<RawBytes>) -> ClientBuilder<RawBytes> {
+    Client::builder(protocol).backoff(Backoff::between(ms(10), ms(50)).down_after(1000).seeded(1))
+}
+
+pub(crate) fn connect(net: &Net, protocol: Protocol<RawBytes>) -> Client<RawBytes> {
+    dialling(protocol).dial(net.dialer()).unwrap()
+}
+
+pub(crate) fn serve(net: &Net, router: Router<RawBytes>) -> Server {
+    Server::builder(native(), router).listen(net.listener()).unwrap()
+}
+
+/// A client and a server of the native protocol that are connected.
+pub(crate) async fn linked(router: Router<RawBytes>) -> (Net, Server, Client<RawBytes>) {
+    let net = Net::new();
+    let server = serve(&net, router);
+    let client = connect(&net, native());
+    client.ready().await.unwrap();
+    (net, server, client)
+}
+
+/// A connected client of `protocol`, whose other end the test plays by hand.
+pub(crate) async fn by_hand(protocol: Protocol<RawBytes>) -> (Net, Peer, Client<RawBytes>) {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, protocol);
+    let peer = peers.next().await;
+    client.ready().await.unwrap();
+    (net, peer, client)
+}
+
+/// A call in a task of its own, already queued.
+pub(crate) async fn start(client: &Client<RawBytes>, message: &'static str) -> Call {
+    start_within(client, message, secs(60)).await
+}
+
+pub(crate) async fn start_within(client: &Client<RawBytes>, message: &'static str, within: Duration) -> Call {
+    let client = client.clone();
+    let call = tokio::spawn(async move { client.call_within(Bytes::from(message), within).await });
+    settle().await;
+    call
+}
+
+pub(crate) type Call = tokio::task::JoinHandle<Outcome<Bytes>>;
+
+/// Lets every task that can run do so. On the test's single thread, with all I/O in memory, a yield lets each task that
+/// is ready have a turn, and a turn wakes at most the next few.
+pub(crate) async fn settle() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How long `future` took by tokio's clock, and its output.
+pub(crate) async fn timed<T>(future: impl Future<Output = T>) -> (Duration, T) {
+    let start = tokio::time::Instant::now();
+    let output = future.await;
+    (start.elapsed(), output)
+}
+
+/// Collects what a state machine is told.
+pub(crate) fn told()
+-> (impl FnOnce(Outcome<Bytes>) + Send + 'static, tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>) {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    (move |outcome| drop(sender.send(outcome)), receiver)
+}
+
+/// Says that `told` brings exactly one outcome, and gives it.
+pub(crate) async fn only(mut told: tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>) -> Outcome<Bytes> {
+    let first = tokio::time::timeout(secs(100), told.recv())
+        .await
+        .expect("never told")
+        .expect("dropped without being told");
+    assert!(told.recv().await.is_none(), "told twice");
+    first
+}
+
+/// Watches of the health check that never interfere.
+pub(crate) fn no_health() -> Health {
+    Health::every(secs(3600), 3)
+}
+
+/// The number of tasks that are alive in this runtime.
+pub(crate) fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}

@@ -1,0 +1,221 @@
+//! A place to dial and listen at, in memory.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use listenrain::{BoxFuture, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError};
+use listenrain::{Capabilities, Transport};
+use tokio::io::DuplexStream;
+use tokio::sync::{Notify, mpsc};
+
+use super::peer::{Peer, Peers};
+use super::wire::{self, Faults};
+
+/// Channels between its dialers and its newest listener. Cloning it gives the same place.
+#[derive(Debug, Clone)]
+pub(crate) struct Net(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Notify,
+    capacity: usize,
+    endpoint: Endpoint,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    listener: Option<mpsc::UnboundedSender<DuplexStream>>,
+    lines: Vec<Arc<Faults>>,
+    dials: usize,
+    is_hanging: bool,
+    /// Dials that still succeed.
+    left: Option<usize>,
+    panics: bool,
+    cut_after: Option<usize>,
+}
+
+impl Net {
+    pub(crate) fn new() -> Self {
+        Self::holding(1 << 20)
+    }
+
+    /// Each direction of each channel holds `capacity` bytes that were not read.
+    pub(crate) fn holding(capacity: usize) -> Self {
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            capacity,
+            endpoint: "test://net".parse().unwrap(),
+        }))
+    }
+
+    pub(crate) fn dialer(&self) -> Box<dyn ChannelGenerator> {
+        Box::new(Dialer(self.clone()))
+    }
+
+    pub(crate) fn listener(&self) -> Box<dyn ChannelGenerator> {
+        let endpoint = self.0.endpoint.clone();
+        Box::new(Listener(self.open(), endpoint))
+    }
+
+    /// The accepted ends, to be played by hand.
+    pub(crate) fn peers(&self) -> Peers {
+        Peers(self.open())
+    }
+
+    fn open(&self) -> mpsc::UnboundedReceiver<DuplexStream> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.change(|state| state.listener = Some(sender));
+        receiver
+    }
+
+    /// A dialled stream without a client, already accepted.
+    pub(crate) async fn raw(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(self.0.capacity);
+        let listener = self.0.state.lock().unwrap().listener.clone();
+        listener.expect("somebody listens").send(far).expect("somebody listens");
+        super::settle().await;
+        near
+    }
+
+    /// How often somebody dialled.
+    pub(crate) fn dials(&self) -> usize {
+        self.0.state.lock().unwrap().dials
+    }
+
+    /// Dials wait from now on, or go on.
+    pub(crate) fn hang(&self, is_hanging: bool) {
+        self.change(|state| state.is_hanging = is_hanging);
+    }
+
+    /// After `dials` more, dials are refused.
+    pub(crate) fn refuse_after(&self, dials: usize) {
+        self.change(|state| state.left = Some(dials));
+    }
+
+    /// The next dial panics.
+    pub(crate) fn panic_in_dial(&self) {
+        self.change(|state| state.panics = true);
+    }
+
+    /// The next channel is cut after `bytes` bytes from its dialling side.
+    pub(crate) fn cut_next_after(&self, bytes: usize) {
+        self.change(|state| state.cut_after = Some(bytes));
+    }
+
+    /// The dialling side of the `at`th channel.
+    pub(crate) fn line(&self, at: usize) -> Arc<Faults> {
+        Arc::clone(&self.0.state.lock().unwrap().lines[at])
+    }
+
+    /// Cuts every channel there is.
+    pub(crate) fn cut(&self) {
+        let lines = self.0.state.lock().unwrap().lines.clone();
+        lines.iter().for_each(|line| line.cut());
+    }
+
+    /// Channels whose dialling side is not dropped.
+    pub(crate) fn open_lines(&self) -> usize {
+        let state = self.0.state.lock().unwrap();
+        state.lines.iter().filter(|line| Arc::strong_count(line) > 1).count()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.state.lock().unwrap());
+        self.0.changed.notify_waiters();
+    }
+
+    fn dial(&self) -> Result<Channel, NextError> {
+        let mut state = self.0.state.lock().unwrap();
+        let refused =
+            || NextError::passing("dial", &self.0.endpoint, io::ErrorKind::ConnectionRefused.into());
+        if let Some(left) = &mut state.left {
+            *left = left.checked_sub(1).ok_or_else(refused)?;
+        }
+        let (near, far) = tokio::io::duplex(self.0.capacity);
+        let listener = state.listener.as_ref().ok_or_else(refused)?;
+        listener.send(far).map_err(|_| refused())?;
+        let faults = Arc::new(Faults::default());
+        if let Some(bytes) = state.cut_after.take() {
+            faults.cut_after(bytes);
+        }
+        state.lines.push(Arc::clone(&faults));
+        Ok(wire::channel(near, &faults))
+    }
+
+    async fn until_dialling_goes_on(&self) {
+        loop {
+            let changed = self.0.changed.notified();
+            if !self.0.state.lock().unwrap().is_hanging {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+struct Dialer(Net);
+struct Listener(mpsc::UnboundedReceiver<DuplexStream>, Endpoint);
+
+impl ChannelGenerator for Dialer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let panics = {
+                let mut state = self.0.0.state.lock().unwrap();
+                state.dials += 1;
+                std::mem::take(&mut state.panics)
+            };
+            assert!(!panics, "a transport's dial panics");
+            self.0.until_dialling_goes_on().await;
+            self.0.dial()
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.0.0.endpoint
+    }
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            match self.0.recv().await {
+                Some(io) => Ok(Channel::from_io(io, ChannelFacts::new("test"))),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.1
+    }
+}
+
+impl Transport for Net {
+    fn scheme(&self) -> &str {
+        "test"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn dialer(&self, _: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        Ok(self.dialer())
+    }
+
+    fn listen<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async { Ok(self.listener()) })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        self.0.endpoint.clone()
+    }
+}
+
+impl Peers {
+    pub(crate) async fn next(&mut self) -> Peer {
+        Peer::new(self.0.recv().await.expect("somebody dials"))
+    }
+}

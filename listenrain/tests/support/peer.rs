@@ -1,0 +1,117 @@
+//! The other end of a channel, played by hand, byte for byte.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+
+/// Accepted ends that no server serves.
+pub(crate) struct Peers(pub(super) mpsc::UnboundedReceiver<DuplexStream>);
+
+/// One accepted end.
+pub(crate) struct Peer {
+    pub(crate) io: DuplexStream,
+}
+
+/// A native packet, as its documentation says and no codec made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) flags: u16,
+    pub(crate) id: u64,
+    pub(crate) payload: Vec<u8>,
+}
+
+pub(crate) const REQUEST: u8 = 1;
+pub(crate) const REPLY: u8 = 2;
+pub(crate) const ERROR: u8 = 3;
+pub(crate) const REFUSED: u8 = 4;
+pub(crate) const ONE_WAY: u8 = 5;
+pub(crate) const PING: u8 = 6;
+pub(crate) const CANCEL: u8 = 7;
+
+impl Frame {
+    pub(crate) fn new(kind: u8, id: u64, payload: impl AsRef<[u8]>) -> Self {
+        let payload = payload.as_ref().to_vec();
+        Self { kind, flags: 0, id, payload }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0x4C, self.kind];
+        bytes.extend(self.flags.to_be_bytes());
+        bytes.extend((self.payload.len() as u32).to_be_bytes());
+        bytes.extend(self.id.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(&self.payload);
+        bytes
+    }
+}
+
+impl Peer {
+    pub(crate) const fn new(io: DuplexStream) -> Self {
+        Self { io }
+    }
+
+    /// The next native packet; `None` at the end of the stream between two.
+    pub(crate) async fn read(&mut self) -> Option<Frame> {
+        let mut header = [0; 20];
+        if self.io.read(&mut header[..1]).await.ok()? == 0 {
+            return None;
+        }
+        self.io.read_exact(&mut header[1..]).await.expect("a whole header");
+        assert_eq!(header[0], 0x4C);
+        let length = u32::from_be_bytes(header[4..8].try_into().unwrap());
+        let mut payload = vec![0; length as usize];
+        self.io.read_exact(&mut payload).await.expect("a whole payload");
+        Some(Frame {
+            kind: header[1],
+            flags: u16::from_be_bytes([header[2], header[3]]),
+            id: u64::from_be_bytes(header[8..16].try_into().unwrap()),
+            payload,
+        })
+    }
+
+    /// The next native packet of `kind`.
+    pub(crate) async fn expect(&mut self, kind: u8) -> Frame {
+        let frame = self.read().await.expect("a packet, not the end");
+        assert_eq!(frame.kind, kind, "{frame:?}");
+        frame
+    }
+
+    /// All native packets up to the end.
+    pub(crate) async fn read_all(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.read().await {
+            frames.push(frame);
+        }
+        frames
+    }
+
+    pub(crate) async fn send(&mut self, kind: u8, id: u64, payload: impl AsRef<[u8]>) {
+        self.send_bytes(&Frame::new(kind, id, payload).bytes()).await;
+    }
+
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.io.write_all(bytes).await.expect("the other side reads");
+    }
+
+    /// Reads one of the original's packets.
+    pub(crate) async fn read_original(&mut self) -> Option<Vec<u8>> {
+        let length = self.io.read_u32().await.ok()?;
+        let mut payload = vec![0; length as usize];
+        self.io.read_exact(&mut payload).await.expect("a whole packet");
+        Some(payload)
+    }
+
+    /// Writes one of the original's packets.
+    pub(crate) async fn send_original(&mut self, payload: impl AsRef<[u8]>) {
+        let payload = payload.as_ref();
+        self.send_bytes(&(payload.len() as u32).to_be_bytes()).await;
+        self.send_bytes(payload).await;
+    }
+
+    /// Reads whatever comes until the other side ends or resets, and throws it away.
+    pub(crate) async fn drain(&mut self) -> usize {
+        let mut all = Vec::new();
+        let _ = self.io.read_to_end(&mut all).await;
+        all.len()
+    }
+}

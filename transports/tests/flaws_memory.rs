@@ -1,0 +1,58 @@
+//! What hostile peers can make a server hold. In a program of its own, whose every allocation is counted.
+
+#[path = "support/calls.rs"]
+mod calls;
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use bytes::Bytes;
+use calls::*;
+use listenrain::Transport;
+use listenrain_transports::Tcp;
+use support::{watched, write_all};
+
+struct Counted;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of theirs.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTED: Counted = Counted;
+
+#[tokio::test]
+async fn claims_of_the_largest_packet_cost_only_what_has_come() {
+    // LR18: four bytes made the original reserve up to 4 GiB for one connection.
+    const PEERS: usize = 400;
+    let transport = Tcp::default();
+    let server = serve(&transport, &transport.scratch_endpoint()).await;
+    let before = LIVE.load(Relaxed);
+    let mut dialer = transport.dialer(server.endpoint()).unwrap();
+    let mut header = vec![0x4C, 1, 0, 0];
+    header.extend((64u32 << 20).to_be_bytes());
+    header.extend([0; 12]);
+    let mut peers = Vec::new();
+    for _ in 0..PEERS {
+        let mut peer = watched(dialer.next()).await.unwrap();
+        watched(write_all(&mut *peer.write, Bytes::from(header.clone()))).await.unwrap();
+        peers.push(peer);
+    }
+    until(|| server.counts().received_bytes == 20 * PEERS as u64).await;
+    let each = LIVE.load(Relaxed).saturating_sub(before) / PEERS;
+    assert!(each <= 320 * 1024, "{each} bytes for each claim of 64 MiB");
+}
