@@ -12,7 +12,7 @@ use crate::connection::{
     Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, OptionError, Wait, WhenFull,
     block_until, is_inside_runtime,
 };
-use crate::counters::Counts;
+use crate::counters::{Counters, Counts, count};
 use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, panic_text};
 use crate::executor::{Executor, Job};
 use crate::link::Health;
@@ -73,7 +73,7 @@ impl<M: MessageCodec> Client<M> {
         let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let reply = self.connection.shared().request(payload, deadline, Wait::Async).await?;
-        decode(&*self.protocol.messages, reply)
+        self.decode(reply)
     }
 
     /// As [`call`](Self::call), blocking this plain thread.
@@ -98,7 +98,7 @@ impl<M: MessageCodec> Client<M> {
         let payload = self.encode(message)?;
         let call = self.connection.shared().request(payload, deadline, Wait::Thread);
         let reply = block_until(deadline, call).unwrap_or(Err(CallError::Timeout))?;
-        decode(&*self.protocol.messages, reply)
+        self.decode(reply)
     }
 
     /// Sends `message`; `state_machine` is told the outcome, once, on the protocol's callback executor.
@@ -118,7 +118,8 @@ impl<M: MessageCodec> Client<M> {
         state_machine: impl StateMachine<M::Message>,
     ) {
         let deadline = deadline_in(timeout);
-        let mut machine = Untold::new(state_machine);
+        let counters = self.connection.counters();
+        let mut machine = Untold::new(state_machine, Arc::clone(&counters));
         let parts = Arc::clone(&self.protocol.parts);
         let messages = Arc::clone(&self.protocol.messages);
         // Taken before the call starts, so that its end never waits for an executor.
@@ -129,7 +130,7 @@ impl<M: MessageCodec> Client<M> {
             machine.otherwise = || CallError::Failed(Failure::NotRun);
             let job = Job::new(Box::pin(async move {
                 let _permit = permit;
-                machine.tell(outcome.and_then(|reply| decode(&*messages, reply)));
+                machine.tell(outcome.and_then(|reply| decode(&*messages, reply, &counters)));
             }));
             run_callback(&parts.callbacks, &runtime, job);
         });
@@ -179,10 +180,15 @@ impl<M: MessageCodec> Client<M> {
         self.connection.counts()
     }
 
+    fn decode(&self, reply: bytes::Bytes) -> Outcome<M::Message> {
+        decode(&*self.protocol.messages, reply, &self.connection.shared().counters)
+    }
+
     fn encode(&self, message: M::Message) -> Result<Payload, CallError> {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.protocol.messages.encode(message)));
         encoded
             .unwrap_or_else(|panic| {
+                count(&self.connection.counters().panics);
                 Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic))))
             })
             .map_err(|error| CallError::Refused(Refusal::Encode(error)))
@@ -190,11 +196,14 @@ impl<M: MessageCodec> Client<M> {
 }
 
 /// Decodes a reply where its caller stands.
-fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes) -> Outcome<M::Message> {
+fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes, counters: &Counters) -> Outcome<M::Message> {
     match catch_unwind(AssertUnwindSafe(|| messages.decode(reply))) {
         Ok(Ok(message)) => Ok(message),
         Ok(Err(error)) => Err(CallError::Failed(Failure::Decode(error))),
-        Err(panic) => Err(CallError::Failed(Failure::Panic(panic_text(&*panic)))),
+        Err(panic) => {
+            count(&counters.panics);
+            Err(CallError::Failed(Failure::Panic(panic_text(&*panic))))
+        }
     }
 }
 
@@ -213,12 +222,14 @@ fn run_callback(executor: &Arc<dyn Executor>, runtime: &tokio::runtime::Handle, 
 struct Untold<M, S: StateMachine<M>> {
     machine: Option<Box<S>>,
     otherwise: fn() -> CallError,
+    counters: Arc<Counters>,
     message: PhantomData<fn(M)>,
 }
 
 impl<M, S: StateMachine<M>> Untold<M, S> {
-    fn new(machine: S) -> Self {
-        Self { machine: Some(Box::new(machine)), otherwise: || CallError::Cancelled, message: PhantomData }
+    fn new(machine: S, counters: Arc<Counters>) -> Self {
+        let machine = Some(Box::new(machine));
+        Self { machine, otherwise: || CallError::Cancelled, counters, message: PhantomData }
     }
 
     fn tell(&mut self, outcome: Outcome<M>) {
@@ -226,6 +237,7 @@ impl<M, S: StateMachine<M>> Untold<M, S> {
             return;
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| machine.ended(outcome))) {
+            count(&self.counters.panics);
             tracing::error!(panic = panic_text(&*panic), "state machine panicked");
         }
     }
@@ -305,6 +317,14 @@ impl<M: MessageCodec> ClientBuilder<M> {
     #[must_use]
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.options.dial_timeout = timeout;
+        self
+    }
+
+    /// Whether requests that certainly did not leave go on to the next channel when one is lost. Default: yes. If not,
+    /// they end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No).
+    #[must_use]
+    pub fn resend_unsent(mut self, resend: bool) -> Self {
+        self.options.resend_unsent = resend;
         self
     }
 

@@ -25,12 +25,14 @@ impl Shared {
             if context.lane != lane || context.epoch != Some(epoch) {
                 return None;
             }
-            if stay.contains(&id.to_bits()) {
+            let unsent = stay.contains(&id.to_bits());
+            if unsent && self.options.resend_unsent {
                 context.epoch = None;
                 return None;
             }
             gone.push(id);
-            Some(Err(CallError::Lost { sent: Sent::Maybe, cause: cause.clone() }))
+            let sent = if unsent { Sent::No } else { Sent::Maybe };
+            Some(Err(CallError::Lost { sent, cause: cause.clone() }))
         });
         for id in gone {
             self.forget(id, false);
@@ -39,6 +41,9 @@ impl Shared {
             && let Some(by_id) = &self.by_id
         {
             by_id.end_quarantine();
+        }
+        if !self.options.resend_unsent {
+            unwritten.clear();
         }
         let refused = self.lanes[lane].signal.outbox.push_back_unwritten(unwritten);
         drop(refused);

@@ -81,7 +81,7 @@ pub(crate) struct Shared {
     lanes: Box<[Lane]>,
     next_lane: AtomicUsize,
     state: watch::Sender<ConnectionState>,
-    counters: Arc<Counters>,
+    pub(crate) counters: Arc<Counters>,
     /// Told whenever a call ends while draining.
     settled: Notify,
     stop: CancellationToken,
@@ -131,6 +131,10 @@ impl Connection {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.handle.shared
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared().counters)
     }
 
     /// How many clones of it there are.

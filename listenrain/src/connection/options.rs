@@ -50,6 +50,9 @@ pub struct ConnectionOptions {
     pub when_full: WhenFull,
     /// How long one dial may take. Default 10 s, at least 1 ms.
     pub dial_timeout: Duration,
+    /// Whether requests that certainly did not leave go on to the next channel when one is lost. Default: yes. If not,
+    /// they end at once as lost, not sent.
+    pub resend_unsent: bool,
     /// Waits between failed dials.
     pub backoff: Backoff,
     /// When a silent peer counts as gone.
@@ -63,6 +66,7 @@ impl Default for ConnectionOptions {
             limits: ConnectionLimits::default(),
             when_full: WhenFull::default(),
             dial_timeout: Duration::from_secs(10),
+            resend_unsent: true,
             backoff: Backoff::default(),
             health: Health::default(),
         }

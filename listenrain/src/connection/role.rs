@@ -10,7 +10,9 @@ use super::replies::Held;
 use super::{Context, Shared};
 use crate::correlation::{Mode, Taken};
 use crate::counters::count;
-use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal};
+use crate::error::{
+    CallError, Failure, LinkError, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal,
+};
 use crate::link::{MAX_ANSWERS, Role};
 use crate::packet::{Kind, Packet};
 use crate::primitives::in_flight::{CallId, Told};
@@ -30,6 +32,9 @@ pub(super) struct Caller {
     /// Pongs and refusals that wait to be written.
     answers: usize,
 }
+
+/// Most ended calls whose replies a peer that answers in order still owes. One that owes more is not answering.
+const MAX_TOMBSTONES: usize = 4096;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
@@ -118,7 +123,7 @@ impl Role for Caller {
         shared.note_settled();
     }
 
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) {
+    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
         let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
         self.answers = self.answers.saturating_sub(answered.count());
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
@@ -129,8 +134,13 @@ impl Role for Caller {
             context.epoch = Some(epoch);
         });
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
+            let limit = self.shared.options.limits.requests + MAX_TOMBSTONES;
+            if self.order.len() >= limit {
+                return Err(LinkError::Unanswered { requests: self.order.len(), limit });
+            }
             self.order.extend(batch.iter().filter_map(call_of));
         }
+        Ok(())
     }
 
     fn idle(&self) -> bool {

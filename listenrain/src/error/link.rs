@@ -54,6 +54,14 @@ pub enum LinkError {
     /// The packet codec or the transport panicked.
     #[error("packet codec or transport panicked: {0}")]
     Panic(String),
+    /// The peer answers in order, and owes too many answers to calls that have ended.
+    #[error("{requests} requests unanswered on a channel that answers in order, the limit is {limit}")]
+    Unanswered {
+        /// Requests without an answer.
+        requests: usize,
+        /// Their limit.
+        limit: usize,
+    },
     /// This side closed it.
     #[error("closed by this side")]
     Closed,

@@ -38,7 +38,9 @@ pub(crate) trait Role: Send {
     /// The packets of one read have all been given.
     fn batch_end(&mut self) {}
     /// These are about to be written; those that nobody wants any more are to be taken out.
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>);
+    ///
+    /// An error ends the channel; the batch has not left then.
+    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
     /// Whether nothing is left to be answered.
     fn idle(&self) -> bool;
     /// The peer ends its stream: whether this side has reason to go on writing.

@@ -12,7 +12,7 @@ use super::turns::Turns;
 use crate::channel::{Channel, ChannelFacts};
 use crate::correlation::Mode;
 use crate::counters::count;
-use crate::error::RemoteRefusal;
+use crate::error::{LinkError, RemoteRefusal};
 use crate::executor::Job;
 use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Kind, Packet};
@@ -157,9 +157,10 @@ impl Role for Served {
         }
     }
 
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) {
+    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
         let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
         self.answers = self.answers.saturating_sub(answered.count());
+        Ok(())
     }
 
     fn idle(&self) -> bool {
