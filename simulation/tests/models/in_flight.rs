@@ -122,7 +122,7 @@ fn poll_and_end() {
 }
 
 /// An outcome whose end looks at the table again, as that of a reply may: its bytes go back to a pool of the user's.
-struct Looks(Weak<InFlight<(), Looks>>);
+struct Looks(Weak<InFlight<(), Self>>);
 
 impl Drop for Looks {
     fn drop(&mut self) {

@@ -53,7 +53,7 @@ fn replace_and_remove() {
 }
 
 /// A value whose end looks at the table again, as that of a connection may: its calls end, and their callbacks run.
-struct Looks(Weak<Keyed<&'static str, Arc<Looks>>>);
+struct Looks(Weak<Keyed<&'static str, Arc<Self>>>);
 
 impl Drop for Looks {
     fn drop(&mut self) {
