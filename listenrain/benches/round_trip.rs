@@ -51,18 +51,14 @@ fn linked() -> (Client<RawBytes>, Server) {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
     let (client, server) = runtime.block_on(async { linked() });
     let mut group = criterion.benchmark_group("round_trip/pipe");
     group.sample_size(20);
-    for (label, parallel, size) in [
-        ("1 x 4KiB", 1, 4 << 10),
-        ("16 x 4KiB", 16, 4 << 10),
-        ("1 x 256KiB", 1, 256 << 10),
-    ] {
+    for (label, parallel, size) in
+        [("1 x 4KiB", 1, 4 << 10), ("16 x 4KiB", 16, 4 << 10), ("1 x 256KiB", 1, 256 << 10)]
+    {
         let payload = Bytes::from(vec![7; size]);
         group.throughput(Throughput::Elements(parallel));
         group.bench_function(label, |bencher| {

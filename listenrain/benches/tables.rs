@@ -30,9 +30,7 @@ const OTHERS: u64 = 1000;
 fn in_flight(criterion: &mut Criterion) {
     let calls: InFlight<u64, u64> = InFlight::new();
     let mut cx = Context::from_waker(Waker::noop());
-    let others: Vec<_> = (0..OTHERS)
-        .map(|other| calls.insert(other, Waiter::Task(None)))
-        .collect();
+    let others: Vec<_> = (0..OTHERS).map(|other| calls.insert(other, Waiter::Task(None))).collect();
     criterion.bench_function("in_flight/insert, poll, end, poll", |bencher| {
         bencher.iter(|| {
             let id = calls.insert(7, Waiter::Task(None)).expect("it is open");
@@ -89,10 +87,7 @@ fn timers(criterion: &mut Criterion) {
         timers.add(CallId::from_bits(other), start + Duration::from_millis(other + 1));
     }
     let call = CallId::from_bits(OTHERS);
-    for (name, deadline) in [
-        ("timers/add, remove: due last", 5000),
-        ("timers/add, remove: due first", 0),
-    ] {
+    for (name, deadline) in [("timers/add, remove: due last", 5000), ("timers/add, remove: due first", 0)] {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 timers.add(call, start + Duration::from_millis(deadline));

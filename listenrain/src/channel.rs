@@ -101,10 +101,7 @@ impl ChannelFacts {
     /// Facts of a channel of `scheme`, the rest unknown.
     #[must_use]
     pub fn new(scheme: &str) -> Self {
-        Self {
-            scheme: scheme.to_owned(),
-            ..Self::default()
-        }
+        Self { scheme: scheme.to_owned(), ..Self::default() }
     }
 
     /// The same facts with both ends.
@@ -169,19 +166,13 @@ impl Channel {
 
     /// A channel of two halves that speak for themselves.
     pub fn from_halves(read: impl ChannelRead, write: impl ChannelWrite, facts: ChannelFacts) -> Self {
-        Self {
-            read: Box::new(read),
-            write: Box::new(write),
-            facts,
-        }
+        Self { read: Box::new(read), write: Box::new(write), facts }
     }
 }
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel")
-            .field("facts", &self.facts)
-            .finish_non_exhaustive()
+        f.debug_struct("Channel").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 

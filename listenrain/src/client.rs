@@ -44,10 +44,7 @@ impl<M: MessageCodec> Client<M> {
     /// A client of `protocol`, everything else at its default.
     #[must_use]
     pub fn builder(protocol: Protocol<M>) -> ClientBuilder<M> {
-        ClientBuilder {
-            protocol,
-            options: ConnectionOptions::default(),
-        }
+        ClientBuilder { protocol, options: ConnectionOptions::default() }
     }
 
     /// A client over a connection that is already there, for instance a pool's.
@@ -73,11 +70,7 @@ impl<M: MessageCodec> Client<M> {
     pub async fn call_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
         let deadline = Instant::now() + timeout;
         let payload = self.encode(message)?;
-        let reply = self
-            .connection
-            .shared()
-            .request(payload, deadline, Wait::Async)
-            .await?;
+        let reply = self.connection.shared().request(payload, deadline, Wait::Async).await?;
         decode(&*self.protocol.messages, reply)
     }
 
@@ -112,8 +105,7 @@ impl<M: MessageCodec> Client<M> {
     /// machine is told so.
     #[doc(alias = "Send")]
     pub async fn send(&self, message: M::Message, state_machine: impl StateMachine<M::Message>) {
-        self.send_within(message, self.protocol.parts.timeout, state_machine)
-            .await;
+        self.send_within(message, self.protocol.parts.timeout, state_machine).await;
     }
 
     /// As [`send`](Self::send), with a timeout of its own.
@@ -145,12 +137,7 @@ impl<M: MessageCodec> Client<M> {
             return callback(Err(CallError::Timeout));
         }
         match self.encode(message) {
-            Ok(payload) => {
-                self.connection
-                    .shared()
-                    .request_then(payload, deadline, callback)
-                    .await
-            }
+            Ok(payload) => self.connection.shared().request_then(payload, deadline, callback).await,
             Err(error) => callback(Err(error)),
         }
     }
@@ -196,10 +183,7 @@ impl<M: MessageCodec> Client<M> {
         let encoded = catch_unwind(AssertUnwindSafe(|| self.protocol.messages.encode(message)));
         encoded
             .unwrap_or_else(|panic| {
-                Err(MessageError::new(format!(
-                    "codec panicked: {}",
-                    panic_text(&*panic)
-                )))
+                Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic))))
             })
             .map_err(|error| CallError::Refused(Refusal::Encode(error)))
     }
@@ -243,18 +227,13 @@ async fn one_of(budget: &Arc<Budget>) -> Option<Permit> {
 
 impl<M> Clone for Client<M> {
     fn clone(&self) -> Self {
-        Self {
-            protocol: self.protocol.clone(),
-            connection: self.connection.clone(),
-        }
+        Self { protocol: self.protocol.clone(), connection: self.connection.clone() }
     }
 }
 
 impl<M> fmt::Debug for Client<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("connection", &self.connection)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("connection", &self.connection).finish_non_exhaustive()
     }
 }
 

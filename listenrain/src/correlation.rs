@@ -52,15 +52,8 @@ impl Correlation {
     {
         let id_of = Arc::new(id_of);
         Self(Mode::Message(Arc::new(move || {
-            let table = Table {
-                pool: new_pool(),
-                ids: Vec::new(),
-                quarantine: Quarantine::default(),
-            };
-            Box::new(UserIds {
-                id_of: Arc::clone(&id_of),
-                table: Mutex::new(table),
-            })
+            let table = Table { pool: new_pool(), ids: Vec::new(), quarantine: Quarantine::default() };
+            Box::new(UserIds { id_of: Arc::clone(&id_of), table: Mutex::new(table) })
         })))
     }
 
@@ -206,11 +199,7 @@ where
             }
             return Ok(Taken::Call(call));
         }
-        Ok(if table.quarantine.release(&id) {
-            Taken::Late
-        } else {
-            Taken::Unknown
-        })
+        Ok(if table.quarantine.release(&id) { Taken::Late } else { Taken::Unknown })
     }
 
     fn forget(&self, call: CallId, reply_may_come: bool) {
@@ -233,9 +222,7 @@ where
         if request == reply {
             return Ok(());
         }
-        Err(MessageError::new(format!(
-            "the reply carries id {reply:?}, its request {request:?}"
-        )))
+        Err(MessageError::new(format!("the reply carries id {reply:?}, its request {request:?}")))
     }
 
     fn end_quarantine(&self) {
@@ -251,10 +238,7 @@ struct Quarantine<K> {
 
 impl<K> Default for Quarantine<K> {
     fn default() -> Self {
-        Self {
-            ids: HashSet::new(),
-            oldest: VecDeque::new(),
-        }
+        Self { ids: HashSet::new(), oldest: VecDeque::new() }
     }
 }
 

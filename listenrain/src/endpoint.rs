@@ -46,9 +46,7 @@ impl Endpoint {
 
     /// The options in the order of their names.
     pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.options
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.options.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The same endpoint with option `name` set to `value`.
@@ -67,10 +65,7 @@ impl Endpoint {
 
     /// An error about this endpoint's own text.
     pub fn invalid(&self, why: impl Into<String>) -> EndpointError {
-        EndpointError {
-            endpoint: self.to_string(),
-            why: why.into(),
-        }
+        EndpointError { endpoint: self.to_string(), why: why.into() }
     }
 }
 
@@ -94,16 +89,10 @@ impl FromStr for Endpoint {
             EndpointError { endpoint, why }
         };
         if text.len() > Self::MAX_LEN {
-            return Err(wrong(format!(
-                "is {} bytes long, the limit is {}",
-                text.len(),
-                Self::MAX_LEN
-            )));
+            return Err(wrong(format!("is {} bytes long, the limit is {}", text.len(), Self::MAX_LEN)));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(wrong(
-                "has no scheme; write it like tcp://127.0.0.1:7000".to_owned(),
-            ));
+            return Err(wrong("has no scheme; write it like tcp://127.0.0.1:7000".to_owned()));
         };
         let legal = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
         if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(legal) {
@@ -113,9 +102,7 @@ impl FromStr for Endpoint {
         }
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(wrong(
-                "the address holds white space or a control character".to_owned(),
-            ));
+            return Err(wrong("the address holds white space or a control character".to_owned()));
         }
         let mut options = BTreeMap::new();
         for option in query.split('&').filter(|option| !option.is_empty()) {
@@ -126,11 +113,7 @@ impl FromStr for Endpoint {
                 return Err(wrong(format!("option `{name}` stands there twice")));
             }
         }
-        Ok(Self {
-            scheme: scheme.to_ascii_lowercase(),
-            address: address.to_owned(),
-            options,
-        })
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), address: address.to_owned(), options })
     }
 }
 
@@ -156,17 +139,11 @@ mod tests {
 
     #[test]
     fn an_endpoint_reads_back_as_it_is_written() {
-        for text in [
-            "tcp://127.0.0.1:7000",
-            "tcp://[::1]:80?backlog=16&nodelay=false",
-            "unix:///run/x.sock",
-        ] {
+        for text in ["tcp://127.0.0.1:7000", "tcp://[::1]:80?backlog=16&nodelay=false", "unix:///run/x.sock"]
+        {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
-        assert_eq!(
-            "TCP://a:1?b=1&a=2".parse::<Endpoint>(),
-            "tcp://a:1?a=2&b=1".parse()
-        );
+        assert_eq!("TCP://a:1?b=1&a=2".parse::<Endpoint>(), "tcp://a:1?a=2&b=1".parse());
     }
 
     #[test]
@@ -180,10 +157,7 @@ mod tests {
             ("tcp://a?x=1&x=2", "twice"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err();
-            assert!(
-                error.to_string().contains(why) && error.to_string().contains(text),
-                "{error}"
-            );
+            assert!(error.to_string().contains(why) && error.to_string().contains(text), "{error}");
         }
         let long = format!("tcp://{}", "x".repeat(5000));
         assert!(long.parse::<Endpoint>().unwrap_err().why.contains("4096"));

@@ -239,10 +239,7 @@ impl RemoteError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > Self::MAX_MESSAGE {
-            let cut = (0..=Self::MAX_MESSAGE)
-                .rev()
-                .find(|at| message.is_char_boundary(*at))
-                .unwrap_or(0);
+            let cut = (0..=Self::MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
             message.truncate(cut);
         }
         Self { code, message }
@@ -255,13 +252,9 @@ impl RemoteError {
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
-        let (code, message) = bytes
-            .split_first_chunk::<2>()
-            .map_or(([0, 0], bytes), |(code, rest)| (*code, rest));
-        Self::new(
-            ErrorCode::from_number(u16::from_be_bytes(code)),
-            String::from_utf8_lossy(message),
-        )
+        let (code, message) =
+            bytes.split_first_chunk::<2>().map_or(([0, 0], bytes), |(code, rest)| (*code, rest));
+        Self::new(ErrorCode::from_number(u16::from_be_bytes(code)), String::from_utf8_lossy(message))
     }
 }
 
@@ -408,6 +401,5 @@ impl From<PacketError> for LinkError {
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

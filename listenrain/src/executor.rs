@@ -91,9 +91,7 @@ macro_rules! bounded {
             /// An executor of at most `bound` jobs at once; at least 1.
             #[must_use]
             pub fn new(bound: usize) -> Self {
-                Self {
-                    bound: bound.max(1),
-                }
+                Self { bound: bound.max(1) }
             }
         }
 

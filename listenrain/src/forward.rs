@@ -66,10 +66,7 @@ pub async fn forward(
         there.write.abort();
         back.write.abort();
     }
-    ended.map(|()| Forwarded {
-        there: there.packets,
-        back: back.packets,
-    })
+    ended.map(|()| Forwarded { there: there.packets, back: back.packets })
 }
 
 /// One direction: bytes in, packets, bytes out.
@@ -137,9 +134,7 @@ impl Direction {
         let read = read?;
         if read == 0 {
             if !self.input.is_empty() {
-                return Err(LinkError::Truncated {
-                    had: self.input.len(),
-                });
+                return Err(LinkError::Truncated { had: self.input.len() });
             }
             self.stage = Stage::Ending;
             // The end counts as progress: it has yet to be passed on.

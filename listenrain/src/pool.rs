@@ -60,10 +60,7 @@ impl SharedConnections {
     /// A pool of at most `limit` connections; at least 1.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            by_key: Keyed::new(),
-            limit: limit.max(1),
-        }
+        Self { by_key: Keyed::new(), limit: limit.max(1) }
     }
 }
 
@@ -78,9 +75,7 @@ impl ConnectionPool for SharedConnections {
     fn get(&self, key: &PoolKey, make: MakeConnection<'_>) -> Option<Connection> {
         let usable = |connection: &Connection| !connection.is_over();
         self.by_key
-            .get_or_insert(key, self.limit, usable, Connection::is_unused, |number| {
-                make(Generation(number))
-            })
+            .get_or_insert(key, self.limit, usable, Connection::is_unused, |number| make(Generation(number)))
     }
 
     fn remove(&self, key: &PoolKey, generation: Generation) -> Option<Connection> {
@@ -130,10 +125,7 @@ impl<M: MessageCodec> Client<M> {
         let bundle = protocol.protocol().clone();
         let (bundle, options) = configure(Self::builder(bundle)).checked()?;
         let dialer = transport.dialer(endpoint)?;
-        let key = PoolKey {
-            endpoint: endpoint.clone(),
-            protocol: protocol.id(),
-        };
+        let key = PoolKey { endpoint: endpoint.clone(), protocol: protocol.id() };
         let parts = Arc::clone(&bundle.parts);
         let connection = pool.get(&key, Box::new(|_| Connection::start(parts, dialer, options)));
         let connection = connection.ok_or_else(|| PoolError::Full(endpoint.to_string()))?;

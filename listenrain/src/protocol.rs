@@ -73,10 +73,7 @@ impl<M: MessageCodec> Protocol<M> {
 
 impl<M> Clone for Protocol<M> {
     fn clone(&self) -> Self {
-        Self {
-            parts: Arc::clone(&self.parts),
-            messages: Arc::clone(&self.messages),
-        }
+        Self { parts: Arc::clone(&self.parts), messages: Arc::clone(&self.messages) }
     }
 }
 
@@ -106,9 +103,7 @@ pub struct ProtocolBuilder<M> {
 
 impl<M> fmt::Debug for ProtocolBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProtocolBuilder")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("ProtocolBuilder").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -201,11 +196,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
     pub fn build(self) -> Result<Protocol<M>, ProtocolError> {
         let has_id = self.packets.abilities().id;
         let default = || {
-            if has_id {
-                Correlation::by_packet()
-            } else {
-                Correlation::by_order()
-            }
+            if has_id { Correlation::by_packet() } else { Correlation::by_order() }
         };
         let correlation = self.correlation.unwrap_or_else(default);
         if matches!(correlation.0, Mode::Packet) && !has_id {
@@ -214,12 +205,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(86_400) {
             let value = format!("{:?}", self.timeout);
             let (name, allowed) = (self.name, "1ms to 86400s");
-            return Err(ProtocolError::OutOfRange {
-                name,
-                what: "timeout",
-                value,
-                allowed,
-            });
+            return Err(ProtocolError::OutOfRange { name, what: "timeout", value, allowed });
         }
         let budget = |executor: &Arc<dyn Executor>| Budget::new(executor.bound().max(1), usize::MAX);
         let parts = Parts {
@@ -234,10 +220,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
             callbacks: self.callbacks,
             timeout: self.timeout,
         };
-        Ok(Protocol {
-            parts: Arc::new(parts),
-            messages: Arc::new(self.messages),
-        })
+        Ok(Protocol { parts: Arc::new(parts), messages: Arc::new(self.messages) })
     }
 }
 
@@ -274,19 +257,13 @@ impl<M> ProtocolHandle<M> {
 
 impl<M> Clone for ProtocolHandle<M> {
     fn clone(&self) -> Self {
-        Self {
-            protocol: self.protocol.clone(),
-            id: self.id,
-        }
+        Self { protocol: self.protocol.clone(), id: self.id }
     }
 }
 
 impl<M> fmt::Debug for ProtocolHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProtocolHandle")
-            .field("id", &self.id)
-            .field("protocol", &self.protocol)
-            .finish()
+        f.debug_struct("ProtocolHandle").field("id", &self.id).field("protocol", &self.protocol).finish()
     }
 }
 
@@ -311,10 +288,7 @@ impl ProtocolTable {
             }
             std::collections::btree_map::Entry::Vacant(vacant) => {
                 vacant.insert(id);
-                Ok(ProtocolHandle {
-                    protocol,
-                    id: ProtocolId(id),
-                })
+                Ok(ProtocolHandle { protocol, id: ProtocolId(id) })
             }
         }
     }

@@ -18,11 +18,7 @@ pub struct Queued {
 
 impl Queued {
     pub(crate) fn new(packet: Packet) -> Self {
-        Self {
-            packet,
-            deadline: None,
-            permits: [None, None, None],
-        }
+        Self { packet, deadline: None, permits: [None, None, None] }
     }
 
     /// What kind of packet.
@@ -46,9 +42,6 @@ impl Queued {
 
 impl fmt::Debug for Queued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queued")
-            .field("kind", &self.kind())
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Queued").field("kind", &self.kind()).field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -74,11 +74,7 @@ impl HeapTimers {
             let Some(mut child) = (left < self.heap.len()).then_some(left) else {
                 break;
             };
-            if self
-                .heap
-                .get(left + 1)
-                .is_some_and(|right| right.0 < self.heap[left].0)
-            {
+            if self.heap.get(left + 1).is_some_and(|right| right.0 < self.heap[left].0) {
                 child = left + 1;
             }
             if entry.0 <= self.heap[child].0 {
@@ -186,17 +182,8 @@ mod tests {
     #[test]
     fn an_older_generation_does_not_remove_the_next_users_deadline() {
         let mut timers = HeapTimers::default();
-        timers.add(
-            CallId {
-                slot: 3,
-                generation: 2,
-            },
-            Instant::now(),
-        );
-        timers.remove(CallId {
-            slot: 3,
-            generation: 1,
-        });
+        timers.add(CallId { slot: 3, generation: 2 }, Instant::now());
+        timers.remove(CallId { slot: 3, generation: 1 });
         assert_eq!(timers.len(), 1);
     }
 }

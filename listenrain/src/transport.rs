@@ -132,21 +132,12 @@ impl NextError {
     /// An error that may pass: asking again later can help.
     pub fn passing(doing: &'static str, endpoint: &Endpoint, source: io::Error) -> Self {
         let (endpoint, kind) = (endpoint.to_string(), source.kind());
-        Self {
-            doing,
-            endpoint,
-            kind,
-            is_final: false,
-            source: Some(Arc::new(source)),
-        }
+        Self { doing, endpoint, kind, is_final: false, source: Some(Arc::new(source)) }
     }
 
     /// An error that will not pass: the generator is over.
     pub fn lasting(doing: &'static str, endpoint: &Endpoint, source: io::Error) -> Self {
-        Self {
-            is_final: true,
-            ..Self::passing(doing, endpoint, source)
-        }
+        Self { is_final: true, ..Self::passing(doing, endpoint, source) }
     }
 
     /// As [`lasting`](Self::lasting), for an endpoint that the transport does not understand.

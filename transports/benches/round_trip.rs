@@ -13,10 +13,7 @@ use tokio::task::JoinSet;
 /// A client of an echo server in the same process.
 async fn linked() -> (Client<RawBytes>, Server) {
     let transport = InProcess::default();
-    let listener = transport
-        .listen(&transport.scratch_endpoint())
-        .await
-        .expect("a fresh name");
+    let listener = transport.listen(&transport.scratch_endpoint()).await.expect("a fresh name");
     let dialer = transport.dialer(listener.endpoint()).expect("its own endpoint");
     let protocol = Protocol::builder("echo", RawBytes).build().expect("it is valid");
     let router = Router::new().on(Command(0), |request| async move { Ok(request.message) });
@@ -27,18 +24,14 @@ async fn linked() -> (Client<RawBytes>, Server) {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
     let (client, server) = runtime.block_on(linked());
     let mut group = criterion.benchmark_group("round_trip/channel");
     group.sample_size(20);
-    for (label, parallel, size) in [
-        ("1 x 4KiB", 1, 4 << 10),
-        ("16 x 4KiB", 16, 4 << 10),
-        ("1 x 256KiB", 1, 256 << 10),
-    ] {
+    for (label, parallel, size) in
+        [("1 x 4KiB", 1, 4 << 10), ("16 x 4KiB", 16, 4 << 10), ("1 x 256KiB", 1, 256 << 10)]
+    {
         let payload = Bytes::from(vec![7; size]);
         group.throughput(Throughput::Elements(parallel));
         group.bench_function(label, |bencher| {

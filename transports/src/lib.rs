@@ -26,8 +26,5 @@ pub use tcp::Tcp;
 /// A registry of every transport in this crate, each with its defaults.
 #[must_use]
 pub fn all() -> Registry {
-    Registry::of([
-        std::sync::Arc::new(Tcp::default()) as _,
-        std::sync::Arc::new(InProcess::default()) as _,
-    ])
+    Registry::of([std::sync::Arc::new(Tcp::default()) as _, std::sync::Arc::new(InProcess::default()) as _])
 }

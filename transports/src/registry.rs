@@ -48,12 +48,10 @@ impl Registry {
     ///
     /// [`RegistryError::Unknown`], which lists the schemes that there are.
     pub fn get(&self, scheme: &str) -> Result<&Arc<dyn Transport>, RegistryError> {
-        self.by_scheme
-            .get(&scheme.to_ascii_lowercase())
-            .ok_or_else(|| RegistryError::Unknown {
-                scheme: scheme.to_owned(),
-                known: self.by_scheme.keys().cloned().collect(),
-            })
+        self.by_scheme.get(&scheme.to_ascii_lowercase()).ok_or_else(|| RegistryError::Unknown {
+            scheme: scheme.to_owned(),
+            known: self.by_scheme.keys().cloned().collect(),
+        })
     }
 
     /// The transport that understands `endpoint`.
@@ -102,10 +100,7 @@ mod tests {
         assert_eq!(registry.get("TCP").unwrap().scheme(), "tcp");
         let endpoint = "carrier-pigeon://roof".parse().unwrap();
         let error = registry.for_endpoint(&endpoint).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no transport has scheme `carrier-pigeon`; there are: channel, tcp"
-        );
+        assert_eq!(error.to_string(), "no transport has scheme `carrier-pigeon`; there are: channel, tcp");
     }
 
     #[test]

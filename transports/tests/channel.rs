@@ -50,13 +50,8 @@ async fn what_waits_is_bounded_in_bytes_and_in_chunks() {
 #[tokio::test(start_paused = true)]
 async fn each_side_bounds_what_waits_for_itself() {
     let transport = InProcess::default();
-    let mut listener = transport
-        .listen(&"channel://x?capacity=7KiB".parse().unwrap())
-        .await
-        .unwrap();
-    let mut dialer = transport
-        .dialer(&"channel://x?capacity=3KiB".parse().unwrap())
-        .unwrap();
+    let mut listener = transport.listen(&"channel://x?capacity=7KiB".parse().unwrap()).await.unwrap();
+    let mut dialer = transport.dialer(&"channel://x?capacity=3KiB".parse().unwrap()).unwrap();
     let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
     assert_eq!(fill(&mut *near.write, 1024, usize::MAX).await, 7 << 10);
     assert_eq!(fill(&mut *far.write, 1024, usize::MAX).await, 3 << 10);
@@ -69,11 +64,7 @@ async fn a_chunk_larger_than_the_capacity_is_let_in_alone() {
     assert_eq!(fill(&mut *near.write, 5000, usize::MAX).await, 5000);
     assert_eq!(read_exactly(&mut *far.read, 5000).await.unwrap().len(), 5000);
     assert_eq!(fill(&mut *near.write, 60, usize::MAX).await, 60);
-    assert_eq!(
-        fill(&mut *near.write, 5000, usize::MAX).await,
-        0,
-        "it has to be alone"
-    );
+    assert_eq!(fill(&mut *near.write, 5000, usize::MAX).await, 0, "it has to be alone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,10 +103,7 @@ async fn dropping_either_half_wakes_whoever_waits_at_the_other_end() {
     assert_eq!(reader.await.unwrap().unwrap(), 0);
     drop(far.read);
     let error = writer.await.unwrap().unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,10 +121,7 @@ async fn writing_to_a_side_that_is_gone_is_a_broken_pipe() {
     drop(far);
     let error = write_all(&mut *near.write, "x".into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-    assert_eq!(
-        read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap(),
-        0
-    );
+    assert_eq!(read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,10 +152,7 @@ async fn a_full_backlog_refuses_and_an_accept_makes_room() {
     let (mut listener, mut dialer) = at(&transport, &"channel://x?backlog=2".parse().unwrap()).await;
     let mut held = vec![dialer.next().await.unwrap(), dialer.next().await.unwrap()];
     let error = dialer.next().await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.is_final),
-        (ErrorKind::ConnectionRefused, false)
-    );
+    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
     held.push(listener.next().await.unwrap());
     dialer.next().await.unwrap();
 }
@@ -181,11 +163,7 @@ async fn a_stalled_direction_holds_everything_back_until_it_is_resumed() {
     control.stall(Direction::ToListener);
     write_all(&mut *near.write, "late".into()).await.unwrap();
     shutdown(&mut *near.write).await.unwrap();
-    assert!(
-        once(|cx| far.read.poll_read(cx, &mut ReadBuffer::default()))
-            .await
-            .is_none()
-    );
+    assert!(once(|cx| far.read.poll_read(cx, &mut ReadBuffer::default())).await.is_none());
     write_all(&mut *far.write, "free".into()).await.unwrap();
     assert_eq!(read_exactly(&mut *near.read, 4).await.unwrap(), "free");
     let reader = tokio::spawn(async move { read_to_end(&mut *far.read).await.unwrap() });
@@ -197,9 +175,7 @@ async fn a_stalled_direction_holds_everything_back_until_it_is_resumed() {
 #[tokio::test(start_paused = true)]
 async fn latency_delays_bytes_and_the_end_alike() {
     let (mut near, mut far, control) = controlled().await;
-    control.change(Direction::Both, |faults| {
-        faults.latency = Duration::from_millis(70)
-    });
+    control.change(Direction::Both, |faults| faults.latency = Duration::from_millis(70));
     let start = Instant::now();
     write_all(&mut *near.write, "x".into()).await.unwrap();
     assert_eq!(read_exactly(&mut *far.read, 1).await.unwrap(), "x");
@@ -215,9 +191,7 @@ async fn a_cut_resets_both_sides_of_every_open_channel() {
     assert_eq!(control.open_channels(), 1);
     control.cut();
     for end in [&mut near, &mut far] {
-        let error = read(&mut *end.read, &mut ReadBuffer::default())
-            .await
-            .unwrap_err();
+        let error = read(&mut *end.read, &mut ReadBuffer::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         let error = write_all(&mut *end.write, "x".into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -233,9 +207,7 @@ async fn a_cut_after_some_bytes_delivers_exactly_those() {
     write_all(&mut *near.write, pattern(1000)).await.unwrap();
     write_all(&mut *near.write, pattern(1000)).await.unwrap();
     assert_eq!(read_exactly(&mut *far.read, 1500).await.unwrap().len(), 1500);
-    let error = read(&mut *far.read, &mut ReadBuffer::default())
-        .await
-        .unwrap_err();
+    let error = read(&mut *far.read, &mut ReadBuffer::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let error = write_all(&mut *near.write, "x".into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -265,15 +237,9 @@ async fn what_a_control_sets_holds_for_channels_to_come_and_refusing_spares_open
     let (mut listener, mut dialer) = at(&transport, &"channel://x".parse().unwrap()).await;
     let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
     control.refuse(true);
-    assert_eq!(
-        dialer.next().await.unwrap_err().kind,
-        ErrorKind::ConnectionRefused
-    );
+    assert_eq!(dialer.next().await.unwrap_err().kind, ErrorKind::ConnectionRefused);
     write_all(&mut *far.write, "ab".into()).await.unwrap();
-    assert_eq!(
-        read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap(),
-        1
-    );
+    assert_eq!(read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap(), 1);
     control.refuse(false);
     dialer.next().await.unwrap();
 }

@@ -125,10 +125,7 @@ async fn an_abort_after_a_shutdown_is_still_a_reset() {
                 break error;
             }
         };
-        assert!(
-            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
-            "{error}"
-        );
+        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
     })
     .await;
 }
@@ -140,9 +137,7 @@ async fn leaving_bytes_unread_is_a_reset_not_an_orderly_end() {
         // Until it is full, so that something is known to have arrived.
         fill(&mut *near.write, 64 << 10, usize::MAX).await;
         drop(far);
-        let error = read(&mut *near.read, &mut ReadBuffer::default())
-            .await
-            .unwrap_err();
+        let error = read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     })
     .await;
@@ -161,10 +156,7 @@ async fn writing_to_a_peer_that_is_gone_fails_within_bounded_bytes() {
                 Err(error) => break error,
             }
         };
-        assert!(
-            matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
-            "{error}"
-        );
+        assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
     })
     .await;
 }
@@ -190,12 +182,7 @@ async fn a_peer_that_does_not_read_holds_the_writer_and_reading_releases_it() {
 async fn an_empty_write_takes_nothing_and_is_no_end() {
     on_each(|transport| async move {
         let (mut near, mut far) = linked(&*transport).await;
-        assert_eq!(
-            write(&mut *near.write, &mut WriteBuffer::default())
-                .await
-                .unwrap(),
-            0
-        );
+        assert_eq!(write(&mut *near.write, &mut WriteBuffer::default()).await.unwrap(), 0);
         write_all(&mut *near.write, "x".into()).await.unwrap();
         assert_eq!(read_exactly(&mut *far.read, 1).await.unwrap(), "x");
     })
@@ -255,9 +242,7 @@ async fn a_connection_that_is_queued_and_never_accepted_sees_its_listener_go() {
         let (listener, mut dialer) = both_ends(&*transport).await;
         let mut near = dialer.next().await.unwrap();
         drop(listener);
-        let error = read(&mut *near.read, &mut ReadBuffer::default())
-            .await
-            .unwrap_err();
+        let error = read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     })
     .await;
@@ -269,10 +254,7 @@ async fn a_dropped_accept_loses_no_connection() {
         let (mut listener, mut dialer) = both_ends(&*transport).await;
         for round in 0..20u8 {
             let mut accept = listener.next();
-            assert!(
-                once(|cx| accept.as_mut().poll(cx)).await.is_none(),
-                "nobody has dialled"
-            );
+            assert!(once(|cx| accept.as_mut().poll(cx)).await.is_none(), "nobody has dialled");
             let mut near = dialer.next().await.unwrap();
             drop(accept);
             write_all(&mut *near.write, vec![round].into()).await.unwrap();
@@ -299,10 +281,7 @@ async fn a_dropped_dial_leaves_the_listener_serving() {
             match read_exactly(&mut *far.read, 4).await {
                 Ok(bytes) => break assert_eq!(bytes, "real"),
                 Err(error) => assert!(
-                    matches!(
-                        error.kind(),
-                        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-                    ),
+                    matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
                     "{error}"
                 ),
             }
@@ -315,14 +294,7 @@ async fn a_dropped_dial_leaves_the_listener_serving() {
 async fn an_endpoint_of_another_scheme_or_with_a_bad_option_says_what_is_allowed() {
     on_each(|transport| async move {
         let foreign = "pigeon://roof".parse().unwrap();
-        assert!(
-            transport
-                .dialer(&foreign)
-                .err()
-                .unwrap()
-                .why
-                .contains(transport.scheme())
-        );
+        assert!(transport.dialer(&foreign).err().unwrap().why.contains(transport.scheme()));
         let scratch = transport.scratch_endpoint();
         for (name, value, told) in [("colour", "red", "backlog"), ("backlog", "0", "1 to 65535")] {
             let endpoint = scratch.clone().with_option(name, value);

@@ -24,14 +24,8 @@ fn a_listener_outlives_a_shortage_of_file_descriptors() {
         .env(CHILD, "1")
         .output()
         .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&child.stdout),
-        String::from_utf8_lossy(&child.stderr),
-    );
-    assert!(
-        child.status.success() && out.contains("accepted after the shortage"),
-        "{out}\n{err}"
-    );
+    let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && out.contains("accepted after the shortage"), "{out}\n{err}");
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -24,9 +24,7 @@ async fn a_client_reaches_a_server_on_another_transport() {
         let (outside, inside) = (Tcp::default(), Arc::new(InProcess::default()));
         let protocol = Protocol::builder("echo", RawBytes).build().unwrap();
         let router = Router::new().on(Command(0), |request| async move { Ok(request.message) });
-        let server = Server::builder(protocol.clone(), router)
-            .listen(listen(&*inside).await)
-            .unwrap();
+        let server = Server::builder(protocol.clone(), router).listen(listen(&*inside).await).unwrap();
         let codec = protocol.packets().clone();
         let plane = Plane::start(listen(&outside).await, inside, server.endpoint().clone(), codec);
         assert_eq!(plane.upstream(), server.endpoint());
@@ -39,15 +37,7 @@ async fn a_client_reaches_a_server_on_another_transport() {
         }
         client.close().await;
         let carried = plane.finish(WATCHDOG).await;
-        assert_eq!(
-            carried,
-            Carried {
-                pairs: 1,
-                failed: 0,
-                there: 4,
-                back: 4
-            }
-        );
+        assert_eq!(carried, Carried { pairs: 1, failed: 0, there: 4, back: 4 });
         assert_eq!(carried.to_string(), "1 pairs (0 failed): 4 packets there, 4 back");
     };
     tokio::time::timeout(WATCHDOG, run).await.expect("stuck");
@@ -61,14 +51,9 @@ async fn a_pair_whose_upstream_is_gone_is_closed_and_counted() {
         let nowhere = transport.scratch_endpoint();
         let codec = protocol.packets().clone();
         let plane = Plane::start(listen(&*transport).await, transport.clone(), nowhere, codec);
-        let client = Client::builder(protocol)
-            .dial(transport.dialer(plane.endpoint()).unwrap())
-            .unwrap();
+        let client = Client::builder(protocol).dial(transport.dialer(plane.endpoint()).unwrap()).unwrap();
         let lost = client.call("rain".into()).await.unwrap_err();
-        assert!(
-            matches!(lost, CallError::Lost { .. } | CallError::Timeout),
-            "{lost:?}"
-        );
+        assert!(matches!(lost, CallError::Lost { .. } | CallError::Timeout), "{lost:?}");
         drop(client);
         let carried = plane.finish(WATCHDOG).await;
         assert!(carried.failed > 0 && carried.failed == carried.pairs);

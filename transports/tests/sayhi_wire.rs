@@ -32,11 +32,7 @@ fn hex(digits: &str) -> Vec<u8> {
 }
 
 fn hi(command: listenrain::Command, name: &str) -> Hi {
-    Hi {
-        command,
-        id: "1".to_owned(),
-        name: name.to_owned(),
-    }
+    Hi { command, id: "1".to_owned(), name: name.to_owned() }
 }
 
 async fn watched<F: Future>(future: F) -> F::Output {
@@ -46,10 +42,9 @@ async fn watched<F: Future>(future: F) -> F::Output {
 #[test]
 fn both_directions_are_the_originals_bytes() {
     let packets = sayhi().unwrap().packets().clone();
-    for (message, bytes) in [
-        (hi(REQUEST, "rain"), hex(REQUEST_BYTES)),
-        (hi(RESPONSE, "Hi, rain"), hex(RESPONSE_BYTES)),
-    ] {
+    for (message, bytes) in
+        [(hi(REQUEST, "rain"), hex(REQUEST_BYTES)), (hi(RESPONSE, "Hi, rain"), hex(RESPONSE_BYTES))]
+    {
         let payload = HiCodec.encode(message.clone()).unwrap();
         let mut output = WriteBuffer::new(0);
         let packet = Packet::new(Kind::Request, 0, payload.into_bytes());
@@ -75,14 +70,8 @@ fn hostile_messages_are_refused() {
         ("size 0", "00000000 00000000 31 00000000"),
         ("size 3", "00000003 00000000 31 00000000"),
         ("the largest size", "ffffffff 00000000 31 00000000"),
-        (
-            "a size that wraps to 0 with its own four bytes",
-            "fffffffc 00000000",
-        ),
-        (
-            "a name longer than the rest",
-            "00000005 00000000 31 00000005 7261696e",
-        ),
+        ("a size that wraps to 0 with its own four bytes", "fffffffc 00000000"),
+        ("a name longer than the rest", "00000005 00000000 31 00000005 7261696e"),
         ("the longest name", "00000005 00000000 31 ffffffff 7261696e"),
         ("no name", "00000005 00000000 31"),
         ("bytes behind the name", "00000005 00000000 31 00000001 7261"),
@@ -94,25 +83,16 @@ fn hostile_messages_are_refused() {
     }
     let long = hi(REQUEST, &"r".repeat(5000));
     let payload = HiCodec.encode(long.clone()).unwrap().into_bytes();
-    assert_eq!(
-        HiCodec.decode(payload).unwrap(),
-        long,
-        "names of 1,024 bytes and more are kept"
-    );
+    assert_eq!(HiCodec.decode(payload).unwrap(), long, "names of 1,024 bytes and more are kept");
 }
 
 /// The original's client, byte by byte, against our server; hostile bytes first.
 #[tokio::test]
 async fn our_server_answers_the_originals_client() {
     watched(async {
-        let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {})
-            .await
-            .unwrap();
+        let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {}).await.unwrap();
         let mut stream = TcpStream::connect(server.endpoint().address()).await.unwrap();
-        stream
-            .write_all(&hex("00000008 ffffffff 00000000"))
-            .await
-            .unwrap();
+        stream.write_all(&hex("00000008 ffffffff 00000000")).await.unwrap();
         stream.write_all(&hex(REQUEST_BYTES)).await.unwrap();
         let mut reply = vec![0; hex(RESPONSE_BYTES).len()];
         stream.read_exact(&mut reply).await.unwrap();
@@ -147,9 +127,7 @@ async fn our_client_understands_the_originals_server() {
 #[tokio::test]
 async fn both_sides_talk_in_every_way() {
     watched(async {
-        let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {})
-            .await
-            .unwrap();
+        let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {}).await.unwrap();
         let replies = sides::greet(server.endpoint()).await.unwrap();
         let replies: Vec<&str> = replies.iter().map(|(_, reply)| reply.as_str()).collect();
         assert_eq!(replies, ["Hi, async", "Hi, sync", "Hi, state machine"]);
@@ -163,14 +141,8 @@ fn arguments_say_what_is_wrong_with_them() {
     let parse = |words: &[&str]| Task::parse(words.iter().map(|word| (*word).to_owned()));
     let endpoint = |text: &str| text.parse::<Endpoint>().unwrap();
     assert_eq!(parse(&[]), Ok(Task::Both));
-    assert_eq!(
-        parse(&["client"]),
-        Ok(Task::Client(endpoint("tcp://127.0.0.1:8899")))
-    );
-    assert_eq!(
-        parse(&["server", "[::1]:1"]),
-        Ok(Task::Server(endpoint("tcp://[::1]:1")))
-    );
+    assert_eq!(parse(&["client"]), Ok(Task::Client(endpoint("tcp://127.0.0.1:8899"))));
+    assert_eq!(parse(&["server", "[::1]:1"]), Ok(Task::Server(endpoint("tcp://[::1]:1"))));
     assert_eq!(parse(&["--help"]), Ok(Task::Help));
     assert!(arguments::HELP.contains("usage"));
     for wrong in [&["serve"][..], &["client", "a:1", "b"], &["server", "nowhere"]] {

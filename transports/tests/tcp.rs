@@ -62,10 +62,7 @@ async fn port_zero_becomes_the_real_port_and_options_stay() {
     let listener = Tcp::default().listen(&endpoint).await.unwrap();
     let real: SocketAddr = listener.endpoint().address().parse().unwrap();
     assert_ne!(real.port(), 0);
-    assert_eq!(
-        listener.endpoint().to_string(),
-        format!("tcp://{real}?nodelay=false")
-    );
+    assert_eq!(listener.endpoint().to_string(), format!("tcp://{real}?nodelay=false"));
     let error = Tcp::default().dialer(&endpoint).err().unwrap();
     assert!(error.why.contains("port 0"), "{error}");
 }
@@ -100,15 +97,8 @@ async fn a_name_is_resolved_again_at_every_dial() {
     // LR35: the original resolved once, and went on dialling an address that its name had left.
     let ((_first, first), (_second, second)) = (std_listener(), std_listener());
     let resolver = Moving::new(vec![vec![first], vec![second]]);
-    let mut dialer = Tcp::default()
-        .with_resolver(resolver.clone())
-        .dialer(&moving())
-        .unwrap();
-    assert_eq!(
-        resolver.asked.load(Ordering::Relaxed),
-        0,
-        "making a dialer does no I/O"
-    );
+    let mut dialer = Tcp::default().with_resolver(resolver.clone()).dialer(&moving()).unwrap();
+    assert_eq!(resolver.asked.load(Ordering::Relaxed), 0, "making a dialer does no I/O");
     for expected in [first, second] {
         let channel = watched(dialer.next()).await.unwrap();
         assert_eq!(channel.facts.peer.unwrap().address(), expected.to_string());
@@ -127,15 +117,9 @@ async fn every_address_of_a_name_is_tried() {
     let channel = watched(dialer.next()).await.unwrap();
     assert_eq!(channel.facts.peer.unwrap().address(), alive.to_string());
     let error = watched(dialer.next()).await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.is_final),
-        (ErrorKind::ConnectionRefused, false)
-    );
+    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
     assert!(error.source.unwrap().to_string().contains(&dead.to_string()));
-    assert_eq!(
-        watched(dialer.next()).await.unwrap_err().kind,
-        ErrorKind::NotFound
-    );
+    assert_eq!(watched(dialer.next()).await.unwrap_err().kind, ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -181,9 +165,7 @@ async fn a_peer_that_resets_while_it_is_queued_does_not_end_the_listener() {
     // LR28: one failing accept must not be the end of the listener.
     let (mut listener, mut dialer) = both_ends(&Tcp::default()).await;
     let stream = TcpStream::connect(listener.endpoint().address()).unwrap();
-    socket2::SockRef::from(&stream)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(stream);
     let mut near = watched(dialer.next()).await.unwrap();
     write_all(&mut *near.write, "x".into()).await.unwrap();

@@ -45,19 +45,13 @@ impl RecyclingPool {
     /// A pool that keeps at most `max_bytes` of idle buffers; what comes back beyond that is freed.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
-        Self {
-            classes: Mutex::default(),
-            max_bytes,
-        }
+        Self { classes: Mutex::default(), max_bytes }
     }
 
     /// Bytes of idle buffers held now.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        self.classes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .kept_bytes
+        self.classes.lock().unwrap_or_else(PoisonError::into_inner).kept_bytes
     }
 }
 
@@ -124,10 +118,7 @@ impl Drop for Lent {
 
 /// Freezes `buffer`; when its last holder lets go, the memory returns to `pool`.
 pub(crate) fn freeze_into(buffer: BytesMut, pool: &Arc<dyn BufferPool>) -> Bytes {
-    Bytes::from_owner(Lent {
-        buffer,
-        pool: Arc::clone(pool),
-    })
+    Bytes::from_owner(Lent { buffer, pool: Arc::clone(pool) })
 }
 
 #[cfg(test)]
@@ -146,10 +137,7 @@ mod tests {
         assert_eq!(recycling.kept_bytes(), 0, "a slice still reads it");
         drop(slice);
         assert!(recycling.kept_bytes() >= 100_000);
-        assert!(
-            pool.lend(100_000, 0).capacity() >= 100_000,
-            "the same memory serves the next packet"
-        );
+        assert!(pool.lend(100_000, 0).capacity() >= 100_000, "the same memory serves the next packet");
     }
 
     #[test]

@@ -104,11 +104,7 @@ impl ReadBuffer {
     ///
     /// When fewer than `count` bytes wait.
     pub fn take(&mut self, count: usize) -> Bytes {
-        assert!(
-            count <= self.len(),
-            "cannot take {count} of the {} bytes that wait",
-            self.len()
-        );
+        assert!(count <= self.len(), "cannot take {count} of the {} bytes that wait", self.len());
         if count == 0 {
             return Bytes::new();
         }
@@ -122,11 +118,7 @@ impl ReadBuffer {
             return self.gather(count);
         }
         self.chunk_bytes -= count;
-        if front.len() == count {
-            self.chunks.pop_front().unwrap_or_default()
-        } else {
-            front.split_to(count)
-        }
+        if front.len() == count { self.chunks.pop_front().unwrap_or_default() } else { front.split_to(count) }
     }
 
     /// Drops the first `count` bytes.
@@ -180,9 +172,7 @@ impl ReadBuffer {
         if !self.open.try_reclaim(self.shared_size) {
             // What waits may fill a whole shared buffer by itself, and the next read needs room behind it.
             let roomy = self.shared_size.max((self.open.len() + 1).next_power_of_two());
-            let mut fresh = self
-                .reuse_full()
-                .unwrap_or_else(|| BytesMut::with_capacity(roomy));
+            let mut fresh = self.reuse_full().unwrap_or_else(|| BytesMut::with_capacity(roomy));
             fresh.extend_from_slice(&self.open);
             self.open.clear();
             let shared = std::mem::replace(&mut self.open, fresh);
@@ -244,11 +234,7 @@ impl ReadBuffer {
             self.chunk_bytes -= part.len();
             together.extend_from_slice(&part);
         }
-        if count < Self::OWN_BUFFER_FROM {
-            together.freeze()
-        } else {
-            freeze_into(together, &self.pool)
-        }
+        if count < Self::OWN_BUFFER_FROM { together.freeze() } else { freeze_into(together, &self.pool) }
     }
 }
 

@@ -31,12 +31,7 @@ impl WriteBuffer {
     /// An empty buffer that copies pieces shorter than `flatten_below` bytes and keeps longer ones as segments.
     #[must_use]
     pub fn new(flatten_below: usize) -> Self {
-        Self {
-            segments: VecDeque::new(),
-            tail: BytesMut::new(),
-            len: 0,
-            flatten_below,
-        }
+        Self { segments: VecDeque::new(), tail: BytesMut::new(), len: 0, flatten_below }
     }
 
     /// Copies `bytes` behind what is there.
@@ -123,17 +118,11 @@ impl Buf for WriteBuffer {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.segments
-            .front()
-            .map_or(&self.tail[..], |segment| &segment[..])
+        self.segments.front().map_or(&self.tail[..], |segment| &segment[..])
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let chunks = self
-            .segments
-            .iter()
-            .map(|segment| &segment[..])
-            .chain(std::iter::once(&self.tail[..]));
+        let chunks = self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[..]));
         let (mut filled, mut room) = (0, Self::MAX_WRITE);
         for (slot, chunk) in slices.iter_mut().zip(chunks.filter(|chunk| !chunk.is_empty())) {
             if room == 0 {
@@ -148,11 +137,7 @@ impl Buf for WriteBuffer {
     }
 
     fn advance(&mut self, mut count: usize) {
-        assert!(
-            count <= self.len,
-            "cannot advance past the {} bytes that wait",
-            self.len
-        );
+        assert!(count <= self.len, "cannot advance past the {} bytes that wait", self.len);
         self.len -= count;
         while count > 0 {
             let Some(front) = self.segments.front_mut() else {

@@ -19,12 +19,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self {
-            first: Duration::from_millis(50),
-            cap: Duration::from_secs(5),
-            down_after: 3,
-            seed: None,
-        }
+        Self { first: Duration::from_millis(50), cap: Duration::from_secs(5), down_after: 3, seed: None }
     }
 }
 
@@ -32,11 +27,7 @@ impl Backoff {
     /// Waits from `first` to `cap`.
     #[must_use]
     pub fn between(first: Duration, cap: Duration) -> Self {
-        Self {
-            first,
-            cap: cap.max(first),
-            ..Self::default()
-        }
+        Self { first, cap: cap.max(first), ..Self::default() }
     }
 
     /// The same with another number of failed dials before the connection counts as down.
@@ -65,11 +56,7 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new(backoff: &Backoff, lane: usize) -> Self {
         let seed = backoff.seed.unwrap_or_else(system_seed);
-        Self {
-            backoff: backoff.clone(),
-            random: seed ^ (lane as u64 + 1),
-            failures: 0,
-        }
+        Self { backoff: backoff.clone(), random: seed ^ (lane as u64 + 1), failures: 0 }
     }
 
     pub(super) fn succeeded(&mut self) {
@@ -98,9 +85,7 @@ impl Course {
 /// The keys of the standard library's hasher come from the system's entropy.
 fn system_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish()
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

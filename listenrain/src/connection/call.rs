@@ -43,11 +43,7 @@ impl Shared {
     ) -> Outcome<Bytes> {
         let permit = self.admit(payload.len(), deadline, wait).await?;
         let call = self.launch(payload, deadline, permit, Waiter::Task(None))?;
-        InFlightCall {
-            shared: self,
-            id: Some(call),
-        }
-        .await
+        InFlightCall { shared: self, id: Some(call) }.await
     }
 
     /// Sends `payload`; `callback` is told the outcome, whatever happens from here on.
@@ -133,18 +129,9 @@ impl Shared {
         }
         if self.options.when_full != WhenFull::Wait {
             let ((count, bytes), (max_count, max_bytes)) = (self.budget.in_use(), self.budget.limits());
-            return Err(self.refused(Refusal::Full {
-                count,
-                max_count,
-                bytes,
-                max_bytes,
-            }));
+            return Err(self.refused(Refusal::Full { count, max_count, bytes, max_bytes }));
         }
-        let line = InLine {
-            shared: self,
-            size,
-            place: Place::default(),
-        };
+        let line = InLine { shared: self, size, place: Place::default() };
         let admitted = match wait {
             Wait::Thread => line.await,
             Wait::Async => match timeout_at(deadline, line).await {
@@ -169,11 +156,7 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        let context = Context {
-            lane,
-            epoch: None,
-            permit: None,
-        };
+        let context = Context { lane, epoch: None, permit: None };
         let Some(id) = self.calls.insert(context, waiter) else {
             return Err(self.refused(Refusal::Closed));
         };
@@ -185,12 +168,7 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
         queued.deadline = self.abilities.deadline.then_some(deadline);
         queued.permits[0] = Some(permit);
-        if self.lanes[lane]
-            .signal
-            .outbox
-            .push(Ticket(id.to_bits()), queued)
-            .is_err()
-        {
+        if self.lanes[lane].signal.outbox.push(Ticket(id.to_bits()), queued).is_err() {
             self.deadlines.remove(id);
             self.forget(id, false);
             if self.calls.cancel(id).is_some() {
@@ -248,9 +226,7 @@ impl Future for InFlightCall<'_> {
         self.id = None;
         self.shared.deadlines.remove(id);
         self.shared.note_settled();
-        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| {
-            outcome.map(Held::take)
-        }))
+        Poll::Ready(outcome.map_or(Err(CallError::Cancelled), |(_context, outcome)| outcome.map(Held::take)))
     }
 }
 

@@ -32,14 +32,7 @@ struct Inner {
 
 impl Deadlines {
     pub(super) fn new(timers: Box<dyn Timers>) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                timers,
-                armed: None,
-                keeper: None,
-                closed: false,
-            }),
-        }
+        Self { inner: Mutex::new(Inner { timers, armed: None, keeper: None, closed: false }) }
     }
 
     pub(super) fn add(&self, call: CallId, deadline: Instant) {

@@ -27,11 +27,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(queue: Box<dyn SendQueue<Queued>>) -> Self {
         let signal = Arc::new(Signal::new(Outbox::new(queue)));
-        Self {
-            signal,
-            open: AtomicBool::new(false),
-            epoch: AtomicU64::new(0),
-        }
+        Self { signal, open: AtomicBool::new(false), epoch: AtomicU64::new(0) }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -83,10 +79,7 @@ async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     let mut dialer = dialer.lock().await;
     let limit = shared.options.dial_timeout;
     timeout(limit, dialer.next()).await.unwrap_or_else(|_| {
-        let why = std::io::Error::new(
-            std::io::ErrorKind::TimedOut,
-            format!("no answer within {limit:?}"),
-        );
+        let why = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {limit:?}"));
         Err(NextError::passing("dial", &shared.endpoint, why))
     })
 }

@@ -30,10 +30,7 @@ impl Shared {
                 return None;
             }
             gone.push(id);
-            Some(Err(CallError::Lost {
-                sent: Sent::Maybe,
-                cause: cause.clone(),
-            }))
+            Some(Err(CallError::Lost { sent: Sent::Maybe, cause: cause.clone() }))
         });
         for id in gone {
             self.forget(id, false);
@@ -57,8 +54,7 @@ impl Shared {
         };
         for (ticket, queued) in self.lanes[lane].signal.outbox.drain() {
             if ticket.0 != 0 {
-                self.calls
-                    .with(CallId::from_bits(ticket.0), |context| context.lane = open);
+                self.calls.with(CallId::from_bits(ticket.0), |context| context.lane = open);
             }
             let _ = self.lanes[open].signal.outbox.push(ticket, queued);
         }

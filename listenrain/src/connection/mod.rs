@@ -97,9 +97,7 @@ impl Connection {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let lanes = (0..options.lanes)
-            .map(|_| Lane::new((parts.new_queue)()))
-            .collect();
+        let lanes = (0..options.lanes).map(|_| Lane::new((parts.new_queue)())).collect();
         let limits = &options.limits;
         let shared = Arc::new(Shared {
             abilities: parts.packets.abilities(),
@@ -125,9 +123,7 @@ impl Connection {
         }
         tasks.spawn(keeper::run(Arc::clone(&shared)));
         tasks.close();
-        Self {
-            handle: Arc::new(Handle { shared, tasks }),
-        }
+        Self { handle: Arc::new(Handle { shared, tasks }) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -165,11 +161,7 @@ impl Connection {
         Counts {
             in_flight: count as u64,
             in_flight_bytes: bytes as u64,
-            queued: shared
-                .lanes
-                .iter()
-                .map(|lane| lane.signal.outbox.len() as u64)
-                .sum(),
+            queued: shared.lanes.iter().map(|lane| lane.signal.outbox.len() as u64).sum(),
             ..shared.counters.snapshot()
         }
     }
@@ -214,10 +206,7 @@ impl Connection {
             lane.signal.finish();
         }
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
-        if tokio::time::timeout_at(grace, self.handle.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout_at(grace, self.handle.tasks.wait()).await.is_err() {
             shared.stop_now();
             self.handle.tasks.wait().await;
         }
@@ -227,10 +216,7 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
-        f.debug_struct("Connection")
-            .field("endpoint", self.endpoint())
-            .field("state", &state)
-            .finish()
+        f.debug_struct("Connection").field("endpoint", self.endpoint()).field("state", &state).finish()
     }
 }
 
@@ -253,10 +239,7 @@ impl Shared {
         self.budget.close();
         let told = self.calls.close(|_, context| {
             Err(match context.epoch {
-                Some(_) => CallError::Lost {
-                    sent: Sent::Maybe,
-                    cause: LinkError::Closed,
-                },
+                Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
                 None => CallError::Refused(Refusal::Closed),
             })
         });
@@ -285,10 +268,9 @@ impl Shared {
 
     fn refusal(&self, state: &ConnectionState) -> Refusal {
         match state {
-            ConnectionState::Down { cause } => Refusal::Down {
-                endpoint: self.endpoint.to_string(),
-                cause: cause.clone(),
-            },
+            ConnectionState::Down { cause } => {
+                Refusal::Down { endpoint: self.endpoint.to_string(), cause: cause.clone() }
+            }
             ConnectionState::Draining => Refusal::Draining,
             _ => Refusal::Closed,
         }
@@ -333,7 +315,6 @@ impl Shared {
         let turn = self.next_lane.fetch_add(1, Ordering::Relaxed);
         let turns = (0..self.lanes.len()).map(|step| (turn + step) % self.lanes.len());
         let open = turns.filter(|lane| self.lanes[*lane].is_open());
-        open.min_by_key(|lane| self.lanes[*lane].signal.outbox.len())
-            .unwrap_or(turn % self.lanes.len())
+        open.min_by_key(|lane| self.lanes[*lane].signal.outbox.len()).unwrap_or(turn % self.lanes.len())
     }
 }

@@ -34,11 +34,7 @@ pub struct ConnectionLimits {
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self {
-            requests: 1024,
-            bytes: 64 << 20,
-            reply_bytes: 256 << 20,
-        }
+        Self { requests: 1024, bytes: 64 << 20, reply_bytes: 256 << 20 }
     }
 }
 
@@ -93,15 +89,7 @@ impl OptionError {
         value: impl std::fmt::Debug,
         allowed: &'static str,
     ) -> Result<(), Self> {
-        if good {
-            Ok(())
-        } else {
-            Err(Self {
-                what,
-                value: format!("{value:?}"),
-                allowed,
-            })
-        }
+        if good { Ok(()) } else { Err(Self { what, value: format!("{value:?}"), allowed }) }
     }
 }
 
@@ -113,25 +101,10 @@ impl ConnectionOptions {
         let requests = (1..=1 << 20).contains(&limits.requests);
         OptionError::check(requests, "limits.requests", limits.requests, "1 to 1048576")?;
         OptionError::check(limits.bytes > 0, "limits.bytes", limits.bytes, "1 or more")?;
-        OptionError::check(
-            limits.reply_bytes > 0,
-            "limits.reply_bytes",
-            limits.reply_bytes,
-            "1 or more",
-        )?;
-        OptionError::check(
-            self.dial_timeout >= short,
-            "dial_timeout",
-            self.dial_timeout,
-            "1ms or more",
-        )?;
+        OptionError::check(limits.reply_bytes > 0, "limits.reply_bytes", limits.reply_bytes, "1 or more")?;
+        OptionError::check(self.dial_timeout >= short, "dial_timeout", self.dial_timeout, "1ms or more")?;
         let backoff = &self.backoff;
-        OptionError::check(
-            backoff.first >= short,
-            "backoff.first",
-            backoff.first,
-            "1ms or more",
-        )?;
+        OptionError::check(backoff.first >= short, "backoff.first", backoff.first, "1ms or more")?;
         OptionError::check(
             backoff.cap >= backoff.first,
             "backoff.cap",
@@ -144,11 +117,6 @@ impl ConnectionOptions {
             self.health.interval,
             "1ms or more",
         )?;
-        OptionError::check(
-            self.health.missed > 0,
-            "health.missed",
-            self.health.missed,
-            "1 or more",
-        )
+        OptionError::check(self.health.missed > 0, "health.missed", self.health.missed, "1 or more")
     }
 }

@@ -23,10 +23,7 @@ pub(crate) struct Held {
 
 impl Replies {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self {
-            waiting: AtomicUsize::new(0),
-            limit,
-        })
+        Arc::new(Self { waiting: AtomicUsize::new(0), limit })
     }
 
     /// Holds a reply until it is taken; one that does not fit becomes a failure, since the reader cannot wait. A reply
@@ -34,10 +31,7 @@ impl Replies {
     pub(super) fn hold(self: &Arc<Self>, bytes: Bytes) -> Outcome<Held> {
         let (size, limit) = (bytes.len(), self.limit);
         let waiting = self.waiting.fetch_add(size, Relaxed);
-        let held = Held {
-            bytes,
-            replies: Arc::clone(self),
-        };
+        let held = Held { bytes, replies: Arc::clone(self) };
         if waiting > 0 && waiting + size > limit {
             return Err(CallError::Failed(Failure::ReplyOverflow { size, waiting, limit }));
         }
@@ -66,9 +60,7 @@ mod tests {
     #[test]
     fn replies_that_nobody_takes_are_bounded_in_bytes() {
         let replies = Replies::new(100);
-        let first = replies
-            .hold(Bytes::from(vec![0; 150]))
-            .expect("alone it may be larger than the limit");
+        let first = replies.hold(Bytes::from(vec![0; 150])).expect("alone it may be larger than the limit");
         let refused = replies.hold(Bytes::from(vec![0; 10])).unwrap_err();
         assert!(refused.to_string().contains("failed"));
         assert_eq!(first.take().len(), 150);

@@ -31,14 +31,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
-        Self {
-            shared,
-            lane,
-            epoch,
-            ended: Vec::new(),
-            told: Vec::new(),
-            order: VecDeque::new(),
-        }
+        Self { shared, lane, epoch, ended: Vec::new(), told: Vec::new(), order: VecDeque::new() }
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
@@ -75,10 +68,7 @@ impl Caller {
 
     fn answer(&self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
         let packet = Packet::new(kind, id, payload.into());
-        let _ = self.shared.lanes[self.lane]
-            .signal
-            .outbox
-            .push(Ticket(0), Queued::new(packet));
+        let _ = self.shared.lanes[self.lane].signal.outbox.push(Ticket(0), Queued::new(packet));
     }
 
     fn refuse(&self, id: u64, why: RemoteRefusal) {
@@ -98,14 +88,10 @@ impl Role for Caller {
         match packet.kind {
             Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),
             Kind::Error => self.end(packet, |_, bytes| {
-                Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(
-                    &bytes,
-                ))))
+                Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(&bytes))))
             }),
             Kind::Refused => self.end(packet, |_, bytes| {
-                Err(CallError::Refused(Refusal::ByPeer(RemoteRefusal::from_bytes(
-                    &bytes,
-                ))))
+                Err(CallError::Refused(Refusal::ByPeer(RemoteRefusal::from_bytes(&bytes))))
             }),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
             Kind::Pong | Kind::Cancel => {}
@@ -120,9 +106,7 @@ impl Role for Caller {
         }
         let shared = &self.shared;
         let mut late = Vec::new();
-        shared
-            .calls
-            .end_all(self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
+        shared.calls.end_all(self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
         late.iter().for_each(|_| count(&shared.counters.late_replies));
         self.told.drain(..).for_each(Told::tell);
         shared.note_settled();
@@ -131,13 +115,11 @@ impl Role for Caller {
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) {
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
         let (lane, epoch) = (self.lane, self.epoch);
-        self.shared
-            .calls
-            .retain_waiting(batch, call_of, |(_, queued), context| {
-                context.permit = context.permit.take().or_else(|| queued.permits[0].take());
-                context.lane = lane;
-                context.epoch = Some(epoch);
-            });
+        self.shared.calls.retain_waiting(batch, call_of, |(_, queued), context| {
+            context.permit = context.permit.take().or_else(|| queued.permits[0].take());
+            context.lane = lane;
+            context.epoch = Some(epoch);
+        });
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
             self.order.extend(batch.iter().filter_map(call_of));
         }

@@ -39,11 +39,7 @@ impl Health {
     /// Looks every `interval` and gives up after `missed` silent ones.
     #[must_use]
     pub fn every(interval: Duration, missed: u32) -> Self {
-        Self {
-            interval: interval.max(Duration::from_millis(1)),
-            missed: missed.max(1),
-            ..Self::default()
-        }
+        Self { interval: interval.max(Duration::from_millis(1)), missed: missed.max(1), ..Self::default() }
     }
 
     /// The same with another limit for one packet.
@@ -75,15 +71,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(health: &Health, can_ping: bool, seen: u32) -> Self {
-        Self {
-            seen,
-            health: health.clone(),
-            can_ping,
-            bytes: 0,
-            packets: 0,
-            silent: 0,
-            unfinished: 0,
-        }
+        Self { seen, health: health.clone(), can_ping, bytes: 0, packets: 0, silent: 0, unfinished: 0 }
     }
 
     /// One more interval has passed. Gives a ping to be sent.
@@ -91,28 +79,16 @@ impl Watch {
         let passed = ticks.wrapping_sub(self.seen);
         self.seen = ticks;
         let quiet = reading.bytes == self.bytes;
-        self.silent = if quiet {
-            self.silent.saturating_add(passed)
-        } else {
-            0
-        };
+        self.silent = if quiet { self.silent.saturating_add(passed) } else { 0 };
         let stuck = reading.is_inside_packet() && reading.packets == self.packets;
-        self.unfinished = if stuck {
-            self.unfinished.saturating_add(passed)
-        } else {
-            0
-        };
+        self.unfinished = if stuck { self.unfinished.saturating_add(passed) } else { 0 };
         (self.bytes, self.packets) = (reading.bytes, reading.packets);
         let unfinished = self.health.interval * self.unfinished;
         if self.unfinished > 0 && unfinished >= self.health.packet {
             return Err(LinkError::SlowPacket(unfinished));
         }
         let silent = self.health.interval * self.silent;
-        let limit = if self.can_ping {
-            self.health.interval * self.health.missed
-        } else {
-            self.health.idle
-        };
+        let limit = if self.can_ping { self.health.interval * self.health.missed } else { self.health.idle };
         // A reader that is held up by its own side's limits has no right to call the peer silent.
         if silent >= limit && self.silent > 0 && !reading.held_up {
             return Err(LinkError::Silent(silent));

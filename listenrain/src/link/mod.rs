@@ -55,11 +55,7 @@ const STOP: u8 = 2;
 
 impl Signal {
     pub(crate) fn new(outbox: Outbox<Queued>) -> Self {
-        Self {
-            outbox,
-            wish: AtomicU8::new(OPEN),
-            ticks: AtomicU32::new(0),
-        }
+        Self { outbox, wish: AtomicU8::new(OPEN), ticks: AtomicU32::new(0) }
     }
 
     /// Answers what was asked, writes what is queued, then ends in an orderly way.
@@ -179,27 +175,15 @@ impl<R: Role> Link<R> {
         if self.phase != Phase::Open {
             return Ok(0);
         }
-        self.writing.poll_some(
-            &mut self.role,
-            &*self.codec,
-            &self.signal.outbox,
-            &self.counters,
-            cx,
-        )
+        self.writing.poll_some(&mut self.role, &*self.codec, &self.signal.outbox, &self.counters, cx)
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>) -> Result<usize, LinkError> {
         if self.phase != Phase::Open {
             let read = self.reading.poll_discard(cx)?;
-            return if self.reading.ended {
-                Err(LinkError::Closed)
-            } else {
-                Ok(read)
-            };
+            return if self.reading.ended { Err(LinkError::Closed) } else { Ok(read) };
         }
-        let read = self
-            .reading
-            .poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
+        let read = self.reading.poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
         if self.reading.ended && !self.role.outlives_peers_end() {
             return Err(self.reading.end_cause());
         }
@@ -220,11 +204,7 @@ impl<R: Role> Link<R> {
         }
         if self.phase == Phase::ShuttingDown && self.writing.poll_shutdown(cx)? {
             if self.reading.ended || !self.role.outlives_peers_end() {
-                let cause = if self.reading.ended {
-                    self.reading.end_cause()
-                } else {
-                    LinkError::Closed
-                };
+                let cause = if self.reading.ended { self.reading.end_cause() } else { LinkError::Closed };
                 return Err(cause);
             }
             self.phase = Phase::Lingering;
@@ -258,12 +238,8 @@ impl<R: Role + Unpin> Future for Link<R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
         let this = &mut *self;
         this.poll_link(cx).map(|cause| {
-            this.writing
-                .abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
-            LinkEnd {
-                cause,
-                unwritten: this.writing.take_unwritten(),
-            }
+            this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
+            LinkEnd { cause, unwritten: this.writing.take_unwritten() }
         })
     }
 }

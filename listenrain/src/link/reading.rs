@@ -26,14 +26,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(half: Box<dyn ChannelRead>, pool: Arc<dyn BufferPool>) -> Self {
-        Self {
-            half,
-            input: ReadBuffer::new(pool),
-            ended: false,
-            held_up: false,
-            bytes: 0,
-            packets: 0,
-        }
+        Self { half, input: ReadBuffer::new(pool), ended: false, held_up: false, bytes: 0, packets: 0 }
     }
 
     /// Reads once and gives every whole packet to `role`. Says how many bytes came.

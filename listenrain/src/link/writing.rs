@@ -56,9 +56,7 @@ impl Writing {
         self.clogged = false;
         while total < TURN {
             if self.output.len() < TURN {
-                outbox.pop_batch(&mut self.batch, TURN - self.output.len(), |queued| {
-                    queued.len() + 64
-                });
+                outbox.pop_batch(&mut self.batch, TURN - self.output.len(), |queued| queued.len() + 64);
                 if !self.batch.is_empty() {
                     role.leaving(&mut self.batch);
                     self.encode(codec, counters)?;

@@ -88,13 +88,7 @@ pub struct Packet {
 impl Packet {
     /// A packet without a deadline.
     pub fn new(kind: Kind, id: u64, payload: impl Into<Payload>) -> Self {
-        Self {
-            kind,
-            flags: 0,
-            id,
-            deadline: None,
-            payload: payload.into(),
-        }
+        Self { kind, flags: 0, id, deadline: None, payload: payload.into() }
     }
 }
 
@@ -162,23 +156,11 @@ pub struct Abilities {
 
 impl Abilities {
     /// Request and reply, nothing else.
-    pub const NONE: Self = Self {
-        id: false,
-        errors: false,
-        one_way: false,
-        ping: false,
-        cancel: false,
-        deadline: false,
-    };
+    pub const NONE: Self =
+        Self { id: false, errors: false, one_way: false, ping: false, cancel: false, deadline: false };
     /// All there is.
-    pub const ALL: Self = Self {
-        id: true,
-        errors: true,
-        one_way: true,
-        ping: true,
-        cancel: true,
-        deadline: true,
-    };
+    pub const ALL: Self =
+        Self { id: true, errors: true, one_way: true, ping: true, cancel: true, deadline: true };
 
     /// The same with requests that want no reply.
     #[must_use]
@@ -266,10 +248,7 @@ impl Payload {
 
 impl<T: Into<Bytes>> From<T> for Payload {
     fn from(bytes: T) -> Self {
-        Self {
-            first: bytes.into(),
-            rest: Vec::new(),
-        }
+        Self { first: bytes.into(), rest: Vec::new() }
     }
 }
 
@@ -278,8 +257,5 @@ pub const DEFAULT_MAX_PACKET: usize = 64 << 20;
 
 /// The length in a header as one that this machine and this codec may hold.
 fn checked_length(size: u64, limit: usize) -> Result<usize, PacketError> {
-    usize::try_from(size)
-        .ok()
-        .filter(|size| *size <= limit)
-        .ok_or(PacketError::TooLarge { size, limit })
+    usize::try_from(size).ok().filter(|size| *size <= limit).ok_or(PacketError::TooLarge { size, limit })
 }

@@ -49,10 +49,7 @@ impl NativePackets {
 
 impl Default for NativePackets {
     fn default() -> Self {
-        Self {
-            max_packet: DEFAULT_MAX_PACKET,
-            buffers: Arc::new(RecyclingPool::default()),
-        }
+        Self { max_packet: DEFAULT_MAX_PACKET, buffers: Arc::new(RecyclingPool::default()) }
     }
 }
 
@@ -90,10 +87,7 @@ impl PacketCodec for NativePackets {
         if let Some(first) = input.peek(1)
             && first[0] != MAGIC
         {
-            return Err(PacketError::Malformed(format!(
-                "first byte {:#04x}, not {MAGIC:#04x}",
-                first[0]
-            )));
+            return Err(PacketError::Malformed(format!("first byte {:#04x}, not {MAGIC:#04x}", first[0])));
         }
         let Some(header) = input.peek(Self::HEADER) else {
             return Ok(Decoded::Incomplete { whole: None });
@@ -110,27 +104,18 @@ impl PacketCodec for NativePackets {
         };
         let length = checked_length(number(4).into(), self.max_packet)?;
         if input.len() < Self::HEADER + length {
-            return Ok(Decoded::Incomplete {
-                whole: Some(Self::HEADER + length),
-            });
+            return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
         }
         input.skip(Self::HEADER);
-        Ok(Decoded::Packet(Packet {
-            kind,
-            flags,
-            id,
-            deadline,
-            payload: input.take(length).into(),
-        }))
+        Ok(Decoded::Packet(Packet { kind, flags, id, deadline, payload: input.take(length).into() }))
     }
 
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
         let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
         let (kind, answer) = kind_to_wire(packet.kind);
         let flags = packet.flags | answer;
-        let millis = packet.deadline.map_or(0, |left| {
-            u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1)
-        });
+        let millis =
+            packet.deadline.map_or(0, |left| u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1));
         let mut header = [0; Self::HEADER];
         header[0] = MAGIC;
         header[1] = kind;
@@ -139,10 +124,7 @@ impl PacketCodec for NativePackets {
         header[8..16].copy_from_slice(&packet.id.to_be_bytes());
         header[16..20].copy_from_slice(&millis.to_be_bytes());
         output.put_slice(&header);
-        packet
-            .payload
-            .pieces()
-            .for_each(|piece| output.put(piece.clone()));
+        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
         Ok(())
     }
 

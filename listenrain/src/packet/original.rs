@@ -39,10 +39,7 @@ impl OriginalPackets {
 
 impl Default for OriginalPackets {
     fn default() -> Self {
-        Self {
-            max_packet: DEFAULT_MAX_PACKET,
-            buffers: Arc::new(RecyclingPool::default()),
-        }
+        Self { max_packet: DEFAULT_MAX_PACKET, buffers: Arc::new(RecyclingPool::default()) }
     }
 }
 
@@ -54,9 +51,7 @@ impl PacketCodec for OriginalPackets {
         let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]);
         let length = checked_length(length.into(), self.max_packet)?;
         if input.len() < Self::HEADER + length {
-            return Ok(Decoded::Incomplete {
-                whole: Some(Self::HEADER + length),
-            });
+            return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
         }
         input.skip(Self::HEADER);
         Ok(Decoded::Packet(Packet::new(Kind::Plain, 0, input.take(length))))
@@ -68,10 +63,7 @@ impl PacketCodec for OriginalPackets {
         }
         let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
         output.put_slice(&length.to_be_bytes());
-        packet
-            .payload
-            .pieces()
-            .for_each(|piece| output.put(piece.clone()));
+        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
         Ok(())
     }
 

@@ -52,11 +52,7 @@ pub(crate) struct Closed;
 
 impl Budget {
     pub(crate) fn new(max_count: usize, max_bytes: usize) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(State::default()),
-            max_count,
-            max_bytes,
-        })
+        Arc::new(Self { state: Mutex::new(State::default()), max_count, max_bytes })
     }
 
     /// Takes room at once, or not at all; never overtakes those who wait.
@@ -91,12 +87,7 @@ impl Budget {
             let ticket = state.next_ticket;
             state.next_ticket += 1;
             place.0 = Some(ticket);
-            state.waiters.push_back(Waiter {
-                ticket,
-                bytes,
-                granted: false,
-                waker: cx.waker().clone(),
-            });
+            state.waiters.push_back(Waiter { ticket, bytes, granted: false, waker: cx.waker().clone() });
             return Poll::Pending;
         };
         let Some(at) = state.waiters.iter().position(|waiter| waiter.ticket == ticket) else {
@@ -108,10 +99,7 @@ impl Budget {
             state.waiters.remove(at);
             place.0 = None;
             // Its count and bytes were taken when it was granted.
-            return Poll::Ready(Ok(Permit {
-                budget: Arc::clone(self),
-                bytes,
-            }));
+            return Poll::Ready(Ok(Permit { budget: Arc::clone(self), bytes }));
         }
         state.waiters[at].waker.clone_from(cx.waker());
         Poll::Pending
@@ -187,10 +175,7 @@ impl Budget {
     fn take(self: &Arc<Self>, state: &mut State, bytes: usize) -> Permit {
         state.count += 1;
         state.bytes += bytes;
-        Permit {
-            budget: Arc::clone(self),
-            bytes,
-        }
+        Permit { budget: Arc::clone(self), bytes }
     }
 
     /// Grants what fits to the front of the line.

@@ -22,10 +22,7 @@ impl CallId {
     /// The id that [`to_bits`](Self::to_bits) wrote.
     #[must_use]
     pub fn from_bits(bits: u64) -> Self {
-        Self {
-            slot: bits as u32,
-            generation: (bits >> 32) as u32,
-        }
+        Self { slot: bits as u32, generation: (bits >> 32) as u32 }
     }
 }
 
@@ -93,14 +90,7 @@ impl<C, O> Told<C, O> {
 
 impl<C, O> InFlight<C, O> {
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Mutex::new(Slots {
-                entries: Vec::new(),
-                free: Vec::new(),
-                waiting: 0,
-                closed: false,
-            }),
-        }
+        Self { slots: Mutex::new(Slots { entries: Vec::new(), free: Vec::new(), waiting: 0, closed: false }) }
     }
 
     /// A slot for a new call; `None` after [`close`](Self::close), under the same lock, so that none is overlooked.
@@ -114,10 +104,7 @@ impl<C, O> InFlight<C, O> {
         if let Some(slot) = slots.free.pop() {
             let entry = &mut slots.entries[slot as usize];
             entry.state = state;
-            return Some(CallId {
-                slot,
-                generation: entry.generation,
-            });
+            return Some(CallId { slot, generation: entry.generation });
         }
         let slot = u32::try_from(slots.entries.len()).ok()?;
         // Generation 0 is never used, so that no id is 0 on the wire.
@@ -249,11 +236,7 @@ impl<C, O> Slots<C, O> {
             }
             State::Done(context, first) => {
                 let replace = mutant("in_flight: a second end replaces the first");
-                let (kept, rest) = if replace {
-                    (outcome, first)
-                } else {
-                    (first, outcome)
-                };
+                let (kept, rest) = if replace { (outcome, first) } else { (first, outcome) };
                 self.entries[id.slot as usize].state = State::Done(context, kept);
                 Err(rest)
             }
@@ -265,10 +248,7 @@ impl<C, O> Slots<C, O> {
         let mut told = Vec::new();
         for slot in 0..self.entries.len() {
             let entry = &mut self.entries[slot];
-            let id = CallId {
-                slot: slot as u32,
-                generation: entry.generation,
-            };
+            let id = CallId { slot: slot as u32, generation: entry.generation };
             if let State::Waiting(context, _) = &mut entry.state
                 && let Some(outcome) = outcome(id, context)
                 && let Ok(next) = self.end(id, outcome)

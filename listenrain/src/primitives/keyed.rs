@@ -18,12 +18,7 @@ struct Inner<K, V> {
 
 impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
     pub(crate) fn new() -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                values: BTreeMap::new(),
-                generation: 0,
-            }),
-        }
+        Self { inner: Mutex::new(Inner { values: BTreeMap::new(), generation: 0 }) }
     }
 
     /// The value of `key`, made by `make` when there is none or when `keep` rejects the one that is there. `make` runs
@@ -50,10 +45,7 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
             inner = lock(&self.inner);
         }
         if inner.values.len() >= limit && !inner.values.contains_key(key) {
-            let spared = inner
-                .values
-                .iter()
-                .find(|(_, (_, value))| !keep(value) || spare(value));
+            let spared = inner.values.iter().find(|(_, (_, value))| !keep(value) || spare(value));
             let spared = spared.map(|(key, _)| key.clone())?;
             _evicted = inner.values.remove(&spared);
         }
@@ -69,18 +61,10 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         let mut inner = lock(&self.inner);
         let (there, _) = inner.values.get(key)?;
         let same = *there == generation || mutant("keyed: remove ignores the generation");
-        if same {
-            inner.values.remove(key).map(|(_, value)| value)
-        } else {
-            None
-        }
+        if same { inner.values.remove(key).map(|(_, value)| value) } else { None }
     }
 
     pub(crate) fn values(&self) -> Vec<V> {
-        lock(&self.inner)
-            .values
-            .values()
-            .map(|(_, value)| value.clone())
-            .collect()
+        lock(&self.inner).values.values().map(|(_, value)| value.clone()).collect()
     }
 }

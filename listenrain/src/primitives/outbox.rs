@@ -113,22 +113,13 @@ impl<T> Inner<T> {
 
 impl<T> std::fmt::Debug for Outbox<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outbox")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Outbox").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
 impl<T> Outbox<T> {
     pub(crate) fn new(queue: Box<dyn SendQueue<T>>) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                queue,
-                writer: None,
-                nudged: false,
-                closed: false,
-            }),
-        }
+        Self { inner: Mutex::new(Inner { queue, writer: None, nudged: false, closed: false }) }
     }
 
     /// Queues an item and wakes the writer; gives the item back once closed.
@@ -138,11 +129,7 @@ impl<T> Outbox<T> {
             return Err(item);
         }
         inner.queue.push(ticket, item);
-        let writer = if mutant("outbox: push forgets the writer") {
-            None
-        } else {
-            inner.writer.take()
-        };
+        let writer = if mutant("outbox: push forgets the writer") { None } else { inner.writer.take() };
         drop(inner);
         if let Some(writer) = writer {
             writer.wake();

@@ -88,27 +88,15 @@ impl Shared {
             peer.signal.finish();
         }
         let shared = Arc::clone(self);
-        self.tasks
-            .spawn(async move { shared.run_peer(peer, channel).await });
+        self.tasks.spawn(async move { shared.run_peer(peer, channel).await });
     }
 
     async fn run_peer(self: Arc<Self>, peer: Arc<Peer>, channel: Channel) {
-        let _gone = Gone {
-            shared: &self,
-            peer: &peer,
-        };
+        let _gone = Gone { shared: &self, peer: &peer };
         let role = Served::new(Arc::clone(&self), Arc::clone(&peer));
         let packets = Arc::clone(&self.parts.packets);
         let signal = Arc::clone(&peer.signal);
-        let end = Link::new(
-            channel,
-            role,
-            packets,
-            signal,
-            Arc::clone(&self.counters),
-            &self.health,
-        )
-        .await;
+        let end = Link::new(channel, role, packets, signal, Arc::clone(&self.counters), &self.health).await;
         tracing::debug!(peer = peer.id, cause = %end.cause, "channel over");
     }
 }

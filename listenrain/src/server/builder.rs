@@ -171,11 +171,7 @@ impl<M: MessageCodec> ServerBuilder<M> {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let dispatch = Arc::new(Routed::new(
-            Arc::clone(&self.protocol.messages),
-            self.router,
-            same_id,
-        ));
+        let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
         let shared = Arc::new(Shared {
             budget: Budget::new(self.limits.all_requests, self.limits.all_bytes),
             parts,
@@ -208,11 +204,6 @@ impl<M: MessageCodec> ServerBuilder<M> {
             OptionError::check(value > 0, what, value, "1 or more")?;
         }
         let interval = self.health.interval;
-        OptionError::check(
-            interval.as_millis() > 0,
-            "health.interval",
-            interval,
-            "1ms or more",
-        )
+        OptionError::check(interval.as_millis() > 0, "health.interval", interval, "1ms or more")
     }
 }

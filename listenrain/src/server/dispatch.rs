@@ -42,34 +42,17 @@ pub(super) struct Routed<M: MessageCodec>(Arc<Typed<M>>);
 
 impl<M: MessageCodec> Routed<M> {
     pub(super) fn new(messages: Arc<M>, router: Router<M>, ids: Option<Box<dyn ById>>) -> Self {
-        Self(Arc::new(Typed {
-            messages,
-            router,
-            ids,
-        }))
+        Self(Arc::new(Typed { messages, router, ids }))
     }
 }
 
 impl<M: MessageCodec> Dispatch for Routed<M> {
     fn dispatch(&self, incoming: Incoming) -> Option<BoxFuture<'static, ()>> {
-        let Incoming {
-            payload,
-            deadline,
-            facts,
-            answer,
-        } = incoming;
+        let Incoming { payload, deadline, facts, answer } = incoming;
         let typed = &self.0;
-        let kept = if typed.needs_request() {
-            payload.clone()
-        } else {
-            Bytes::new()
-        };
+        let kept = if typed.needs_request() { payload.clone() } else { Bytes::new() };
         let one_way = !answer.is_open();
-        let mut responder = Responder {
-            answer,
-            typed: Arc::clone(typed),
-            request: kept,
-        };
+        let mut responder = Responder { answer, typed: Arc::clone(typed), request: kept };
         let decoded = catch_unwind(AssertUnwindSafe(|| {
             let message = typed.messages.decode(payload)?;
             Ok((typed.messages.command(&message), message))
@@ -90,13 +73,7 @@ impl<M: MessageCodec> Dispatch for Routed<M> {
             let _ = responder.fail_with(RemoteError::new(ErrorCode::UnknownCommand, command.0.to_string()));
             return None;
         };
-        let request = Request {
-            message,
-            command,
-            facts,
-            deadline,
-            one_way,
-        };
+        let request = Request { message, command, facts, deadline, one_way };
         // The part of a handler that runs before its first await may panic too; its responder then answers.
         let started = catch_unwind(AssertUnwindSafe(|| handler(request, responder)));
         match started {
@@ -122,10 +99,7 @@ impl<M: MessageCodec> Typed<M> {
     ) -> Result<Payload, MessageError> {
         let payload =
             catch_unwind(AssertUnwindSafe(|| self.messages.encode(message))).unwrap_or_else(|panic| {
-                Err(MessageError::new(format!(
-                    "codec panicked: {}",
-                    panic_text(&*panic)
-                )))
+                Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic))))
             })?;
         let size = payload.len();
         if size > limit {
@@ -147,9 +121,7 @@ impl<M: MessageCodec> Typed<M> {
         limit: usize,
     ) -> Option<Payload> {
         let on_error = self.router.on_error.as_ref()?;
-        let message = catch_unwind(AssertUnwindSafe(|| on_error(request, error)))
-            .ok()
-            .flatten()?;
+        let message = catch_unwind(AssertUnwindSafe(|| on_error(request, error))).ok().flatten()?;
         self.encode_reply(message, request, limit).ok()
     }
 }

@@ -80,17 +80,9 @@ impl Server {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let (count, bytes) = self.shared.budget.in_use();
-        let queued = lock(&self.shared.peers)
-            .iter()
-            .map(|peer| peer.signal.outbox.len() as u64)
-            .sum();
+        let queued = lock(&self.shared.peers).iter().map(|peer| peer.signal.outbox.len() as u64).sum();
         let counts = self.shared.counters.snapshot();
-        Counts {
-            in_flight: count as u64,
-            in_flight_bytes: bytes as u64,
-            queued,
-            ..counts
-        }
+        Counts { in_flight: count as u64, in_flight_bytes: bytes as u64, queued, ..counts }
     }
 
     /// Channels open now.
@@ -128,10 +120,7 @@ impl Server {
         let cut_off = shared.budget.in_use().0;
         shared.cut_off();
         shared.tasks.wait().await;
-        Drained {
-            complete,
-            cut_off: if complete { 0 } else { cut_off },
-        }
+        Drained { complete, cut_off: if complete { 0 } else { cut_off } }
     }
 }
 
@@ -144,9 +133,7 @@ impl Drop for Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 

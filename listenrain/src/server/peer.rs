@@ -63,19 +63,11 @@ impl Served {
     }
 
     fn budgets(&self) -> [&Arc<Budget>; 3] {
-        [
-            &self.peer.budget,
-            &self.shared.budget,
-            &self.shared.parts.handler_budget,
-        ]
+        [&self.peer.budget, &self.shared.budget, &self.shared.parts.handler_budget]
     }
 
     fn answer(&self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
-        let _ = self
-            .peer
-            .signal
-            .outbox
-            .push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
+        let _ = self.peer.signal.outbox.push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
     }
 
     fn refuse(&self, id: u64, why: RemoteRefusal) {
@@ -103,19 +95,10 @@ impl Served {
         };
         let answer = Answer::new(shared, &self.peer, packet.id, is_call, permits);
         let deadline = packet.deadline.map(|left| Instant::now() + left);
-        let incoming = Incoming {
-            payload,
-            deadline,
-            facts: Arc::clone(&self.peer.facts),
-            answer,
-        };
+        let incoming = Incoming { payload, deadline, facts: Arc::clone(&self.peer.facts), answer };
         if let Some(handler) = shared.dispatch.dispatch(incoming) {
-            let handling = Handling::new(
-                handler,
-                packet.id,
-                Arc::clone(&self.peer.running),
-                &shared.counters,
-            );
+            let handling =
+                Handling::new(handler, packet.id, Arc::clone(&self.peer.running), &shared.counters);
             shared.parts.handlers.execute(Job::new(Box::pin(handling)));
         }
     }
@@ -126,9 +109,7 @@ impl Served {
         let weights = [size, size, 0];
         let budgets = self.budgets();
         if self.shared.overload == Overload::StopReading {
-            return Some(std::array::from_fn(|at| {
-                Some(budgets[at].force_acquire(weights[at]))
-            }));
+            return Some(std::array::from_fn(|at| Some(budgets[at].force_acquire(weights[at]))));
         }
         let permits: [Option<Permit>; 3] = std::array::from_fn(|at| budgets[at].try_acquire(weights[at]));
         permits.iter().all(Option::is_some).then_some(permits)
@@ -141,10 +122,7 @@ impl Role for Served {
             return Poll::Ready(());
         }
         let who = self.peer.id;
-        let full = self
-            .budgets()
-            .into_iter()
-            .any(|budget| budget.poll_room(who, cx).is_pending());
+        let full = self.budgets().into_iter().any(|budget| budget.poll_room(who, cx).is_pending());
         if full { Poll::Pending } else { Poll::Ready(()) }
     }
 

@@ -49,10 +49,7 @@ impl<M: MessageCodec> Responder<M> {
         if !self.answer.is_open() {
             return Err(RespondError::OneWay);
         }
-        match self
-            .typed
-            .encode_reply(message, &self.request, self.answer.max_packet())
-        {
+        match self.typed.encode_reply(message, &self.request, self.answer.max_packet()) {
             Ok(payload) => self.answer.send(Kind::Reply, payload),
             Err(error) => {
                 let _ = self.fail_with(RemoteError::new(ErrorCode::Encode, error.to_string()));
@@ -80,9 +77,7 @@ impl<M: MessageCodec> Responder<M> {
         if !self.answer.is_open() {
             return Err(RespondError::OneWay);
         }
-        let stand_in = self
-            .typed
-            .error_message(&self.request, &error, self.answer.max_packet());
+        let stand_in = self.typed.error_message(&self.request, &error, self.answer.max_packet());
         self.answer.fail(&error, stand_in)
     }
 }
@@ -91,11 +86,7 @@ impl<M: MessageCodec> Drop for Responder<M> {
     fn drop(&mut self) {
         if self.answer.is_open() {
             let panicked = std::thread::panicking();
-            let code = if panicked {
-                ErrorCode::Panic
-            } else {
-                ErrorCode::NoReply
-            };
+            let code = if panicked { ErrorCode::Panic } else { ErrorCode::NoReply };
             let _ = self.fail_with(RemoteError::new(code, ""));
         }
     }
@@ -103,9 +94,7 @@ impl<M: MessageCodec> Drop for Responder<M> {
 
 impl<M: MessageCodec> fmt::Debug for Responder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder")
-            .field("id", &self.answer.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Responder").field("id", &self.answer.id).finish_non_exhaustive()
     }
 }
 
@@ -126,13 +115,7 @@ impl Answer {
         awaited: bool,
         permits: [Option<Permit>; 3],
     ) -> Self {
-        Self {
-            peer: Arc::clone(peer),
-            shared: Arc::clone(shared),
-            id,
-            awaited,
-            permits,
-        }
+        Self { peer: Arc::clone(peer), shared: Arc::clone(shared), id, awaited, permits }
     }
 
     /// Whether an answer is wanted and none was given.

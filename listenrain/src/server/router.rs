@@ -28,11 +28,7 @@ impl<M: MessageCodec> Router<M> {
     /// A router without handlers: every request is answered with an error.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            handlers: BTreeMap::new(),
-            fallback: None,
-            on_error: None,
-        }
+        Self { handlers: BTreeMap::new(), fallback: None, on_error: None }
     }
 
     /// Serves `command` with `handler`, whose output is the reply.
@@ -84,10 +80,7 @@ impl<M: MessageCodec> Router<M> {
         F: Fn(Request<M::Message>, Responder<M>) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        self.add(
-            command,
-            Box::new(move |request, responder| Box::pin(handler(request, responder))),
-        )
+        self.add(command, Box::new(move |request, responder| Box::pin(handler(request, responder))))
     }
 
     /// Serves every command without a handler of its own.
@@ -152,8 +145,6 @@ impl<M: MessageCodec> Default for Router<M> {
 
 impl<M: MessageCodec> fmt::Debug for Router<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Router")
-            .field("commands", &self.handlers.keys())
-            .finish_non_exhaustive()
+        f.debug_struct("Router").field("commands", &self.handlers.keys()).finish_non_exhaustive()
     }
 }

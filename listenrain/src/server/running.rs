@@ -37,10 +37,8 @@ impl Running {
     /// The peer takes a request back.
     pub(super) fn cancel(&self, request: u64) {
         let mut inner = lock(&self.inner);
-        let found = inner
-            .handlers
-            .values_mut()
-            .find(|handler| handler.request == request && !handler.cancelled);
+        let found =
+            inner.handlers.values_mut().find(|handler| handler.request == request && !handler.cancelled);
         let waker = found.map(|handler| {
             handler.cancelled = true;
             handler.waker.clone()
@@ -54,11 +52,7 @@ impl Running {
     pub(super) fn cancel_all(&self) {
         let mut inner = lock(&self.inner);
         inner.all_cancelled = true;
-        let wakers: Vec<Waker> = inner
-            .handlers
-            .values()
-            .map(|handler| handler.waker.clone())
-            .collect();
+        let wakers: Vec<Waker> = inner.handlers.values().map(|handler| handler.waker.clone()).collect();
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -71,14 +65,7 @@ impl Running {
         }
         inner.next += 1;
         let key = inner.next;
-        inner.handlers.insert(
-            key,
-            Unfinished {
-                request,
-                waker: cx.waker().clone(),
-                cancelled: false,
-            },
-        );
+        inner.handlers.insert(key, Unfinished { request, waker: cx.waker().clone(), cancelled: false });
         Some(key)
     }
 
@@ -113,13 +100,7 @@ impl Handling {
         running: Arc<Running>,
         counters: &Arc<Counters>,
     ) -> Self {
-        Self {
-            handler: Some(handler),
-            request,
-            running,
-            key: None,
-            counters: Arc::clone(counters),
-        }
+        Self { handler: Some(handler), request, running, key: None, counters: Arc::clone(counters) }
     }
 }
 

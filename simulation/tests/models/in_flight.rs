@@ -39,15 +39,8 @@ fn reply_and_timeout() {
         thread::spawn(move || end(&calls, id, outcome).then_some(outcome))
     });
     let got = polled(&calls, id);
-    let counted: Vec<_> = enders
-        .into_iter()
-        .filter_map(|ender| ender.join().unwrap())
-        .collect();
-    assert_eq!(
-        counted,
-        Vec::from_iter(got),
-        "the end that counted is the outcome"
-    );
+    let counted: Vec<_> = enders.into_iter().filter_map(|ender| ender.join().unwrap()).collect();
+    assert_eq!(counted, Vec::from_iter(got), "the end that counted is the outcome");
     assert_eq!(calls.waiting(), 0, "nobody waits");
     assert_eq!(polled(&calls, id), None, "the outcome is given once");
 }
@@ -93,10 +86,7 @@ fn insert_and_close() {
     });
     let losing = Arc::clone(&calls);
     let loss = thread::spawn(move || {
-        losing
-            .end_where(|_, ()| Some("lost"))
-            .into_iter()
-            .for_each(Told::tell);
+        losing.end_where(|_, ()| Some("lost")).into_iter().for_each(Told::tell);
     });
     if let Some(id) = calls.insert((), Waiter::Task(None)) {
         assert!(matches!(polled(&calls, id), Some("closed" | "lost")));

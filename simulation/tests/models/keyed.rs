@@ -19,9 +19,7 @@ fn get(values: &Values, bad: u64, made: &AtomicUsize) -> u64 {
         made.fetch_add(1, SeqCst);
         generation
     };
-    values
-        .get_or_insert(&KEY, LIMIT, |value| *value != bad, |_| false, make)
-        .unwrap()
+    values.get_or_insert(&KEY, LIMIT, |value| *value != bad, |_| false, make).unwrap()
 }
 
 fn single_flight() {
@@ -45,10 +43,7 @@ fn replace_and_remove() {
     let removed = thread::spawn(move || removing.remove(&KEY, bad));
     let fresh = get(&values, bad, &made);
     let removed = removed.join().unwrap();
-    assert!(
-        removed.is_none_or(|value| value == bad),
-        "the fresh one was evicted"
-    );
+    assert!(removed.is_none_or(|value| value == bad), "the fresh one was evicted");
     assert_eq!(values.values(), [fresh], "the fresh one was evicted");
 }
 

@@ -34,14 +34,10 @@ fn check(preemptions: usize, model: fn()) {
 /// The model must fail with the seeded bug `mutant`, and say `what`; a model that fails for another reason (it ran out
 /// of branches, say) has caught nothing.
 fn check_catches(mutant: &'static str, what: &str, preemptions: usize, model: fn()) {
-    let failed = sync::with_mutant(mutant, || {
-        catch_unwind(AssertUnwindSafe(|| check(preemptions, model)))
-    });
+    let failed = sync::with_mutant(mutant, || catch_unwind(AssertUnwindSafe(|| check(preemptions, model))));
     let panic = failed.expect_err("the seeded bug was not caught");
     let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("");
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("");
     assert!(said.contains(what), "caught for another reason: {said}");
 }
 

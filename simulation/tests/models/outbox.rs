@@ -48,13 +48,7 @@ fn push_close_and_pop() {
         refused.collect::<Vec<_>>()
     });
     let closing = Arc::clone(&outbox);
-    let closer = thread::spawn(move || {
-        closing
-            .close()
-            .into_iter()
-            .map(|(_, item)| item)
-            .collect::<Vec<_>>()
-    });
+    let closer = thread::spawn(move || closing.close().into_iter().map(|(_, item)| item).collect::<Vec<_>>());
     let mut seen: Vec<u32> = std::iter::from_fn(|| block_on(|cx| pop(&outbox, cx))).collect();
     seen.extend(closer.join().unwrap());
     seen.extend(pusher.join().unwrap());
@@ -96,12 +90,7 @@ fn a_push_that_forgets_the_writer_is_caught() {
 
 #[test]
 fn a_writer_that_parks_on_a_full_queue_is_caught() {
-    check_catches(
-        "outbox: the writer parks on a full queue",
-        STUCK,
-        3,
-        push_and_park,
-    );
+    check_catches("outbox: the writer parks on a full queue", STUCK, 3, push_and_park);
 }
 
 #[test]

@@ -77,10 +77,8 @@ async fn carry(listen: &str, upstream: &str, codec: Arc<dyn PacketCodec>) -> Res
     let registry = listenrain_transports::all();
     let usage = |error: &dyn Error| Failure::Usage(error.to_string());
     let [listen, upstream] = [listen, upstream].map(str::parse::<Endpoint>);
-    let (listen, upstream) = (
-        listen.map_err(|error| usage(&error))?,
-        upstream.map_err(|error| usage(&error))?,
-    );
+    let (listen, upstream) =
+        (listen.map_err(|error| usage(&error))?, upstream.map_err(|error| usage(&error))?);
     let from = registry.for_endpoint(&listen).map_err(|error| usage(&error))?;
     let to = registry.for_endpoint(&upstream).map_err(|error| usage(&error))?;
     // An upstream that cannot be understood is told now, not at the first channel.

@@ -58,16 +58,8 @@ pub(crate) struct Carried {
 
 impl fmt::Display for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            pairs,
-            failed,
-            there,
-            back,
-        } = self;
-        write!(
-            f,
-            "{pairs} pairs ({failed} failed): {there} packets there, {back} back"
-        )
+        let Self { pairs, failed, there, back } = self;
+        write!(f, "{pairs} pairs ({failed} failed): {there} packets there, {back} back")
     }
 }
 
@@ -107,13 +99,7 @@ impl Plane {
 
     /// Stops accepting, lets pairs end for at most `within`, then cuts them.
     pub(crate) async fn finish(self, within: Duration) -> Carried {
-        let Shared {
-            counts,
-            closing,
-            cut,
-            tasks,
-            ..
-        } = &*self.shared;
+        let Shared { counts, closing, cut, tasks, .. } = &*self.shared;
         closing.cancel();
         tasks.close();
         if tokio::time::timeout(within, tasks.wait()).await.is_err() {

@@ -65,18 +65,12 @@ impl MessageCodec for HiCodec {
         let (command, id) = split(header, "command")?;
         let (name, rest) = sized(body, "name")?;
         if command > RESPONSE.0 {
-            return Err(MessageError::new(format!(
-                "command {command} is neither request nor response"
-            )));
+            return Err(MessageError::new(format!("command {command} is neither request nor response")));
         }
         if !rest.is_empty() {
             return Err(MessageError::new(format!("{} bytes behind the name", rest.len())));
         }
-        Ok(Hi {
-            command: Command(command),
-            id: text(id, "message id")?,
-            name: text(name, "name")?,
-        })
+        Ok(Hi { command: Command(command), id: text(id, "message id")?, name: text(name, "name")? })
     }
 
     fn command(&self, hi: &Hi) -> Command {
@@ -99,9 +93,7 @@ fn split<'a>(bytes: &'a [u8], what: &str) -> Result<(u32, &'a [u8]), MessageErro
 /// too large.
 fn sized<'a>(bytes: &'a [u8], what: &str) -> Result<(&'a [u8], &'a [u8]), MessageError> {
     let (length, rest) = split(bytes, what)?;
-    let cut = usize::try_from(length)
-        .ok()
-        .and_then(|length| rest.split_at_checked(length));
+    let cut = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
     cut.ok_or_else(|| {
         let there = rest.len();
         MessageError::new(format!("{what} of {length} bytes, of which {there} are there"))
@@ -110,6 +102,5 @@ fn sized<'a>(bytes: &'a [u8], what: &str) -> Result<(&'a [u8], &'a [u8]), Messag
 
 fn text(bytes: &[u8], what: &str) -> Result<String, MessageError> {
     let text = std::str::from_utf8(bytes);
-    text.map(str::to_owned)
-        .map_err(|error| MessageError::new(format!("{what}: {error}")))
+    text.map(str::to_owned).map_err(|error| MessageError::new(format!("{what}: {error}")))
 }

@@ -41,11 +41,7 @@ pub(crate) async fn greet(endpoint: &Endpoint) -> Result<Vec<(&'static str, Stri
     let told = told.await??;
 
     client.close().await;
-    Ok(vec![
-        ("call().await", awaited.name),
-        ("call_blocking()", blocked.name),
-        ("send()", told.name),
-    ])
+    Ok(vec![("call().await", awaited.name), ("call_blocking()", blocked.name), ("send()", told.name)])
 }
 
 /// A state machine with a single state: it passes the outcome on. A closure would do as well.
@@ -61,9 +57,5 @@ impl StateMachine<Hi> for Tell {
 }
 
 fn request(id: &str, name: &str) -> Hi {
-    Hi {
-        command: REQUEST,
-        id: id.to_owned(),
-        name: name.to_owned(),
-    }
+    Hi { command: REQUEST, id: id.to_owned(), name: name.to_owned() }
 }

@@ -37,9 +37,7 @@ impl Faults {
 
     /// The size above which a chunk has to be split, where one has to.
     pub(super) fn split(&self) -> Option<usize> {
-        let cut = self
-            .cut_after
-            .map(|left| usize::try_from(left.max(1)).unwrap_or(usize::MAX));
+        let cut = self.cut_after.map(|left| usize::try_from(left.max(1)).unwrap_or(usize::MAX));
         match (self.bytes_per_poll, cut) {
             (None, None) => None,
             (_, cut) => Some(self.per_poll().min(cut.unwrap_or(usize::MAX))),

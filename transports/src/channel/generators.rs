@@ -17,11 +17,7 @@ pub(super) struct Dialer {
 
 impl Dialer {
     pub(super) fn new(names: Arc<Names>, endpoint: Endpoint, options: ChannelOptions) -> Self {
-        Self {
-            names,
-            endpoint,
-            options,
-        }
+        Self { names, endpoint, options }
     }
 }
 

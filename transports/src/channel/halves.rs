@@ -27,11 +27,7 @@ pub(super) struct ReadHalf {
 
 impl ReadHalf {
     pub(super) fn new(link: Arc<Link>, side: Side) -> Self {
-        Self {
-            link,
-            side,
-            alarm: None,
-        }
+        Self { link, side, alarm: None }
     }
 
     fn poll_alarm(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {

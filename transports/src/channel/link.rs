@@ -38,10 +38,7 @@ impl Link {
     pub(super) fn new(name: Option<Arc<Name>>, limits: [Limits; 2], faults: [Faults; 2]) -> Arc<Self> {
         let ([to_dialer, to_listener], [dialer_faults, listener_faults]) = (limits, faults);
         Arc::new(Self {
-            towards: [
-                Pipe::new(to_dialer, dialer_faults),
-                Pipe::new(to_listener, listener_faults),
-            ],
+            towards: [Pipe::new(to_dialer, dialer_faults), Pipe::new(to_listener, listener_faults)],
             let_go: Default::default(),
             _name: name,
         })
@@ -49,11 +46,7 @@ impl Link {
 
     /// The channel as `side` has it; once for each side.
     pub(super) fn channel(self: &Arc<Self>, side: Side, facts: ChannelFacts) -> Channel {
-        Channel::from_halves(
-            ReadHalf::new(self.clone(), side),
-            WriteHalf::new(self.clone(), side),
-            facts,
-        )
+        Channel::from_halves(ReadHalf::new(self.clone(), side), WriteHalf::new(self.clone(), side), facts)
     }
 
     /// The pipe that `side` reads from.

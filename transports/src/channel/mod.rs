@@ -53,10 +53,7 @@ impl InProcess {
     /// When a value is out of bounds; the error names the option and what is allowed.
     pub fn new(options: ChannelOptions) -> Result<Self, OptionError> {
         options.check()?;
-        Ok(Self {
-            options,
-            ..Self::default()
-        })
+        Ok(Self { options, ..Self::default() })
     }
 
     /// Its options, as used where an endpoint says nothing else.
@@ -89,9 +86,7 @@ impl InProcess {
     }
 
     fn bind(&self, asked: &Endpoint) -> Result<Listener, NextError> {
-        let options = self
-            .understand(asked)
-            .map_err(|error| NextError::invalid("listen", error))?;
+        let options = self.understand(asked).map_err(|error| NextError::invalid("listen", error))?;
         if !asked.address().is_empty() {
             return Listener::bind(&self.names, asked.clone(), options);
         }
@@ -123,11 +118,7 @@ impl Transport for InProcess {
         if endpoint.address().is_empty() {
             return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
         }
-        Ok(Box::new(Dialer::new(
-            self.names.clone(),
-            endpoint.clone(),
-            options,
-        )))
+        Ok(Box::new(Dialer::new(self.names.clone(), endpoint.clone(), options)))
     }
 
     fn listen<'a>(
@@ -148,10 +139,7 @@ pub fn pair() -> (Channel, Channel) {
     let options = ChannelOptions::default();
     let link = Link::new(None, [options.limits(), options.limits()], [Faults::default(); 2]);
     let facts = ChannelFacts::new(SCHEME);
-    (
-        link.channel(Side::Dialer, facts.clone()),
-        link.channel(Side::Listener, facts),
-    )
+    (link.channel(Side::Dialer, facts.clone()), link.channel(Side::Listener, facts))
 }
 
 /// The dialling end of the `number`th dial; with the listener's name, so that one can see where it went.

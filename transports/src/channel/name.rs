@@ -78,17 +78,9 @@ impl Name {
     pub(super) fn listen(&self, endpoint: Endpoint, options: ChannelOptions) -> io::Result<()> {
         let mut state = lock(&self.state);
         if state.listener.is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                "somebody listens there already",
-            ));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody listens there already"));
         }
-        state.listener = Some(Queue {
-            endpoint,
-            options,
-            waiting: VecDeque::new(),
-            waker: None,
-        });
+        state.listener = Some(Queue { endpoint, options, waiting: VecDeque::new(), waker: None });
         Ok(())
     }
 
@@ -123,22 +115,13 @@ impl Name {
         options: &ChannelOptions,
     ) -> io::Result<Channel> {
         let mut state = lock(&self.state);
-        let State {
-            listener,
-            faults,
-            refuse,
-            ..
-        } = &mut *state;
+        let State { listener, faults, refuse, .. } = &mut *state;
         let queue = listener.as_mut().filter(|_| !*refuse);
         let queue = queue.ok_or_else(|| refused("nobody listens there"))?;
         if queue.waiting.len() >= queue.options.backlog {
             return Err(refused("too many channels wait to be accepted (backlog)"));
         }
-        let link = Link::new(
-            Some(self.clone()),
-            [options.limits(), queue.options.limits()],
-            *faults,
-        );
+        let link = Link::new(Some(self.clone()), [options.limits(), queue.options.limits()], *faults);
         let dialer = endpoint_of_dial(endpoint, number);
         let facts = |local: &Endpoint, peer: &Endpoint| {
             ChannelFacts::new(SCHEME).between(Some(local.clone()), Some(peer.clone()))

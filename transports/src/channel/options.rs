@@ -25,11 +25,7 @@ pub struct ChannelOptions {
 
 impl Default for ChannelOptions {
     fn default() -> Self {
-        Self {
-            capacity: 1 << 20,
-            chunks: 1024,
-            backlog: 1024,
-        }
+        Self { capacity: 1 << 20, chunks: 1024, backlog: 1024 }
     }
 }
 
@@ -83,10 +79,7 @@ impl ChannelOptions {
     }
 
     pub(super) fn limits(&self) -> Limits {
-        Limits {
-            bytes: self.capacity,
-            chunks: self.chunks,
-        }
+        Limits { bytes: self.capacity, chunks: self.chunks }
     }
 
     pub(super) fn check(&self) -> Result<(), OptionError> {

@@ -126,11 +126,7 @@ impl Pipe {
         let mut state = self.lock();
         if let Some(reset) = state.reset {
             // An end that was seen stays one, whatever comes after it.
-            return if state.end_seen {
-                Ok(Read::Done(0))
-            } else {
-                Err(reset.seen_by(side))
-            };
+            return if state.end_seen { Ok(Read::Done(0)) } else { Err(reset.seen_by(side)) };
         }
         let read = state.give_to(into);
         if matches!(read, Read::Pending | Read::NotBefore(_)) {
@@ -250,21 +246,13 @@ impl State {
                 break;
             };
             if let Some(due) = not_yet(chunk.due) {
-                return if moved == 0 {
-                    Read::NotBefore(due)
-                } else {
-                    Read::Done(moved)
-                };
+                return if moved == 0 { Read::NotBefore(due) } else { Read::Done(moved) };
             }
             let bytes = match self.faults.split() {
                 Some(most) if most.min(allowed) < chunk.bytes.len() => {
                     chunk.bytes.split_to(most.min(allowed))
                 }
-                _ => self
-                    .queue
-                    .pop_front()
-                    .map(|chunk| chunk.bytes)
-                    .unwrap_or_default(),
+                _ => self.queue.pop_front().map(|chunk| chunk.bytes).unwrap_or_default(),
             };
             allowed = allowed.saturating_sub(bytes.len());
             moved += bytes.len();

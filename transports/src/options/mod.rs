@@ -85,17 +85,14 @@ impl<T: Clone> Table<T> {
     /// Whether every value is one that could be given as text, so that bounds stand in one place only.
     pub(crate) fn check(&self, options: &T) -> Result<(), OptionError> {
         let mut copy = options.clone();
-        self.0
-            .iter()
-            .try_for_each(|knob| self.set(&mut copy, knob.info.name, &(knob.get)(options)))
+        self.0.iter().try_for_each(|knob| self.set(&mut copy, knob.info.name, &(knob.get)(options)))
     }
 
     /// `options` with those of `endpoint` on top.
     pub(crate) fn with(&self, options: &T, endpoint: &Endpoint) -> Result<T, EndpointError> {
         let mut options = options.clone();
         for (name, value) in endpoint.options() {
-            self.set(&mut options, name, value)
-                .map_err(|error| endpoint.invalid(error.to_string()))?;
+            self.set(&mut options, name, value).map_err(|error| endpoint.invalid(error.to_string()))?;
         }
         Ok(options)
     }
@@ -109,17 +106,9 @@ pub(crate) fn assert_table_is_sound<T: Clone + Default + PartialEq + std::fmt::D
         let info = knob.info;
         let mut options = T::default();
         table.set(&mut options, info.name, info.default).unwrap();
-        assert_eq!(
-            options,
-            T::default(),
-            "the default of `{}` is written wrong",
-            info.name
-        );
+        assert_eq!(options, T::default(), "the default of `{}` is written wrong", info.name);
         assert_eq!(table.get(&options, info.name).as_deref(), Some(info.default));
-        let error = table
-            .set(&mut options, info.name, "nonsense")
-            .unwrap_err()
-            .to_string();
+        let error = table.set(&mut options, info.name, "nonsense").unwrap_err().to_string();
         assert!(
             error.contains(info.name) && error.contains("nonsense") && error.contains(info.allowed),
             "{error}"

@@ -23,9 +23,7 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
 }
 
 pub(crate) fn parse_count(text: &str, bounds: RangeInclusive<usize>) -> Option<usize> {
-    digits(text)
-        .and_then(|count| usize::try_from(count).ok())
-        .filter(|count| bounds.contains(count))
+    digits(text).and_then(|count| usize::try_from(count).ok()).filter(|count| bounds.contains(count))
 }
 
 /// Bytes: `65536`, `64KiB`, `1MiB`.
@@ -38,9 +36,7 @@ pub(crate) fn parse_size(text: &str, bounds: RangeInclusive<usize>) -> Option<us
 
 /// A duration with its unit: `250ms`, `30s`.
 pub(crate) fn parse_duration(text: &str, bounds: RangeInclusive<Duration>) -> Option<Duration> {
-    with_unit(text, &DURATIONS)
-        .map(Duration::from_nanos)
-        .filter(|duration| bounds.contains(duration))
+    with_unit(text, &DURATIONS).map(Duration::from_nanos).filter(|duration| bounds.contains(duration))
 }
 
 /// `none` stands for the absence of a value, anything else is read by `parse`.
@@ -49,11 +45,7 @@ pub(crate) fn parse_unless<T>(
     none: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Option<Option<T>> {
-    if text == none {
-        Some(None)
-    } else {
-        parse(text).map(Some)
-    }
+    if text == none { Some(None) } else { parse(text).map(Some) }
 }
 
 pub(crate) fn show_size(size: usize) -> String {
@@ -70,10 +62,7 @@ fn show(value: u64, units: &[(&str, u64)]) -> String {
     units
         .iter()
         .find(|(_, unit)| value != 0 && value.is_multiple_of(*unit))
-        .map_or_else(
-            || format!("0{}", units[0].0),
-            |(name, unit)| format!("{}{name}", value / unit),
-        )
+        .map_or_else(|| format!("0{}", units[0].0), |(name, unit)| format!("{}{name}", value / unit))
 }
 
 fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -85,11 +74,7 @@ fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 /// Digits only: `str::parse` would also take a sign.
 fn digits(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -102,17 +87,11 @@ mod tests {
             assert_eq!(parse_size(text, 0..=usize::MAX), Some(bytes));
             assert_eq!(show_size(bytes), text);
         }
-        for (text, micros) in [
-            ("1500us", 1_500),
-            ("250ms", 250_000),
-            ("30s", 30_000_000),
-            ("2m", 120_000_000),
-        ] {
+        for (text, micros) in
+            [("1500us", 1_500), ("250ms", 250_000), ("30s", 30_000_000), ("2m", 120_000_000)]
+        {
             let duration = Duration::from_micros(micros);
-            assert_eq!(
-                parse_duration(text, Duration::ZERO..=Duration::MAX),
-                Some(duration)
-            );
+            assert_eq!(parse_duration(text, Duration::ZERO..=Duration::MAX), Some(duration));
             assert_eq!(show_duration(duration), text);
         }
         assert_eq!(parse_size("65536", 0..=usize::MAX), Some(65536));
@@ -124,11 +103,7 @@ mod tests {
             assert_eq!(parse_size(text, 0..=usize::MAX), None, "{text}");
         }
         for text in ["", "5", "s", "+5s", "1d", "99999999999h"] {
-            assert_eq!(
-                parse_duration(text, Duration::ZERO..=Duration::MAX),
-                None,
-                "{text}"
-            );
+            assert_eq!(parse_duration(text, Duration::ZERO..=Duration::MAX), None, "{text}");
         }
         assert_eq!(parse_count("0", 1..=3), None);
         assert_eq!(parse_count("4", 1..=3), None);

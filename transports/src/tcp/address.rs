@@ -59,9 +59,7 @@ pub(super) fn endpoint(address: SocketAddr) -> Endpoint {
 }
 
 fn parse_port(text: &str) -> Option<u16> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -84,14 +82,10 @@ mod tests {
 
     #[test]
     fn names_and_zones_are_left_to_the_resolver() {
-        for (text, host) in [
-            ("tcp://name.example:7", "name.example"),
-            ("tcp://[fe80::1%eth0]:7", "fe80::1%eth0"),
-        ] {
-            let expected = Address::Named {
-                host: host.to_owned(),
-                port: 7,
-            };
+        for (text, host) in
+            [("tcp://name.example:7", "name.example"), ("tcp://[fe80::1%eth0]:7", "fe80::1%eth0")]
+        {
+            let expected = Address::Named { host: host.to_owned(), port: 7 };
             assert_eq!(parse(text), Ok(expected));
         }
     }

@@ -33,12 +33,7 @@ impl Dialer {
         options: TcpOptions,
         resolver: Arc<dyn Resolve>,
     ) -> Self {
-        Self {
-            endpoint,
-            address,
-            options,
-            resolver,
-        }
+        Self { endpoint, address, options, resolver }
     }
 
     async fn dial(&self) -> io::Result<Channel> {
@@ -59,9 +54,7 @@ impl Dialer {
 impl ChannelGenerator for Dialer {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async move {
-            self.dial_in_time()
-                .await
-                .map_err(|error| NextError::passing("dial", &self.endpoint, error))
+            self.dial_in_time().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
         })
     }
 

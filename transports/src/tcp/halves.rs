@@ -18,15 +18,8 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 pub(super) fn split(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = stream.into_split();
     let aborted = Arc::new(AtomicBool::new(false));
-    let read = ReadHalf {
-        half: read,
-        aborted: aborted.clone(),
-    };
-    let write = WriteHalf {
-        half: Some(write),
-        ended: false,
-        aborted,
-    };
+    let read = ReadHalf { half: read, aborted: aborted.clone() };
+    let write = WriteHalf { half: Some(write), ended: false, aborted };
     (read, write)
 }
 

@@ -34,12 +34,9 @@ impl Listener {
         options: TcpOptions,
         resolver: &dyn Resolve,
     ) -> Result<Self, NextError> {
-        let listener = bind_first(address, &options, resolver)
-            .await
-            .map_err(|error| cannot_listen(asked, error))?;
-        let real = listener
-            .local_addr()
-            .map_err(|error| cannot_listen(asked, error))?;
+        let listener =
+            bind_first(address, &options, resolver).await.map_err(|error| cannot_listen(asked, error))?;
+        let real = listener.local_addr().map_err(|error| cannot_listen(asked, error))?;
         Ok(Self {
             endpoint: asked.clone().with_address(real.to_string()),
             options,

@@ -76,10 +76,7 @@ impl Tcp {
 
 impl Default for Tcp {
     fn default() -> Self {
-        Self {
-            options: TcpOptions::default(),
-            resolver: Arc::new(SystemResolver),
-        }
+        Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver) }
     }
 }
 
@@ -103,12 +100,7 @@ impl Transport for Tcp {
             return Err(endpoint.invalid("port 0 cannot be dialled; it asks a listener to choose one"));
         }
         let resolver = self.resolver.clone();
-        Ok(Box::new(Dialer::new(
-            endpoint.clone(),
-            address,
-            options,
-            resolver,
-        )))
+        Ok(Box::new(Dialer::new(endpoint.clone(), address, options, resolver)))
     }
 
     fn listen<'a>(
@@ -116,9 +108,8 @@ impl Transport for Tcp {
         endpoint: &'a Endpoint,
     ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
         Box::pin(async move {
-            let (address, options) = self
-                .understand(endpoint)
-                .map_err(|error| NextError::invalid("listen", error))?;
+            let (address, options) =
+                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
             let listener = Listener::bind(endpoint, &address, options, &*self.resolver).await?;
             Ok(Box::new(listener) as _)
         })

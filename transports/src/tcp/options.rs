@@ -228,9 +228,7 @@ const TABLE: Table<TcpOptions> = Table(&[
             default: "false",
         },
         set: |options, text| {
-            parse_bool(text)
-                .filter(|on| cfg!(unix) || !on)
-                .map(|on| options.reuse_port = on)
+            parse_bool(text).filter(|on| cfg!(unix) || !on).map(|on| options.reuse_port = on)
         },
         get: |options| options.reuse_port.to_string(),
     },
@@ -287,10 +285,7 @@ mod tests {
             (TcpOptions::default().backlog(0), "backlog"),
             (TcpOptions::default().send_buffer(Some(1)), "send_buffer"),
             (TcpOptions::default().keepalive(Some(Duration::ZERO)), "keepalive"),
-            (
-                TcpOptions::default().connect_timeout(Duration::MAX),
-                "connect_timeout",
-            ),
+            (TcpOptions::default().connect_timeout(Duration::MAX), "connect_timeout"),
         ] {
             let error = Tcp::new(options).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("allowed"), "{error}");

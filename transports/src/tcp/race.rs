@@ -36,10 +36,8 @@ pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         return addresses;
     };
     let leads = first.is_ipv6();
-    let (leading, following): (Vec<_>, Vec<_>) = addresses
-        .iter()
-        .copied()
-        .partition(|address| address.is_ipv6() == leads);
+    let (leading, following): (Vec<_>, Vec<_>) =
+        addresses.iter().copied().partition(|address| address.is_ipv6() == leads);
     let (mut leading, mut following) = (leading.into_iter(), following.into_iter());
     let mut ordered = Vec::with_capacity(addresses.len());
     while ordered.len() < addresses.len() {
@@ -136,11 +134,7 @@ mod tests {
     async fn a_silent_address_delays_the_next_one_by_the_stagger_only() {
         let start = Instant::now();
         let won = race(vec![address(1), address(2)], |at| async move {
-            if at.port() == 1 {
-                pending().await
-            } else {
-                Ok(at.port())
-            }
+            if at.port() == 1 { pending().await } else { Ok(at.port()) }
         });
         assert_eq!(won.await.unwrap(), 2);
         assert_eq!(start.elapsed(), STAGGER);
@@ -150,11 +144,7 @@ mod tests {
     async fn a_failed_address_gives_way_at_once() {
         let start = Instant::now();
         let won = race(vec![address(1), address(2)], |at| async move {
-            if at.port() == 1 {
-                Err(io::ErrorKind::ConnectionRefused.into())
-            } else {
-                Ok(at.port())
-            }
+            if at.port() == 1 { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(at.port()) }
         });
         assert_eq!(won.await.unwrap(), 2);
         assert_eq!(start.elapsed(), Duration::ZERO);
@@ -187,13 +177,8 @@ mod tests {
         let error = lost.await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         let text = error.to_string();
-        assert!(
-            text.contains("127.0.0.1:1: ") && text.contains("; 127.0.0.1:2: "),
-            "{text}"
-        );
-        let nobody = race(vec![], |_| async { Ok::<_, io::Error>(()) })
-            .await
-            .unwrap_err();
+        assert!(text.contains("127.0.0.1:1: ") && text.contains("; 127.0.0.1:2: "), "{text}");
+        let nobody = race(vec![], |_| async { Ok::<_, io::Error>(()) }).await.unwrap_err();
         assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -22,17 +22,12 @@ impl Listed {
     const LIMIT: usize = 2;
 
     pub(crate) fn new(used: &Used) -> Self {
-        Self {
-            entries: Mutex::default(),
-            used: used.clone(),
-        }
+        Self { entries: Mutex::default(), used: used.clone() }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
         let mut entries = self.entries.lock().unwrap();
-        entries
-            .list
-            .retain(|(.., connection)| !connection.state().is_closed());
+        entries.list.retain(|(.., connection)| !connection.state().is_closed());
         entries
     }
 }

@@ -25,12 +25,7 @@ impl OwnThread {
         // The library never has more unfinished jobs out, so that sending never blocks.
         let (jobs, taken) = sync_channel(Self::BOUND);
         let thread = thread::spawn(move || taken.into_iter().for_each(run));
-        Self {
-            jobs: Some(jobs),
-            thread: Mutex::new(Some(thread)),
-            used: used.clone(),
-            what,
-        }
+        Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)), used: used.clone(), what }
     }
 }
 

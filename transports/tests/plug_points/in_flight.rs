@@ -14,10 +14,7 @@ pub(crate) struct Ordered<K> {
 
 impl<K> Ordered<K> {
     pub(crate) fn new(used: &Used) -> Self {
-        Self {
-            calls: BTreeMap::new(),
-            used: used.clone(),
-        }
+        Self { calls: BTreeMap::new(), used: used.clone() }
     }
 }
 

@@ -79,9 +79,7 @@ fn pooled(
 #[tokio::test]
 async fn a_client_and_a_server_run_on_plug_ins_alone() {
     let used = Used::default();
-    tokio::time::timeout(WATCHDOG, run_on_plug_ins(&used))
-        .await
-        .expect("stuck");
+    tokio::time::timeout(WATCHDOG, run_on_plug_ins(&used)).await.expect("stuck");
     for what in [
         "packets decoded",
         "packets encoded",
@@ -104,13 +102,7 @@ async fn a_client_and_a_server_run_on_plug_ins_alone() {
     ] {
         assert!(used.count(what) > 0, "{what}: never");
     }
-    assert_eq!(
-        (
-            used.count("connections asked for"),
-            used.count("connections made")
-        ),
-        (2, 1)
-    );
+    assert_eq!((used.count("connections asked for"), used.count("connections made")), (2, 1));
 }
 
 async fn run_on_plug_ins(used: &Used) {
@@ -136,9 +128,7 @@ async fn run_on_plug_ins(used: &Used) {
     assert_eq!(noted.recv().await.unwrap().text, "drizzle");
 
     let (waiting, told) = Told::new(used);
-    client
-        .send_within(Droplet::new(5, KEEP, ""), Duration::from_millis(40), waiting)
-        .await;
+    client.send_within(Droplet::new(5, KEEP, ""), Duration::from_millis(40), waiting).await;
     let twice = client.call(Droplet::new(5, KEEP, "")).await.unwrap_err();
     let state = |error| match error {
         CallError::Refused(Refusal::DuplicateId { state, .. }) => Some(state),
@@ -150,10 +140,7 @@ async fn run_on_plug_ins(used: &Used) {
     assert_eq!(state(again), Some(IdState::Quarantined));
 
     client.close().await;
-    assert!(
-        pool.connections().is_empty(),
-        "a closed connection is never given"
-    );
+    assert!(pool.connections().is_empty(), "a closed connection is never given");
     drop(server);
 }
 
@@ -163,15 +150,10 @@ async fn a_pool_of_ones_own_is_bounded_and_an_old_generation_removes_nothing() {
     let handle = ProtocolTable::new().register(protocol(&used)).unwrap();
     let (pool, pipes) = (Listed::new(&used), Pipes::new(&used));
     let endpoints = [(); 3].map(|()| pipes.scratch_endpoint());
-    let clients = endpoints
-        .each_ref()
-        .map(|endpoint| pooled(&pool, &pipes, endpoint, &handle));
+    let clients = endpoints.each_ref().map(|endpoint| pooled(&pool, &pipes, endpoint, &handle));
     assert!(clients[0].is_ok() && clients[1].is_ok());
     assert!(matches!(clients[2], Err(PoolError::Full(_))));
-    let key = PoolKey {
-        endpoint: endpoints[1].clone(),
-        protocol: handle.id(),
-    };
+    let key = PoolKey { endpoint: endpoints[1].clone(), protocol: handle.id() };
     assert!(pool.remove(&key, Generation(1)).is_none());
     assert!(pool.remove(&key, Generation(2)).is_some());
     assert_eq!(pool.connections().len(), 1);

@@ -47,11 +47,7 @@ impl MessageCodec for Drops {
         let id = id_of(&payload)?;
         let command = payload.get(8..HEADER).and_then(|bytes| bytes.try_into().ok());
         let command = command.ok_or_else(|| MessageError::new("no command"))?;
-        Ok(Droplet::new(
-            id,
-            Command(u32::from_be_bytes(command)),
-            payload.slice(HEADER..),
-        ))
+        Ok(Droplet::new(id, Command(u32::from_be_bytes(command)), payload.slice(HEADER..)))
     }
 
     fn command(&self, message: &Droplet) -> Command {

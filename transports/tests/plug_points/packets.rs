@@ -20,14 +20,8 @@ pub(crate) struct TaggedPackets {
 
 impl TaggedPackets {
     pub(crate) fn new(used: &Used) -> Self {
-        let buffers = Arc::new(Shelf {
-            idle: Mutex::default(),
-            used: used.clone(),
-        });
-        Self {
-            buffers,
-            used: used.clone(),
-        }
+        let buffers = Arc::new(Shelf { idle: Mutex::default(), used: used.clone() });
+        Self { buffers, used: used.clone() }
     }
 }
 
@@ -41,9 +35,7 @@ impl PacketCodec for TaggedPackets {
             b'!' => Kind::Reply,
             b'>' => Kind::OneWay,
             other => {
-                return Err(PacketError::Malformed(format!(
-                    "no packet begins with {other:#04x}"
-                )));
+                return Err(PacketError::Malformed(format!("no packet begins with {other:#04x}")));
             }
         };
         let length = u32::from_le_bytes([header[1], header[2], header[3], 0]) as usize;
@@ -71,10 +63,7 @@ impl PacketCodec for TaggedPackets {
         self.used.note("packets encoded");
         let length = (size as u32).to_le_bytes();
         output.put_slice(&[tag, length[0], length[1], length[2]]);
-        packet
-            .payload
-            .pieces()
-            .for_each(|piece| output.put(piece.clone()));
+        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
         Ok(())
     }
 
@@ -135,9 +124,6 @@ fn a_packet_reads_back_however_its_bytes_are_cut() {
     let Ok(Decoded::Packet(back)) = codec.decode(&mut input) else {
         panic!("no packet");
     };
-    assert_eq!(
-        (back.kind, back.payload.into_bytes()),
-        (packet.kind, "drops".into())
-    );
+    assert_eq!((back.kind, back.payload.into_bytes()), (packet.kind, "drops".into()));
     assert!(input.is_empty());
 }

@@ -27,11 +27,7 @@ pub(crate) struct SmallFirst<T> {
 
 impl<T> SmallFirst<T> {
     pub(crate) fn new(used: &Used) -> Self {
-        Self {
-            unwritten: VecDeque::new(),
-            waiting: Vec::new(),
-            used: used.clone(),
-        }
+        Self { unwritten: VecDeque::new(), waiting: Vec::new(), used: used.clone() }
     }
 }
 

@@ -20,20 +20,12 @@ const GRAIN: Duration = Duration::from_millis(8);
 
 impl Coarse {
     pub(crate) fn new(used: &Used) -> Self {
-        Self {
-            start: Instant::now(),
-            buckets: BTreeMap::new(),
-            places: HashMap::new(),
-            used: used.clone(),
-        }
+        Self { start: Instant::now(), buckets: BTreeMap::new(), places: HashMap::new(), used: used.clone() }
     }
 
     /// Never earlier than the deadline, at most one grain later.
     fn bucket(&self, deadline: Instant) -> u32 {
-        let grains = deadline
-            .saturating_duration_since(self.start)
-            .as_nanos()
-            .div_ceil(GRAIN.as_nanos());
+        let grains = deadline.saturating_duration_since(self.start).as_nanos().div_ceil(GRAIN.as_nanos());
         u32::try_from(grains).unwrap_or(u32::MAX)
     }
 }
@@ -89,9 +81,6 @@ fn a_call_expires_at_its_deadline_or_up_to_a_grain_later_and_never_once_removed(
     assert_eq!(timers.expired(deadline), None);
     let due = timers.next().unwrap();
     assert!(due >= deadline && due <= deadline + GRAIN);
-    assert_eq!(
-        [(); 3].map(|()| timers.expired(due)),
-        [Some(calls[0]), Some(calls[2]), None]
-    );
+    assert_eq!([(); 3].map(|()| timers.expired(due)), [Some(calls[0]), Some(calls[2]), None]);
     assert!(timers.is_empty() && timers.next().is_none());
 }

@@ -28,11 +28,7 @@ const PIPE: usize = 16 * 1024;
 
 impl Pipes {
     pub(crate) fn new(used: &Used) -> Self {
-        Self {
-            hub: Hub::default(),
-            scratch: AtomicUsize::new(0),
-            used: used.clone(),
-        }
+        Self { hub: Hub::default(), scratch: AtomicUsize::new(0), used: used.clone() }
     }
 }
 
