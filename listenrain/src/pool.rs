@@ -141,6 +141,7 @@ impl Connection {
 
     /// Whether nothing is in flight on it and only the pool holds it.
     fn is_unused(&self) -> bool {
-        self.holders() == 1
+        let counts = self.counts();
+        self.holders() == 1 && counts.in_flight == 0 && counts.queued == 0
     }
 }

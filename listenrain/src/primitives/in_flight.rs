@@ -157,8 +157,12 @@ impl<C, O> InFlight<C, O> {
     /// Ends a call in favour of nobody: its caller went away. Gives what it held when it was still waiting, to be
     /// dropped outside the lock.
     pub(crate) fn cancel(&self, id: CallId) -> Option<(C, Waiter<O>)> {
-        let mut slots = lock(&self.slots);
-        slots.take_waiting(id)
+        // What nobody came for ends here, outside the lock: its end may run code of the user's.
+        let was = lock(&self.slots).take(id);
+        match was? {
+            State::Waiting(context, waiter) => Some((context, waiter)),
+            _ => None,
+        }
     }
 
     /// Changes what is known of a waiting call; `None` when it has ended.
@@ -255,16 +259,13 @@ impl<C, O> Slots<C, O> {
         told
     }
 
-    fn take_waiting(&mut self, id: CallId) -> Option<(C, Waiter<O>)> {
+    fn take(&mut self, id: CallId) -> Option<State<C, O>> {
         let entry = self.entry(id)?;
         let was = std::mem::replace(&mut entry.state, State::Free);
         let counted = !mutant("in_flight: a cancelled call still counts as waiting");
         self.waiting -= usize::from(matches!(was, State::Waiting(..)) && counted);
         self.free(id);
-        match was {
-            State::Waiting(context, waiter) => Some((context, waiter)),
-            _ => None,
-        }
+        Some(was)
     }
 
     fn free(&mut self, id: CallId) -> Option<(C, O)> {

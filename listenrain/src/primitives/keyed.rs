@@ -32,6 +32,8 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         spare: impl Fn(&V) -> bool,
         make: impl FnOnce(u64) -> V,
     ) -> Option<V> {
+        // Declared before the lock is taken, so that these end after it is let go: their ends may look in here again.
+        let (_evicted, _replaced);
         let mut inner = lock(&self.inner);
         if let Some((_, value)) = inner.values.get(key)
             && keep(value)
@@ -45,12 +47,12 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         if inner.values.len() >= limit && !inner.values.contains_key(key) {
             let spared = inner.values.iter().find(|(_, (_, value))| !keep(value) || spare(value));
             let spared = spared.map(|(key, _)| key.clone())?;
-            inner.values.remove(&spared);
+            _evicted = inner.values.remove(&spared);
         }
         inner.generation += 1;
         let generation = inner.generation;
         let value = make(generation);
-        inner.values.insert(key.clone(), (generation, value.clone()));
+        _replaced = inner.values.insert(key.clone(), (generation, value.clone()));
         Some(value)
     }
 

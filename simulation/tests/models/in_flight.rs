@@ -1,8 +1,8 @@
 // LR36: reply, timeout, cancel and link loss may meet; a call ends exactly once. LR09: after a close no waiter is left.
 // LR23: a late reply never ends the slot's next user.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
 
 use loom::thread;
 
@@ -109,6 +109,30 @@ fn poll_and_end() {
     });
     assert_eq!(polled(&calls, id), Some("reply"));
     ender.join().unwrap();
+}
+
+/// An outcome whose end looks at the table again, as that of a reply may: its bytes go back to a pool of the user's.
+struct Looks(Weak<InFlight<(), Self>>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        if let Some(calls) = self.0.upgrade() {
+            assert_eq!(calls.waiting(), 0);
+        }
+    }
+}
+
+/// A call that has ended and that nobody came for is cancelled: what it held ends outside the lock.
+fn ends_outside_the_lock() {
+    let calls = Arc::new(InFlight::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    assert!(calls.end(id, Looks(Arc::downgrade(&calls))).is_ok());
+    assert!(calls.cancel(id).is_none());
+}
+
+#[test]
+fn an_outcome_ends_outside_the_lock() {
+    check(1, ends_outside_the_lock);
 }
 
 #[test]

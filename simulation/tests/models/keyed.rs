@@ -1,7 +1,7 @@
 // LR14: a value is made once however many ask, and removing one that is known to be bad never evicts the fresh one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
 
 use loom::thread;
 
@@ -45,6 +45,36 @@ fn replace_and_remove() {
     let removed = removed.join().unwrap();
     assert!(removed.is_none_or(|value| value == bad), "the fresh one was evicted");
     assert_eq!(values.values(), [fresh], "the fresh one was evicted");
+}
+
+/// A value whose end looks at the table again, as that of a connection may: its calls end, and their callbacks run.
+struct Looks(Weak<Keyed<&'static str, Arc<Self>>>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        if let Some(values) = self.0.upgrade() {
+            assert!(values.values().len() <= 1);
+        }
+    }
+}
+
+/// Values that make room, are replaced or removed end outside the lock.
+fn ends_outside_the_lock() {
+    let values = Arc::new(Keyed::new());
+    let get = |key: &'static str, bad: bool| {
+        let make = |_| Arc::new(Looks(Arc::downgrade(&values)));
+        drop(values.get_or_insert(&key, 1, |_| !bad, |_| true, make).unwrap());
+    };
+    get("evicted", false);
+    get("replaced", false);
+    get("replaced", true);
+    drop(values.remove(&"replaced", 3).unwrap());
+    assert!(values.values().is_empty());
+}
+
+#[test]
+fn a_value_ends_outside_the_lock() {
+    check(1, ends_outside_the_lock);
 }
 
 #[test]

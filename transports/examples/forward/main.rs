@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
             ExitCode::from(2)
         }
         Err(Failure::Run(error)) => {
-            eprintln!("{error}");
+            eprintln!("{}", explain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -115,4 +115,10 @@ async fn demo() -> Result<(), Failure> {
     println!("{}", plane.finish(Duration::from_secs(5)).await);
     server.drain(Duration::from_secs(5)).await;
     Ok(())
+}
+
+/// The error and what it came from, on one line.
+fn explain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&dyn Error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", explain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -80,4 +80,10 @@ async fn client(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
 
 fn print_request(name: &str) {
     println!("server: {name} says hi");
+}
+
+/// The error and what it came from, on one line.
+fn explain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error: &&dyn Error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
