@@ -49,7 +49,7 @@ pub trait ConnectionPool: Send + Sync + fmt::Debug + 'static {
     fn connections(&self) -> Vec<Connection>;
 }
 
-/// The default pool: one shared connection a key. When it is full, one that is closed, down or unused makes room.
+/// The default pool: one shared connection a key. When it is full, one that is closed or unused makes room.
 #[derive(Debug)]
 pub struct SharedConnections {
     by_key: Keyed<PoolKey, Connection>,

@@ -123,9 +123,6 @@ pub enum Refusal {
     /// The protocol has no packet of this kind.
     #[error("the protocol cannot express {0}")]
     CannotExpress(Kind),
-    /// A queue of the user's lost it.
-    #[error("the send queue dropped it")]
-    Dropped,
     /// The peer said that it did not execute it.
     #[error("peer refused: {0}")]
     ByPeer(RemoteRefusal),

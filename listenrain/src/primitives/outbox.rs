@@ -25,8 +25,8 @@ impl Ticket {
 
 /// Packets waiting to be written, in the order of the implementor's choice.
 ///
-/// The library keeps the permits and the limits: a queue only orders and stores. One that loses an item makes its
-/// call end as refused, one that gives an item twice cannot be written with safe code.
+/// The library keeps the permits and the limits: a queue only orders and stores. The call of an item that a queue loses
+/// ends at its deadline; giving an item twice is more than safe code can do.
 ///
 /// # Contract
 ///

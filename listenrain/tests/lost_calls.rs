@@ -1,0 +1,86 @@
+//! What becomes of calls when their channel is lost.
+
+mod support;
+
+use bytes::Bytes;
+use listenrain::{CallError, Client, ConnectionState, MessageCodec, MessageError, Payload, Protocol, Sent};
+use support::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
+    // The channel takes 64 of 10,000 bytes, then is cut: the peer cannot have executed the request.
+    let net = Net::holding(64);
+    let mut peers = net.peers();
+    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
+    let peer = peers.next().await;
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.call(Bytes::from(vec![7; 10_000])).await }
+    });
+    settle().await;
+    drop(peer);
+    let lost = call.await.unwrap().unwrap_err();
+    assert!(lost.never_executed());
+    assert!(matches!(lost, CallError::Lost { sent: Sent::No, .. }), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
+    // Each call that times out leaves a place in the order behind; a peer that reads all and answers nothing is cut.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(in_order()).max_requests(16).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    let reads = tokio::spawn(async move { tokio::io::copy(&mut peer.io, &mut tokio::io::sink()).await });
+    for _ in 0..(16 + 4096) / 16 + 1 {
+        let calls = (0..16).map(|_| client.call_within(Bytes::new(), ms(5)));
+        let _ = futures_of(calls.collect()).await;
+    }
+    assert!(reads.await.unwrap().is_ok(), "the channel has ended");
+    assert!(client.counts().timeouts >= 4096);
+    assert!(!matches!(client.connection().state(), ConnectionState::Closed));
+}
+
+/// Awaits all of `calls` at once.
+async fn futures_of<F: Future<Output: Send> + Send>(calls: Vec<F>) -> usize {
+    let mut calls: Vec<_> = calls.into_iter().map(Box::pin).collect();
+    std::future::poll_fn(|cx| {
+        calls.retain_mut(|call| call.as_mut().poll(cx).is_pending());
+        if calls.is_empty() { std::task::Poll::Ready(0) } else { std::task::Poll::Pending }
+    })
+    .await
+}
+
+#[derive(Debug)]
+struct PanicsOnDecode;
+
+impl MessageCodec for PanicsOnDecode {
+    type Message = Bytes;
+
+    fn encode(&self, message: Bytes) -> Result<Payload, MessageError> {
+        Ok(message.into())
+    }
+
+    fn decode(&self, _: Bytes) -> Result<Bytes, MessageError> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_panic_that_is_caught_is_counted() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let protocol = Protocol::builder("panics", PanicsOnDecode).build().unwrap();
+    let client = Client::builder(protocol).dial(net.dialer()).unwrap();
+    let failed = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(failed, CallError::Failed(listenrain::Failure::Panic(_))), "{failed:?}");
+    let (told, outcome) = tokio::sync::oneshot::channel();
+    let machine = move |outcome: listenrain::Outcome<Bytes>| {
+        let _ = told.send(outcome.is_err());
+        panic!("on purpose");
+    };
+    client.send(Bytes::new(), machine).await;
+    assert!(outcome.await.unwrap());
+    settle().await;
+    assert_eq!(client.counts().panics, 3, "two of the codec, one of the state machine");
+}
