@@ -1,4 +1,5 @@
 //! Clients and servers over a real transport.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::time::Duration;
 
