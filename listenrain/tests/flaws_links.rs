@@ -41,7 +41,8 @@ async fn a_link_that_the_peer_ends_is_dialled_again_without_traffic() {
     client.ready().await.unwrap();
     tokio::time::advance(secs(1)).await;
     drop(first);
-    let mut second = peers.next().await;
+    let (took, mut second) = timed(peers.next()).await;
+    assert!(took < ms(100), "only the health check noticed: {took:?}");
     let call = start(&client, "first after the loss").await;
     let asked = second.expect(REQUEST).await;
     second.send(REPLY, asked.id, "answered").await;
