@@ -1,6 +1,6 @@
 //! Handlers that did not answer at once: they can be cancelled.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -21,7 +21,7 @@ pub(crate) struct Running {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    handlers: HashMap<u64, Unfinished>,
+    handlers: BTreeMap<u64, Unfinished>,
     /// Set for good once the server cuts everything off.
     all_cancelled: bool,
 }
