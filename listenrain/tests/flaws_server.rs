@@ -162,7 +162,7 @@ async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
     peer.send(REQUEST, 1, "asked").await;
     settle().await;
     assert_eq!(server.counts().in_flight, 1);
-    // The end of its stream may be a half-close: only its silence says that it is gone.
+    // The end of its stream may be a half-close, and cannot be told from its being gone.
     drop(peer);
     tokio::time::sleep(secs(5)).await;
     assert_eq!((server.counts().in_flight, server.connections()), (0, 0));

@@ -84,3 +84,25 @@ async fn every_panic_that_is_caught_is_counted() {
     settle().await;
     assert_eq!(client.counts().panics, 3, "two of the codec, one of the state machine");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_only_ended_its_writing_gets_its_answer_however_long_it_takes() {
+    // A peer that can send nothing more looks silent for ever; only a failing write says that it is gone.
+    let net = Net::new();
+    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        tokio::time::sleep(secs(60)).await;
+        Ok(request.message)
+    });
+    let server = listenrain::Server::builder(native(), router).health(listenrain::Health::every(secs(1), 3));
+    let _server = server.listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 7, "patient").await;
+    tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
+    loop {
+        let frame = peer.read().await.expect("the channel stays until the answer");
+        if frame.kind == REPLY {
+            assert_eq!((frame.id, &frame.payload[..]), (7, &b"patient"[..]));
+            return;
+        }
+    }
+}

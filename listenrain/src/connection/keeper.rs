@@ -108,14 +108,13 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 impl Shared {
     fn time_out(&self, call: CallId) {
-        let Some((lane, epoch)) = self.calls.with(call, |context| (context.lane, context.epoch)) else {
-            return;
-        };
-        if let Ok(told) = self.calls.end(call, Err(CallError::Timeout)) {
-            count(&self.counters.timeouts);
-            self.retract(call, lane, epoch);
-            told.tell();
-            self.note_settled();
-        }
+        // In one step: were the packet to leave between looking and ending, nobody would take it back.
+        let ended =
+            self.calls.end_with(call, Err(CallError::Timeout), |context| (context.lane, context.epoch));
+        let Some((told, (lane, epoch))) = ended else { return };
+        count(&self.counters.timeouts);
+        self.retract(call, lane, epoch);
+        told.tell();
+        self.note_settled();
     }
 }

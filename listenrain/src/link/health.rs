@@ -100,8 +100,10 @@ impl Watch {
         }
         let silent = self.health.interval * self.silent;
         let limit = if self.can_ping { self.health.interval * self.health.missed } else { self.health.idle };
-        // A reader that is held up by its own side's limits has no right to call the peer silent.
-        if silent >= limit && self.silent > 0 && !reading.held_up {
+        // A reader that is held up by its own side's limits, or has read the peer's last byte, has no right to call it
+        // silent. The pings go on: to a peer that is gone they fail.
+        let expects = !reading.held_up && !reading.ended;
+        if silent >= limit && self.silent > 0 && expects {
             return Err(LinkError::Silent(silent));
         }
         Ok((quiet && self.can_ping).then(|| Packet::new(Kind::Ping, 0, bytes::Bytes::new())))

@@ -43,6 +43,8 @@ pub(crate) trait Role: Send {
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
     /// Whether nothing is left to be answered.
     fn idle(&self) -> bool;
+    /// The peer has ended its stream.
+    fn peer_ended(&mut self) {}
     /// The peer ends its stream: whether this side has reason to go on writing.
     fn outlives_peers_end(&self) -> bool;
 }
@@ -196,7 +198,11 @@ impl<R: Role> Link<R> {
             let read = self.reading.poll_discard(cx)?;
             return if self.reading.ended { Err(LinkError::Closed) } else { Ok(read) };
         }
+        let ended_before = self.reading.ended;
         let read = self.reading.poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
+        if self.reading.ended && !ended_before {
+            self.role.peer_ended();
+        }
         if self.reading.ended && !self.role.outlives_peers_end() {
             return Err(self.reading.end_cause());
         }

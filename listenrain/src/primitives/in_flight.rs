@@ -135,6 +135,20 @@ impl<C, O> InFlight<C, O> {
         lock(&self.slots).end(id, outcome)
     }
 
+    /// As [`end`](Self::end) for a call that still waits, and tells what was known of it at that very moment; `None` when
+    /// it has ended.
+    pub(crate) fn end_with<R>(
+        &self,
+        id: CallId,
+        outcome: O,
+        read: impl FnOnce(&C) -> R,
+    ) -> Option<(Told<C, O>, R)> {
+        let mut slots = lock(&self.slots);
+        let State::Waiting(context, _) = &slots.entry(id)?.state else { return None };
+        let read = read(context);
+        slots.end(id, outcome).ok().map(|told| (told, read))
+    }
+
     /// The outcome, once, with what was known of the call; frees the slot with it.
     pub(crate) fn poll(&self, id: CallId, cx: &mut Context<'_>) -> Poll<Option<(C, O)>> {
         let mut slots = lock(&self.slots);

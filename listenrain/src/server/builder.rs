@@ -67,7 +67,8 @@ pub enum OnDisconnect {
     /// nobody waits for.
     #[default]
     Finish,
-    /// Their futures are dropped.
+    /// Their futures are dropped, also when the peer has only ended its writing: that cannot be told from a peer that is
+    /// gone.
     Cancel,
 }
 

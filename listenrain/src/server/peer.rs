@@ -167,6 +167,13 @@ impl Role for Served {
         self.peer.budget.in_use().0 == 0
     }
 
+    fn peer_ended(&mut self) {
+        // It may only have ended its writing, and wait for its answers; or it may be gone.
+        if self.shared.on_disconnect == OnDisconnect::Cancel {
+            self.peer.running.cancel_all();
+        }
+    }
+
     fn outlives_peers_end(&self) -> bool {
         true
     }
