@@ -47,7 +47,7 @@ fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
         ("--set tcp.smoke=1", "no option"),
         ("--connections 4", "fewer than"),
         ("--via forward --stack bare", "no packets to forward"),
-        ("--via magic", "allowed: forward"),
+        ("--via magic", "possible values: forward"),
     ] {
         let error = planned(line).unwrap_err();
         assert!(error.contains(says), "{line}: {error}");

@@ -179,7 +179,8 @@ fn warnings(cell: &Cell) -> Vec<String> {
         warnings.push("no request completed inside the window; try a longer --duration".to_owned());
     } else if cell.littles_law.off_by() > LITTLE_WITHIN {
         warnings.push(format!(
-            "Little's law is off: {:.1} outstanding measured, {:.0} planned; try a longer --duration",
+            "Little's law is off: {:.1} outstanding measured, {:.0} planned; the callers spend the rest filling and \
+             checking payloads, or the window is too short for its requests",
             cell.littles_law.measured, cell.littles_law.planned
         ));
     }
