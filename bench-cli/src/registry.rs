@@ -122,7 +122,7 @@ impl Registry {
 
 fn described(option: &OptionInfo) -> (&'static str, String) {
     let OptionInfo { name, meaning, allowed, default, .. } = option;
-    (name, format!("{meaning} Allowed: {allowed}. Default: {default}."))
+    (name, format!("{meaning}; {allowed}; default {default}"))
 }
 
 impl Default for Registry {
