@@ -40,7 +40,7 @@ async fn watched<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn both_directions_are_the_originals_bytes() {
+fn both_directions_are_the_originals_golden_bytes() {
     let packets = sayhi().unwrap().packets().clone();
     for (message, bytes) in
         [(hi(REQUEST, "rain"), hex(REQUEST_BYTES)), (hi(RESPONSE, "Hi, rain"), hex(RESPONSE_BYTES))]
@@ -88,7 +88,7 @@ fn hostile_messages_are_refused() {
 
 /// The original's client, byte by byte, against our server; hostile bytes first.
 #[tokio::test]
-async fn our_server_answers_the_originals_client() {
+async fn our_server_answers_the_golden_bytes_of_the_originals_client() {
     watched(async {
         let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {}).await.unwrap();
         let mut stream = TcpStream::connect(server.endpoint().address()).await.unwrap();
@@ -104,7 +104,7 @@ async fn our_server_answers_the_originals_client() {
 
 /// Our client against the original's server, byte by byte.
 #[tokio::test]
-async fn our_client_understands_the_originals_server() {
+async fn our_client_understands_the_golden_bytes_of_the_originals_server() {
     watched(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = Endpoint::new("tcp", &listener.local_addr().unwrap().to_string()).unwrap();

@@ -42,7 +42,7 @@ mod tests {
     const GOLDEN: &[u8] = b"\x00\x00\x00\x2b                         20000000007payload";
 
     #[test]
-    fn a_request_has_the_originals_bytes() {
+    fn a_request_has_the_originals_golden_bytes() {
         let message = Tagged { id: 20_000_000_007, data: Bytes::from_static(b"payload") };
         let packet = Packet::new(Kind::Request, 0, TaggedMessages.encode(message).unwrap());
         let mut written = WriteBuffer::default();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_originals_reply_reads_as_its_message() {
+    fn the_originals_golden_reply_reads_as_its_message() {
         let mut read = ReadBuffer::default();
         read.push(Bytes::from_static(GOLDEN));
         let Ok(Decoded::Packet(packet)) = OriginalPackets::default().decode(&mut read) else {
