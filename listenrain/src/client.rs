@@ -81,6 +81,8 @@ impl<M: MessageCodec> Client<M> {
     /// # Errors
     ///
     /// As [`call`](Self::call), and [`Refusal::InsideRuntime`] on a thread of an async runtime, which it would stall.
+    /// That is any thread on which a runtime's handle can be had, those of its blocking pool included: there,
+    /// `Handle::current().block_on(client.call(message))` does the same.
     pub fn call_blocking(&self, message: M::Message) -> Outcome<M::Message> {
         self.call_blocking_within(message, self.protocol.parts.timeout)
     }
@@ -97,7 +99,10 @@ impl<M: MessageCodec> Client<M> {
         let deadline = deadline_in(timeout);
         let payload = self.encode(message)?;
         let call = self.connection.shared().request(payload, deadline, Wait::Thread);
-        let reply = block_until(deadline, call).unwrap_or(Err(CallError::Timeout))?;
+        let reply = block_until(deadline, call).unwrap_or_else(|| {
+            count(&self.connection.shared().counters.timeouts);
+            Err(CallError::Timeout)
+        })?;
         self.decode(reply)
     }
 

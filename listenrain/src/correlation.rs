@@ -52,7 +52,7 @@ impl Correlation {
     {
         let id_of = Arc::new(id_of);
         Self(Mode::Message(Arc::new(move || {
-            let table = Table { pool: new_pool(), ids: Vec::new(), quarantine: Quarantine::default() };
+            let table = Table { pool: new_pool(), ids: HashMap::new(), quarantine: Quarantine::default() };
             Box::new(UserIds { id_of: Arc::clone(&id_of), table: Mutex::new(table) })
         })))
     }
@@ -162,8 +162,9 @@ struct UserIds<K, F, P> {
 
 struct Table<K, P> {
     pool: P,
-    /// The id of the call in each slot, to find it again when the call ends early.
-    ids: Vec<Option<K>>,
+    /// The id of each call, to find it again when the call ends early. By slot and generation: the slot's next call may
+    /// come before this one is forgotten.
+    ids: HashMap<CallId, K>,
     quarantine: Quarantine<K>,
 }
 
@@ -182,11 +183,7 @@ where
         if !table.pool.put(id.clone(), call) {
             return Err(PutError::Taken(format!("{id:?}"), IdState::InFlight));
         }
-        let slot = call.slot as usize;
-        if table.ids.len() <= slot {
-            table.ids.resize(slot + 1, None);
-        }
-        table.ids[slot] = Some(id);
+        table.ids.insert(call, id);
         Ok(())
     }
 
@@ -194,9 +191,7 @@ where
         let id = (self.id_of)(payload)?;
         let mut table = lock(&self.table);
         if let Some(call) = table.pool.take(&id) {
-            if let Some(kept) = table.ids.get_mut(call.slot as usize) {
-                *kept = None;
-            }
+            table.ids.remove(&call);
             return Ok(Taken::Call(call));
         }
         Ok(if table.quarantine.release(&id) { Taken::Late } else { Taken::Unknown })
@@ -204,9 +199,7 @@ where
 
     fn forget(&self, call: CallId, reply_may_come: bool) {
         let mut table = lock(&self.table);
-        let Some(id) = table.ids.get_mut(call.slot as usize).and_then(Option::take) else {
-            return;
-        };
+        let Some(id) = table.ids.remove(&call) else { return };
         match table.pool.take(&id) {
             Some(other) if other != call => {
                 // A table of the user's that mixes calls up: put back what is not ours.

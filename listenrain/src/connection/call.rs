@@ -62,11 +62,12 @@ impl Shared {
         // The closure runs when the call ends, or is dropped when it could not start: either way the callback is told.
         let (shared, cell) = (Arc::downgrade(self), Arc::new(crate::sync::Mutex::new(callback)));
         let told = Arc::clone(&cell);
-        let ended = Box::new(move |outcome: Outcome<Held>| {
-            crate::sync::lock(&told).tell(outcome.map(Held::take));
+        let ended = Box::new(move |id, outcome: Outcome<Held>| {
             if let Some(shared) = shared.upgrade() {
+                shared.deadlines.remove(id);
                 shared.note_settled();
             }
+            crate::sync::lock(&told).tell(outcome.map(Held::take));
         });
         if let Err(error) = self.launch(payload, deadline, permit, Waiter::Callback(ended)) {
             crate::sync::lock(&cell).tell(Err(error));
@@ -136,8 +137,7 @@ impl Shared {
             return Ok(permit);
         }
         if self.options.when_full != WhenFull::Wait {
-            let ((count, bytes), (max_count, max_bytes)) = (self.budget.in_use(), self.budget.limits());
-            return Err(self.refused(Refusal::Full { count, max_count, bytes, max_bytes }));
+            return Err(self.refused(self.full()));
         }
         let line = InLine { shared: self, size, place: Place::default() };
         let admitted = match wait {

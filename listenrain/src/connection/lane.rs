@@ -33,7 +33,7 @@ impl Lane {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+        self.open.load(Ordering::Acquire)
     }
 }
 
@@ -99,7 +99,7 @@ impl Shared {
         if epoch > 1 {
             count(&self.counters.reconnects);
         }
-        at.open.store(true, Ordering::Relaxed);
+        at.open.store(true, Ordering::Release);
         self.enter(ConnectionState::Working);
         self.note_settled();
         (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
@@ -114,18 +114,16 @@ impl Shared {
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
         tracing::debug!(epoch, cause = %end.cause, "lane lost");
-        self.lanes[lane].open.store(false, Ordering::Relaxed);
-        if !self.lanes.iter().any(Lane::is_open) {
-            self.enter(ConnectionState::Recovering);
-        }
+        self.lanes[lane].open.store(false, Ordering::Release);
+        self.enter_without_lanes(ConnectionState::Recovering);
         self.end_lost_calls(lane, epoch, end);
     }
 
     fn dial_failed(&self, error: NextError, down: bool) {
         tracing::debug!(%error, down, "dial failed");
         count(&self.counters.failed_dials);
-        if down && !self.lanes.iter().any(Lane::is_open) {
-            self.enter(ConnectionState::Down { cause: Some(error) });
+        if down {
+            self.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
             self.refuse_queued();
         }
     }

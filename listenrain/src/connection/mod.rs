@@ -264,8 +264,18 @@ impl Shared {
     }
 
     fn enter(&self, next: ConnectionState) {
+        self.enter_if(next, || true);
+    }
+
+    /// Enters a state that only holds while no lane is open: looked at in the same step, so that a lane which opens
+    /// meanwhile has the last word.
+    fn enter_without_lanes(&self, next: ConnectionState) {
+        self.enter_if(next, || !self.lanes.iter().any(Lane::is_open));
+    }
+
+    fn enter_if(&self, next: ConnectionState, holds: impl Fn() -> bool) {
         self.state.send_if_modified(|state| {
-            let enters = state.may_become(&next);
+            let enters = holds() && state.may_become(&next);
             if enters {
                 tracing::debug!(endpoint = %self.endpoint, from = %state, to = %next, "connection state");
                 *state = next;

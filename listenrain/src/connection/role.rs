@@ -42,11 +42,18 @@ impl Caller {
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
-        let id = packet.id;
-        let payload = packet.payload.into_bytes();
+        let Packet { kind, id, payload, .. } = packet;
+        let payload = payload.into_bytes();
+        // What the library itself says of a request carries the request's packet id; only a reply is the user's message.
+        let has_packet_id = self.shared.abilities.id && kind != Kind::Reply;
         let call = match &self.shared.parts.correlation.0 {
             Mode::Packet => Some(CallId::from_bits(id)),
             Mode::Order => self.order.pop_front(),
+            Mode::Message(_) if has_packet_id => {
+                let call = CallId::from_bits(id);
+                self.shared.forget(call, false);
+                Some(call)
+            }
             Mode::Message(_) => self.find(&payload),
         };
         match call {

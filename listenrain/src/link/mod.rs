@@ -177,7 +177,7 @@ impl<R: Role> Link<R> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            if moved == before && self.signal.outbox.park_writer(cx, self.writing.is_clogged()) {
+            if moved == before && self.signal.outbox.park_writer(cx, self.takes_nothing()) {
                 // A wish or tick that came before the writer parked has found nobody to wake.
                 if self.signal.wish.load(Ordering::Acquire) == wish && !self.is_tick_due() {
                     return Ok(());
@@ -196,7 +196,8 @@ impl<R: Role> Link<R> {
     fn read_some(&mut self, cx: &mut Context<'_>) -> Result<usize, LinkError> {
         if self.phase != Phase::Open {
             let read = self.reading.poll_discard(cx)?;
-            return if self.reading.ended { Err(LinkError::Closed) } else { Ok(read) };
+            let over = self.phase == Phase::Lingering && self.reading.ended;
+            return if over { Err(LinkError::Closed) } else { Ok(read) };
         }
         let ended_before = self.reading.ended;
         let read = self.reading.poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
@@ -235,6 +236,11 @@ impl<R: Role> Link<R> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what is queued has to wait for something else than this task.
+    fn takes_nothing(&self) -> bool {
+        self.phase != Phase::Open || self.writing.is_clogged()
     }
 
     fn is_tick_due(&self) -> bool {

@@ -112,7 +112,10 @@ impl Reading {
         let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else {
             return Ok(0);
         };
-        let read = read?;
+        let read = match read {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(1),
+            read => read?,
+        };
         self.ended = read == 0;
         self.input.skip(self.input.len());
         Ok(read)

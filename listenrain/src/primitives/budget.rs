@@ -22,7 +22,7 @@ struct State {
     bytes: usize,
     closed: bool,
     waiters: VecDeque<Waiter>,
-    /// Wakers of those who only want to know that there is room, by who they are.
+    /// Wakers of those who only want to know that something was given back, by their tickets.
     watchers: Vec<(u64, Waker)>,
     next_ticket: u64,
 }
@@ -135,16 +135,24 @@ impl Budget {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Ready when one more of any size may come; otherwise wakes `who` when that changes.
-    pub(crate) fn poll_room(&self, who: u64, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when one more of any size may come; otherwise wakes the watcher when that may have changed. `place` tells
+    /// watchers apart.
+    pub(crate) fn poll_room(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = lock(&self.state);
         if state.count < self.max_count && state.bytes < self.max_bytes {
             return Poll::Ready(());
         }
-        match state.watchers.iter_mut().find(|(watcher, _)| *watcher == who) {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => state.watchers.push((who, cx.waker().clone())),
+        state.watch(place, cx);
+        Poll::Pending
+    }
+
+    /// Ready when nothing is in use; otherwise wakes the watcher when that may have changed.
+    pub(crate) fn poll_idle(&self, place: &mut Place, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.state);
+        if state.count == 0 {
+            return Poll::Ready(());
         }
+        state.watch(place, cx);
         Poll::Pending
     }
 
@@ -232,6 +240,19 @@ impl Permit {
         if bytes > self.bytes {
             lock(&self.budget.state).bytes += bytes - self.bytes;
             self.bytes = bytes;
+        }
+    }
+}
+
+impl State {
+    fn watch(&mut self, place: &mut Place, cx: &Context<'_>) {
+        let ticket = *place.0.get_or_insert_with(|| {
+            self.next_ticket += 1;
+            self.next_ticket - 1
+        });
+        match self.watchers.iter_mut().find(|(watcher, _)| *watcher == ticket) {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => self.watchers.push((ticket, cx.waker().clone())),
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) enum Waiter<O> {
     /// A task that polls the slot, once it has done so.
     Task(Option<Waker>),
     /// A callback, called by whoever ends the call.
-    Callback(Box<dyn FnOnce(O) + Send>),
+    Callback(Box<dyn FnOnce(CallId, O) + Send>),
 }
 
 /// What is left to do for an ended call once no lock is held.
@@ -75,7 +75,7 @@ pub(crate) enum Told<C, O> {
     /// Nobody has asked yet; the outcome waits in its slot.
     Nobody,
     Wake(Waker),
-    Call(Box<dyn FnOnce(O) + Send>, O, C),
+    Call(Box<dyn FnOnce(CallId, O) + Send>, CallId, O, C),
 }
 
 impl<C, O> Told<C, O> {
@@ -83,7 +83,7 @@ impl<C, O> Told<C, O> {
         match self {
             Self::Nobody => {}
             Self::Wake(waker) => waker.wake(),
-            Self::Call(callback, outcome, _context) => callback(outcome),
+            Self::Call(callback, id, outcome, _context) => callback(id, outcome),
         }
     }
 }
@@ -241,7 +241,7 @@ impl<C, O> Slots<C, O> {
             State::Waiting(context, Waiter::Callback(callback)) => {
                 self.waiting -= 1;
                 self.free(id);
-                Ok(Told::Call(callback, outcome, context))
+                Ok(Told::Call(callback, id, outcome, context))
             }
             State::Waiting(context, Waiter::Task(waker)) => {
                 self.waiting -= 1;

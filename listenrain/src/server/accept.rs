@@ -119,6 +119,7 @@ struct Gone<'a> {
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
+        self.shared.adopt(self.peer);
         lock(&self.shared.peers).retain(|other| other.id != self.peer.id);
         self.peer.end(self.shared.on_disconnect);
     }

@@ -184,6 +184,7 @@ impl<M: MessageCodec> ServerBuilder<M> {
             health: self.health,
             counters: Arc::default(),
             peers: Mutex::new(Vec::new()),
+            orphans: Mutex::new(Vec::new()),
             next_peer: AtomicU64::new(1),
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -11,18 +11,19 @@ mod running;
 mod turns;
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::poll_fn;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
-use crate::primitives::budget::Budget;
+use crate::primitives::budget::{Budget, Place};
 use crate::protocol::Parts;
 use crate::sync::{Mutex, lock};
 use crate::timers::deadline_in;
@@ -34,6 +35,7 @@ pub use handlers::{HandlerError, Request};
 use peer::Peer;
 pub use responder::{RespondError, Responder};
 pub use router::Router;
+use running::Running;
 
 /// A server at work on one listener. Dropping it ends it at once; [`drain`](Self::drain) ends it in an orderly way.
 pub struct Server {
@@ -53,6 +55,8 @@ pub(crate) struct Shared {
     budget: Arc<Budget>,
     counters: Arc<Counters>,
     peers: Mutex<Vec<Arc<Peer>>>,
+    /// Handlers whose channels are over.
+    orphans: Mutex<Vec<Weak<Running>>>,
     next_peer: AtomicU64,
     /// Stops accepting.
     closing: CancellationToken,
@@ -118,10 +122,16 @@ impl Server {
             peer.signal.finish();
         }
         shared.tasks.close();
-        let complete = timeout_at(deadline, shared.tasks.wait()).await.is_ok();
+        let settled = async {
+            shared.tasks.wait().await;
+            shared.handlers_end().await;
+        };
+        let complete = timeout_at(deadline, settled).await.is_ok();
         let cut_off = shared.budget.in_use().0;
         shared.cut_off();
         shared.tasks.wait().await;
+        // A handler that blocks a thread cannot be ended; all others are dropped as soon as they are polled.
+        let _ = timeout(CUT_OFF_WITHIN, shared.handlers_end()).await;
         Drained { complete, cut_off: if complete { 0 } else { cut_off } }
     }
 }
@@ -139,12 +149,30 @@ impl fmt::Debug for Server {
     }
 }
 
+/// How long a drain waits for handlers that it has cut off to be dropped.
+const CUT_OFF_WITHIN: Duration = Duration::from_millis(100);
+
 impl Shared {
+    /// Every request is answered, or its handler has ended, also those whose channels are over.
+    async fn handlers_end(&self) {
+        let mut place = Place::default();
+        poll_fn(|cx| self.budget.poll_idle(&mut place, cx)).await;
+    }
+
+    /// Keeps hold of what handlers a lost channel leaves behind.
+    fn adopt(&self, peer: &Peer) {
+        let mut orphans = lock(&self.orphans);
+        orphans.retain(|running| running.strong_count() > 0);
+        orphans.push(Arc::downgrade(&peer.running));
+    }
+
     /// Ends every channel and every handler that waits.
     fn cut_off(&self) {
         for peer in lock(&self.peers).iter() {
             peer.signal.stop();
             peer.running.cancel_all();
         }
+        let orphans = std::mem::take(&mut *lock(&self.orphans));
+        orphans.iter().filter_map(Weak::upgrade).for_each(|running| running.cancel_all());
     }
 }

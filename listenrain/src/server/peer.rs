@@ -16,7 +16,7 @@ use crate::error::{LinkError, RemoteRefusal};
 use crate::executor::Job;
 use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Kind, Packet};
-use crate::primitives::budget::{Budget, Permit};
+use crate::primitives::budget::{Budget, Permit, Place};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
 use crate::timers::deadline_in;
@@ -66,13 +66,15 @@ pub(super) struct Served {
     can_refuse: bool,
     /// Answers without a handler (pongs, refusals) that wait to be written.
     answers: usize,
+    /// Where this channel watches each budget.
+    places: [Place; 3],
 }
 
 impl Served {
     pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>) -> Self {
         // Where order is all there is, a refusal would overtake the answers before it.
         let can_refuse = shared.parts.packets.abilities().errors && peer.turns.is_none();
-        Self { shared, peer, can_refuse, answers: 0 }
+        Self { shared, peer, can_refuse, answers: 0, places: Default::default() }
     }
 
     fn budgets(&self) -> [&Arc<Budget>; 3] {
@@ -141,8 +143,10 @@ impl Role for Served {
         if self.can_refuse && self.shared.overload == Overload::Refuse {
             return Poll::Ready(());
         }
-        let who = self.peer.id;
-        let full = self.budgets().into_iter().any(|budget| budget.poll_room(who, cx).is_pending());
+        let Self { shared, peer, places, .. } = self;
+        let budgets = [&peer.budget, &shared.budget, &shared.parts.handler_budget];
+        let full =
+            budgets.into_iter().zip(places).any(|(budget, place)| budget.poll_room(place, cx).is_pending());
         if full { Poll::Pending } else { Poll::Ready(()) }
     }
 

@@ -82,7 +82,10 @@ fn release_and_watch() {
     let budget = Budget::new(1, LIMIT);
     let held = budget.try_acquire(1).unwrap();
     let watching = Arc::clone(&budget);
-    let watcher = thread::spawn(move || block_on(|cx| watching.poll_room(1, cx)));
+    let watcher = thread::spawn(move || {
+        let mut place = Place::default();
+        block_on(|cx| watching.poll_room(&mut place, cx))
+    });
     drop(held);
     watcher.join().unwrap();
 }

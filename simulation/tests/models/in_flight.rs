@@ -24,7 +24,7 @@ fn polled(calls: &Calls, id: CallId) -> Option<&'static str> {
 fn counting() -> (Arc<AtomicUsize>, Waiter<&'static str>) {
     let told = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&told);
-    let callback = Box::new(move |_| {
+    let callback = Box::new(move |_, _| {
         count.fetch_add(1, SeqCst);
     });
     (told, Waiter::Callback(callback))
