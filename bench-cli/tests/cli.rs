@@ -49,6 +49,13 @@ fn a_run_fills_every_figure_of_every_cell() {
 }
 
 #[test]
+fn an_option_of_a_transport_is_set_and_recorded() {
+    let output = run("run --set tcp.nodelay=false --duration 100ms --warmup 20ms --json -");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(cells(&output).cells[0].options, ["tcp.nodelay=false"]);
+}
+
+#[test]
 fn the_table_alone_has_the_originals_twelve_rows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.json");
