@@ -10,6 +10,7 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch;
 use crate::machine;
+use crate::output;
 use crate::registry::Registry;
 use crate::report::progress::Progress;
 
@@ -26,6 +27,10 @@ pub(crate) fn run(
             eprintln!("error: build it with optimisation, or say --force");
             return Exit::Usage;
         }
+    }
+    if let Err(why) = output::check(output) {
+        eprintln!("error: {why}");
+        return Exit::Usage;
     }
     let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
     if output.record.is_some() {
@@ -84,7 +89,7 @@ fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
     if let Some(folder) = &output.record {
         let date = run.env.started.get(..10).unwrap_or_default();
         let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
-        let kept = kept.map_err(|error| chain(&error))?;
+        let kept = kept.map_err(|error| output::chain(&error))?;
         eprintln!("recorded in {}", kept.display());
     }
     Ok(())
@@ -96,8 +101,4 @@ fn print(text: &str) -> Result<(), String> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

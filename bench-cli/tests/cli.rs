@@ -97,6 +97,22 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    // Nothing can lie below a file, whoever asks.
+    let below = file.join("below");
+    for flag in [format!("--json={}", below.display()), format!("--record={}", below.display())] {
+        let output = tool("run --stack bare --duration 1h").arg(flag).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&*below.to_string_lossy()) && said.contains("os error"), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "kept");
+}
+
+#[test]
 fn a_target_that_is_not_there_fails_its_row() {
     let (listener, address) = listen();
     drop(listener);
