@@ -79,6 +79,16 @@ fn a_thousand_large_requests_stay_within_their_window_of_memory() {
 }
 
 #[test]
+fn the_largest_payload_goes_over_every_protocol() {
+    let output = run("run --payload 64MiB --protocol native,original --duration 1s --warmup 0s --json -");
+    let run = cells(&output);
+    assert_eq!(run.cells.len(), 2);
+    for cell in &run.cells {
+        assert!(cell.errors == 0, "{cell:?}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_code_2_and_says_what_is_allowed() {
     for (line, says) in [
         ("run --parallel 0", "1..=100000"),
