@@ -14,6 +14,9 @@ use crate::output;
 use crate::registry::Registry;
 use crate::report::progress::Progress;
 
+/// Instead of a table without a row.
+const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
+
 /// Measures `plan` and shows it with `render`.
 pub(crate) fn run(
     plan: &[CellConfig],
@@ -44,7 +47,8 @@ pub(crate) fn run(
         }
     };
     run.env.interrupted = runtime.block_on(measure(plan, &mut run));
-    let shown = show(&render(&run), &run, output);
+    let table = if run.cells.is_empty() { NOTHING.to_owned() } else { render(&run) };
+    let shown = show(&table, &run, output);
     if let Err(why) = shown {
         eprintln!("error: {why}");
         return Exit::RowFailed;
@@ -86,7 +90,7 @@ fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
         std::fs::write(file, run.to_json())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    if let Some(folder) = &output.record {
+    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
         let date = run.env.started.get(..10).unwrap_or_default();
         let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
         let kept = kept.map_err(|error| output::chain(&error))?;

@@ -223,6 +223,27 @@ fn ctrl_c_keeps_what_was_measured_and_ends_the_cell() {
     assert_gone(&mut second);
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_before_anything_was_measured_says_so() {
+    let (listener, address) = listen();
+    let folder = tempfile::tempdir().unwrap();
+    let child = tool(&format!("run --stack bare --target tcp://{address} --duration 1h"))
+        .arg(format!("--record={}", folder.path().display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut cell, _) = listener.accept().unwrap();
+    signal(&child, nix::sys::signal::Signal::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "nothing was measured: interrupted before the first cell was over\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing to record");
+    assert_gone(&mut cell);
+}
+
 #[test]
 fn a_reader_that_had_enough_is_no_failure() {
     let mut child = tool("transports").stdout(Stdio::piped()).spawn().unwrap();
