@@ -9,7 +9,7 @@ pub(crate) enum Exit {
     Well,
     /// A row had errors, or a file could not be written.
     RowFailed,
-    /// The command line asks for what cannot be.
+    /// The command line asks for what cannot be, or for a file where none can be written.
     Usage,
     /// Ctrl-C.
     Interrupted,

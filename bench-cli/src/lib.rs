@@ -4,6 +4,7 @@
 //! is the tool.
 //!
 //! - `cli` says what can be typed, `plan` makes [`config::CellConfig`]s of it, `session` measures them one by one.
+//! - `output` tries where the files go before that.
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
 //! - `report` shows; [`original`] knows the original's benchmark message.
@@ -19,6 +20,7 @@ mod listing;
 mod machine;
 pub mod meter;
 pub mod original;
+mod output;
 mod plan;
 mod registry;
 mod report;

@@ -3,6 +3,7 @@
 use listenrain::Endpoint;
 use listenrain_results::original;
 
+use crate::cli::units::size_text;
 use crate::cli::{RunArgs, TableArgs};
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::registry::Registry;
@@ -51,6 +52,7 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
 ///
 /// A text for the user that says what is allowed.
 pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
+    all_once(args)?;
     let channels = args.connections * args.lanes;
     if let Some(parallel) = args.parallel.iter().find(|parallel| **parallel < channels) {
         return Err(format!(
@@ -90,6 +92,29 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
         }
     }
     Ok(cells)
+}
+
+/// A value that stands in its list twice would be measured twice.
+fn all_once(args: &RunArgs) -> Result<(), String> {
+    once("--transport", &args.transport)?;
+    once("--stack", &args.stack)?;
+    once("--protocol", &args.protocol)?;
+    once("--runtime", &args.runtime)?;
+    once("--parallel", &args.parallel)?;
+    once("--payload", args.payload.iter().map(|bytes| size_text(*bytes as u64)))?;
+    once("--set", args.set.iter().map(|text| text.split_once('=').map_or(text.as_str(), |(key, _)| key)))
+}
+
+fn once(flag: &str, values: impl IntoIterator<Item = impl ToString>) -> Result<(), String> {
+    let mut seen = Vec::new();
+    for value in values {
+        let value = value.to_string();
+        if seen.contains(&value) {
+            return Err(format!("{flag} {value}: given twice"));
+        }
+        seen.push(value);
+    }
+    Ok(())
 }
 
 /// A forwarder stands before a server of this process, and carries packets: a stack without them has none.

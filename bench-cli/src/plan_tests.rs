@@ -46,6 +46,13 @@ fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
         ("--set tcp.nodelay=perhaps", "true, false"),
         ("--set tcp.smoke=1", "no option"),
         ("--connections 4", "fewer than"),
+        ("--transport tcp,channel,tcp", "--transport tcp: given twice"),
+        ("--stack bare,bare", "--stack bare: given twice"),
+        ("--protocol native,native", "--protocol native: given twice"),
+        ("--runtime multi:2,multi:2", "--runtime multi:2: given twice"),
+        ("--parallel 1,16,1", "--parallel 1: given twice"),
+        ("--payload 4KiB,4096B", "--payload 4KiB: given twice"),
+        ("--set tcp.nodelay=true --set tcp.nodelay=false", "--set tcp.nodelay: given twice"),
         ("--via forward --stack bare", "no packets to forward"),
         ("--via magic", "possible values: forward"),
     ] {

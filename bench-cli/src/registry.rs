@@ -26,7 +26,7 @@ pub struct Registry {
 pub struct Registered {
     /// The transport.
     pub transport: Arc<dyn Transport>,
-    /// Its endpoints' options: name, and what it means with its default.
+    /// Its endpoints' options: each one's name, then its meaning with what is allowed and the default.
     pub options: Vec<(String, String)>,
 }
 
@@ -55,17 +55,18 @@ impl Registry {
         self.with_options(transport, [("", ""); 0])
     }
 
-    /// The same with `transport`, whose endpoints take `options`: name, and what it means.
+    /// The same with `transport`, whose endpoints take `options`: each one's name, then its meaning, as
+    /// `bench-cli transports` shows it.
     #[must_use]
-    pub fn with_options<N: Into<String>, T: Into<String>>(
+    pub fn with_options<N: Into<String>, M: Into<String>>(
         mut self,
         transport: impl Transport,
-        options: impl IntoIterator<Item = (N, T)>,
+        options: impl IntoIterator<Item = (N, M)>,
     ) -> Self {
         self.transports.retain(|known| known.transport.scheme() != transport.scheme());
         self.transports.push(Registered {
             transport: Arc::new(transport),
-            options: options.into_iter().map(|(name, text)| (name.into(), text.into())).collect(),
+            options: options.into_iter().map(|(name, meaning)| (name.into(), meaning.into())).collect(),
         });
         self
     }

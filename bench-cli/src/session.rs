@@ -10,8 +10,12 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch;
 use crate::machine;
+use crate::output;
 use crate::registry::Registry;
 use crate::report::progress::Progress;
+
+/// Instead of a table without a row.
+const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
 
 /// Measures `plan` and shows it with `render`.
 pub(crate) fn run(
@@ -27,6 +31,10 @@ pub(crate) fn run(
             return Exit::Usage;
         }
     }
+    if let Err(why) = output::check(output) {
+        eprintln!("error: {why}");
+        return Exit::Usage;
+    }
     let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
     if output.record.is_some() {
         machine::add_commit(&mut run.env);
@@ -39,7 +47,8 @@ pub(crate) fn run(
         }
     };
     run.env.interrupted = runtime.block_on(measure(plan, &mut run));
-    let shown = show(&render(&run), &run, output);
+    let table = if run.cells.is_empty() { NOTHING.to_owned() } else { render(&run) };
+    let shown = show(&table, &run, output);
     if let Err(why) = shown {
         eprintln!("error: {why}");
         return Exit::RowFailed;
@@ -81,10 +90,10 @@ fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
         std::fs::write(file, run.to_json())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    if let Some(folder) = &output.record {
+    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
         let date = run.env.started.get(..10).unwrap_or_default();
         let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
-        let kept = kept.map_err(|error| chain(&error))?;
+        let kept = kept.map_err(|error| output::chain(&error))?;
         eprintln!("recorded in {}", kept.display());
     }
     Ok(())
@@ -96,8 +105,4 @@ fn print(text: &str) -> Result<(), String> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -49,6 +49,13 @@ fn a_run_fills_every_figure_of_every_cell() {
 }
 
 #[test]
+fn an_option_of_a_transport_is_set_and_recorded() {
+    let output = run("run --set tcp.nodelay=false --duration 100ms --warmup 20ms --json -");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(cells(&output).cells[0].options, ["tcp.nodelay=false"]);
+}
+
+#[test]
 fn the_table_alone_has_the_originals_twelve_rows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.json");
@@ -72,6 +79,16 @@ fn a_thousand_large_requests_stay_within_their_window_of_memory() {
 }
 
 #[test]
+fn the_largest_payload_goes_over_every_protocol() {
+    let output = run("run --payload 64MiB --protocol native,original --duration 1s --warmup 0s --json -");
+    let run = cells(&output);
+    assert_eq!(run.cells.len(), 2);
+    for cell in &run.cells {
+        assert!(cell.errors == 0, "{cell:?}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_code_2_and_says_what_is_allowed() {
     for (line, says) in [
         ("run --parallel 0", "1..=100000"),
@@ -87,6 +104,22 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
         assert_eq!(output.status.code(), Some(2), "{line}: {said}");
         assert!(said.contains(says), "{line}: {said}");
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    // Nothing can lie below a file, whoever asks.
+    let below = file.join("below");
+    for flag in [format!("--json={}", below.display()), format!("--record={}", below.display())] {
+        let output = tool("run --stack bare --duration 1h").arg(flag).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(&*below.to_string_lossy()) && said.contains("os error"), "{said}");
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "kept");
 }
 
 #[test]
@@ -188,6 +221,27 @@ fn ctrl_c_keeps_what_was_measured_and_ends_the_cell() {
     let run = cells(&output);
     assert!(run.env.interrupted && run.cells.len() == 1 && run.cells[0].is_well(), "{:?}", run.cells);
     assert_gone(&mut second);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_before_anything_was_measured_says_so() {
+    let (listener, address) = listen();
+    let folder = tempfile::tempdir().unwrap();
+    let child = tool(&format!("run --stack bare --target tcp://{address} --duration 1h"))
+        .arg(format!("--record={}", folder.path().display()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut cell, _) = listener.accept().unwrap();
+    signal(&child, nix::sys::signal::Signal::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "nothing was measured: interrupted before the first cell was over\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing to record");
+    assert_gone(&mut cell);
 }
 
 #[test]

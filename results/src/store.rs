@@ -81,6 +81,18 @@ impl Store {
         Ok(folder)
     }
 
+    /// Tries whether a run can be recorded here, and makes the folder if there is none. Leaves nothing else behind.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made, or nothing can be written to it.
+    pub fn check_writable(&self) -> Result<(), RecordError> {
+        let write = |source| RecordError::Write { path: self.root.clone(), source };
+        fs::create_dir_all(&self.root).map_err(write)?;
+        let trial = self.root.join(format!(".trial-{}", std::process::id()));
+        fs::create_dir(&trial).and_then(|()| fs::remove_dir(&trial)).map_err(write)
+    }
+
     /// The first folder of that name whose number is free. Creating is the test, so two recorders never share one.
     fn make_folder(&self, name: &str) -> Result<PathBuf, RecordError> {
         let write = |path: &Path, source: io::Error| RecordError::Write { path: path.to_owned(), source };
@@ -156,6 +168,18 @@ mod tests {
     fn run() -> Run {
         let env = Env { os: "linux".to_owned(), cpu: "Some (R) CPU @ 2.5 GHz".to_owned(), ..Env::default() };
         Run::new(env, Vec::new())
+    }
+
+    #[test]
+    fn trying_whether_a_run_can_be_recorded_leaves_no_run_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("runs");
+        Store::new(&root).check_writable().unwrap();
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+        let file = folder.path().join("file");
+        fs::write(&file, "kept").unwrap();
+        let error = Store::new(&file).check_writable().unwrap_err();
+        assert!(error.to_string().contains(&*file.to_string_lossy()), "{error}");
     }
 
     #[test]

@@ -63,8 +63,10 @@ async fn port_zero_becomes_the_real_port_and_options_stay() {
     let real: SocketAddr = listener.endpoint().address().parse().unwrap();
     assert_ne!(real.port(), 0);
     assert_eq!(listener.endpoint().to_string(), format!("tcp://{real}?nodelay=false"));
-    let error = Tcp::default().dialer(&endpoint).err().unwrap();
-    assert!(error.why.contains("port 0"), "{error}");
+    let mut dialer = Tcp::default().dialer(&endpoint).unwrap();
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::InvalidInput, true));
+    assert!(error.source.unwrap().to_string().contains("port 0"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use super::units::{parse_duration_within, parse_size_within};
 use crate::config::{ProtocolChoice, RuntimeChoice};
 use crate::stamp;
 
-/// Largest payload. Bound by the packet limit that client and server are built with.
+/// Largest payload. The packet limit that client and server are built with follows it.
 pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
 
 /// The original's rows.

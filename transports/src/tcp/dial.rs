@@ -2,8 +2,9 @@
 //!
 //! Addresses are interleaved by family and race with a stagger of 250 ms (as RFC 8305 has it); the first connection
 //! wins. One dial, resolution included, takes at most
-//! [`connect_timeout`](super::TcpOptions::connect_timeout). Every failure is a passing one: a name may get an address,
-//! a port may get a listener. Dropping a dial closes its sockets at once.
+//! [`connect_timeout`](super::TcpOptions::connect_timeout). Every failure but one is a passing one: a name may get
+//! an address, a port may get a listener; port 0 stays what only a listener can ask for. Dropping a dial closes its
+//! sockets at once.
 
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +55,10 @@ impl Dialer {
 impl ChannelGenerator for Dialer {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async move {
+            if self.address.port() == 0 {
+                let why = "port 0 cannot be dialled; it asks a listener to choose one";
+                return Err(NextError::invalid("dial", self.endpoint.invalid(why)));
+            }
             self.dial_in_time().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
         })
     }

@@ -96,9 +96,6 @@ impl Transport for Tcp {
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let (address, options) = self.understand(endpoint)?;
-        if address.port() == 0 {
-            return Err(endpoint.invalid("port 0 cannot be dialled; it asks a listener to choose one"));
-        }
         let resolver = self.resolver.clone();
         Ok(Box::new(Dialer::new(endpoint.clone(), address, options, resolver)))
     }

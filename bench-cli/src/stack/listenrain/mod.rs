@@ -16,6 +16,7 @@ use self::call::{Plain, Tagging};
 use self::messages::TaggedMessages;
 use super::callers::{self, Call};
 use super::{Load, Setting, Stack, StackError};
+use crate::cli::MAX_PAYLOAD;
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::meter::Meter;
 use crate::original;
@@ -27,6 +28,8 @@ pub struct ListenRain;
 /// How long one call may take. A full window of the largest payloads takes seconds on a slow machine; a call that is
 /// lost still ends its row.
 const CALL_WITHIN: Duration = Duration::from_secs(60);
+/// The largest payload, and the message id that the original's protocol puts before it.
+const MAX_PACKET: usize = MAX_PAYLOAD as usize + original::ID_LEN;
 /// How long the end may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -76,14 +79,17 @@ impl Stack for ListenRain {
 }
 
 fn plain() -> Result<Protocol<RawBytes>, StackError> {
-    Protocol::builder("bench", RawBytes).packets(NativePackets::default()).build().map_err(said)
+    Protocol::builder("bench", RawBytes)
+        .packets(NativePackets::default().with_max_packet(MAX_PACKET))
+        .build()
+        .map_err(said)
 }
 
 fn tagged() -> Result<Protocol<TaggedMessages>, StackError> {
     let id_of =
         |message: &[u8]| original::parse_id(message).map_err(|error| MessageError::new(error.to_string()));
     Protocol::builder("original benchmark", TaggedMessages)
-        .packets(OriginalPackets::default())
+        .packets(OriginalPackets::default().with_max_packet(MAX_PACKET))
         .correlation(Correlation::by_message(id_of))
         .build()
         .map_err(said)

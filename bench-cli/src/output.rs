@@ -1,0 +1,62 @@
+//! Where a run's files go, tried before anything is measured.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use listenrain_results::Store;
+
+use crate::cli::OutputArgs;
+
+/// Whether everything that was asked for can be written. A file that is there keeps what it holds, and none is left
+/// behind.
+///
+/// # Errors
+///
+/// A text for the user that names the flag, the path and the reason.
+pub(crate) fn check(output: &OutputArgs) -> Result<(), String> {
+    if let Some(file) = output.json.as_deref().filter(|file| *file != Path::new("-")) {
+        check_file(file).map_err(|error| format!("--json: cannot write {}: {error}", file.display()))?;
+    }
+    if let Some(folder) = &output.record {
+        let tried = Store::new(folder).check_writable();
+        tried.map_err(|error| format!("--record: {}", chain(&error)))?;
+    }
+    Ok(())
+}
+
+fn check_file(file: &Path) -> io::Result<()> {
+    match fs::metadata(file) {
+        Ok(there) if there.is_file() || there.is_dir() => OpenOptions::new().write(true).open(file).map(drop),
+        // Opening a pipe would wait for its reader, and closing it would end what the reader waits for.
+        Ok(_) => Ok(()),
+        Err(_) => match OpenOptions::new().write(true).create_new(true).open(file) {
+            Ok(_) => fs::remove_file(file),
+            // A link to what is not there yet: writing will tell.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// An error and its cause.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trying_a_file_neither_leaves_nor_changes_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("out.json");
+        check_file(&file).unwrap();
+        assert!(!file.exists());
+        fs::write(&file, "kept").unwrap();
+        check_file(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        check_file(folder.path()).unwrap_err();
+    }
+}
