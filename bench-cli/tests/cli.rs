@@ -59,7 +59,7 @@ fn an_option_of_a_transport_is_set_and_recorded() {
 fn the_table_alone_has_the_originals_twelve_rows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.json");
-    let output = tool("--duration 50ms --warmup 20ms --json").arg(&file).output().unwrap();
+    let output = tool("--duration 250ms --warmup 20ms --json").arg(&file).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let run = Run::from_json(&std::fs::read_to_string(file).unwrap(), "out.json").unwrap();
     assert_eq!(listenrain_results::rows(&run).len(), 12);
