@@ -27,7 +27,7 @@ run *FLAGS:
 
 # Micro-benchmarks.
 bench *FLAGS:
-    cargo bench -p listenrain {{FLAGS}}
+    cargo bench -p listenrain -p listenrain-transports {{FLAGS}}
 
 # Every example.
 examples:
