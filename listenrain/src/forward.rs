@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::caught::caught;
 use crate::channel::{Channel, ChannelRead, ChannelWrite};
 use crate::error::LinkError;
+use crate::link::TURN;
 use crate::packet::{Decoded, PacketCodec};
 
 /// What a [`forward`] has carried.
@@ -23,9 +25,6 @@ pub struct Forwarded {
 /// Most bytes of packets that wait in one direction; at the limit that direction is not read.
 const MAX_WAITING: usize = 1 << 20;
 
-/// Bytes moved in one turn before other tasks get theirs.
-const TURN: usize = 256 * 1024;
-
 /// Carries packets both ways between two channels until both have ended, each end passed on in an orderly way.
 ///
 /// Packets are delimited and checked by `codec`; ids stay as they are, so it connects exactly two channels. Each
@@ -35,7 +34,8 @@ const TURN: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// [`LinkError`] when either channel fails, or carries something that is no packet; both are aborted then.
+/// [`LinkError`] when either channel fails, carries something that is no packet, or makes `codec` panic; both are
+/// aborted then.
 pub async fn forward(
     first: Channel,
     second: Channel,
@@ -43,7 +43,7 @@ pub async fn forward(
 ) -> Result<Forwarded, LinkError> {
     let mut there = Direction::new(first.read, second.write, &*codec);
     let mut back = Direction::new(second.read, first.write, &*codec);
-    let ended = poll_fn(|cx| {
+    let carried = poll_fn(|cx| {
         let mut moved = 0;
         loop {
             let before = moved;
@@ -60,8 +60,8 @@ pub async fn forward(
                 return Poll::Pending;
             }
         }
-    })
-    .await;
+    });
+    let ended = caught(carried).await.unwrap_or_else(|panic| Err(LinkError::Panic(panic)));
     if ended.is_err() {
         there.write.abort();
         back.write.abort();

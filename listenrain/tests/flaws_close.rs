@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use listenrain::{CallError, LinkError, Refusal, Sent, Server};
 use support::*;
@@ -196,7 +194,7 @@ async fn a_dropped_server_gives_everything_back() {
     drop(client.write);
     settle().await;
     drop(server);
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    settle().await;
     let mut into = listenrain::buffer::ReadBuffer::default();
     let end = std::future::poll_fn(|cx| client.read.poll_read(cx, &mut into)).await;
     assert_eq!((end.unwrap_or(0), tasks()), (0, before));

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
+use listenrain::forward::forward;
 use listenrain::{
-    CallError, CallId, Channel, ChannelFacts, Correlation, Failure, MessageError, Outcome, Protocol,
-    RawBytes, Request, Router, Server, Spawned, Timers, transport::generator,
+    Abilities, CallError, CallId, Channel, ChannelFacts, Correlation, Decoded, Failure, LinkError,
+    MessageError, Outcome, Packet, PacketCodec, PacketError, Protocol, RawBytes, Request, Router, Server,
+    Spawned, Timers, transport::generator,
 };
 use support::*;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
@@ -199,4 +202,40 @@ async fn an_orderly_end_that_takes_a_while_is_awaited_after_the_peers_end() {
     let mut all = Vec::new();
     near.read_to_end(&mut all).await.unwrap();
     assert_eq!((all.len(), ended.load(SeqCst)), (24, 1));
+}
+
+/// Panics on whatever it reads.
+#[derive(Debug)]
+struct Panics;
+
+impl PacketCodec for Panics {
+    fn decode(&self, _: &mut ReadBuffer) -> Result<Decoded, PacketError> {
+        panic!("on purpose")
+    }
+
+    fn encode(&self, packet: &Packet, _: &mut WriteBuffer) -> Result<(), PacketError> {
+        Err(PacketError::CannotExpress(packet.kind))
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::NONE
+    }
+
+    fn max_packet(&self) -> usize {
+        1
+    }
+
+    fn buffers(&self) -> Arc<dyn BufferPool> {
+        Arc::new(RecyclingPool::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_codec_that_panics_ends_its_forwarding_with_an_error() {
+    // The panic went up into the task that forwarded, and both channels were left to their drop.
+    let ((mut near, first), (second, _far)) = (tokio::io::duplex(64), tokio::io::duplex(64));
+    let [first, second] = [first, second].map(|io| Channel::from_io(io, ChannelFacts::new("test")));
+    near.write_all(b"x").await.unwrap();
+    let ended = forward(first, second, Arc::new(Panics)).await;
+    assert!(matches!(ended, Err(LinkError::Panic(_))), "{ended:?}");
 }

@@ -120,7 +120,7 @@ pub(crate) struct Link<R> {
 
 /// Bytes moved in one turn before other tasks get theirs. The peer, if it lives here, then finds the bytes still in
 /// cache: with 256 KiB, 16 x 256 KiB echoes run several times as fast as with 1 MiB.
-const TURN: usize = 256 * 1024;
+pub(crate) const TURN: usize = 256 * 1024;
 
 /// Most pongs and refusals that wait to be written. A peer that asks for more without reading them is not read by a
 /// server, and gets no more from a client, whose reader waits for nobody.
