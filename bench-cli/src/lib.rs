@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-pub use registry::{Registered, Registry};
+pub use registry::Registry;
 
 use crate::cli::{Cli, Command};
 use crate::config::CellConfig;

@@ -2,19 +2,21 @@
 
 use std::fmt::Write;
 
+use listenrain::transport::OptionInfo;
+
 use crate::registry::Registry;
 
 /// Schemes with their capabilities and options, and the stacks with their protocols.
 pub(crate) fn listing(registry: &Registry) -> String {
     let mut text = String::new();
-    for known in registry.transports() {
-        let names = known.transport.capabilities().names();
+    for transport in registry.transports() {
+        let (scheme, names) = (transport.scheme(), transport.capabilities().names());
         let capabilities =
             if names.is_empty() { "none beyond carrying bytes".to_owned() } else { names.join(", ") };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}://\n  can: {capabilities}", known.transport.scheme());
-        for (name, meaning) in &known.options {
-            let _ = writeln!(text, "  --set {}.{name}=…  {meaning}", known.transport.scheme());
+        let _ = writeln!(text, "{scheme}://\n  can: {capabilities}");
+        for OptionInfo { name, meaning, allowed, default, .. } in transport.options() {
+            let _ = writeln!(text, "  --set {scheme}.{name}=…  {meaning}; {allowed}; default {default}");
         }
     }
     for stack in registry.stacks() {

@@ -208,7 +208,7 @@ fn default_transport(registry: &Registry) -> Result<String, String> {
 
 fn known_transport(scheme: &str, registry: &Registry) -> Result<String, String> {
     let allowed = || format!("transport {scheme}: unknown; allowed: {}", registry.schemes().join(", "));
-    registry.transport(scheme).map(|known| known.transport.scheme().to_owned()).ok_or_else(allowed)
+    registry.transport(scheme).map(|known| known.scheme().to_owned()).ok_or_else(allowed)
 }
 
 type SchemeOption = (String, String, String);
@@ -225,8 +225,8 @@ fn options(set: &[String], transports: &[String], registry: &Registry) -> Result
             return Err(format!("--set {text}: {scheme} is not measured; it is {}", transports.join(", ")));
         }
         if let Some(known) = registry.transport(scheme) {
-            let endpoint = known.transport.scratch_endpoint().with_option(name, value);
-            known.transport.dialer(&endpoint).map_err(|error| format!("--set {text}: {}", error.why))?;
+            let endpoint = known.scratch_endpoint().with_option(name, value);
+            known.dialer(&endpoint).map_err(|error| format!("--set {text}: {}", error.why))?;
         }
         options.push((scheme.to_owned(), name.to_owned(), value.to_owned()));
     }

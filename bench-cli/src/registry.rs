@@ -3,10 +3,6 @@
 use std::sync::Arc;
 
 use listenrain::Transport;
-use listenrain_transports::channel::ChannelOptions;
-use listenrain_transports::options::OptionInfo;
-use listenrain_transports::tcp::TcpOptions;
-use listenrain_transports::{InProcess, Tcp};
 
 use crate::stack::{Bare, ListenRain, Stack};
 
@@ -16,18 +12,9 @@ use crate::stack::{Bare, ListenRain, Stack};
 /// for that transport too.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    transports: Vec<Registered>,
+    transports: Vec<Arc<dyn Transport>>,
     stacks: Vec<Arc<dyn Stack>>,
     allocator: &'static str,
-}
-
-/// One transport and what its user may set.
-#[derive(Debug, Clone)]
-pub struct Registered {
-    /// The transport.
-    pub transport: Arc<dyn Transport>,
-    /// Its endpoints' options: each one's name, then its meaning with what is allowed and the default.
-    pub options: Vec<(String, String)>,
 }
 
 impl Registry {
@@ -44,30 +31,15 @@ impl Registry {
     /// The stacks and transports that come with the tool.
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty()
-            .with_options(Tcp::default(), TcpOptions::list().map(described))
-            .with_options(InProcess::default(), ChannelOptions::list().map(described))
+        let transports = listenrain_transports::all().list().cloned().collect();
+        Self { transports, ..Self::empty() }
     }
 
     /// The same with `transport`. One of the same scheme is replaced.
     #[must_use]
-    pub fn with(self, transport: impl Transport) -> Self {
-        self.with_options(transport, [("", ""); 0])
-    }
-
-    /// The same with `transport`, whose endpoints take `options`: each one's name, then its meaning, as
-    /// `bench-cli transports` shows it.
-    #[must_use]
-    pub fn with_options<N: Into<String>, M: Into<String>>(
-        mut self,
-        transport: impl Transport,
-        options: impl IntoIterator<Item = (N, M)>,
-    ) -> Self {
-        self.transports.retain(|known| known.transport.scheme() != transport.scheme());
-        self.transports.push(Registered {
-            transport: Arc::new(transport),
-            options: options.into_iter().map(|(name, meaning)| (name.into(), meaning.into())).collect(),
-        });
+    pub fn with(mut self, transport: impl Transport) -> Self {
+        self.transports.retain(|known| known.scheme() != transport.scheme());
+        self.transports.push(Arc::new(transport));
         self
     }
 
@@ -92,20 +64,20 @@ impl Registry {
 
     /// All transports in the order in which they were registered.
     #[must_use]
-    pub fn transports(&self) -> &[Registered] {
+    pub fn transports(&self) -> &[Arc<dyn Transport>] {
         &self.transports
     }
 
     /// The transport of that scheme.
     #[must_use]
-    pub fn transport(&self, scheme: &str) -> Option<&Registered> {
-        self.transports.iter().find(|known| known.transport.scheme() == scheme)
+    pub fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
+        self.transports.iter().find(|known| known.scheme() == scheme)
     }
 
     /// The names of all transports.
     #[must_use]
     pub fn schemes(&self) -> Vec<&str> {
-        self.transports.iter().map(|known| known.transport.scheme()).collect()
+        self.transports.iter().map(|known| known.scheme()).collect()
     }
 
     /// All stacks, the default first.
@@ -119,11 +91,6 @@ impl Registry {
     pub fn stack(&self, name: &str) -> Option<&Arc<dyn Stack>> {
         self.stacks.iter().find(|known| known.name() == name)
     }
-}
-
-fn described(option: &OptionInfo) -> (&'static str, String) {
-    let OptionInfo { name, meaning, allowed, default, .. } = option;
-    (name, format!("{meaning}; {allowed}; default {default}"))
 }
 
 impl Default for Registry {

@@ -36,7 +36,7 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Ok(()),
-            ended = stack.serve(&*known.transport, &endpoint, protocol, ready) => ended,
+            ended = stack.serve(&**known, &endpoint, protocol, ready) => ended,
         }
     };
     let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));

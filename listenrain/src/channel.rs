@@ -11,6 +11,7 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::endpoint::Endpoint;
+use crate::transport::BoxFuture;
 
 /// The half of a channel that delivers bytes.
 ///
@@ -143,6 +144,9 @@ pub struct Channel {
     pub write: Box<dyn ChannelWrite>,
     /// What is known about it.
     pub facts: ChannelFacts,
+    /// Ready when its generator would rather give another one, such as a channel to the active endpoint while this one
+    /// leads to a standby. A connection then asks for that one, and lets this one finish its calls. `None`: never.
+    pub superseded: Option<BoxFuture<'static, ()>>,
 }
 
 impl Channel {
@@ -166,7 +170,14 @@ impl Channel {
 
     /// A channel of two halves that speak for themselves.
     pub fn from_halves(read: impl ChannelRead, write: impl ChannelWrite, facts: ChannelFacts) -> Self {
-        Self { read: Box::new(read), write: Box::new(write), facts }
+        Self { read: Box::new(read), write: Box::new(write), facts, superseded: None }
+    }
+
+    /// The same channel, to be given up for a fresh one when `better` is ready. Dropping the channel drops it.
+    #[must_use]
+    pub fn superseded_by(mut self, better: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.superseded = Some(Box::pin(better));
+        self
     }
 }
 

@@ -10,6 +10,9 @@ use std::str::FromStr;
 /// (`tcp://[::1]:7000?nodelay=false&backlog=16`). Two endpoints are equal when they are written the same, but for the
 /// case of the scheme and the order of the options.
 ///
+/// A *list* names several at once: a scheme, a colon, then the list's own options and its members between commas
+/// (`ha:fail_back=lazy,tcp://a:1?nodelay=false,unix:///b`). A comma inside a member is written `%2C`.
+///
 /// Limit: [`Endpoint::MAX_LEN`] bytes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[doc(alias = "TransportKey")]
@@ -17,6 +20,7 @@ pub struct Endpoint {
     scheme: String,
     address: String,
     options: BTreeMap<String, String>,
+    is_list: bool,
 }
 
 impl Endpoint {
@@ -32,13 +36,49 @@ impl Endpoint {
         format!("{scheme}://{address}").parse()
     }
 
+    /// A list of `members`, for the transport of `scheme` to choose from.
+    ///
+    /// # Errors
+    ///
+    /// As [`FromStr`]: the parts must make a text that parses, so all of it has to fit the limit.
+    pub fn list<'a>(
+        scheme: &str,
+        members: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Self, EndpointError> {
+        let members: Vec<_> =
+            members.into_iter().map(|member| member.to_string().replace(',', COMMA)).collect();
+        format!("{scheme}:{}", members.join(",")).parse()
+    }
+
+    /// Whether it is a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.is_list
+    }
+
+    /// The members of a list in their order; of an endpoint that is none, nothing.
+    ///
+    /// # Errors
+    ///
+    /// When a member is no endpoint; the error names the whole list.
+    pub fn members(&self) -> Result<Vec<Self>, EndpointError> {
+        if !self.is_list || self.address.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parse = |text: &str| {
+            let member = text.replace(COMMA, ",").parse::<Self>();
+            member.map_err(|error| self.invalid(format!("member `{text}`: {}", error.why)))
+        };
+        self.address.split(',').map(parse).collect()
+    }
+
     /// Which transport understands it, in lower case.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// What stands between `://` and `?`.
+    /// What stands between `://` and `?`; of a list, its members as they are written.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -91,21 +131,20 @@ impl FromStr for Endpoint {
         if text.len() > Self::MAX_LEN {
             return Err(wrong(format!("is {} bytes long, the limit is {}", text.len(), Self::MAX_LEN)));
         }
-        let Some((scheme, rest)) = text.split_once("://") else {
+        let parts = split_list(text).or_else(|| split_uri(text));
+        let Some(Parts { scheme, address, options: listed, is_list }) = parts else {
             return Err(wrong("has no scheme; write it like tcp://127.0.0.1:7000".to_owned()));
         };
-        let legal = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(legal) {
+        if !is_scheme(scheme) {
             return Err(wrong(format!(
                 "scheme `{scheme}` must be a letter, then letters, digits, `+`, `-` or `.`"
             )));
         }
-        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(wrong("the address holds white space or a control character".to_owned()));
         }
         let mut options = BTreeMap::new();
-        for option in query.split('&').filter(|option| !option.is_empty()) {
+        for option in listed.split(if is_list { ',' } else { '&' }).filter(|option| !option.is_empty()) {
             let Some((name, value)) = option.split_once('=').filter(|(name, _)| !name.is_empty()) else {
                 return Err(wrong(format!("option `{option}` is not of the form name=value")));
             };
@@ -113,12 +152,51 @@ impl FromStr for Endpoint {
                 return Err(wrong(format!("option `{name}` stands there twice")));
             }
         }
-        Ok(Self { scheme: scheme.to_ascii_lowercase(), address: address.to_owned(), options })
+        Ok(Self { scheme: scheme.to_ascii_lowercase(), address: address.to_owned(), options, is_list })
     }
+}
+
+/// How a comma inside a member of a list is written.
+const COMMA: &str = "%2C";
+
+/// The parts of a text, not checked yet.
+struct Parts<'a> {
+    scheme: &'a str,
+    address: &'a str,
+    options: &'a str,
+    is_list: bool,
+}
+
+fn split_uri(text: &str) -> Option<Parts<'_>> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    Some(Parts { scheme, address, options, is_list: false })
+}
+
+/// `scheme:`, options between commas, then members, the first of which has a scheme of its own.
+fn split_list(text: &str) -> Option<Parts<'_>> {
+    let (scheme, rest) = text.split_once(':')?;
+    if !is_scheme(scheme) || rest.starts_with("//") || !(rest.is_empty() || rest.contains(['/', '='])) {
+        return None;
+    }
+    let is_option = |element: &&str| element.split_once('=').is_some_and(|(name, _)| !name.contains(':'));
+    let options: usize = rest.split_inclusive(',').take_while(is_option).map(str::len).sum();
+    let (options, address) = rest.split_at(options);
+    Some(Parts { scheme, address, options, is_list: true })
+}
+
+fn is_scheme(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(legal)
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_list {
+            write!(f, "{}:", self.scheme)?;
+            self.options().try_for_each(|(name, value)| write!(f, "{name}={value},"))?;
+            return f.write_str(&self.address);
+        }
         write!(f, "{}://{}", self.scheme, self.address)?;
         for (index, (name, value)) in self.options().enumerate() {
             write!(f, "{}{name}={value}", if index == 0 { '?' } else { '&' })?;
@@ -147,9 +225,33 @@ mod tests {
     }
 
     #[test]
+    fn a_list_reads_back_with_its_options_and_members() {
+        let text = "ha:fail_back=lazy,tcp://a:1?nodelay=false,unix:///odd%2Cname";
+        let list: Endpoint = text.parse().unwrap();
+        assert_eq!(list.to_string(), text);
+        assert_eq!((list.scheme(), list.options().next()), ("ha", Some(("fail_back", "lazy"))));
+        let members = list.members().unwrap();
+        let shown: Vec<_> = members.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["tcp://a:1?nodelay=false", "unix:///odd,name"]);
+        let again = Endpoint::list("ha", &members).unwrap().with_option("fail_back", "lazy");
+        assert_eq!(again, list);
+    }
+
+    #[test]
+    fn a_list_may_be_empty_and_a_member_that_is_no_endpoint_is_named() {
+        for text in ["ha:", "ha:fail_back=never,"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().members(), Ok(vec![]), "{text}");
+        }
+        let error = "ha:tcp://a:1,nonsense".parse::<Endpoint>().unwrap().members().unwrap_err();
+        assert!(error.to_string().contains("ha:tcp://a:1,nonsense") && error.why.contains("`nonsense`"));
+        assert_eq!("tcp://a:1".parse::<Endpoint>().unwrap().members(), Ok(vec![]));
+    }
+
+    #[test]
     fn a_text_that_is_no_endpoint_says_why() {
         for (text, why) in [
             ("127.0.0.1:80", "no scheme"),
+            ("localhost:80", "no scheme"),
             ("://x", "scheme ``"),
             ("1tcp://x", "scheme `1tcp`"),
             ("tcp://a b", "white space"),

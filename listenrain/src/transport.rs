@@ -70,6 +70,11 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// What its channels can do beyond carrying bytes.
     fn capabilities(&self) -> Capabilities;
 
+    /// The options that its endpoints take; by default none. A tool shows them to its user.
+    fn options(&self) -> Vec<OptionInfo> {
+        Vec::new()
+    }
+
     /// A generator that dials `endpoint`. Does no I/O yet.
     ///
     /// # Errors
@@ -89,6 +94,33 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
 
     /// An endpoint of its own to listen at, for tests and benchmarks: a free port, a temporary path, a fresh name.
     fn scratch_endpoint(&self) -> Endpoint;
+}
+
+/// What one option is, for people to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OptionInfo {
+    /// Its name, as in an endpoint.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub meaning: &'static str,
+    /// Which values are allowed, with their unit and bounds.
+    pub allowed: &'static str,
+    /// What it is when nobody sets it, as a value that may be given.
+    pub default: &'static str,
+}
+
+impl OptionInfo {
+    /// An option as its transport describes it.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        meaning: &'static str,
+        allowed: &'static str,
+        default: &'static str,
+    ) -> Self {
+        Self { name, meaning, allowed, default }
+    }
 }
 
 /// What a transport's channels can do beyond carrying bytes. Cases that need one that is missing are skipped.

@@ -1,6 +1,5 @@
 //! Which transport understands which scheme.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use listenrain::{Endpoint, Transport};
@@ -8,7 +7,7 @@ use listenrain::{Endpoint, Transport};
 /// Transports by scheme. Cloning it shares the transports.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
-    by_scheme: BTreeMap<String, Arc<dyn Transport>>,
+    transports: Vec<Arc<dyn Transport>>,
 }
 
 impl Registry {
@@ -34,11 +33,10 @@ impl Registry {
     ///
     /// [`RegistryError::Duplicate`] when the scheme is taken; what was there stays.
     pub fn register(&mut self, transport: Arc<dyn Transport>) -> Result<(), RegistryError> {
-        let scheme = transport.scheme().to_ascii_lowercase();
-        if self.by_scheme.contains_key(&scheme) {
-            return Err(RegistryError::Duplicate { scheme });
+        if self.find(transport.scheme()).is_some() {
+            return Err(RegistryError::Duplicate { scheme: transport.scheme().to_owned() });
         }
-        self.by_scheme.insert(scheme, transport);
+        self.transports.push(transport);
         Ok(())
     }
 
@@ -48,9 +46,9 @@ impl Registry {
     ///
     /// [`RegistryError::Unknown`], which lists the schemes that there are.
     pub fn get(&self, scheme: &str) -> Result<&Arc<dyn Transport>, RegistryError> {
-        self.by_scheme.get(&scheme.to_ascii_lowercase()).ok_or_else(|| RegistryError::Unknown {
+        self.find(scheme).ok_or_else(|| RegistryError::Unknown {
             scheme: scheme.to_owned(),
-            known: self.by_scheme.keys().cloned().collect(),
+            known: self.list().map(|known| known.scheme().to_owned()).collect(),
         })
     }
 
@@ -63,9 +61,13 @@ impl Registry {
         self.get(endpoint.scheme())
     }
 
-    /// Every transport, in the order of the schemes.
+    /// Every transport, in the order in which they were registered.
     pub fn list(&self) -> impl Iterator<Item = &Arc<dyn Transport>> {
-        self.by_scheme.values()
+        self.transports.iter()
+    }
+
+    fn find(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
+        self.list().find(|known| known.scheme().eq_ignore_ascii_case(scheme))
     }
 }
 
@@ -84,7 +86,7 @@ pub enum RegistryError {
     Unknown {
         /// The scheme that was asked for.
         scheme: String,
-        /// The schemes that there are, in order.
+        /// The schemes that there are, in the order in which they were registered.
         known: Vec<String>,
     },
 }
@@ -100,7 +102,7 @@ mod tests {
         assert_eq!(registry.get("TCP").unwrap().scheme(), "tcp");
         let endpoint = "carrier-pigeon://roof".parse().unwrap();
         let error = registry.for_endpoint(&endpoint).unwrap_err();
-        assert_eq!(error.to_string(), "no transport has scheme `carrier-pigeon`; there are: channel, tcp");
+        assert_eq!(error.to_string(), "no transport has scheme `carrier-pigeon`; there are: tcp, channel");
     }
 
     #[test]

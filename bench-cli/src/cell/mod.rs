@@ -86,16 +86,11 @@ fn setting(config: &CellConfig, registry: &Registry, meter: &Arc<Meter>) -> Resu
     let known = registry.transport(&config.transport).ok_or("the transport is not registered")?;
     let endpoint = match &config.target {
         Some(target) => target.parse::<Endpoint>().map_err(|error| error.to_string())?,
-        None => known.transport.scratch_endpoint(),
+        None => known.scratch_endpoint(),
     };
     let endpoint =
         config.options.iter().fold(endpoint, |endpoint, (name, value)| endpoint.with_option(name, value));
-    Ok(Setting {
-        config: config.clone(),
-        transport: Arc::clone(&known.transport),
-        endpoint,
-        meter: Arc::clone(meter),
-    })
+    Ok(Setting { config: config.clone(), transport: Arc::clone(known), endpoint, meter: Arc::clone(meter) })
 }
 
 /// Starts the stack, lets the load run through warm-up and window, and waits for its end.

@@ -31,7 +31,7 @@ use listenrain::{
 use self::generators::{Dialer, Listener};
 use self::link::{Link, Side};
 use self::name::Names;
-use crate::options::OptionError;
+use crate::options::{OptionError, OptionInfo};
 
 pub use self::control::{Control, Direction, Faults};
 pub use self::options::ChannelOptions;
@@ -111,6 +111,10 @@ impl Transport for InProcess {
         capabilities.abort = true;
         capabilities.moves_bytes = true;
         capabilities
+    }
+
+    fn options(&self) -> Vec<OptionInfo> {
+        ChannelOptions::list().copied().collect()
     }
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {

@@ -2,11 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use listenrain::{Endpoint, EndpointError};
-
 use super::pipe::Limits;
 use crate::options::value::{parse_count, parse_size, show_size};
-use crate::options::{Knob, OptionError, OptionInfo, Table};
+use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
 const CAPACITY: RangeInclusive<usize> = 1..=1 << 30;
 const CHUNKS: RangeInclusive<usize> = 1..=1 << 20;
@@ -58,67 +56,36 @@ impl ChannelOptions {
         self
     }
 
-    /// Sets option `name` to `value`, both as text, as an endpoint would.
-    ///
-    /// # Errors
-    ///
-    /// [`OptionError`], which lists what there is or what is allowed; nothing has changed then.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
-        TABLE.set(self, name, value)
-    }
-
-    /// Option `name` as text, or `None` when there is none of that name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<String> {
-        TABLE.get(self, name)
-    }
-
-    /// Every option: its name, meaning, allowed values and default.
-    pub fn list() -> impl Iterator<Item = &'static OptionInfo> {
-        TABLE.list()
-    }
-
     pub(super) fn limits(&self) -> Limits {
         Limits { bytes: self.capacity, chunks: self.chunks }
     }
-
-    pub(super) fn check(&self) -> Result<(), OptionError> {
-        TABLE.check(self)
-    }
-
-    pub(super) fn with_endpoint(&self, endpoint: &Endpoint) -> Result<Self, EndpointError> {
-        TABLE.with(self, endpoint)
-    }
 }
+
+options_as_text!(ChannelOptions, TABLE);
 
 const TABLE: Table<ChannelOptions> = Table(&[
     Knob {
-        info: OptionInfo {
-            name: "capacity",
-            meaning: "bytes that may wait for this side to read them",
-            allowed: "1B to 1GiB",
-            default: "1MiB",
-        },
+        info: OptionInfo::new(
+            "capacity",
+            "bytes that may wait for this side to read them",
+            "1B to 1GiB",
+            "1MiB",
+        ),
         set: |options, text| parse_size(text, CAPACITY).map(|bytes| options.capacity = bytes),
         get: |options| show_size(options.capacity),
     },
     Knob {
-        info: OptionInfo {
-            name: "chunks",
-            meaning: "chunks that may wait for this side to read them",
-            allowed: "1 to 1048576",
-            default: "1024",
-        },
+        info: OptionInfo::new(
+            "chunks",
+            "chunks that may wait for this side to read them",
+            "1 to 1048576",
+            "1024",
+        ),
         set: |options, text| parse_count(text, CHUNKS).map(|chunks| options.chunks = chunks),
         get: |options| options.chunks.to_string(),
     },
     Knob {
-        info: OptionInfo {
-            name: "backlog",
-            meaning: "channels that may wait to be accepted",
-            allowed: "1 to 65535",
-            default: "1024",
-        },
+        info: OptionInfo::new("backlog", "channels that may wait to be accepted", "1 to 65535", "1024"),
         set: |options, text| parse_count(text, BACKLOG).map(|channels| options.backlog = channels),
         get: |options| options.backlog.to_string(),
     },

@@ -8,19 +8,7 @@ pub(crate) mod value;
 
 use listenrain::{Endpoint, EndpointError};
 
-/// What one option is, for people to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OptionInfo {
-    /// Its name, as in an endpoint.
-    pub name: &'static str,
-    /// What it does, in one sentence.
-    pub meaning: &'static str,
-    /// Which values are allowed, with their unit and bounds.
-    pub allowed: &'static str,
-    /// What it is when nobody sets it, as a value that may be given.
-    pub default: &'static str,
-}
+pub use listenrain::transport::OptionInfo;
 
 /// Why an option was not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +85,46 @@ impl<T: Clone> Table<T> {
         Ok(options)
     }
 }
+
+/// The methods by which the options of one transport are set and read as text.
+macro_rules! options_as_text {
+    ($options:ty, $table:expr) => {
+        impl $options {
+            /// Sets option `name` to `value`, both as text, as an endpoint would.
+            ///
+            /// # Errors
+            ///
+            /// [`OptionError`](crate::options::OptionError), which lists what there is or what is allowed; nothing has
+            /// changed then.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
+                $table.set(self, name, value)
+            }
+
+            /// Option `name` as text, or `None` when there is none of that name.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<String> {
+                $table.get(self, name)
+            }
+
+            /// Every option: its name, meaning, allowed values and default.
+            pub fn list() -> impl Iterator<Item = &'static crate::options::OptionInfo> {
+                $table.list()
+            }
+
+            pub(crate) fn check(&self) -> Result<(), crate::options::OptionError> {
+                $table.check(self)
+            }
+
+            pub(crate) fn with_endpoint(
+                &self,
+                endpoint: &listenrain::Endpoint,
+            ) -> Result<Self, listenrain::EndpointError> {
+                $table.with(self, endpoint)
+            }
+        }
+    };
+}
+pub(crate) use options_as_text;
 
 /// What must hold for every table.
 #[cfg(test)]

@@ -26,7 +26,7 @@ use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointEr
 use self::address::Address;
 use self::dial::Dialer;
 use self::listen::Listener;
-use crate::options::OptionError;
+use crate::options::{OptionError, OptionInfo};
 
 pub use self::options::TcpOptions;
 pub use self::resolve::{Resolve, SystemResolver};
@@ -92,6 +92,10 @@ impl Transport for Tcp {
         capabilities.between_processes = true;
         capabilities.between_hosts = true;
         capabilities
+    }
+
+    fn options(&self) -> Vec<OptionInfo> {
+        TcpOptions::list().copied().collect()
     }
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {

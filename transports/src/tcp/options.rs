@@ -3,12 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use listenrain::{Endpoint, EndpointError};
-
 use crate::options::value::{
     parse_bool, parse_count, parse_duration, parse_size, parse_unless, show_duration, show_size,
 };
-use crate::options::{Knob, OptionError, OptionInfo, Table};
+use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
 const BUFFER: RangeInclusive<usize> = 1024..=1 << 30;
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
@@ -120,54 +118,23 @@ impl TcpOptions {
         self.connect_timeout = limit;
         self
     }
-
-    /// Sets option `name` to `value`, both as text, as an endpoint would.
-    ///
-    /// # Errors
-    ///
-    /// [`OptionError`], which lists what there is or what is allowed; nothing has changed then.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), OptionError> {
-        TABLE.set(self, name, value)
-    }
-
-    /// Option `name` as text, or `None` when there is none of that name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<String> {
-        TABLE.get(self, name)
-    }
-
-    /// Every option: its name, meaning, allowed values and default.
-    pub fn list() -> impl Iterator<Item = &'static OptionInfo> {
-        TABLE.list()
-    }
-
-    pub(super) fn check(&self) -> Result<(), OptionError> {
-        TABLE.check(self)
-    }
-
-    pub(super) fn with_endpoint(&self, endpoint: &Endpoint) -> Result<Self, EndpointError> {
-        TABLE.with(self, endpoint)
-    }
 }
+
+options_as_text!(TcpOptions, TABLE);
 
 const TABLE: Table<TcpOptions> = Table(&[
     Knob {
-        info: OptionInfo {
-            name: "nodelay",
-            meaning: "a small write leaves at once (TCP_NODELAY)",
-            allowed: "true, false",
-            default: "true",
-        },
+        info: OptionInfo::new("nodelay", "a small write leaves at once (TCP_NODELAY)", "true, false", "true"),
         set: |options, text| parse_bool(text).map(|on| options.nodelay = on),
         get: |options| options.nodelay.to_string(),
     },
     Knob {
-        info: OptionInfo {
-            name: "send_buffer",
-            meaning: "size of the socket's send buffer (SO_SNDBUF)",
-            allowed: "system, 1KiB to 1GiB",
-            default: "system",
-        },
+        info: OptionInfo::new(
+            "send_buffer",
+            "size of the socket's send buffer (SO_SNDBUF)",
+            "system, 1KiB to 1GiB",
+            "system",
+        ),
         set: |options, text| {
             parse_unless(text, "system", |text| parse_size(text, BUFFER))
                 .map(|size| options.send_buffer = size)
@@ -175,12 +142,12 @@ const TABLE: Table<TcpOptions> = Table(&[
         get: |options| options.send_buffer.map_or_else(|| "system".to_owned(), show_size),
     },
     Knob {
-        info: OptionInfo {
-            name: "recv_buffer",
-            meaning: "size of the socket's receive buffer (SO_RCVBUF)",
-            allowed: "system, 1KiB to 1GiB",
-            default: "system",
-        },
+        info: OptionInfo::new(
+            "recv_buffer",
+            "size of the socket's receive buffer (SO_RCVBUF)",
+            "system, 1KiB to 1GiB",
+            "system",
+        ),
         set: |options, text| {
             parse_unless(text, "system", |text| parse_size(text, BUFFER))
                 .map(|size| options.recv_buffer = size)
@@ -188,12 +155,12 @@ const TABLE: Table<TcpOptions> = Table(&[
         get: |options| options.recv_buffer.map_or_else(|| "system".to_owned(), show_size),
     },
     Knob {
-        info: OptionInfo {
-            name: "keepalive",
-            meaning: "silence after which the system probes the peer",
-            allowed: "off, 1s to 32767s",
-            default: "off",
-        },
+        info: OptionInfo::new(
+            "keepalive",
+            "silence after which the system probes the peer",
+            "off, 1s to 32767s",
+            "off",
+        ),
         set: |options, text| {
             parse_unless(text, "off", |text| parse_duration(text, KEEPALIVE))
                 .map(|idle| options.keepalive = idle)
@@ -201,44 +168,39 @@ const TABLE: Table<TcpOptions> = Table(&[
         get: |options| options.keepalive.map_or_else(|| "off".to_owned(), show_duration),
     },
     Knob {
-        info: OptionInfo {
-            name: "backlog",
-            meaning: "connections that may wait to be accepted",
-            allowed: "1 to 65535",
-            default: "1024",
-        },
+        info: OptionInfo::new("backlog", "connections that may wait to be accepted", "1 to 65535", "1024"),
         set: |options, text| parse_count(text, BACKLOG).map(|count| options.backlog = count),
         get: |options| options.backlog.to_string(),
     },
     Knob {
-        info: OptionInfo {
-            name: "reuse_address",
-            meaning: "a listener may bind a port on which old connections are dying (SO_REUSEADDR)",
-            allowed: "true, false",
-            default: if cfg!(unix) { "true" } else { "false" },
-        },
+        info: OptionInfo::new(
+            "reuse_address",
+            "a listener may bind a port on which old connections are dying (SO_REUSEADDR)",
+            "true, false",
+            if cfg!(unix) { "true" } else { "false" },
+        ),
         set: |options, text| parse_bool(text).map(|on| options.reuse_address = on),
         get: |options| options.reuse_address.to_string(),
     },
     Knob {
-        info: OptionInfo {
-            name: "reuse_port",
-            meaning: "several listeners may share a port (SO_REUSEPORT)",
-            allowed: if cfg!(unix) { "true, false" } else { "false" },
-            default: "false",
-        },
+        info: OptionInfo::new(
+            "reuse_port",
+            "several listeners may share a port (SO_REUSEPORT)",
+            if cfg!(unix) { "true, false" } else { "false" },
+            "false",
+        ),
         set: |options, text| {
             parse_bool(text).filter(|on| cfg!(unix) || !on).map(|on| options.reuse_port = on)
         },
         get: |options| options.reuse_port.to_string(),
     },
     Knob {
-        info: OptionInfo {
-            name: "connect_timeout",
-            meaning: "how long one dial may take, resolution included",
-            allowed: "1ms to 1h",
-            default: "10s",
-        },
+        info: OptionInfo::new(
+            "connect_timeout",
+            "how long one dial may take, resolution included",
+            "1ms to 1h",
+            "10s",
+        ),
         set: |options, text| parse_duration(text, CONNECT).map(|limit| options.connect_timeout = limit),
         get: |options| show_duration(options.connect_timeout),
     },
