@@ -1,11 +1,16 @@
 //! One lane: dials, runs the link, and dials again.
+//!
+//! A channel that is superseded is not cut: the lane first dials the better one, moves over to it, and leaves the old
+//! one to a task that closes it when the last call that left on it has ended.
 
+use std::future::pending;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::Shared;
 use super::backoff::Course;
@@ -17,7 +22,7 @@ use crate::counters::count;
 use crate::link::{Link, LinkEnd, Signal};
 use crate::primitives::outbox::{Outbox, SendQueue};
 use crate::queued::Queued;
-use crate::transport::{ChannelGenerator, NextError};
+use crate::transport::{BoxFuture, ChannelGenerator, NextError};
 
 /// What outlives the channels of a lane: its queue, and which channel in turn is open.
 pub(super) struct Lane {
@@ -32,6 +37,11 @@ impl Lane {
         Self { signal, open: AtomicBool::new(false), epoch: AtomicU64::new(0) }
     }
 
+    /// Which channel in turn is the lane's own.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }
@@ -40,7 +50,7 @@ impl Lane {
 type Dialer = Arc<tokio::sync::Mutex<Box<dyn ChannelGenerator>>>;
 
 /// A channel that lived shorter than this counts as a failed dial, so that a peer which accepts and closes at once is
-/// not dialled in a tight loop.
+/// not dialled in a tight loop. Nor is a channel superseded any sooner.
 const FLAPPING: Duration = Duration::from_millis(100);
 
 /// Runs until the connection is closed, or its dialer says that it never will succeed.
@@ -55,7 +65,10 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
         let (wait, is_final) = match dialled {
             Ok(channel) => {
                 let opened = Instant::now();
-                shared.run_link(lane, channel).await;
+                let mut next = Some(channel);
+                while let Some(channel) = next {
+                    next = shared.run_link(lane, channel, &dialer).await;
+                }
                 if opened.elapsed() >= FLAPPING {
                     course.succeeded();
                     continue;
@@ -91,9 +104,57 @@ async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     }
 }
 
+/// The channel that is better than the one at hand, once there is one; never ready when it cannot be dialled after all.
+async fn replacement(shared: &Shared, better: Option<BoxFuture<'static, ()>>, dialer: &Dialer) -> Channel {
+    let opened = Instant::now();
+    let Some(better) = better else { return pending().await };
+    // Somebody else's code: if it panics, this channel stays as good as it was.
+    if caught(better).await.is_err() {
+        return pending().await;
+    }
+    sleep_until(opened + FLAPPING).await;
+    match dial(shared, dialer).await {
+        Ok(channel) => channel,
+        Err(error) => {
+            tracing::debug!(%error, "the better channel cannot be had");
+            pending().await
+        }
+    }
+}
+
 impl Shared {
-    /// Drives one channel to its end, then sees to the calls that were on it.
-    async fn run_link(self: &Arc<Self>, lane: usize, channel: Channel) {
+    /// Drives one channel until it is lost, then sees to the calls that were on it; or until it is superseded, and gives
+    /// the channel that takes its place.
+    async fn run_link(
+        self: &Arc<Self>,
+        lane: usize,
+        mut channel: Channel,
+        dialer: &Dialer,
+    ) -> Option<Channel> {
+        let epoch = self.opened(lane);
+        let better = channel.superseded.take();
+        let role = Caller::new(Arc::clone(self), lane, epoch);
+        let (packets, counters) = (Arc::clone(&self.parts.packets), Arc::clone(&self.counters));
+        let signal = Arc::clone(&self.lanes[lane].signal);
+        let mut link = Link::new(channel, role, packets, signal, counters, &self.options.health);
+        tokio::select! {
+            biased;
+            end = &mut link => {
+                self.link_lost(lane, epoch, end);
+                None
+            }
+            channel = replacement(self, better, dialer) => {
+                tracing::debug!(epoch, "lane superseded");
+                self.finishing.fetch_add(1, Ordering::AcqRel);
+                let finishing = Arc::clone(self).finish(lane, epoch, link);
+                self.tasks.spawn(finishing.in_current_span());
+                Some(channel)
+            }
+        }
+    }
+
+    /// One more channel of the lane is open: gives its epoch.
+    fn opened(&self, lane: usize) -> u64 {
         let at = &self.lanes[lane];
         let epoch = at.epoch.fetch_add(1, Ordering::Relaxed) + 1;
         if epoch > 1 {
@@ -104,12 +165,27 @@ impl Shared {
         self.note_settled();
         (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
         tracing::debug!(epoch, "lane open");
-        let role = Caller::new(Arc::clone(self), lane, epoch);
-        let packets = Arc::clone(&self.parts.packets);
-        let counters = Arc::clone(&self.counters);
-        let health = &self.options.health;
-        let end = Link::new(channel, role, packets, Arc::clone(&at.signal), counters, health).await;
-        self.link_lost(lane, epoch, end);
+        epoch
+    }
+
+    /// Runs a superseded channel until the calls that left on it have ended.
+    async fn finish(self: Arc<Self>, lane: usize, epoch: u64, mut link: Link<Caller>) {
+        let signal = Arc::new(Signal::new(Outbox::new((self.parts.new_queue)())));
+        signal.finish();
+        link.follow(Arc::clone(&signal));
+        let end = loop {
+            let settled = self.settled.notified();
+            tokio::select! {
+                biased;
+                end = &mut link => break end,
+                () = self.stop.cancelled() => signal.stop(),
+                // A call may have ended without a word from the peer.
+                () = settled => {}
+            }
+        };
+        tracing::debug!(epoch, cause = %end.cause, "superseded channel over");
+        self.end_lost_calls(lane, epoch, end);
+        self.finishing.fetch_sub(1, Ordering::AcqRel);
     }
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
@@ -117,6 +193,18 @@ impl Shared {
         self.lanes[lane].open.store(false, Ordering::Release);
         self.enter_without_lanes(ConnectionState::Recovering);
         self.end_lost_calls(lane, epoch, end);
+        // With the only channel no late reply can come any more.
+        if self.lanes.len() == 1
+            && !self.is_finishing()
+            && let Some(by_id) = &self.by_id
+        {
+            by_id.end_quarantine();
+        }
+    }
+
+    /// Whether superseded channels still have calls to finish.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finishing.load(Ordering::Acquire) > 0
     }
 
     fn dial_failed(&self, error: NextError, down: bool) {

@@ -37,11 +37,6 @@ impl Shared {
         for id in gone {
             self.forget(id, false);
         }
-        if self.lanes.len() == 1
-            && let Some(by_id) = &self.by_id
-        {
-            by_id.end_quarantine();
-        }
         if !self.options.resend_unsent {
             unwritten.clear();
         }

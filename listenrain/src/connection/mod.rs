@@ -65,7 +65,6 @@ pub struct Connection {
 
 struct Handle {
     shared: Arc<Shared>,
-    tasks: TaskTracker,
 }
 
 pub(crate) struct Shared {
@@ -82,9 +81,12 @@ pub(crate) struct Shared {
     next_lane: AtomicUsize,
     state: watch::Sender<ConnectionState>,
     pub(crate) counters: Arc<Counters>,
-    /// Told whenever a call ends while draining.
+    /// Told whenever a call ends while draining or while a superseded channel finishes.
     settled: Notify,
+    /// Superseded channels that have calls to finish.
+    finishing: AtomicUsize,
     stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl Connection {
@@ -113,12 +115,14 @@ impl Connection {
             state: watch::Sender::new(ConnectionState::Recovering),
             counters: Arc::default(),
             settled: Notify::new(),
+            finishing: AtomicUsize::new(0),
             stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             endpoint,
             options,
             parts,
         });
-        let tasks = TaskTracker::new();
+        let tasks = shared.tasks.clone();
         let dialer = Arc::new(tokio::sync::Mutex::new(dialer));
         for lane in 0..shared.lanes.len() {
             let span = tracing::debug_span!("lane", endpoint = %shared.endpoint, lane);
@@ -126,7 +130,7 @@ impl Connection {
         }
         tasks.spawn(keeper::run(Arc::clone(&shared)));
         tasks.close();
-        Self { handle: Arc::new(Handle { shared, tasks }) }
+        Self { handle: Arc::new(Handle { shared }) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -213,9 +217,9 @@ impl Connection {
             lane.signal.finish();
         }
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
-        if tokio::time::timeout_at(grace, self.handle.tasks.wait()).await.is_err() {
+        if tokio::time::timeout_at(grace, shared.tasks.wait()).await.is_err() {
             shared.stop_now();
-            self.handle.tasks.wait().await;
+            shared.tasks.wait().await;
         }
     }
 }
@@ -299,7 +303,8 @@ impl Shared {
         let signal = &self.lanes[lane].signal;
         match epoch {
             None => drop(signal.outbox.remove(Ticket(id.to_bits()))),
-            Some(_) if self.abilities.cancel => {
+            // The peer of a superseded channel cannot be told any more.
+            Some(epoch) if self.abilities.cancel && epoch == self.lanes[lane].epoch() => {
                 let packet = crate::packet::Packet::new(
                     crate::packet::Kind::Cancel,
                     id.to_bits(),
@@ -320,7 +325,7 @@ impl Shared {
     }
 
     fn note_settled(&self) {
-        if matches!(*self.state.borrow(), ConnectionState::Draining) {
+        if self.is_finishing() || matches!(*self.state.borrow(), ConnectionState::Draining) {
             self.settled.notify_waiters();
         }
     }

@@ -151,7 +151,7 @@ impl Role for Caller {
     }
 
     fn idle(&self) -> bool {
-        true
+        !self.shared.calls.any(|context| context.lane == self.lane && context.epoch == Some(self.epoch))
     }
 
     fn outlives_peers_end(&self) -> bool {

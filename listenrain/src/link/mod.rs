@@ -154,6 +154,12 @@ impl<R: Role> Link<R> {
         }
     }
 
+    /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
+    pub(crate) fn follow(&mut self, signal: Arc<Signal>) {
+        self.watch.seen = signal.ticks.load(Ordering::Relaxed);
+        self.signal = signal;
+    }
+
     fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
         match self.turns(cx) {
             Ok(()) => Poll::Pending,

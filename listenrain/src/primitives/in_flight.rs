@@ -220,6 +220,15 @@ impl<C, O> InFlight<C, O> {
         slots.end_where(|id, context| Some(outcome(id, context)))
     }
 
+    /// Whether `matches` holds for any call that waits.
+    pub(crate) fn any(&self, matches: impl Fn(&C) -> bool) -> bool {
+        let slots = lock(&self.slots);
+        slots.entries.iter().any(|entry| match &entry.state {
+            State::Waiting(context, _) => matches(context),
+            _ => false,
+        })
+    }
+
     /// Calls that wait for their end.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.slots).waiting

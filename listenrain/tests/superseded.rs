@@ -1,0 +1,175 @@
+//! A channel whose generator has a better one: the connection moves over, and nothing is lost on the way.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::{BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, NextError, RawBytes};
+use support::*;
+use tokio::sync::Notify;
+
+/// Dials a net; every channel is superseded when the test says so.
+struct Improving(Box<dyn ChannelGenerator>, Arc<Notify>);
+
+impl ChannelGenerator for Improving {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let better = Arc::clone(&self.1);
+            self.0.next().await.map(|channel| channel.superseded_by(async move { better.notified().await }))
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.0.endpoint()
+    }
+}
+
+struct Bed {
+    net: Net,
+    peers: Peers,
+    better: Arc<Notify>,
+    client: Client<RawBytes>,
+}
+
+impl Bed {
+    /// A client on its first channel, long enough for it to be superseded at once.
+    async fn new() -> (Self, Peer) {
+        let (net, better) = (Net::new(), Arc::new(Notify::new()));
+        let mut peers = net.peers();
+        let dialer = Improving(net.dialer(), Arc::clone(&better));
+        let client = dialling(native()).dial(Box::new(dialer)).unwrap();
+        let first = peers.next().await;
+        client.ready().await.unwrap();
+        tokio::time::advance(secs(1)).await;
+        (Self { net, peers, better, client }, first)
+    }
+}
+
+/// All packets up to the end of `peer`'s stream, and how long that took; a stream that does not end is a failure.
+async fn ended(peer: &mut Peer) -> (Duration, Vec<Frame>) {
+    let (took, rest) = timed(tokio::time::timeout(secs(60), peer.read_all())).await;
+    (took, rest.expect("the channel stays open"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
+    let (mut bed, mut first) = Bed::new().await;
+    let old = start(&bed.client, "old").await;
+    let asked = first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+
+    let new = start(&bed.client, "new").await;
+    let asked_there = second.expect(REQUEST).await;
+    second.send(REPLY, asked_there.id, "new").await;
+    assert_eq!(new.await.unwrap().unwrap(), "new");
+
+    first.send(REPLY, asked.id, "old").await;
+    assert_eq!(old.await.unwrap().unwrap(), "old");
+    assert_eq!(
+        ended(&mut first).await.1,
+        [],
+        "the old channel ends in an orderly way, with nothing else on it"
+    );
+    let counts = bed.client.counts();
+    assert_eq!((counts.reconnects, counts.in_flight, counts.timeouts), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_channel_without_calls_ends_at_once() {
+    let (mut bed, mut first) = Bed::new().await;
+    bed.better.notify_one();
+    let _second = bed.peers.next().await;
+    let (took, rest) = ended(&mut first).await;
+    assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
+    assert_eq!(bed.net.open_lines(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_the_peer() {
+    // Nothing wakes its task when a call times out or is taken back, unless somebody thinks of it.
+    let (mut bed, mut first) = Bed::new().await;
+    let timed_out = start_within(&bed.client, "times out", secs(5)).await;
+    let taken_back = start(&bed.client, "is taken back").await;
+    first.expect(REQUEST).await;
+    first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+    taken_back.abort();
+    assert!(matches!(timed_out.await.unwrap(), Err(CallError::Timeout)));
+    let (took, rest) = ended(&mut first).await;
+    assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
+    // Nor is the peer of the new channel told to cancel what it never saw.
+    let call = start(&bed.client, "next").await;
+    assert_eq!(second.expect(REQUEST).await.payload, b"next");
+    call.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
+    let (mut bed, mut first) = Bed::new().await;
+    let old = start(&bed.client, "old").await;
+    first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+    let new = start(&bed.client, "new").await;
+    let asked = second.expect(REQUEST).await;
+    drop(first);
+    assert!(matches!(old.await.unwrap(), Err(CallError::Lost { .. })));
+    second.send(REPLY, asked.id, "new").await;
+    assert_eq!(new.await.unwrap().unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_better_channel_that_cannot_be_had_changes_nothing() {
+    let (bed, mut first) = Bed::new().await;
+    bed.net.refuse_after(0);
+    bed.better.notify_one();
+    settle().await;
+    assert_eq!(bed.net.dials(), 2);
+    let call = start(&bed.client, "still here").await;
+    let asked = first.expect(REQUEST).await;
+    first.send(REPLY, asked.id, "yes").await;
+    assert_eq!(call.await.unwrap().unwrap(), "yes");
+    assert_eq!(bed.client.counts().failed_dials, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_superseded_all_the_time_is_not_replaced_in_a_tight_loop() {
+    let (net, better) = (Net::new(), Arc::new(Notify::new()));
+    let _server = serve(&net, echo());
+    let dialer = Improving(net.dialer(), Arc::clone(&better));
+    let client = dialling(native()).dial(Box::new(dialer)).unwrap();
+    client.ready().await.unwrap();
+    for _ in 0..20 {
+        better.notify_one();
+        tokio::time::advance(ms(10)).await;
+        settle().await;
+    }
+    assert!((2..=3).contains(&net.dials()), "{} dials in 200 ms", net.dials());
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_and_dropping_give_back_what_superseded_channels_hold() {
+    for closes in [true, false] {
+        let before = tasks();
+        let (mut bed, mut first) = Bed::new().await;
+        let old = start(&bed.client, "never answered").await;
+        first.expect(REQUEST).await;
+        bed.better.notify_one();
+        let second = bed.peers.next().await;
+        settle().await;
+        if closes {
+            bed.client.connection().close(ms(50)).await;
+            assert!(old.await.unwrap().is_err());
+        } else {
+            old.abort();
+        }
+        drop(bed.client);
+        settle().await;
+        assert_eq!((tasks(), bed.net.open_lines()), (before, 0), "closes: {closes}");
+        drop((first, second));
+    }
+}
