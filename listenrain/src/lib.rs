@@ -29,7 +29,7 @@ pub mod transport;
 pub use channel::{Channel, ChannelFacts, ChannelRead, ChannelWrite};
 pub use client::{Client, ClientBuilder};
 pub use connection::{
-    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, OptionError, WhenFull,
+    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, OptionError, WhenFull,
 };
 pub use correlation::{Correlation, HashPool, StateMachinePool};
 pub use counters::Counts;

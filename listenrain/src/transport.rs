@@ -146,6 +146,21 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// What both can do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            half_close: self.half_close && other.half_close,
+            abort: self.abort && other.abort,
+            moves_bytes: self.moves_bytes && other.moves_bytes,
+            peer_identity: self.peer_identity && other.peer_identity,
+            encrypted: self.encrypted && other.encrypted,
+            between_processes: self.between_processes && other.between_processes,
+            between_hosts: self.between_hosts && other.between_hosts,
+            grouped_lanes: self.grouped_lanes && other.grouped_lanes,
+        }
+    }
+
     /// The names of those that are there, for people to read.
     #[must_use]
     pub fn names(&self) -> Vec<&'static str> {

@@ -5,7 +5,6 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use listenrain::{BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, NextError, RawBytes};
 use support::*;
 use tokio::sync::Notify;

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
+//! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
 //!
@@ -15,18 +16,27 @@
 #![warn(clippy::print_stdout)]
 
 pub mod channel;
+pub mod ha;
 pub mod options;
 pub mod registry;
 pub mod tcp;
 
+use std::sync::Arc;
+
+use listenrain::Transport;
+
 pub use channel::InProcess;
+pub use ha::ActiveStandby;
 pub use registry::Registry;
 pub use tcp::Tcp;
 
-/// A registry of every transport in this crate, each with its defaults.
+/// A registry of every transport in this crate, each with its defaults: those of one endpoint, then [`ActiveStandby`]
+/// over them.
 #[must_use]
 pub fn all() -> Registry {
-    Registry::of([std::sync::Arc::new(Tcp::default()) as _, std::sync::Arc::new(InProcess::default()) as _])
+    let single: [Arc<dyn Transport>; 2] = [Arc::new(Tcp::default()), Arc::new(InProcess::default())];
+    let lists = ActiveStandby::new(Registry::of(single.clone()));
+    Registry::of(single.into_iter().chain([Arc::new(lists) as _]))
 }
 
 /// Compiles and runs the example of the README.

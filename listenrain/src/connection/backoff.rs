@@ -43,33 +43,42 @@ impl Backoff {
         self.seed = Some(seed);
         self
     }
+
+    /// One dialler's course through these waits. Those with other numbers have other jitter, of the same seed too.
+    #[must_use]
+    pub fn course(&self, number: usize) -> Course {
+        let seed = self.seed.unwrap_or_else(system_seed);
+        Course { backoff: self.clone(), random: seed ^ (number as u64 + 1), failures: 0 }
+    }
 }
 
-/// One lane's course through a [`Backoff`].
+/// Where one dialler stands in its [`Backoff`].
 #[derive(Debug)]
-pub(super) struct Course {
+pub struct Course {
     backoff: Backoff,
     random: u64,
     failures: u32,
 }
 
 impl Course {
-    pub(super) fn new(backoff: &Backoff, lane: usize) -> Self {
-        let seed = backoff.seed.unwrap_or_else(system_seed);
-        Self { backoff: backoff.clone(), random: seed ^ (lane as u64 + 1), failures: 0 }
-    }
-
-    pub(super) fn succeeded(&mut self) {
+    /// Starts again with the first wait.
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// Counts a failure; gives how long to wait, and whether this many in a row mean that the endpoint is down.
-    pub(super) fn failed(&mut self) -> (Duration, bool) {
+    /// Counts a failure, and says how long to wait before the next try.
+    pub fn failed(&mut self) -> Duration {
         let doubled = self.backoff.first.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
         let wait = doubled.min(self.backoff.cap);
         let jitter = wait.mul_f64(0.5 * self.next_fraction());
-        (wait - jitter, self.failures >= self.backoff.down_after)
+        wait - jitter
+    }
+
+    /// Whether as many in a row have failed as mean that nothing answers: [`Backoff::down_after`].
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.failures >= self.backoff.down_after
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to spread dials.
@@ -95,21 +104,21 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_cap_and_jitter_takes_at_most_half() {
         let backoff = Backoff::between(Duration::from_millis(10), Duration::from_millis(100)).seeded(7);
-        let mut course = Course::new(&backoff, 0);
+        let mut course = backoff.course(0);
         for full in [10, 20, 40, 80, 100, 100] {
-            let (wait, _) = course.failed();
+            let wait = course.failed();
             let full = Duration::from_millis(full);
             assert!(wait <= full && wait >= full / 2, "{wait:?} for {full:?}");
         }
         course.succeeded();
-        assert!(course.failed().0 <= Duration::from_millis(10));
+        assert!(course.failed() <= Duration::from_millis(10));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_waits() {
         let waits = |seed| {
-            let mut course = Course::new(&Backoff::default().seeded(seed), 1);
-            (0..8).map(|_| course.failed().0).collect::<Vec<_>>()
+            let mut course = Backoff::default().seeded(seed).course(1);
+            (0..8).map(|_| course.failed()).collect::<Vec<_>>()
         };
         assert_eq!(waits(1), waits(1));
         assert_ne!(waits(1), waits(2));

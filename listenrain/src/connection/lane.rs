@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::Shared;
-use super::backoff::Course;
 use super::role::Caller;
 use super::state::ConnectionState;
 use crate::caught::caught;
@@ -55,7 +54,7 @@ const FLAPPING: Duration = Duration::from_millis(100);
 
 /// Runs until the connection is closed, or its dialer says that it never will succeed.
 pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
-    let mut course = Course::new(&shared.options.backoff, lane);
+    let mut course = shared.options.backoff.course(lane);
     loop {
         let dialled = tokio::select! {
             biased;
@@ -73,12 +72,12 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
                     course.succeeded();
                     continue;
                 }
-                (course.failed().0, false)
+                (course.failed(), false)
             }
             Err(error) => {
-                let (wait, many) = course.failed();
+                let wait = course.failed();
                 let is_final = error.is_final;
-                shared.dial_failed(error, many || is_final);
+                shared.dial_failed(error, course.is_down() || is_final);
                 (wait, is_final)
             }
         };

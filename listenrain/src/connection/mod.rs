@@ -34,7 +34,7 @@ use crate::queued::Queued;
 use crate::timers::deadline_in;
 use crate::transport::ChannelGenerator;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, Course};
 pub(crate) use call::{Callback, Wait, block_until, is_inside_runtime};
 use keeper::Deadlines;
 use lane::Lane;
