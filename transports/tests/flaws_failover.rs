@@ -1,0 +1,116 @@
+//! Active/standby over TCP, between processes that are killed.
+#![cfg(unix)]
+
+#[path = "support/calls.rs"]
+mod calls;
+#[path = "support/processes.rs"]
+mod processes;
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use calls::*;
+use listenrain::{Client, Endpoint, RawBytes, Transport};
+use listenrain_transports::all;
+use processes::{Process, serve_if_told};
+use support::watched;
+
+const ANYWHERE: &str = "tcp://127.0.0.1:0";
+/// The test that a process runs which is to serve.
+const ENTRY: &str = "every_member_is_tried_and_the_way_back_is_found";
+
+fn start(endpoint: &str) -> Process {
+    Process::start(ENTRY, endpoint)
+}
+
+fn list(members: &[&Endpoint]) -> Endpoint {
+    Endpoint::list("ha", members.iter().copied()).unwrap()
+}
+
+fn client_of(list: &Endpoint) -> Client<RawBytes> {
+    client(&**all().get("ha").unwrap() as &dyn Transport, list)
+}
+
+/// The id of the process that answers; a call that was lost with its server is made again.
+async fn answered_by(client: &Client<RawBytes>) -> u32 {
+    watched(async {
+        loop {
+            let within = Duration::from_secs(20);
+            match client.call_within(Bytes::from("who"), within).await {
+                Ok(id) => return std::str::from_utf8(&id).unwrap().parse().unwrap(),
+                Err(error) => assert!(matches!(error, listenrain::CallError::Lost { .. }), "{error:?}"),
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until `process` is the one that answers.
+async fn until_answered_by(client: &Client<RawBytes>, process: &Process) {
+    watched(async {
+        while answered_by(client).await != process.id() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[test]
+fn every_member_is_tried_and_the_way_back_is_found() {
+    // LR16: the first dial error was the answer, a failed redial was the end, and nothing ever went back.
+    serve_if_told();
+    fail_over_and_back();
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn fail_over_and_back() {
+    let (active, standby) = (start(ANYWHERE), start(ANYWHERE));
+    let (at_active, at_standby) = (active.endpoint.clone(), standby.endpoint.clone());
+    drop(active);
+    let client = client_of(&list(&[&at_active, &at_standby]).with_option("fail_back", "eager"));
+    assert_eq!(answered_by(&client).await, standby.id(), "the active member is down from the start");
+
+    let active = start(&at_active.to_string());
+    until_answered_by(&client, &active).await;
+    drop(active);
+    assert_eq!(answered_by(&client).await, standby.id(), "the active member is killed");
+
+    drop(standby);
+    let down = client.call_within(Bytes::from("who"), Duration::from_millis(300)).await.unwrap_err();
+    assert!(
+        down.never_executed()
+            || matches!(down, listenrain::CallError::Lost { .. } | listenrain::CallError::Timeout)
+    );
+    let standby = start(&at_standby.to_string());
+    assert_eq!(answered_by(&client).await, standby.id(), "both were down, one is back");
+}
+
+#[tokio::test]
+async fn a_list_of_one_goes_on_after_its_member_restarts() {
+    // LR16: the point of a list of one was back at the start, and there was "no channel" for ever.
+    let mut only = start(ANYWHERE);
+    let at = only.endpoint.clone();
+    let client = client_of(&list(&[&at]));
+    for _ in 0..3 {
+        assert_eq!(answered_by(&client).await, only.id());
+        drop(only);
+        only = start(&at.to_string());
+    }
+    assert_eq!(answered_by(&client).await, only.id());
+}
+
+#[tokio::test]
+async fn trouble_is_forgotten_and_is_nobody_elses() {
+    // LR17: a flagged endpoint stayed flagged in the user's own key, for every later connection.
+    let (active, standby) = (start(ANYWHERE), start(ANYWHERE));
+    let at_active = active.endpoint.clone();
+    let both = list(&[&at_active, &standby.endpoint]);
+    drop(active);
+    let first = client_of(&both);
+    assert_eq!(answered_by(&first).await, standby.id());
+    let active = start(&at_active.to_string());
+    assert_eq!(answered_by(&client_of(&both)).await, active.id(), "a connection of its own has no trouble");
+    drop(standby);
+    until_answered_by(&first, &active).await;
+}
