@@ -25,7 +25,7 @@ async fn both_sides_know_the_same_two_endpoints() {
         let (near, far) = connect(&mut *listener, &mut *dialer).await;
         // A list's channels are its members'.
         let listening = listener.endpoint().members().unwrap();
-        let listening = listening.first().unwrap_or(listener.endpoint());
+        let listening = listening.first().unwrap_or_else(|| listener.endpoint());
         for end in [&near, &far] {
             assert_eq!(end.facts.scheme, listening.scheme());
         }
