@@ -12,35 +12,39 @@ use crate::stack::Stack;
 /// The window of the table: 64 MiB, so that its last row holds 16 payloads and not 1,000.
 const TABLE_WINDOW: usize = 64 << 20;
 
-/// The original's rows, each on every stack: those of one row follow one another, so that they share the machine's mood.
+/// The stack that the others are measured by.
+const BARE: &str = "bare";
+
+/// The original's rows, each on every transport and stack: those of one row follow one another, so that they share the
+/// machine's mood.
 ///
 /// # Errors
 ///
 /// A text for the user that says what is allowed.
 pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
-    let transport = match &args.transport {
-        Some(scheme) => known_transport(scheme, registry)?,
-        None => default_transport(registry)?,
-    };
+    once("--transport", &args.transport)?;
+    let transports = transports(&args.transport, registry)?;
     let mut cells = Vec::new();
     for row in &original::ROWS {
-        for stack in registry.stacks() {
-            cells.push(CellConfig {
-                transport: transport.clone(),
-                stack: stack.name().to_owned(),
-                runtime: args.runtime,
-                protocol: stack.protocols()[0],
-                parallel: row.parallel,
-                payload: row.payload_bytes as usize,
-                warmup: args.warmup,
-                duration: args.duration,
-                lanes: 1,
-                connections: 1,
-                window: TABLE_WINDOW,
-                options: Vec::new(),
-                target: None,
-                via: None,
-            });
+        for transport in &transports {
+            for stack in registry.stacks() {
+                cells.push(CellConfig {
+                    transport: transport.clone(),
+                    stack: stack.name().to_owned(),
+                    runtime: args.runtime,
+                    protocol: stack.protocols()[0],
+                    parallel: row.parallel,
+                    payload: row.payload_bytes as usize,
+                    warmup: args.warmup,
+                    duration: args.duration,
+                    lanes: 1,
+                    connections: 1,
+                    window: TABLE_WINDOW,
+                    options: Vec::new(),
+                    target: None,
+                    via: None,
+                });
+            }
         }
     }
     Ok(cells)
@@ -59,8 +63,11 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
             "--parallel {parallel} is fewer than --connections x --lanes = {channels}: some would stay idle"
         ));
     }
-    let transports = transports(args, registry)?;
-    let stacks = stacks(&args.stack, registry)?;
+    let transports = match &args.target {
+        Some(target) => vec![targets(target, &args.transport, registry)?],
+        None => transports(&args.transport, registry)?,
+    };
+    let stacks = stacks(args, registry)?;
     via(args, &stacks)?;
     let options = options(&args.set, &transports, registry)?;
     let mut cells = Vec::new();
@@ -179,26 +186,38 @@ fn spoken(stacks: &[&dyn Stack], asked: &[ProtocolChoice]) -> Result<Vec<(String
     Ok(spoken)
 }
 
-fn stacks<'a>(names: &[String], registry: &'a Registry) -> Result<Vec<&'a dyn Stack>, String> {
-    if names.is_empty() {
-        return Ok(vec![stack(None, registry)?]);
+/// Those asked for; else the default beside `bare`, where that can be driven too.
+fn stacks<'a>(args: &RunArgs, registry: &'a Registry) -> Result<Vec<&'a dyn Stack>, String> {
+    if !args.stack.is_empty() {
+        return args.stack.iter().map(|name| stack(Some(name), registry)).collect();
     }
-    names.iter().map(|name| stack(Some(name), registry)).collect()
+    let default = stack(None, registry)?;
+    let alone = args.target.is_some() || args.via.is_some() || default.name() == BARE;
+    let bare = registry.stack(BARE).filter(|_| !alone).map(|bare| &**bare);
+    Ok([default].into_iter().chain(bare).collect())
 }
 
-fn transports(args: &RunArgs, registry: &Registry) -> Result<Vec<String>, String> {
-    let Some(target) = &args.target else {
-        if args.transport.is_empty() {
-            return Ok(vec![default_transport(registry)?]);
+/// The schemes asked for, of which `all` is every transport of single endpoints: a list is its members, which are
+/// measured by themselves.
+fn transports(asked: &[String], registry: &Registry) -> Result<Vec<String>, String> {
+    match asked {
+        [] => Ok(vec![default_transport(registry)?]),
+        [all] if all == "all" => {
+            let singles = registry.transports().iter().filter(|known| !known.scratch_endpoint().is_list());
+            Ok(singles.map(|known| known.scheme().to_owned()).collect())
         }
-        return args.transport.iter().map(|scheme| known_transport(scheme, registry)).collect();
-    };
+        some => some.iter().map(|scheme| known_transport(scheme, registry)).collect(),
+    }
+}
+
+/// The scheme of a live server's endpoint.
+fn targets(target: &str, asked: &[String], registry: &Registry) -> Result<String, String> {
     let endpoint: Endpoint = target.parse().map_err(|error| format!("--target: {error}"))?;
     let scheme = known_transport(endpoint.scheme(), registry)?;
-    if let Some(other) = args.transport.iter().find(|other| **other != scheme) {
-        return Err(format!("--transport {other} does not go with --target {target}"));
+    match asked.iter().find(|other| **other != scheme) {
+        Some(other) => Err(format!("--transport {other} does not go with --target {target}")),
+        None => Ok(scheme),
     }
-    Ok(vec![scheme])
 }
 
 fn default_transport(registry: &Registry) -> Result<String, String> {
@@ -207,7 +226,10 @@ fn default_transport(registry: &Registry) -> Result<String, String> {
 }
 
 fn known_transport(scheme: &str, registry: &Registry) -> Result<String, String> {
-    let allowed = || format!("transport {scheme}: unknown; allowed: {}", registry.schemes().join(", "));
+    let allowed = || {
+        let alone = if scheme == "all" { "stands alone" } else { "unknown" };
+        format!("transport {scheme}: {alone}; allowed: all, {}", registry.schemes().join(", "))
+    };
     registry.transport(scheme).map(|known| known.scheme().to_owned()).ok_or_else(allowed)
 }
 

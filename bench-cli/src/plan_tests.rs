@@ -21,6 +21,25 @@ fn every_combination_of_the_lists_is_a_cell() {
 }
 
 #[test]
+fn unless_told_otherwise_a_cell_stands_beside_its_bare() {
+    let stacks = |line| planned(line).unwrap().into_iter().map(|cell| cell.stack).collect::<Vec<_>>();
+    assert_eq!(stacks(""), ["listenrain", "bare"]);
+    for line in ["--target tcp://h:1", "--via forward", "--stack listenrain"] {
+        assert_eq!(stacks(line), ["listenrain"], "{line}");
+    }
+}
+
+#[test]
+fn all_is_every_transport_of_single_endpoints() {
+    let cells = planned("--transport all --stack bare").unwrap();
+    let measured: Vec<_> = cells.iter().map(|cell| &*cell.transport).collect();
+    let mut registered = Registry::standard().schemes().join(" ");
+    assert!(registered.ends_with(" ha"), "{registered}");
+    registered.truncate(registered.len() - " ha".len());
+    assert_eq!(measured.join(" "), registered);
+}
+
+#[test]
 fn a_stack_without_packets_is_measured_once_whatever_the_protocols() {
     let cells = planned("--stack bare --protocol native,original").unwrap();
     assert_eq!((cells.len(), cells[0].protocol), (1, ProtocolChoice::Stream));
@@ -37,10 +56,12 @@ fn the_window_bounds_what_is_outstanding() {
 #[test]
 fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
     for (line, says) in [
-        ("--transport smoke", "allowed: tcp"),
+        ("--transport smoke", "allowed: all, tcp"),
+        ("--transport all,tcp", "all: stands alone"),
+        ("--target tcp://h:1 --transport channel", "does not go with"),
         ("--stack smoke", "bare"),
         ("--target smoke", "no scheme"),
-        ("--target smoke://x", "allowed: tcp"),
+        ("--target smoke://x", "allowed: all, tcp"),
         ("--set nodelay", "SCHEME.NAME=VALUE"),
         ("--set unix.x=1", "not measured"),
         ("--set tcp.nodelay=perhaps", "true, false"),
@@ -65,6 +86,7 @@ fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
 fn the_table_is_the_originals_rows_in_their_order() {
     let args = Cli::try_parse_from(["bench-cli"]).unwrap().table;
     let cells = table(&args, &Registry::standard()).unwrap();
+    assert!(cells.iter().all(|cell| cell.transport == "tcp"));
     let rows: Vec<_> = cells.iter().filter(|cell| cell.stack == "bare").collect();
     assert_eq!(rows.len(), 12);
     for (cell, row) in rows.iter().zip(&original::ROWS) {
@@ -72,4 +94,13 @@ fn the_table_is_the_originals_rows_in_their_order() {
     }
     let all: std::time::Duration = cells.iter().map(|cell| cell.warmup + cell.duration).sum();
     assert!(all.as_secs() <= 150, "under three minutes with both stacks");
+}
+
+#[test]
+fn the_table_of_several_transports_has_each_row_of_all_of_them_together() {
+    let line = ["bench-cli", "table", "--transport", "channel,tcp"];
+    let Some(Command::Table(args)) = Cli::try_parse_from(line).unwrap().command else { panic!("table") };
+    let cells = table(&args, &Registry::standard()).unwrap();
+    let first: Vec<_> = cells.iter().take(4).map(|cell| (&*cell.transport, cell.parallel)).collect();
+    assert_eq!((first, cells.len()), (vec![("channel", 1), ("channel", 1), ("tcp", 1), ("tcp", 1)], 48));
 }

@@ -71,6 +71,17 @@ fn the_table_alone_has_the_originals_twelve_rows() {
 }
 
 #[test]
+fn every_transport_is_measured_beside_its_bare() {
+    let output = run("run --transport all --duration 50ms --warmup 20ms --json -");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let run = cells(&output);
+    assert!(run.cells.len() >= 4 && run.cells.iter().all(listenrain_results::Cell::is_well));
+    for row in listenrain_results::rows(&run) {
+        assert!(row.of_bare.is_some_and(|share| share > 0.0), "{row:?}");
+    }
+}
+
+#[test]
 fn a_thousand_large_requests_stay_within_their_window_of_memory() {
     let output =
         run("run --stack bare --parallel 1000 --payload 4MiB --duration 200ms --warmup 50ms --json -");
@@ -80,7 +91,9 @@ fn a_thousand_large_requests_stay_within_their_window_of_memory() {
 
 #[test]
 fn the_largest_payload_goes_over_every_protocol() {
-    let output = run("run --payload 64MiB --protocol native,original --duration 1s --warmup 0s --json -");
+    let output = run(
+        "run --stack listenrain --payload 64MiB --protocol native,original --duration 1s --warmup 0s --json -",
+    );
     let run = cells(&output);
     assert_eq!(run.cells.len(), 2);
     for cell in &run.cells {
@@ -93,7 +106,8 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
     for (line, says) in [
         ("run --parallel 0", "1..=100000"),
         ("run --payload 8B", "16B to 64MiB"),
-        ("run --transport smoke", "allowed: tcp"),
+        ("run --transport smoke", "allowed: all, tcp"),
+        ("table --transport smoke", "allowed: all, tcp"),
         ("run --stack smoke", "allowed: "),
         ("run --set tcp.smoke=1", "no option"),
         ("serve --listen smoke", "no scheme"),

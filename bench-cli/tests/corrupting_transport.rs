@@ -137,7 +137,7 @@ fn tool(line: &str) -> (Option<i32>, String) {
 }
 
 fn a_corrupting_transport_fails_its_row_and_no_other() {
-    let line = "run --transport flipping,honest --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
+    let line = "run --stack listenrain --transport flipping,honest --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
     let (code, json) = tool(line);
     assert_eq!(code, Some(1), "{json}");
     let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();

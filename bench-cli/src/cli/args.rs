@@ -15,9 +15,9 @@ pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
 /// The original's rows.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TableArgs {
-    /// Transport, by scheme; see `bench-cli transports`. Default: the first that is registered
-    #[arg(long, value_name = "SCHEME")]
-    pub(crate) transport: Option<String>,
+    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
+    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
+    pub(crate) transport: Vec<String>,
     /// Timed window of each cell, after its warm-up
     #[arg(long, value_name = "TIME", default_value = "4s", value_parser = window_time)]
     pub(crate) duration: Duration,
@@ -34,7 +34,7 @@ pub(crate) struct TableArgs {
 /// Lists, every combination of which is a cell.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Transports, by scheme; see `bench-cli transports`. Default: the first that is registered
+    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
     #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
     pub(crate) transport: Vec<String>,
     /// Callers in the closed loop, all connections together
@@ -59,7 +59,8 @@ pub(crate) struct RunArgs {
     /// Connections, over which the callers are spread
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=1024))]
     pub(crate) connections: u64,
-    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in
+    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
+    /// `bare` beside it where there is neither a --target nor a --via
     #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
     pub(crate) stack: Vec<String>,
     /// Wire protocol of a stack that has one. Default: the stack's own

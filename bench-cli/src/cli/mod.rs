@@ -10,7 +10,9 @@ pub(crate) use args::{MAX_PAYLOAD, OutputArgs, RunArgs, ServeArgs, TableArgs};
 const EXAMPLES: &str = "\
 Examples:
   bench-cli                                       the original's 12 rows, in under three minutes
+  bench-cli table --transport all                 those of every transport, and a summary; a quarter of an hour
   bench-cli run --parallel 1,16,64 --payload 4KiB --duration 3s --json out.json
+  bench-cli run --transport tcp,unix,channel --parallel 1,16
   bench-cli run --stack bare --runtime current,multi:2 --payload 4KiB,4MiB
   bench-cli serve --listen tcp://127.0.0.1:8899   in one terminal, and in another:
   bench-cli run --target tcp://127.0.0.1:8899

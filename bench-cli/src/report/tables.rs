@@ -1,6 +1,6 @@
 //! The two tables: the original's rows, and any cells.
 
-use listenrain_results::{Cell, Run, of_bare, original, rows};
+use listenrain_results::{Cell, Row, Run, of_bare, original, rows};
 
 use super::columns::Align::{Left, Right};
 use super::columns::{brief, or_none, render, whole};
@@ -12,15 +12,36 @@ tps: requests a second. Gbit/s: payload one way, decimal (tps x payload x 8 / 10
 time of a closed loop, from call to reply. Every reply was checked.
 ";
 
-/// The original's rows, ours beside its own.
+/// The original's rows, ours beside its own: a table for each transport, and a summary where there are several.
 pub(crate) fn table(run: &Run) -> String {
+    let mut transports: Vec<&str> = Vec::new();
+    for cell in &run.cells {
+        if !transports.contains(&&*cell.transport) {
+            transports.push(&cell.transport);
+        }
+    }
+    let rows = rows(run);
+    let of = |transport: &str| {
+        rows.iter().filter(|row| row.cell.transport == *transport).copied().collect::<Vec<_>>()
+    };
+    let mut text: String = transports.iter().map(|transport| one_table(&of(transport)) + "\n").collect();
+    if transports.len() > 1 {
+        text += &summary(&transports, &rows);
+    }
+    let theirs = original::MACHINE;
+    text + UNITS
+        + &format!("original: the figures of its README, on another machine ({theirs}).\n")
+        + &checks(run)
+}
+
+fn one_table(rows: &[Row<'_>]) -> String {
     let mut lines = Vec::new();
-    for row in rows(run) {
+    for row in rows {
         let theirs = original::find(row.cell.parallel, row.cell.payload_bytes);
         let theirs = theirs.map(|row| [row.tps, row.gbit_per_s, row.cpu_percent, row.mem_mib]);
         let mut line = vec![row.cell.parallel.to_string(), size_text(row.cell.payload_bytes)];
         line.extend(figures(row.cell));
-        line.push(or_none(row.of_bare.map(|share| share * 100.0), whole));
+        line.push(share(row.of_bare));
         line.push("|".to_owned());
         line.extend(
             theirs.into_iter().flatten().zip([whole, brief, whole, whole]).map(|(value, text)| text(value)),
@@ -44,13 +65,43 @@ pub(crate) fn table(run: &Run) -> String {
         ("cpu %", Right),
         ("mem MiB", Right),
     ];
-    let what = run.cells.first().map(setup).unwrap_or_default();
-    format!(
-        "{what}\n\n{}\n{UNITS}original: the figures of its README, on another machine ({}).\n{}",
-        render(&heads, &lines),
-        original::MACHINE,
-        checks(run)
-    )
+    let what = rows.first().map(|row| setup(row.cell)).unwrap_or_default();
+    format!("{what}\n\n{}", render(&heads, &lines))
+}
+
+/// Every transport beside the others: requests a second, and the share of bare, row by row.
+fn summary(transports: &[&str], rows: &[Row<'_>]) -> String {
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for row in rows {
+        let place = [row.cell.parallel.to_string(), size_text(row.cell.payload_bytes)];
+        if lines.iter().any(|line| line[..2] == place) {
+            continue;
+        }
+        let of = |transport: &&str| {
+            let same = |other: &&Row<'_>| {
+                other.cell.transport == **transport
+                    && (other.cell.parallel, other.cell.payload_bytes)
+                        == (row.cell.parallel, row.cell.payload_bytes)
+            };
+            rows.iter().find(same)
+        };
+        let tps = |transport| or_none(of(transport).map(|row| row.cell.tps), whole);
+        let shares = |transport| share(of(transport).and_then(|row| row.of_bare));
+        let figures = transports.iter().map(tps).chain(["|".to_owned()]).chain(transports.iter().map(shares));
+        lines.push(place.into_iter().chain(figures).collect());
+    }
+    let names = transports.iter().map(|name| (*name, Right));
+    let heads: Vec<_> = [("parallel", Right), ("payload", Right)]
+        .into_iter()
+        .chain(names.clone())
+        .chain([("|", Left)])
+        .chain(names)
+        .collect();
+    format!("All transports: tps | % of bare\n\n{}\n", render(&heads, &lines))
+}
+
+fn share(of_bare: Option<f64>) -> String {
+    or_none(of_bare.map(|share| share * 100.0), whole)
 }
 
 /// Any cells, in their order.
@@ -60,7 +111,7 @@ pub(crate) fn cells(run: &Run) -> String {
             vec![cell.transport.clone(), cell.stack.clone(), cell.protocol.clone(), cell.runtime.clone()];
         line.extend([cell.parallel.to_string(), size_text(cell.payload_bytes)]);
         line.extend(figures(cell));
-        line.push(or_none(of_bare(run, cell).map(|share| share * 100.0), whole));
+        line.push(share(of_bare(run, cell)));
         line.push(format!("{} / {}", brief(cell.littles_law.measured), whole(cell.littles_law.planned)));
         line.push(cell.errors.to_string());
         line
@@ -185,6 +236,23 @@ mod tests {
         assert_eq!(words[..6], ["4", "4KiB", "60,000", "3.28", "100", "n/a"]);
         assert_eq!(words[9..], ["60", "|", "50,000", "1.64", "255", "100"]);
         assert!(text.contains("Apple M1") && text.contains("one thread holds both ends"));
+        assert!(!text.contains("All transports"));
+    }
+
+    #[test]
+    fn several_transports_have_a_table_each_and_a_summary() {
+        let mut run = run();
+        let mut other = run.cells.clone();
+        other.iter_mut().for_each(|cell| cell.transport = "unix".to_owned());
+        other[0].tps = 90_000.0;
+        run.cells.extend(other);
+        let text = table(&run);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(text.matches("Echo over ").count(), 2);
+        let (_, summary) = text.split_once("All transports: tps | % of bare").unwrap();
+        let lines: Vec<_> = summary.lines().filter(|line| !line.is_empty()).map(words).collect();
+        assert_eq!(lines[0], ["parallel", "payload", "tcp", "unix", "|", "tcp", "unix"]);
+        assert_eq!(lines[2], ["4", "4KiB", "60,000", "90,000", "|", "60", "90"]);
     }
 
     #[test]
