@@ -93,22 +93,29 @@ impl Shared {
         let began = Instant::now();
         let reply = client.call(payload.clone()).await;
         let now = Instant::now();
+        let went_well = match reply {
+            Ok(reply) => self.is_right(&reply, request),
+            Err(failure) => {
+                self.meter.failed(failure.kind, || failure.message);
+                false
+            }
+        };
+        if went_well {
+            self.meter.done(1, began, now);
+        }
+        // Where bytes are moved and not copied, the reply was the payload itself, and is gone only now.
         if let Ok(buffer) = payload.try_into_mut() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
-        match reply {
-            Ok(reply) => {
-                match stamp::check(&reply, self.payload, request, self.meter.thoroughness(request)) {
-                    Ok(()) => {
-                        self.meter.done(1, began, now);
-                        return true;
-                    }
-                    Err(mismatch) => self.meter.failed(mismatch.kind(), || mismatch.to_string()),
-                }
-            }
-            Err(failure) => self.meter.failed(failure.kind, || failure.message),
+        went_well
+    }
+
+    fn is_right(&self, reply: &[u8], request: u64) -> bool {
+        let checked = stamp::check(reply, self.payload, request, self.meter.thoroughness(request));
+        if let Err(mismatch) = checked {
+            self.meter.failed(mismatch.kind(), || mismatch.to_string());
         }
-        false
+        checked.is_ok()
     }
 
     fn payload_of(&self, request: u64) -> Bytes {
