@@ -14,7 +14,9 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![warn(clippy::print_stdout)]
 
+mod accept;
 pub mod channel;
+mod halves;
 pub mod options;
 pub mod registry;
 pub mod tcp;
