@@ -3,6 +3,7 @@
 //! | module | endpoints | what it is |
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
+//! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
@@ -20,15 +21,28 @@ mod halves;
 pub mod options;
 pub mod registry;
 pub mod tcp;
+#[cfg(unix)]
+pub mod unix;
+
+use std::sync::Arc;
+
+use listenrain::Transport;
 
 pub use channel::InProcess;
 pub use registry::Registry;
 pub use tcp::Tcp;
+#[cfg(unix)]
+pub use unix::Unix;
 
 /// A registry of every transport in this crate, each with its defaults.
 #[must_use]
 pub fn all() -> Registry {
-    Registry::of([std::sync::Arc::new(Tcp::default()) as _, std::sync::Arc::new(InProcess::default()) as _])
+    Registry::of([
+        Arc::new(Tcp::default()) as Arc<dyn Transport>,
+        #[cfg(unix)]
+        Arc::new(Unix::default()),
+        Arc::new(InProcess::default()),
+    ])
 }
 
 /// Compiles and runs the example of the README.
