@@ -1,8 +1,9 @@
 //! The right to a path: how a listener takes it, and how it leaves nothing behind.
 //!
 //! To bind is to take: the system creates the socket file, or says that something stands there, so of several starters
-//! one wins. Permissions are set between binding and listening; until a socket listens nobody can connect to it, so none
-//! weaker than asked for is ever in force.
+//! one wins. On Linux the file is created for this user alone, whatever the umask, then gets its owner, then its mode,
+//! and only then does the socket listen. To set them in time would not do by itself: who is let in by laxer permissions
+//! may find that the socket listens by now. Elsewhere the umask decides until the mode is set.
 //!
 //! What stands in the way is removed only when it is a socket that nobody has bound: the rest of a process that was
 //! killed. Two starters cannot take each other's live socket for such a rest, for three reasons:
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::time::{Instant, sleep};
 
@@ -53,6 +54,8 @@ impl Claim {
     pub(super) async fn take(path: &Path, socket: &Socket, options: &UnixOptions) -> io::Result<Self> {
         // Before binding, since nothing may fail between that and the claim.
         let (bound, path) = (socket.try_clone()?, path.to_owned());
+        // The file takes the mode of the socket, less the umask. Where sockets have none, this fails.
+        let _ = fchmod(socket, Mode::S_IRUSR | Mode::S_IWUSR);
         bind(&path, socket).await?;
         let file = FileId::of(&fs::symlink_metadata(&path)?);
         let claim = Self { path, file, _bound: bound };
@@ -65,16 +68,13 @@ impl Claim {
         let told = |what: &str, error: io::Error| {
             io::Error::new(error.kind(), format!("cannot set the {what} of the socket: {error}"))
         };
+        if let Some((uid, gid)) = options.owner {
+            std::os::unix::fs::lchown(&self.path, Some(uid), gid).map_err(|error| told("owner", error))?;
+        }
         // `Mode` is as wide as the system wants it; the bits are nine.
         let mode = Mode::from_bits_truncate(options.mode as _);
         fchmodat(AT_FDCWD, &self.path, mode, FchmodatFlags::NoFollowSymlink)
-            .map_err(|error| told("mode", error.into()))?;
-        match options.owner {
-            None => Ok(()),
-            Some((uid, gid)) => {
-                std::os::unix::fs::lchown(&self.path, Some(uid), gid).map_err(|error| told("owner", error))
-            }
-        }
+            .map_err(|error| told("mode", error.into()))
     }
 }
 
@@ -157,8 +157,12 @@ fn holds_dead_socket(path: &Path) -> io::Result<bool> {
     match asking.connect(&SockAddr::unix(path)?).map_err(|error| error.kind()) {
         Err(io::ErrorKind::ConnectionRefused) => Ok(true),
         Err(io::ErrorKind::NotFound) => Ok(false),
-        // Also when it may not be asked: then it is not ours to remove.
-        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{}` is in use", path.display()))),
+        answer => {
+            // What may not be asked is not ours to remove.
+            let may_ask = answer != Err(io::ErrorKind::PermissionDenied);
+            let state = if may_ask { "is in use" } else { "may be in use: this user may not ask" };
+            Err(io::Error::new(io::ErrorKind::AddrInUse, format!("`{}` {state}", path.display())))
+        }
     }
 }
 
@@ -182,5 +186,38 @@ async fn lock_directory(path: &Path) -> io::Result<Flock<File>> {
             }
         };
         sleep(LOCK_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_claim_keeps_its_path_bound_until_the_file_is_gone() {
+        // In between, another starter would take the file for dead, and what it then binds could be removed.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let claim = Claim::take(&path, &socket, &UnixOptions::default()).await.unwrap();
+        drop(socket);
+        let error = holds_dead_socket(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(claim);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_failure_after_binding_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        let claim = Claim::take(&path, &socket, &UnixOptions::default()).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        let error = claim.set_permissions(&UnixOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("mode"), "{error}");
+        drop(claim);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 }

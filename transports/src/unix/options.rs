@@ -48,8 +48,8 @@ impl Default for UnixOptions {
 }
 
 impl UnixOptions {
-    /// Permissions of a listener's socket file, whatever the process's umask; dialling needs the right to write. They
-    /// are in force before anybody can connect.
+    /// Permissions of a listener's socket file, whatever the process's umask; dialling needs the right to write. On
+    /// Linux they let in nobody else even while the file is being made.
     ///
     /// Unit: the nine permission bits, in octal as text. Default: 0600, this user alone, since what listens on a machine
     /// is seldom meant for everybody on it. Bounds: 0000 to 0777. Root may always dial. An abstract name has none. Some
