@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
+//! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
@@ -17,8 +18,12 @@
 
 mod accept;
 pub mod channel;
+#[cfg(unix)]
+pub mod exec;
 mod halves;
 pub mod options;
+#[cfg(unix)]
+mod pipes;
 pub mod registry;
 pub mod tcp;
 #[cfg(unix)]
@@ -29,6 +34,8 @@ use std::sync::Arc;
 use listenrain::Transport;
 
 pub use channel::InProcess;
+#[cfg(unix)]
+pub use exec::Exec;
 pub use registry::Registry;
 pub use tcp::Tcp;
 #[cfg(unix)]
