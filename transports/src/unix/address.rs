@@ -67,10 +67,10 @@ impl Address {
     }
 
     /// The endpoint of a socket that has a name.
-    pub(super) fn of_socket(address: &tokio::net::unix::SocketAddr) -> Option<Endpoint> {
+    pub(super) fn of_socket(address: &SockAddr) -> Option<Endpoint> {
         let named = address.as_pathname().map(|path| Self::Path(path.to_owned()));
         named
-            .or_else(|| address.as_abstract_name().map(|name| Self::Abstract(name.to_owned())))
+            .or_else(|| address.as_abstract_namespace().map(|name| Self::Abstract(name.to_owned())))
             .map(|address| address.endpoint())
     }
 

@@ -45,8 +45,8 @@ impl Dialer {
             );
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         })?;
+        let local = Address::of_socket(&socket.local_addr()?);
         let stream = UnixStream::from_std(StdStream::from(socket))?;
-        let local = Address::of_socket(&stream.local_addr()?);
         let credentials = socket::credentials(&stream)?;
         Ok(socket::channel(stream, local, Some(self.address.endpoint()), credentials))
     }

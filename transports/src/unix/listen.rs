@@ -68,9 +68,10 @@ impl Listener {
             tracing::warn!(endpoint = %self.endpoint, uid = credentials.uid, pid = credentials.pid, "peer turned away");
             return Ok(None);
         }
-        socket::size_buffers(&SockRef::from(&stream), &self.options)?;
+        let socket = SockRef::from(&stream);
+        socket::size_buffers(&socket, &self.options)?;
         // What accepting reports of the peer leaves abstract names out.
-        let peer = Address::of_socket(&stream.peer_addr()?);
+        let peer = Address::of_socket(&socket.peer_addr()?);
         Ok(Some(socket::channel(stream, Some(self.local.clone()), peer, credentials)))
     }
 }
