@@ -16,9 +16,9 @@
 //! A program that cannot be started fails the dial, which may be tried again; one that starts and dies ends its channel.
 //!
 //! Listening at `exec://-` takes both pipes over: what this process then prints goes to its standard error, and its
-//! standard input is empty. A terminal, a file or a socket is refused. There is one channel; asked for another, the
-//! listener waits until that one is dropped, then ends with a final error. No scratch endpoint serves both ends, so
-//! [`all`](crate::all) does not list this transport.
+//! standard input is empty. A terminal, a file or a socket is refused, and so is a second time. There is one channel;
+//! asked for another, the listener waits until that one is dropped, then ends with a final error. No scratch endpoint
+//! serves both ends, so [`all`](crate::all) does not list this transport.
 
 use std::io::{self, Error, ErrorKind};
 use std::os::fd::AsFd;
@@ -41,6 +41,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// The transport of `exec://` endpoints.
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Exec;
 
 impl Transport for Exec {
@@ -86,9 +87,7 @@ fn words(endpoint: &Endpoint) -> Result<Vec<String>, EndpointError> {
     let text = decoded.map_err(|error| endpoint.invalid(error.to_string()))?;
     let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
     Err(endpoint.invalid(match endpoint.options().next() {
-        _ if endpoint.scheme() != "exec" || endpoint.is_list() => {
-            "is not for the transport `exec`".to_owned()
-        }
+        _ if endpoint.scheme() != "exec" || endpoint.is_list() => "is not for the transport `exec`".into(),
         Some((name, _)) => format!("there is no option `{name}`, nor any other"),
         None if words.is_empty() => "has no program; write it like exec://ssh%20host%20serve".to_owned(),
         None => return Ok(words),
@@ -104,8 +103,8 @@ async fn start(words: Vec<String>, at: Endpoint) -> Result<Channel, NextError> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
-    let pipes = child.stdout.take().zip(child.stdin.take());
-    let (read, write) = pipes.ok_or_else(|| failed(ErrorKind::BrokenPipe.into()))?;
+    let read = child.stdout.take().expect("it was asked for as a pipe");
+    let write = child.stdin.take().expect("it was asked for as a pipe");
     let mut facts = ChannelFacts::new("exec").between(None, Some(at.clone()));
     facts.more.extend(child.id().map(|pid| ("pid".to_owned(), pid.to_string())));
     let (channel, over) = pipes::channel(read, write, facts);
@@ -118,7 +117,8 @@ async fn reap(mut child: Child, over: CancellationToken) {
     let end = tokio::select! {
         biased;
         end = child.wait() => end,
-        () = async { over.cancelled().await; tokio::time::sleep(GRACE).await } => child.kill().await.and(child.wait().await),
+        () = async { over.cancelled().await; tokio::time::sleep(GRACE).await } =>
+            child.kill().await.and(child.wait().await),
     };
     tracing::debug!(?end, "a program has ended");
 }

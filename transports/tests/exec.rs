@@ -33,7 +33,7 @@ fn program(words: &str) -> Endpoint {
 }
 
 async fn dial(words: &str) -> Channel {
-    watched(Exec.dialer(&program(words)).unwrap().next()).await.unwrap()
+    watched(Exec::default().dialer(&program(words)).unwrap().next()).await.unwrap()
 }
 
 fn pid(channel: &Channel) -> Pid {
@@ -58,7 +58,7 @@ fn child(test: &'static str, word: &Path) -> Box<dyn ChannelGenerator> {
     generator(program(&words), move || {
         let words = words.clone();
         async move {
-            let mut channel = Exec.dialer(&program(&words)).unwrap().next().await?;
+            let mut channel = Exec::default().dialer(&program(&words)).unwrap().next().await?;
             let mut said = Vec::new();
             while !said.ends_with(READY) {
                 // One byte at a time, so that nothing of the channel itself is lost.
@@ -106,7 +106,7 @@ mod calls_through_programs {
     #[tokio::test]
     async fn a_server_behind_its_standard_streams_answers_and_ends_with_its_channel() {
         if let Some(word) = as_child() {
-            let listener = Exec.listen(&program("-")).await.unwrap();
+            let listener = Exec::default().listen(&program("-")).await.unwrap();
             println!("what the program prints is no part of the channel");
             let server = Server::builder(native(), echo()).listen(listener).unwrap();
             let end = server.ended().await.unwrap_err();
@@ -136,7 +136,7 @@ mod calls_through_programs {
     #[tokio::test]
     async fn a_program_that_dies_ends_the_call_at_once() {
         if let Some(word) = as_child() {
-            let mut listener = Exec.listen(&program("-")).await.unwrap();
+            let mut listener = Exec::default().listen(&program("-")).await.unwrap();
             let mut channel = listener.next().await.unwrap();
             assert!(read(&mut *channel.read, &mut ReadBuffer::default()).await.unwrap() > 0);
             std::fs::write(word, std::process::id().to_string()).unwrap();
@@ -203,7 +203,7 @@ mod programs {
 
     #[tokio::test]
     async fn a_hundred_dropped_channels_leave_no_process() {
-        let mut dialer = Exec.dialer(&program("cat")).unwrap();
+        let mut dialer = Exec::default().dialer(&program("cat")).unwrap();
         let mut pids = Vec::new();
         for _ in 0..100 {
             pids.push(pid(&watched(dialer.next()).await.unwrap()));
@@ -216,21 +216,21 @@ mod programs {
     #[tokio::test]
     async fn words_are_decoded_and_reach_the_program_as_they_are() {
         let endpoint = "exec://printf%20%25s%3F%24HOME%20%20a%2Cb".parse().unwrap();
-        let mut channel = watched(Exec.dialer(&endpoint).unwrap().next()).await.unwrap();
+        let mut channel = watched(Exec::default().dialer(&endpoint).unwrap().next()).await.unwrap();
         assert_eq!(watched(read_to_end(&mut *channel.read)).await.unwrap(), "a,b?$HOME");
         assert_eq!(channel.facts.peer, Some(endpoint));
     }
 
     #[tokio::test]
     async fn a_program_that_cannot_be_started_is_named_and_may_be_tried_again() {
-        let mut dialer = Exec.dialer(&program("/no/such/program x")).unwrap();
+        let mut dialer = Exec::default().dialer(&program("/no/such/program x")).unwrap();
         for _ in 0..2 {
             let error = watched(dialer.next()).await.unwrap_err();
             assert_eq!((error.kind, error.doing, error.is_final), (ErrorKind::NotFound, "dial", false));
             assert!(error.source.unwrap().to_string().contains("`/no/such/program`"));
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut dialer = Exec.dialer(&program(folder.path().to_str().unwrap())).unwrap();
+        let mut dialer = Exec::default().dialer(&program(folder.path().to_str().unwrap())).unwrap();
         assert_eq!(watched(dialer.next()).await.unwrap_err().kind, ErrorKind::PermissionDenied);
     }
 
@@ -263,10 +263,10 @@ async fn what_is_no_program_or_no_own_end_says_so() {
         ("exec://-", "only a listener"),
         ("tcp://cat", "`exec`"),
     ] {
-        let error = Exec.dialer(&text.parse().unwrap()).err().unwrap();
+        let error = Exec::default().dialer(&text.parse().unwrap()).err().unwrap();
         assert!(error.why.contains(told), "{error}");
     }
-    let error = Exec.listen(&program("cat")).await.err().unwrap();
+    let error = Exec::default().listen(&program("cat")).await.err().unwrap();
     assert_eq!((error.kind, error.is_final), (ErrorKind::InvalidInput, true));
     assert!(error.source.unwrap().to_string().contains("exec://-"));
 }
@@ -274,7 +274,7 @@ async fn what_is_no_program_or_no_own_end_says_so() {
 #[tokio::test]
 async fn a_standard_stream_that_is_no_pipe_is_refused() {
     if let Some(word) = as_child() {
-        let error = Exec.listen(&program("-")).await.err().unwrap();
+        let error = Exec::default().listen(&program("-")).await.err().unwrap();
         return std::fs::write(word, format!("{:?} {}", error.kind, error.source.unwrap())).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();

@@ -5,12 +5,12 @@
 //! and only then does the socket listen. To set them in time would not do by itself: who is let in by laxer permissions
 //! may find that the socket listens by now. Elsewhere the umask decides until the mode is set.
 //!
-//! What stands in the way is removed only when it is a socket that nobody has bound: the rest of a process that was
-//! killed. Two starters cannot take each other's live socket for such a rest, for three reasons:
+//! What stands in the way is removed only when it is a socket that nobody has bound: dead, left by a process that was
+//! killed. Two starters cannot take each other's live socket for a dead one, for three reasons:
 //!
 //! 1. Whether a socket file is bound is asked with a datagram socket. The system names the mismatch of types as soon as
 //!    the file is bound, even if nobody listens yet, and a listener sees no connection come and go.
-//! 2. It is asked and removed with the directory locked (`flock`). A path that holds an unbound socket can only be taken
+//! 2. It is asked and removed with the directory locked (`flock`). A path that holds a dead socket can only be taken
 //!    by removing that first, and every other starter needs the same lock for it: nothing bound can have taken its place
 //!    in between.
 //! 3. A listener that goes removes its file *before* it closes its socket, and only if the file is still the one that it
@@ -52,11 +52,12 @@ pub(super) struct Claim {
 impl Claim {
     /// Binds `socket` to `path`. Dropped meanwhile, it leaves nothing.
     pub(super) async fn take(path: &Path, socket: &Socket, options: &UnixOptions) -> io::Result<Self> {
-        // Before binding, since nothing may fail between that and the claim.
+        // Before binding: a failure in between would leave the file.
         let (bound, path) = (socket.try_clone()?, path.to_owned());
         // The file takes the mode of the socket, less the umask. Where sockets have none, this fails.
         let _ = fchmod(socket, Mode::S_IRUSR | Mode::S_IWUSR);
         bind(&path, socket).await?;
+        // Fails only when the file is gone again.
         let file = FileId::of(&fs::symlink_metadata(&path)?);
         let claim = Self { path, file, _bound: bound };
         claim.set_permissions(options)?;

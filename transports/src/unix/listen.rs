@@ -65,7 +65,8 @@ impl Listener {
         let credentials = socket::credentials(&stream)?;
         if self.options.allow_uid.as_ref().is_some_and(|allowed| !allowed.contains(&credentials.uid)) {
             self.turned_away.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(endpoint = %self.endpoint, uid = credentials.uid, pid = credentials.pid, "peer turned away");
+            let (uid, pid) = (credentials.uid, credentials.pid);
+            tracing::warn!(endpoint = %self.endpoint, uid, pid, "a peer of a user who is not allowed is turned away");
             return Ok(None);
         }
         let socket = SockRef::from(&stream);
