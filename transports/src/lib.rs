@@ -3,6 +3,8 @@
 //! | module | endpoints | what it is |
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
+//! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
+//! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
@@ -15,28 +17,45 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![warn(clippy::print_stdout)]
 
+mod accept;
 pub mod channel;
+#[cfg(unix)]
+pub mod exec;
 pub mod ha;
+mod halves;
 pub mod options;
+#[cfg(unix)]
+mod pipes;
 pub mod registry;
 pub mod tcp;
+#[cfg(unix)]
+pub mod unix;
 
 use std::sync::Arc;
 
 use listenrain::Transport;
 
 pub use channel::InProcess;
+#[cfg(unix)]
+pub use exec::Exec;
 pub use ha::ActiveStandby;
 pub use registry::Registry;
 pub use tcp::Tcp;
+#[cfg(unix)]
+pub use unix::Unix;
 
 /// A registry of every transport in this crate, each with its defaults: those of one endpoint, then [`ActiveStandby`]
 /// over them.
 #[must_use]
 pub fn all() -> Registry {
-    let single: [Arc<dyn Transport>; 2] = [Arc::new(Tcp::default()), Arc::new(InProcess::default())];
-    let lists = ActiveStandby::new(Registry::of(single.clone()));
-    Registry::of(single.into_iter().chain([Arc::new(lists) as _]))
+    let single: &[Arc<dyn Transport>] = &[
+        Arc::new(Tcp::default()),
+        #[cfg(unix)]
+        Arc::new(Unix::default()),
+        Arc::new(InProcess::default()),
+    ];
+    let lists: Arc<dyn Transport> = Arc::new(ActiveStandby::new(Registry::of(single.iter().cloned())));
+    Registry::of(single.iter().cloned().chain([lists]))
 }
 
 /// Compiles and runs the example of the README.

@@ -6,7 +6,8 @@ mod support;
 use std::fs::File;
 use std::process::Command;
 
-use listenrain_transports::Tcp;
+use listenrain::Transport;
+use listenrain_transports::{Tcp, Unix};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use support::*;
 
@@ -16,21 +17,26 @@ const NAME: &str = "a_listener_outlives_a_shortage_of_file_descriptors";
 #[test]
 fn a_listener_outlives_a_shortage_of_file_descriptors() {
     // LR28: the original tried a failing accept three times without any delay, then stopped listening and said nothing.
-    if std::env::var_os(CHILD).is_some() {
-        return exhaust_and_recover();
+    match std::env::var(CHILD).as_deref() {
+        Ok("tcp") => return exhaust_and_recover(&Tcp::default()),
+        Ok(_) => return exhaust_and_recover(&Unix::default()),
+        Err(_) => {}
     }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
-    assert!(child.status.success() && out.contains("accepted after the shortage"), "{out}\n{err}");
+    for scheme in ["tcp", "unix"] {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(CHILD, scheme)
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+        let told = format!("accepted after the shortage on {scheme}");
+        assert!(child.status.success() && out.contains(&told), "{out}\n{err}");
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn exhaust_and_recover() {
-    let (mut listener, mut dialer) = both_ends(&Tcp::default()).await;
+async fn exhaust_and_recover(transport: &dyn Transport) {
+    let (mut listener, mut dialer) = both_ends(transport).await;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
     // The dialler's own socket takes the last descriptor, so that none is left for the accepted end.
@@ -45,5 +51,5 @@ async fn exhaust_and_recover() {
     drop(hoard);
     let far = watched(listener.next()).await.unwrap();
     assert_eq!(far.facts.peer, near.facts.local);
-    println!("accepted after the shortage");
+    println!("accepted after the shortage on {}", transport.scheme());
 }

@@ -8,7 +8,7 @@ mod support;
 use bytes::Bytes;
 use calls::*;
 use listenrain::Transport;
-use listenrain_transports::Tcp;
+use listenrain_transports::{Tcp, Unix};
 use support::watched;
 
 fn held() -> (usize, usize) {
@@ -20,11 +20,16 @@ fn held() -> (usize, usize) {
 #[tokio::test]
 async fn a_thousand_connections_leave_no_descriptor_and_no_task_behind() {
     // LR06: each client that left cost the server a socket and a task, for ever.
-    let transport = Tcp::default();
-    let server = serve(&transport, &transport.scratch_endpoint()).await;
+    come_and_go(&Tcp::default()).await;
+    come_and_go(&Unix::default()).await;
+}
+
+async fn come_and_go(transport: &dyn Transport) {
+    let at_first = held();
+    let server = serve(transport, &transport.scratch_endpoint()).await;
     let before = held();
     for round in 0..1000 {
-        let client = client(&transport, server.endpoint());
+        let client = client(transport, server.endpoint());
         watched(client.call(Bytes::from("x"))).await.unwrap();
         if round % 2 == 0 {
             watched(client.close()).await;
@@ -33,4 +38,5 @@ async fn a_thousand_connections_leave_no_descriptor_and_no_task_behind() {
     until(|| server.connections() == 0 && held() == before).await;
     assert_eq!(server.counts().accepted, 1000);
     drop(server);
+    until(|| held() == at_first).await;
 }

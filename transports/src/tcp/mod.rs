@@ -12,7 +12,6 @@
 
 mod address;
 pub mod dial;
-mod halves;
 pub mod listen;
 mod options;
 mod race;

@@ -1,14 +1,15 @@
 //! Sockets with their options set.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 
 use listenrain::{Channel, ChannelFacts};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::halves::split;
 use super::{SCHEME, TcpOptions, address};
+use crate::halves::{StreamSocket, split};
 
 /// A socket fit to reach or to bind `address`. Buffers are set before anything else, since the size of the window is
 /// agreed on when a connection opens, and accepted sockets inherit a listener's.
@@ -45,6 +46,26 @@ pub(super) fn channel(stream: TcpStream, options: &TcpOptions) -> io::Result<Cha
     let facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
     let (read, write) = split(stream);
     Ok(Channel::from_halves(read, write, facts))
+}
+
+impl StreamSocket for TcpStream {
+    type Read = OwnedReadHalf;
+    type Write = OwnedWriteHalf;
+
+    fn into_halves(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.into_split()
+    }
+
+    fn forget(half: OwnedWriteHalf) {
+        half.forget();
+    }
+
+    /// With no time to linger, closing sends a RST.
+    fn reset_on_close(&self) {
+        // Either fails only on a connection that is gone already.
+        let _ = self.set_zero_linger();
+        let _ = SockRef::from(self).shutdown(Shutdown::Read);
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,119 @@
+//! The two halves of a channel over a stream socket of the operating system.
+//!
+//! What must be said in the same words on every kind of socket: how its end is told, what an abort leaves behind, in
+//! which order things are closed. What differs stands in [`StreamSocket`].
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::{ChannelRead, ChannelWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::{poll_read_buf, poll_write_buf};
+
+/// A connected socket of tokio's that splits into two halves.
+pub(crate) trait StreamSocket: Sized + 'static {
+    type Read: AsyncRead + Send + Unpin + 'static;
+    type Write: AsyncWrite + AsRef<Self> + Send + Unpin + 'static;
+
+    fn into_halves(self) -> (Self::Read, Self::Write);
+
+    /// Drops a write half without ending the stream by it; the socket closes with the read half.
+    fn forget(half: Self::Write);
+
+    /// Makes the close to come a reset, as far as the system can, and wakes whoever reads here by the end of reading.
+    fn reset_on_close(&self);
+}
+
+pub(crate) fn split<S: StreamSocket>(socket: S) -> (ReadHalf<S>, WriteHalf<S>) {
+    let (read, write) = socket.into_halves();
+    let aborted = Arc::new(AtomicBool::new(false));
+    let read = ReadHalf { half: read, aborted: aborted.clone() };
+    let write = WriteHalf { half: Some(write), ended: false, aborted };
+    (read, write)
+}
+
+pub(crate) struct ReadHalf<S: StreamSocket> {
+    half: S::Read,
+    /// Shared by the two halves. It is dropped after `half`: while this is the only one, the other half is gone.
+    aborted: Arc<AtomicBool>,
+}
+
+impl<S: StreamSocket> ReadHalf<S> {
+    fn check(&self) -> io::Result<()> {
+        if self.aborted.load(Ordering::Acquire) { Err(aborted()) } else { Ok(()) }
+    }
+}
+
+impl<S: StreamSocket> ChannelRead for ReadHalf<S> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        // What came before an abort stays unread: where nothing else can, closing the socket on it is the reset.
+        self.check()?;
+        let count = ready!(poll_read_buf(Pin::new(&mut self.half), cx, &mut into.spare()))?;
+        if count == 0 {
+            // An abort makes the socket report its end to this side too; it must not look like the peer's.
+            self.check()?;
+        }
+        Poll::Ready(Ok(count))
+    }
+}
+
+pub(crate) struct WriteHalf<S: StreamSocket> {
+    /// Gone after an abort.
+    half: Option<S::Write>,
+    ended: bool,
+    aborted: Arc<AtomicBool>,
+}
+
+impl<S: StreamSocket> WriteHalf<S> {
+    fn half(&mut self) -> io::Result<Pin<&mut S::Write>> {
+        self.half.as_mut().map(Pin::new).ok_or_else(aborted)
+    }
+}
+
+impl<S: StreamSocket> ChannelWrite for WriteHalf<S> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        poll_write_buf(self.half()?, cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Once both ends have shut down the system would call a second time an error.
+        if !self.ended {
+            ready!(self.half()?.poll_shutdown(cx))?;
+            self.ended = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closing the socket resets it; what keeps it open is the read half, whose owner is woken by the end of reading.
+    /// `forget` keeps the write half's drop from sending an orderly end first.
+    fn abort(&mut self) {
+        let Some(half) = self.half.take() else { return };
+        self.aborted.store(true, Ordering::Release);
+        half.as_ref().reset_on_close();
+        S::forget(half);
+    }
+}
+
+impl<S: StreamSocket> Drop for WriteHalf<S> {
+    /// When the read half is gone already, the socket is closed as a whole: an end of its own would come before the
+    /// reset that bytes left unread call for, and the peer would take it for an orderly one.
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.aborted) == 1
+            && let Some(half) = self.half.take()
+        {
+            S::forget(half);
+        }
+    }
+}
+
+fn aborted() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
+}

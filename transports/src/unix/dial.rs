@@ -1,0 +1,87 @@
+//! Dialling: the system says at once whether anybody listens.
+//!
+//! Only a full backlog takes time. Linux then answers "try again" without ever telling when, so a dial asks again after
+//! 1 ms, doubling up to 50 ms, for at most [`connect_timeout`](super::UnixOptions::connect_timeout). Every failure is a
+//! passing one: a listener may come. Dropping a dial closes its socket at once.
+
+use std::io;
+use std::os::unix::net::UnixStream as StdStream;
+use std::time::Duration;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use socket2::{SockAddr, Socket};
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::{UnixOptions, socket};
+use crate::options::value::show_duration;
+
+/// One accept takes far less.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// Few enough questions to cost nothing, and soon enough not to be noticed after a wait that long.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Dials one endpoint, once for each channel.
+pub(super) struct Dialer {
+    endpoint: Endpoint,
+    address: Address,
+    options: UnixOptions,
+}
+
+impl Dialer {
+    pub(super) fn new(endpoint: &Endpoint, address: Address, options: UnixOptions) -> Self {
+        Self { endpoint: endpoint.clone(), address, options }
+    }
+
+    async fn dial(&self) -> io::Result<Channel> {
+        let socket = socket::open(&self.options)?;
+        name_itself(&socket);
+        let limit = self.options.connect_timeout;
+        timeout(limit, connect(&socket, &self.address.for_system()?)).await.unwrap_or_else(|_| {
+            let text = format!(
+                "no room in the listener's backlog within {} (connect_timeout)",
+                show_duration(limit)
+            );
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        })?;
+        let local = Address::of_socket(&socket.local_addr()?);
+        let stream = UnixStream::from_std(StdStream::from(socket))?;
+        let credentials = socket::credentials(&stream)?;
+        Ok(socket::channel(stream, local, Some(self.address.endpoint()), credentials))
+    }
+}
+
+impl ChannelGenerator for Dialer {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async move {
+            self.dial().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+/// Binding to no name makes Linux choose a free abstract one, by which both sides know this end. Where it has none to
+/// give, the channel works without.
+fn name_itself(socket: &Socket) {
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        let named = SockAddr::unix("").and_then(|unnamed| socket.bind(&unnamed));
+        if let Err(error) = named {
+            tracing::debug!(%error, "a dialling socket has no name");
+        }
+    }
+}
+
+async fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match socket.connect(address) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(pause).await,
+            done => return done,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}

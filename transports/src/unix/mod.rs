@@ -1,0 +1,182 @@
+//! Unix stream sockets: `unix:///run/x.sock`, and on Linux abstract names, `unix://@name`.
+//!
+//! * **Half-close**: [`poll_shutdown`](listenrain::ChannelWrite::poll_shutdown) ends one direction, the other goes on.
+//! * **Abort**: both halves are over at once on this side, with `ConnectionAborted`, and the peer's writing fails. Its
+//!   reading fails too, with `ConnectionReset`, where this side had left bytes unread (on Linux); otherwise it just
+//!   ends. The system knows no other reset, so a packet codec has to notice a packet that was cut.
+//! * **Dropping**: an orderly end, unless bytes were left unread: then the peer sees `ConnectionReset` (on Linux).
+//! * **Backpressure**: the sender's socket buffer on Linux, those of both ends elsewhere; see [`UnixOptions`].
+//! * **Peer identity**: process, user and group as the system knows them, in
+//!   [`credentials`](listenrain::ChannelFacts::credentials) on both sides. A listener may turn away peers by their user:
+//!   [`UnixOptions::allow_uid`].
+//!
+//! A path is absolute; what an endpoint cannot hold, such as white space, `%` or `?`, is percent-encoded. How a path is
+//! taken and given back, and when a socket that is left over is removed, stands in [`claim`]. An abstract name leaves
+//! nothing behind, and has no permissions: whoever shares the network namespace may dial it.
+//!
+//! A dialling socket has no name of its own. On Linux the system chooses an abstract one for it, so that both sides know
+//! the same two endpoints; elsewhere, or where it has none to give, the dialler's endpoint is `None` on both sides.
+
+mod address;
+pub mod claim;
+mod dial;
+mod listen;
+mod options;
+mod socket;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+
+use self::address::Address;
+use self::dial::Dialer;
+use self::listen::Listener;
+use crate::options::{OptionError, OptionInfo};
+
+pub use self::options::UnixOptions;
+
+const SCHEME: &str = "unix";
+
+/// The transport of `unix://` endpoints. Cloning it shares what it has counted.
+#[derive(Debug, Clone)]
+pub struct Unix {
+    options: UnixOptions,
+    turned_away: Arc<AtomicU64>,
+    scratch: Arc<Scratch>,
+}
+
+impl Unix {
+    /// A transport with these options, which an endpoint's own options override.
+    ///
+    /// # Errors
+    ///
+    /// When a value is out of bounds; the error names the option and what is allowed.
+    pub fn new(options: UnixOptions) -> Result<Self, OptionError> {
+        options.check()?;
+        Ok(Self { options, ..Self::default() })
+    }
+
+    /// Its options, as used where an endpoint says nothing else.
+    #[must_use]
+    pub fn options(&self) -> &UnixOptions {
+        &self.options
+    }
+
+    /// How many peers its listeners have turned away so far because [`UnixOptions::allow_uid`] does not name their user.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
+    }
+
+    fn understand(&self, endpoint: &Endpoint) -> Result<(Address, UnixOptions), EndpointError> {
+        if endpoint.scheme() != SCHEME {
+            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
+        }
+        let (address, options) = (Address::of(endpoint)?, self.options.with_endpoint(endpoint)?);
+        if let (Address::Abstract(_), Some((name, _))) =
+            (&address, endpoint.options().find(|(name, _)| matches!(*name, "mode" | "owner")))
+        {
+            let why = format!("option `{name}` is for a path; an abstract name has no permissions");
+            return Err(endpoint.invalid(why));
+        }
+        Ok((address, options))
+    }
+}
+
+impl Default for Unix {
+    fn default() -> Self {
+        let (options, turned_away) = (UnixOptions::default(), Arc::default());
+        Self { options, turned_away, scratch: Arc::new(Scratch::new()) }
+    }
+}
+
+impl Transport for Unix {
+    fn scheme(&self) -> &str {
+        SCHEME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.half_close = true;
+        capabilities.peer_identity = true;
+        capabilities.between_processes = true;
+        capabilities
+    }
+
+    fn options(&self) -> Vec<OptionInfo> {
+        UnixOptions::list().copied().collect()
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (address, options) = self.understand(endpoint)?;
+        Ok(Box::new(Dialer::new(endpoint, address, options)))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async move {
+            let (address, options) =
+                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
+            let listener = Listener::bind(endpoint, &address, options, self.turned_away.clone()).await?;
+            Ok(Box::new(listener) as _)
+        })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        Address::Path(self.scratch.fresh_path(&std::env::temp_dir())).endpoint()
+    }
+}
+
+/// Fresh paths, told from those of other instances and processes by a random number.
+#[derive(Debug)]
+struct Scratch {
+    instance: u32,
+    count: AtomicU64,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let random = RandomState::new().build_hasher().finish();
+        Self { instance: (random >> 32) as u32, count: AtomicU64::new(0) }
+    }
+
+    /// A path below `folder`, or below `/tmp` when that one is too deep for a socket or not absolute.
+    fn fresh_path(&self, folder: &Path) -> PathBuf {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let name = format!("listenrain-{}-{:08x}-{count}.sock", std::process::id(), self.instance);
+        let path = folder.join(&name);
+        let fits = path.is_absolute() && path.as_os_str().len() <= address::MAX_LEN;
+        if fits { path } else { Path::new("/tmp").join(&name) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scratch_paths_differ_and_fit_even_when_the_temporary_directory_is_deep() {
+        let (one, other) = (Unix::default(), Unix::default());
+        let endpoints = [one.scratch_endpoint(), one.scratch_endpoint(), other.scratch_endpoint()];
+        assert!(endpoints[0] != endpoints[1] && endpoints[0] != endpoints[2] && endpoints[1] != endpoints[2]);
+        for folder in ["relative", &format!("/{}", "deep/".repeat(30))] {
+            let path = one.scratch.fresh_path(Path::new(folder));
+            assert!(path.starts_with("/tmp") && path.as_os_str().len() <= address::MAX_LEN, "{path:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn permissions_of_an_abstract_name_are_refused_since_there_are_none() {
+        for option in ["mode=0600", "owner=0"] {
+            let endpoint = format!("unix://@name?{option}").parse().unwrap();
+            let error = Unix::default().dialer(&endpoint).err().unwrap();
+            assert!(error.why.contains("no permissions"), "{error}");
+        }
+    }
+}

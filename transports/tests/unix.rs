@@ -1,0 +1,336 @@
+//! What only Unix sockets promise. Real sockets: waits are for events, under a watchdog.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use listenrain::buffer::ReadBuffer;
+use listenrain::{ChannelGenerator, Endpoint, NextError, Transport};
+use listenrain_transports::Unix;
+use listenrain_transports::unix::UnixOptions;
+use support::*;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn at_path(path: &Path) -> Endpoint {
+    Endpoint::new("unix", path.to_str().unwrap()).unwrap()
+}
+
+async fn listen(path: &Path) -> Result<Box<dyn ChannelGenerator>, NextError> {
+    Unix::default().listen(&at_path(path)).await
+}
+
+/// The kind of a failed listen, and what it says.
+async fn refusal(path: &Path) -> (ErrorKind, String) {
+    let error = listen(path).await.err().expect("nothing should listen there");
+    (error.kind, error.source.unwrap().to_string())
+}
+
+/// What a killed process leaves behind: a socket file that nobody has bound.
+fn leave_dead_socket(path: &Path) {
+    drop(UnixListener::bind(path).unwrap());
+    assert!(path.exists());
+}
+
+mod paths {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_a_killed_process_left_is_replaced_and_goes_with_its_listener() {
+        let folder = folder();
+        let path = folder.path().join("x.sock");
+        leave_dead_socket(&path);
+        let (mut listener, mut dialer) = at(&Unix::default(), &at_path(&path)).await;
+        watched(connect(&mut *listener, &mut *dialer)).await;
+        drop(listener);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "neither socket nor lock is left");
+    }
+
+    #[tokio::test]
+    async fn whatever_is_no_socket_stays_and_is_named() {
+        // A cleaner that only asks whether somebody answers would remove them all: nobody does.
+        let folder = folder();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("directory")).unwrap();
+        fs::write(path("file"), "precious").unwrap();
+        nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("link")).unwrap();
+        for (name, told) in [
+            ("directory", "a directory"),
+            ("file", "a regular file"),
+            ("pipe", "a pipe"),
+            ("link", "a symbolic link"),
+        ] {
+            let (kind, why) = refusal(&path(name)).await;
+            assert_eq!(kind, ErrorKind::AlreadyExists);
+            assert!(why.contains(told) && why.contains(name), "{why}");
+        }
+        assert_eq!(fs::read(path("file")).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_bound_says_why() {
+        let folder = folder();
+        let (kind, why) = refusal(&folder.path().join("missing/x.sock")).await;
+        assert_eq!(kind, ErrorKind::NotFound);
+        assert!(why.contains("missing/x.sock"), "{why}");
+        let long = format!("unix://{}/{}", folder.path().display(), "x".repeat(200)).parse().unwrap();
+        let error = Unix::default().listen(&long).await.err().unwrap();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::InvalidInput, true));
+        assert!(error.source.unwrap().to_string().contains("the limit of a socket is"));
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_listener_is_unharmed_and_sees_no_connection() {
+        // To ask by connecting would give it a peer that says nothing and goes.
+        let folder = folder();
+        let path = folder.path().join("x.sock");
+        let theirs = UnixListener::bind(&path).unwrap();
+        assert_eq!(refusal(&path).await.0, ErrorKind::AddrInUse);
+        theirs.set_nonblocking(true).unwrap();
+        assert_eq!(theirs.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        UnixStream::connect(&path).unwrap();
+        theirs.accept().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_bound_and_does_not_listen_yet_is_not_dead() {
+        let folder = folder();
+        for (name, kind) in [("stream", socket2::Type::STREAM), ("datagram", socket2::Type::DGRAM)] {
+            let path = folder.path().join(name);
+            let bound = socket2::Socket::new(socket2::Domain::UNIX, kind, None).unwrap();
+            bound.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+            assert_eq!(refusal(&path).await.0, ErrorKind::AddrInUse, "{name}");
+            drop(bound);
+            listen(&path).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listener_removes_its_own_file_only() {
+        let folder = folder();
+        let (path, moved) = (folder.path().join("x.sock"), folder.path().join("moved"));
+        let first = listen(&path).await.unwrap();
+        fs::rename(&path, &moved).unwrap();
+        let second = listen(&path).await.unwrap();
+        drop(first);
+        assert!(path.exists() && moved.exists());
+        let mut dialer = Unix::default().dialer(second.endpoint()).unwrap();
+        watched(dialer.next()).await.unwrap();
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn any_path_can_be_written_and_both_sides_write_it_the_same() {
+        let folder = folder();
+        let written = format!("unix://{}/a%20b%3F%2C", folder.path().display()).parse().unwrap();
+        let (mut listener, _) = at(&Unix::default(), &written).await;
+        assert!(folder.path().join("a b?,").exists());
+        let mut dialer = Unix::default().dialer(&written).unwrap();
+        let (near, far) = watched(connect(&mut *listener, &mut *dialer)).await;
+        assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
+        assert_eq!(near.facts.peer, far.facts.local);
+    }
+
+    #[tokio::test]
+    async fn a_scratch_path_is_gone_with_its_listener() {
+        let (listener, _) = both_ends(&Unix::default()).await;
+        let path = PathBuf::from(listener.endpoint().address());
+        assert!(path.exists());
+        drop(listener);
+        assert!(!path.exists());
+    }
+}
+
+mod peers {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    /// This process's user and group, as the owner of what it creates.
+    fn ourselves() -> (u32, u32) {
+        let made = folder();
+        let metadata = fs::metadata(made.path()).unwrap();
+        (metadata.uid(), metadata.gid())
+    }
+
+    #[tokio::test]
+    async fn both_sides_know_the_process_and_user_of_the_other() {
+        let (near, far) = watched(linked(&Unix::default())).await;
+        for end in [near, far] {
+            let peer = end.facts.credentials.unwrap();
+            assert_eq!((peer.uid, peer.gid), ourselves());
+            assert_eq!(peer.pid, Some(std::process::id() as i32));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_of_a_user_who_is_not_on_the_list_is_closed_and_counted() {
+        let (uid, _) = ourselves();
+        let unix = Unix::new(UnixOptions::default().allow_uid([uid + 1, uid + 2])).unwrap();
+        let (mut listener, mut dialer) = both_ends(&unix).await;
+        for count in 1..=3 {
+            let mut near = watched(dialer.next()).await.unwrap();
+            let mut into = ReadBuffer::default();
+            let end = tokio::select! {
+                biased;
+                far = listener.next() => panic!("{far:?}"),
+                end = watched(read(&mut *near.read, &mut into)) => end.unwrap(),
+            };
+            assert_eq!(end, 0);
+            assert_eq!(unix.turned_away(), count);
+        }
+        let listed = format!("{}+{uid}", uid + 1);
+        let endpoint = unix.scratch_endpoint().with_option("allow_uid", &listed);
+        let (mut listener, mut dialer) = at(&unix, &endpoint).await;
+        watched(connect(&mut *listener, &mut *dialer)).await;
+        assert_eq!(unix.turned_away(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_dialer_of_another_program_is_known_by_the_name_it_has() {
+        let folder = folder();
+        let (mut listener, _) = both_ends(&Unix::default()).await;
+        let path = listener.endpoint().address().to_owned();
+        let unnamed = UnixStream::connect(&path).unwrap();
+        assert_eq!(watched(listener.next()).await.unwrap().facts.peer, None);
+        let named = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        let own = folder.path().join("own");
+        named.bind(&socket2::SockAddr::unix(&own).unwrap()).unwrap();
+        named.connect(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+        assert_eq!(watched(listener.next()).await.unwrap().facts.peer, Some(at_path(&own)));
+        drop(unnamed);
+    }
+}
+
+mod channels {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_abort_ends_this_side_and_the_peers_writing() {
+        let (mut near, mut far) = watched(linked(&Unix::default())).await;
+        let mut read_half = near.read;
+        let reading = tokio::spawn(async move { read(&mut *read_half, &mut ReadBuffer::default()).await });
+        tokio::task::yield_now().await;
+        near.write.abort();
+        near.write.abort();
+        let error = write_all(&mut *near.write, "late".into()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(watched(reading).await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(write_all(&mut *far.write, "x".into()).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        drop(near.write);
+        watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_abort_leaves_unread_what_has_come_and_so_is_a_reset() {
+        let (mut near, mut far) = watched(linked(&Unix::default())).await;
+        write_all(&mut *far.write, "unread".into()).await.unwrap();
+        near.write.abort();
+        let error = read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        drop(near);
+        let error = watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn buffers_are_sized_on_both_sides() {
+        let unix = Unix::default();
+        let taken = async |endpoint: Endpoint| {
+            let (mut listener, mut dialer) = at(&unix, &endpoint).await;
+            let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+            let near = fill(&mut *near.write, 1 << 10, 64 << 20).await;
+            (near, fill(&mut *far.write, 1 << 10, 64 << 20).await)
+        };
+        let (wide_near, wide_far) = taken(unix.scratch_endpoint()).await;
+        let small = unix.scratch_endpoint().with_option("send_buffer", "4KiB");
+        let (near, far) = taken(small.with_option("recv_buffer", "4KiB")).await;
+        assert!(near < wide_near / 2 && far < wide_far / 2, "{near} {far} of {wide_near} {wide_far}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod backlog {
+    use super::*;
+
+    /// A listener with dials in its queue until the next one has to wait.
+    async fn full() -> (Box<dyn ChannelGenerator>, Vec<listenrain::Channel>) {
+        let unix = Unix::default();
+        let (listener, mut dialer) = at(&unix, &unix.scratch_endpoint().with_option("backlog", "1")).await;
+        let mut queued = Vec::new();
+        while let Some(dialled) = {
+            let mut dial = dialer.next();
+            once(|cx| dial.as_mut().poll(cx)).await
+        } {
+            queued.push(dialled.unwrap());
+            assert!(queued.len() < 100);
+        }
+        (listener, queued)
+    }
+
+    #[tokio::test]
+    async fn a_dial_waits_for_room_and_goes_on_when_there_is_some() {
+        let (mut listener, mut queued) = full().await;
+        let mut dialer = Unix::default().dialer(listener.endpoint()).unwrap();
+        let dial = tokio::spawn(async move { dialer.next().await });
+        tokio::task::yield_now().await;
+        while !queued.is_empty() {
+            let far = watched(listener.next()).await.unwrap();
+            assert_eq!(far.facts.peer, queued.remove(0).facts.local);
+        }
+        let near = watched(dial).await.unwrap().unwrap();
+        assert_eq!(watched(listener.next()).await.unwrap().facts.peer, near.facts.local);
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_gets_no_room_times_out() {
+        let (listener, _queued) = full().await;
+        let endpoint = listener.endpoint().clone().with_option("connect_timeout", "20ms");
+        let error = watched(Unix::default().dialer(&endpoint).unwrap().next()).await.unwrap_err();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+        let why = error.source.unwrap().to_string();
+        assert!(why.contains("20ms") && why.contains("connect_timeout"), "{why}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_abstract_name_is_taken_once_and_free_again_with_its_listener() {
+    let name = format!("unix://@listenrain%00{}", std::process::id()).parse().unwrap();
+    for _ in 0..2 {
+        let (mut listener, mut dialer) = at(&Unix::default(), &name).await;
+        assert_eq!(*listener.endpoint(), name);
+        let error = Unix::default().listen(&name).await.err().unwrap();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::AddrInUse, false));
+        let (near, far) = watched(connect(&mut *listener, &mut *dialer)).await;
+        assert_eq!((near.facts.peer.as_ref(), far.facts.local.as_ref()), (Some(&name), Some(&name)));
+        assert!(near.facts.local.is_some() && near.facts.local == far.facts.peer);
+        drop(listener);
+        let error = watched(dialer.next()).await.unwrap_err();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+    }
+}
+
+#[tokio::test]
+async fn an_option_that_is_unknown_or_out_of_bounds_is_named() {
+    for (text, told) in [
+        ("unix:///x?colour=red", "allow_uid"),
+        ("unix:///x?mode=0999", "0000 to 0777"),
+        ("unix:///x?allow_uid=root", "joined by +"),
+    ] {
+        let why = Unix::default().dialer(&text.parse().unwrap()).err().unwrap().why;
+        assert!(why.contains(told), "{why}");
+    }
+    let error = Unix::new(UnixOptions::default().connect_timeout(Duration::MAX)).unwrap_err();
+    assert!(error.to_string().contains("1ms to 1h"));
+}
