@@ -48,6 +48,11 @@ impl Random {
         };
         size.clamp(1, most.max(1))
     }
+
+    /// `count` of such [sizes](Self::size).
+    pub fn sizes(&mut self, count: usize, most: usize) -> Vec<usize> {
+        (0..count).map(|_| self.size(most)).collect()
+    }
 }
 
 /// Spreads every bit of `x` over all the others.

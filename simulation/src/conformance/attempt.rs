@@ -151,8 +151,9 @@ impl Attempt {
         let before = Held::now();
         let (trial, ledger) = (self.trial.clone(), self.watch.ledger.clone());
         let mut bed = Bed::new(subject, trial, self.roles, self.trial.alone.is_here(), ledger);
-        let run = timeout(self.within, (case.run)(&mut bed));
-        let ending = match self.watch.unless_stopped(run).await {
+        // Kept until its end was looked at: what it is in the middle of is gone with it.
+        let mut run = (case.run)(&mut bed);
+        let ending = match self.watch.unless_stopped(timeout(self.within, &mut run)).await {
             Some(Ok(Ok(()))) => Ending::Passed,
             Some(Ok(Err(failure))) => Ending::Failed(failure.to_string()),
             Some(Err(_)) => {
@@ -160,6 +161,7 @@ impl Attempt {
             }
             None => Ending::Stuck(String::new()),
         };
+        drop(run);
         drop(bed);
         if !self.accounted || ending != Ending::Passed {
             return (ending, Left::default());

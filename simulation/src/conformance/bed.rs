@@ -92,6 +92,17 @@ impl Bed {
         Ok(Gate { dialer, listener, numbers: self.numbers.clone() })
     }
 
+    /// A fresh endpoint with a queue of four and dials of a tenth of a second, where it has such options.
+    pub(crate) fn scratch_with_short_queue(&self) -> Endpoint {
+        self.scratch_with(&[("backlog", "4"), ("connect_timeout", "100ms")])
+    }
+
+    fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
+        let options = self.transport.options();
+        let there = wanted.iter().filter(|(name, _)| options.iter().any(|option| option.name == *name));
+        there.fold(self.transport.scratch_endpoint(), |endpoint, (name, value)| endpoint.with_option(name, value))
+    }
+
     /// A dialer for `endpoint`.
     pub(crate) fn dialer(&self, endpoint: &Endpoint) -> Result<Door, EndpointError> {
         Ok(self.door(Side::Dialer, self.transport.dialer(endpoint)?))
@@ -114,7 +125,7 @@ impl Bed {
     pub(crate) async fn pair(&mut self) -> Check<(End, End)> {
         let mut gate = match self.gate.take() {
             Some(gate) => gate,
-            None => self.gate().await?,
+            None => self.gate_at(&self.scratch_with(self.windows())).await?,
         };
         let connected = gate.connect().await;
         self.gate = Some(gate);
@@ -125,9 +136,14 @@ impl Bed {
         })
     }
 
-    /// Lets go of the listener and the dialer behind [`pair`](Self::pair).
-    pub(crate) fn close_gate(&mut self) {
-        self.gate = None;
+    /// Options by which less is in flight. A full window that goes byte by byte takes long, and proves no more.
+    fn windows(&self) -> &'static [(&'static str, &'static str)] {
+        match self.hardship() {
+            Some(Hardship::OneByteReads | Hardship::ShortWrites) => {
+                &[("send_buffer", "32KiB"), ("recv_buffer", "32KiB"), ("capacity", "64KiB")]
+            }
+            _ => &[],
+        }
     }
 }
 
@@ -175,10 +191,15 @@ impl Door {
 
     /// As [`next`](Self::next), with the error that the transport reports.
     pub(crate) async fn try_next(&mut self) -> Result<End, NextError> {
+        let channel = self.next_channel().await?;
+        Ok(self.end(channel))
+    }
+
+    /// Its next channel as it is.
+    pub(crate) async fn next_channel(&mut self) -> Result<Channel, NextError> {
         let doing = if self.side == Side::Dialer { Doing::Dialling } else { Doing::Accepting };
         let _busy = self.log.busy(doing);
-        let channel = self.generator.next().await?;
-        Ok(self.end(channel))
+        self.generator.next().await
     }
 
     /// A channel of this generator as an end.
@@ -188,10 +209,10 @@ impl Door {
     }
 }
 
-/// One end of a channel.
+/// One end of a channel. Dropped as a channel is: the read half first.
 pub(crate) struct End {
-    pub(crate) tx: Tx,
     pub(crate) rx: Rx,
+    pub(crate) tx: Tx,
     pub(crate) facts: ChannelFacts,
     side: Side,
 }
@@ -201,8 +222,8 @@ impl End {
         let Channel { read, write, facts, .. } = channel;
         let pattern = Pattern::new(0);
         Self {
-            tx: Tx::new(write, pattern, ledger.entry(format!("{who} (writing)"))),
             rx: Rx::new(read, pattern, ledger.entry(format!("{who} (reading)"))),
+            tx: Tx::new(write, pattern, ledger.entry(format!("{who} (writing)"))),
             facts,
             side,
         }

@@ -9,7 +9,7 @@ use listenrain::{EndpointError, LinkError, NextError};
 pub struct Failure(String);
 
 /// What a case, or a step of one, ends in.
-pub type Check<T = ()> = Result<T, Failure>;
+pub(crate) type Check<T = ()> = Result<T, Failure>;
 
 impl Failure {
     /// A failure that says `what`.

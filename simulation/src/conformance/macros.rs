@@ -46,11 +46,20 @@ macro_rules! conformance {
 macro_rules! __conformance_everywhere {
     ($($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)*
-            a01_connect_accept a02_dial_refused a03_dial_timeout a04_dial_cancel a05_dial_before_listen
-            a06_accept_cancel a07_listener_close a08_duplicate_listen a09_rebind_after_close a10_ephemeral_addr
+            a01_connect_accept a02_dial_refused a04_dial_cancel a05_dial_before_listen a06_accept_cancel
+            a07_listener_close a08_duplicate_listen a09_rebind_after_close a10_ephemeral_addr
             a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a15_bad_address
-            b01_basic_io_1mib
-            c01_close_implies_flush
+            b01_basic_io_1mib b02_ping_pong_1000 b03_byte_at_a_time b04_boundary_free b05_full_duplex_bulk
+            b07_zero_len b08_vectored_write b09_flush_semantics b10_no_crosstalk b11_random_io_sizes
+            c01_close_implies_flush c02_read_after_write_shutdown c03_eof_sticky c04_write_after_peer_close
+            c05_write_after_local_shutdown c06_local_close_unblocks c07_abort_is_reset c08_drop_with_unread
+            c09_data_before_fin_delivered c10_double_close c11_truncation_detect c12_is_active_transitions
+            c13_linger_close
+            d01_read_cancel_safe d02_write_cancel_semantics d03_read_timeout_independent
+            d04_write_timeout_independent d05_deadlines d07_split_halves d08_concurrent_methods
+            d09_send_static_bounds
+            e01_backpressure_bounded e02_backpressure_release e03_slow_reader_isolation e04_stress
+            e07_left_open_then_close e08_more_than_limit
         }
     };
 }
@@ -60,7 +69,12 @@ macro_rules! __conformance_everywhere {
 #[macro_export]
 macro_rules! __conformance_plain_only {
     ($($callback:tt)*) => {
-        $crate::__conformance_each! { $($callback)* }
+        $crate::__conformance_each! { $($callback)*
+            a03_dial_timeout
+            b06_large_64mib_single_write
+            d06_waker_swap
+            e05_open_close_10k e06_leak_accounting
+        }
     };
 }
 

@@ -26,6 +26,7 @@ mod attempt;
 mod bed;
 mod case;
 mod cases;
+pub mod controls;
 mod failure;
 mod held;
 mod ledger;

@@ -72,7 +72,12 @@ impl Rx {
 
     /// Reads on until `count` more bytes have come.
     pub(crate) async fn through(&mut self, count: usize) -> Check {
-        self.due += count as u64;
+        self.reach(self.due + count as u64).await
+    }
+
+    /// Reads on until `total` bytes have come in all.
+    pub(crate) async fn reach(&mut self, total: u64) -> Check {
+        self.due = total;
         while self.got < self.due {
             let (who, got, due) = (self.log.who().to_owned(), self.got, self.due);
             ensure!(self.some().await? > 0, "{who}: the end came after {got} of {due} bytes");
@@ -93,10 +98,17 @@ impl Rx {
         self.end().await
     }
 
-    /// Everything up to the end; says how many bytes of the pattern came in all.
-    pub(crate) async fn to_end(&mut self) -> Check<u64> {
-        while self.some().await? > 0 {}
-        Ok(self.got)
+    /// Reads whatever comes until `event` has happened.
+    pub(crate) async fn until<T>(&mut self, event: impl Future<Output = T>) -> Check<T> {
+        let mut event = std::pin::pin!(event);
+        loop {
+            let count = tokio::select! {
+                biased;
+                happened = &mut event => return Ok(happened),
+                count = self.some() => count?,
+            };
+            ensure!(count > 0, "{}: the end came after {} bytes", self.log.who(), self.got);
+        }
     }
 
     /// Reads until that fails.

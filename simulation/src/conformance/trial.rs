@@ -3,6 +3,7 @@
 //! Each attempt has a thread and a runtime of its own; see `attempt` for what happens there, and `alone` for cases that
 //! need a whole process. What hangs is told to stop; a thread that is blocked cannot hear that, and is left behind.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,13 @@ pub struct Trial {
 const SLACK: Duration = Duration::from_secs(2);
 /// How long a thread has to notice that it is told to stop.
 const STOPPING: Duration = Duration::from_millis(500);
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, case, hardship, .. } = self;
+        write!(f, "Trial({} on {transport} under {hardship:?})", case.id)
+    }
+}
 
 impl Trial {
     /// Runs it, in both roles where that matters, and says what came of it.

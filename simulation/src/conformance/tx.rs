@@ -4,15 +4,22 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::ChannelWrite;
 use listenrain::buffer::WriteBuffer;
+use tokio::time::timeout;
 
 use super::failure::{Check, Failure, ensure};
 use super::ledger::{Doing, Entry};
 use super::pattern::Pattern;
-use super::polls::once;
+use super::polls::{Wakes, once};
+
+/// How long a write that waits must not be woken for the transport to count as full.
+const FULL: Duration = Duration::from_millis(5);
+/// How often it may be woken before that; only a transport that is broken wakes as often for nothing.
+const MOST_ROUNDS: usize = 10_000;
 
 /// Writes its stream's pattern, and knows how much of it was taken.
 pub(crate) struct Tx {
@@ -148,15 +155,11 @@ impl Tx {
         self.half.poll_flush(cx)
     }
 
-    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.half.poll_shutdown(cx)
-    }
-
     pub(crate) fn abort(&mut self) {
         self.half.abort();
     }
 
-    /// Writes pieces of `piece` bytes until one has to wait; says how many bytes were taken.
+    /// Writes pieces of `piece` bytes until one has to wait for good; says how many bytes were taken.
     ///
     /// # Errors
     ///
@@ -164,12 +167,20 @@ impl Tx {
     pub(crate) async fn fill(&mut self, piece: usize, most: u64) -> Check<u64> {
         let start = self.sent;
         let mut from = self.piece(piece);
-        while let Some(taken) = self.take_now(&mut from).await? {
-            taken.map_err(|error| self.failed("writing", &error))?;
-            let (who, bytes) = (self.log.who(), self.sent - start);
-            ensure!(bytes <= most, "{who}: {bytes} bytes were taken although nobody reads, allowed are {most}");
-            if from.is_empty() {
-                from = self.piece(piece);
+        for _ in 0..MOST_ROUNDS {
+            while let Some(taken) = self.take_now(&mut from).await? {
+                taken.map_err(|error| self.failed("writing", &error))?;
+                let (who, bytes) = (self.log.who(), self.sent - start);
+                ensure!(bytes <= most, "{who}: {bytes} bytes were taken although nobody reads, allowed are {most}");
+                if from.is_empty() {
+                    from = self.piece(piece);
+                }
+            }
+            // What is on its way to the other end may make room here yet, or a buffer grow.
+            let wakes = Wakes::new();
+            let polled = wakes.once(|cx| self.poll_take(cx, &mut from)).await.transpose()?;
+            if polled.is_none() && timeout(FULL, wakes.woken()).await.is_err() {
+                break;
             }
         }
         Ok(self.sent - start)

@@ -1,15 +1,21 @@
 //! All cases, a file or a folder a group.
 
+mod cancel;
 mod close;
 mod establish;
+mod flow;
 mod integrity;
 
 use super::case::Case;
 
 /// Every case of every group, in the order of their ids.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [establish::CASES, integrity::CASES, close::CASES].into_iter().flatten()
+    [establish::CASES, integrity::CASES, close::CASES, cancel::CASES, flow::CASES].into_iter().flatten()
 }
+
+/// Most bytes that a transport may take while nobody reads: far more than any socket buffer of a default system, and
+/// little enough to be noticed in memory.
+const MOST_UNREAD: u64 = 64 << 20;
 
 /// The case with this id, such as `A01`, whatever its letters' case.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use listenrain::{BoxFuture, Endpoint, NextError};
+use listenrain::{BoxFuture, NextError};
 use tokio::task::{JoinSet, yield_now};
 
 use super::super::super::bed::{Bed, Door, End, Gate, round_trip};
@@ -49,7 +49,7 @@ async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End
 const BURST: u64 = 40;
 
 pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
-    let gate = bed.gate_at(&with_short_queue(bed)).await?;
+    let gate = bed.gate_at(&bed.scratch_with_short_queue()).await?;
     let mut listener = gate.listener;
     let mut dials = JoinSet::new();
     for number in 0..BURST {
@@ -76,18 +76,6 @@ pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
         served = dial_of_burst_again(&mut late) => served,
         never = serve(&mut listener) => Err(never),
     }
-}
-
-/// The scratch endpoint, with a queue of four and a dial of half a second where it has such options.
-fn with_short_queue(bed: &Bed) -> Endpoint {
-    let options = bed.transport.options();
-    let mut endpoint = bed.transport.scratch_endpoint();
-    for (name, value) in [("backlog", "4"), ("connect_timeout", "500ms")] {
-        if options.iter().any(|option| option.name == name) {
-            endpoint = endpoint.with_option(name, value);
-        }
-    }
-    endpoint
 }
 
 /// Whether the dial was served; when it was not, it was refused cleanly.

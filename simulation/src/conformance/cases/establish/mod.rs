@@ -40,7 +40,8 @@ pub(super) const CASES: &[Case] = &[
         |bed| Box::pin(dial::dial_timeout(bed)),
     )
     .from(&[Netty, Turmoil])
-    .needs(&[Need::BlackHole]),
+    .needs(&[Need::BlackHole])
+    .plain_only(),
     Case::new(
         "A04",
         "dial_cancel",
