@@ -22,14 +22,14 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
     /// A number below `limit`, which counts as 1 when it is 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
+        (self.draw() % limit.max(1) as u64) as usize
     }
 
     /// True once in `n` times.
@@ -70,7 +70,7 @@ mod tests {
     fn the_sequence_is_the_published_one() {
         // The first outputs of SplitMix64 for seed 1234567, as its authors' test vectors have them.
         let mut random = Random::new(1_234_567);
-        let first: Vec<_> = (0..3).map(|_| random.next()).collect();
+        let first: Vec<_> = (0..3).map(|_| random.draw()).collect();
         assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn purposes_have_sequences_of_their_own() {
-        let first = |what| Random::of(1, what).next();
+        let first = |what| Random::of(1, what).draw();
         assert_ne!(first("A01"), first("A02"));
         assert_eq!(first("A01"), first("A01"));
     }

@@ -70,7 +70,8 @@ pub(super) struct ConformanceArgs {
     /// Only list the cases: id, name, priority, needs, what they check and where they come from
     #[arg(long, conflicts_with_all = ["json", "junit", "negative_controls"])]
     pub(super) list: bool,
-    /// Run every case on transports that are broken on purpose: each must be caught by the case that is there for it
+    /// Run the cases on transports that are broken on purpose: each must be caught by the case that is there for it,
+    /// and a sound one by none. `--case` chooses the cases, and with them the controls
     #[arg(long, conflicts_with_all = ["transport", "hardship", "junit", "json"])]
     pub(super) negative_controls: bool,
 }
@@ -102,7 +103,10 @@ mod tests {
     #[test]
     fn lists_are_split_at_commas_and_everything_has_a_default() {
         let args = parse("--transport tcp,channel --case A01,B*").unwrap();
-        assert_eq!((args.transport, args.case), (vec!["tcp".to_owned(), "channel".to_owned()], vec!["A01".to_owned(), "B*".to_owned()]));
+        assert_eq!(
+            (args.transport, args.case),
+            (vec!["tcp".to_owned(), "channel".to_owned()], vec!["A01".to_owned(), "B*".to_owned()])
+        );
         assert_eq!((args.hardship, args.seed, args.patience), (vec!["all".to_owned()], 1, 1.0));
     }
 

@@ -6,10 +6,10 @@ use crate::conformance::{Record, Verdict};
 
 /// The document.
 pub(super) fn junit(records: &[Record]) -> String {
-    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"conformance\">\n".to_owned();
-    let same_suite = |one: &Record, other: &Record| {
-        (&one.transport, &one.hardship) == (&other.transport, &other.hardship)
-    };
+    let mut text =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"conformance\">\n".to_owned();
+    let same_suite =
+        |one: &Record, other: &Record| (&one.transport, &one.hardship) == (&other.transport, &other.hardship);
     for suite in records.chunk_by(same_suite) {
         write_suite(&mut text, suite);
     }

@@ -4,6 +4,7 @@ mod args;
 mod exit;
 mod junit;
 mod list;
+mod negative;
 mod order;
 mod output;
 mod plan;
@@ -33,6 +34,7 @@ pub fn main_with(lineup: Lineup) -> ExitCode {
     };
     let exit = match cli.command {
         Command::Conformance(args) if args.list => list::list(&args),
+        Command::Conformance(args) if args.negative_controls => negative::negative(&args),
         Command::Conformance(args) => session::conformance(&args, &lineup),
         Command::Completions { shell } => {
             let name = env!("CARGO_PKG_NAME");

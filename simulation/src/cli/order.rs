@@ -60,7 +60,15 @@ fn understand(order: &str, lineup: &Lineup) -> Option<Trial> {
     (settings.seed, settings.divisor, settings.patience) = (order.seed, order.smaller, order.patience);
     let case = case(&order.case)?;
     let replay = session::replay(&order.transport, case.id, None, &settings);
-    Some(Trial { transport: order.transport, make, case, hardship: None, settings, alone: Alone::Here, replay })
+    Some(Trial {
+        transport: order.transport,
+        make,
+        case,
+        hardship: None,
+        settings,
+        alone: Alone::Here,
+        replay,
+    })
 }
 
 /// A transport that is broken on purpose; it has no place in a lineup.

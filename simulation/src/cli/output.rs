@@ -105,6 +105,9 @@ mod tests {
         output.write("short").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "short");
         let told = Output::open("--json", folder.path()).unwrap_err();
-        assert!(told.starts_with("--json: cannot write ") && told.contains(folder.path().to_str().unwrap()), "{told}");
+        assert!(
+            told.starts_with("--json: cannot write ") && told.contains(folder.path().to_str().unwrap()),
+            "{told}"
+        );
     }
 }

@@ -59,9 +59,8 @@ pub(super) fn hardships(named: &[String]) -> Result<Vec<Option<Hardship>>, Strin
     let name_of = |hardship: Option<Hardship>| hardship.map_or("none", Hardship::name);
     let known: Vec<_> = all().map(name_of).collect();
     check("--hardship", named, &known, |name, known| name == "all" || name == known)?;
-    let is_named = |hardship: &Option<Hardship>| {
-        named.iter().any(|name| name == "all" || name == name_of(*hardship))
-    };
+    let is_named =
+        |hardship: &Option<Hardship>| named.iter().any(|name| name == "all" || name == name_of(*hardship));
     Ok(all().filter(is_named).collect())
 }
 

@@ -33,7 +33,14 @@ pub(super) struct Environment {
 
 impl Report {
     pub(super) fn new(seed: u64, smaller: usize) -> Self {
-        Self { schema: SCHEMA, seed, smaller, interrupted: false, environment: Environment::here(), records: Vec::new() }
+        Self {
+            schema: SCHEMA,
+            seed,
+            smaller,
+            interrupted: false,
+            environment: Environment::here(),
+            records: Vec::new(),
+        }
     }
 
     pub(super) fn is_good(&self) -> bool {

@@ -73,7 +73,9 @@ fn write_counts(text: &mut String, records: &[Record], transport: &str) {
     let here: Vec<_> = records.iter().filter(|record| record.transport == transport).collect();
     let cases = unique(here.iter().map(|record| record.case.as_str()));
     let count = |verdict| {
-        let of = |case: &&&str| worst(here.iter().copied().filter(|record| record.case == **case)) == Some(verdict);
+        let of = |case: &&&str| {
+            worst(here.iter().copied().filter(|record| record.case == **case)) == Some(verdict)
+        };
         cases.iter().filter(of).count()
     };
     let verdicts = [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Timeout];

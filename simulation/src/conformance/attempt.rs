@@ -101,7 +101,10 @@ impl Running {
         }
         let silent = || {
             let why = self.watch.panics.describe();
-            (Ending::Failed(why.unwrap_or_else(|| "its thread ended without a word".to_owned())), Left::default())
+            (
+                Ending::Failed(why.unwrap_or_else(|| "its thread ended without a word".to_owned())),
+                Left::default(),
+            )
         };
         told.unwrap_or_else(|_| silent())
     }
@@ -167,8 +170,8 @@ impl Attempt {
             return (ending, Left::default());
         }
         // Only tasks: the rest is the process's, and this runtime still lives.
-        let tasks_only = Held { descriptors: None, bytes: None, ..before };
-        let _ = tasks_only.is_back(0).await;
-        (ending, Held::now().beyond(&tasks_only, 0))
+        let before = before.tasks_only();
+        let _ = before.is_back(0).await;
+        (ending, Held::now().beyond(&before, 0))
     }
 }

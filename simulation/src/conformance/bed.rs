@@ -55,11 +55,17 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    pub(super) fn new(subject: Subject, trial: Trial, roles: Roles, alone: bool, ledger: Arc<Ledger>) -> Self {
+    pub(super) fn new(
+        subject: Subject,
+        trial: Trial,
+        roles: Roles,
+        alone: bool,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         let what = format!("{} {}", trial.case.id, roles.name());
         let mut random = Random::of(trial.settings.seed, &what);
         let transport = match trial.hardship {
-            Some(hardship) => Arc::new(hardship.upon(subject.transport().clone(), random.next())),
+            Some(hardship) => Arc::new(hardship.upon(subject.transport().clone(), random.draw())),
             None => subject.transport().clone(),
         };
         Self { subject, transport, random, alone, trial, roles, ledger, numbers: Arc::default(), gate: None }
@@ -100,7 +106,9 @@ impl Bed {
     fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
         let options = self.transport.options();
         let there = wanted.iter().filter(|(name, _)| options.iter().any(|option| option.name == *name));
-        there.fold(self.transport.scratch_endpoint(), |endpoint, (name, value)| endpoint.with_option(name, value))
+        there.fold(self.transport.scratch_endpoint(), |endpoint, (name, value)| {
+            endpoint.with_option(name, value)
+        })
     }
 
     /// A dialer for `endpoint`.

@@ -32,6 +32,11 @@ impl Held {
         }
     }
 
+    /// The same, with only the tasks to be looked at.
+    pub(crate) fn tasks_only(self) -> Self {
+        Self { descriptors: None, bytes: None, ..self }
+    }
+
     /// Waits until no more is held than at the time of `self`; of bytes `slack` more may be, for caches that grew.
     pub(crate) async fn is_back(&self, slack: usize) -> Check {
         let start = Instant::now();

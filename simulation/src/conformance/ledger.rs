@@ -35,7 +35,8 @@ pub(crate) enum Doing {
     Listening,
 }
 
-const WORDS: [&str; 8] = ["", "reads", "writes", "flushes", "shuts down", "dials", "accepts", "is being bound"];
+const WORDS: [&str; 8] =
+    ["", "reads", "writes", "flushes", "shuts down", "dials", "accepts", "is being bound"];
 
 impl Ledger {
     pub(crate) fn entry(&self, who: String) -> Arc<Entry> {
@@ -59,7 +60,12 @@ impl Ledger {
         for (index, entry) in busy.iter().take(NAMED).enumerate() {
             let word = WORDS[usize::from(entry.doing.load(Ordering::Relaxed))];
             let bytes = entry.bytes.load(Ordering::Relaxed);
-            let _ = write!(text, "{}{} {word} (after {bytes} bytes)", if index == 0 { "" } else { ", " }, entry.who);
+            let _ = write!(
+                text,
+                "{}{} {word} (after {bytes} bytes)",
+                if index == 0 { "" } else { ", " },
+                entry.who
+            );
         }
         if busy.len() > NAMED {
             let _ = write!(text, " and {} more", busy.len() - NAMED);

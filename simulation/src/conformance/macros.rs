@@ -140,7 +140,10 @@ mod tests {
     fn the_macro_knows_every_hardship() {
         let text = include_str!("macros.rs");
         for hardship in Hardship::ALL {
-            assert!(text.contains(&format!("{}, {hardship:?} }}", hardship.name().replace('-', "_"))), "{hardship}");
+            assert!(
+                text.contains(&format!("{}, {hardship:?} }}", hardship.name().replace('-', "_"))),
+                "{hardship}"
+            );
         }
     }
 }

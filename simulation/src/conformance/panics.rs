@@ -40,7 +40,10 @@ fn install() {
         let Some(panics) = panics else {
             return before(info);
         };
-        let what = info.payload_as_str().unwrap_or("something that is no text");
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("something that is no text");
         let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
         let text = format!("{what}{}", place.unwrap_or_default());
         panics.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);

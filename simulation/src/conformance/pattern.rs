@@ -71,12 +71,18 @@ impl Pattern {
         let nearby = (0..64).map(Self::new).filter(|other| *other != self);
         let belongs = (seen.len() == 8)
             .then(|| {
-                self.find(seen, offset, 256 << 10)
-                    .map(|found| (self, found))
-                    .or_else(|| nearby.into_iter().find_map(|other| Some((other, other.find(seen, offset, 512)?))))
+                self.find(seen, offset, 256 << 10).map(|found| (self, found)).or_else(|| {
+                    nearby.into_iter().find_map(|other| Some((other, other.find(seen, offset, 512)?)))
+                })
             })
             .flatten();
-        Mismatch { stream: self.stream, offset, expected: self.bytes(offset, seen.len()), seen: seen.to_vec(), belongs }
+        Mismatch {
+            stream: self.stream,
+            offset,
+            expected: self.bytes(offset, seen.len()),
+            seen: seen.to_vec(),
+            belongs,
+        }
     }
 
     /// Where `seen` stands in this stream, at most `within` bytes from `near`.
@@ -102,12 +108,18 @@ pub struct Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stream, offset, expected, seen, belongs } = self;
-        write!(f, "wrong bytes from offset {offset} of stream {stream} on: expected {expected:02x?}, saw {seen:02x?}", expected = &expected[..])?;
+        write!(
+            f,
+            "wrong bytes from offset {offset} of stream {stream} on: expected {expected:02x?}, saw {seen:02x?}",
+            expected = &expected[..]
+        )?;
         match belongs {
             Some((other, _)) if other.stream != *stream => {
                 write!(f, "; those are bytes of stream {}", other.stream)
             }
-            Some((_, at)) if at > offset => write!(f, "; those belong at {at}: {} bytes are missing", at - offset),
+            Some((_, at)) if at > offset => {
+                write!(f, "; those belong at {at}: {} bytes are missing", at - offset)
+            }
             Some((_, at)) => write!(f, "; those belong at {at}: {} bytes came again", offset - at),
             None => Ok(()),
         }

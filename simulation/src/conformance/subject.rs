@@ -29,7 +29,13 @@ impl Subject {
     /// `transport` without anything beside it.
     #[must_use]
     pub fn shared(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, in_memory: false, black_hole: None, bad_endpoints: Vec::new(), admits: BTreeMap::new() }
+        Self {
+            transport,
+            in_memory: false,
+            black_hole: None,
+            bad_endpoints: Vec::new(),
+            admits: BTreeMap::new(),
+        }
     }
 
     /// Nothing outside this process, and no thread of its own, takes part in it: cases run with tokio's clock paused, so
@@ -37,6 +43,13 @@ impl Subject {
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
+        self
+    }
+
+    /// The opposite of [`in_memory`](Self::in_memory).
+    #[must_use]
+    pub fn in_real_time(mut self) -> Self {
+        self.in_memory = false;
         self
     }
 
@@ -85,7 +98,10 @@ impl Subject {
 
     /// The same with another transport, such as this one with a layer on top.
     #[must_use]
-    pub(crate) fn map_transport(mut self, map: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>) -> Self {
+    pub(crate) fn map_transport(
+        mut self,
+        map: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
+    ) -> Self {
         self.transport = map(self.transport);
         self
     }

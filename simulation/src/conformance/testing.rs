@@ -24,7 +24,8 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
     // The test's name for its harness has no crate in front.
     let test = path.split_once("::").map_or(path, |(_, test)| test).to_owned();
     let name = test.rsplit("::").next().unwrap_or(&test);
-    let case = cases().find(|case| case.test_name() == name).unwrap_or_else(|| panic!("no case is called {name}"));
+    let case =
+        cases().find(|case| case.test_name() == name).unwrap_or_else(|| panic!("no case is called {name}"));
     let is_alone = env::var_os(ALONE).is_some();
     let trial = Trial {
         transport: transport.to_owned(),
@@ -35,7 +36,8 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
         replay: format!("cargo test -- --exact {test}"),
         alone: if is_alone { Alone::Here } else { Alone::Process(Arc::new(move |_| process(&test))) },
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime to watch from");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime to watch from");
     let record = runtime.block_on(trial.run());
     if is_alone {
         // Whoever started this process judges it.

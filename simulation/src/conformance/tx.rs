@@ -171,7 +171,10 @@ impl Tx {
             while let Some(taken) = self.take_now(&mut from).await? {
                 taken.map_err(|error| self.failed("writing", &error))?;
                 let (who, bytes) = (self.log.who(), self.sent - start);
-                ensure!(bytes <= most, "{who}: {bytes} bytes were taken although nobody reads, allowed are {most}");
+                ensure!(
+                    bytes <= most,
+                    "{who}: {bytes} bytes were taken although nobody reads, allowed are {most}"
+                );
                 if from.is_empty() {
                     from = self.piece(piece);
                 }
@@ -205,6 +208,9 @@ impl Tx {
 
     fn failed(&self, doing: &str, error: &io::Error) -> Failure {
         let (who, bytes) = (self.log.who(), self.log.bytes());
-        Failure::new(format!("{who}: {doing} failed after {bytes} bytes were taken: {:?}, {error}", error.kind()))
+        Failure::new(format!(
+            "{who}: {doing} failed after {bytes} bytes were taken: {:?}, {error}",
+            error.kind()
+        ))
     }
 }

@@ -118,7 +118,7 @@ impl Layer for Hard {
                 map_halves(channel, |read| read, |write| Box::new(coalesced_writes::Coalesced::new(write)))
             }
             Hardship::PendingStorms => {
-                let (reading, writing) = (Random::new(random.next()), Random::new(random.next()));
+                let (reading, writing) = (Random::new(random.draw()), Random::new(random.draw()));
                 map_halves(
                     channel,
                     |read| Box::new(pending_storms::Stormy::new(read, reading)),

@@ -60,7 +60,11 @@ impl Lineup {
 
     /// The same with one more, which `make` makes anew for each trial. One of the same name is replaced.
     #[must_use]
-    pub fn with<S: Into<Subject>>(mut self, name: &str, make: impl Fn() -> S + Send + Sync + 'static) -> Self {
+    pub fn with<S: Into<Subject>>(
+        mut self,
+        name: &str,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
         self.entries.retain(|(other, _)| other != name);
         self.entries.push((name.to_owned(), Arc::new(move || make().into())));
         self
@@ -105,7 +109,8 @@ mod tests {
         let documentation = [("channel", include_str!("../../../transports/src/channel/mod.rs"))];
         for name in Lineup::ours().names() {
             let text = documentation.iter().find(|(of, _)| *of == name).map_or("", |(_, text)| text);
-            let text: String = text.lines().map(|line| line.trim_start_matches("//!").trim()).collect::<Vec<_>>().join(" ");
+            let text: String =
+                text.lines().map(|line| line.trim_start_matches("//!").trim()).collect::<Vec<_>>().join(" ");
             for (need, words) in subject(name).admissions() {
                 assert!(text.contains(words), "{name} is said to lack {need} by the words {words:?}");
             }

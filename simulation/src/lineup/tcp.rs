@@ -9,7 +9,14 @@ use crate::conformance::{BlackHole, Subject};
 
 pub(super) fn prepare(subject: Subject) -> Subject {
     let subject = subject.with_bad_endpoints(
-        ["tcp://nowhere", "tcp://:80", "tcp://127.0.0.1:65536", "tcp://::1:80", "tcp://127.0.0.1:1?backlog=0"].map(endpoint),
+        [
+            "tcp://nowhere",
+            "tcp://:80",
+            "tcp://127.0.0.1:65536",
+            "tcp://::1:80",
+            "tcp://127.0.0.1:1?backlog=0",
+        ]
+        .map(endpoint),
     );
     // Elsewhere a full queue refuses, or holds more than it was told to.
     if cfg!(target_os = "linux") { subject.with_black_hole(black_hole) } else { subject }

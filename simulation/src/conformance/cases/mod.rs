@@ -37,8 +37,16 @@ mod tests {
         for case in all {
             let id = case.id.as_bytes();
             assert!(id.len() == 3 && id[0].is_ascii_uppercase() && id[1..].iter().all(u8::is_ascii_digit));
-            assert!(case.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
-            assert!(case.priority <= 2 && case.checks.ends_with('.') && !case.sources.is_empty(), "{}", case.id);
+            assert!(
+                case.name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+            );
+            assert!(
+                case.priority <= 2 && case.checks.ends_with('.') && !case.sources.is_empty(),
+                "{}",
+                case.id
+            );
         }
     }
 

@@ -88,7 +88,10 @@ async fn present(near: &mut End) -> Check {
         ended = &mut both => Some(ended),
     };
     let took = start.elapsed();
-    ensure!(ended.is_none() && took < AT_ONCE, "a deadline that passed while both wait took {took:?}: {ended:?}");
+    ensure!(
+        ended.is_none() && took < AT_ONCE,
+        "a deadline that passed while both wait took {took:?}: {ended:?}"
+    );
     Ok(())
 }
 

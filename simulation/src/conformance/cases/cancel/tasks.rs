@@ -59,9 +59,9 @@ pub(super) async fn concurrent_methods(bed: &mut Bed) -> Check {
     let (End { tx: near_tx, rx: near_rx, .. }, End { tx: far_tx, rx: far_rx, .. }) = (near, far);
     let seed = &mut bed.random;
     let [near_tx, far_tx] =
-        [near_tx, far_tx].map(|tx| tokio::spawn(muddle_writing(tx, Random::new(seed.next()), total)));
+        [near_tx, far_tx].map(|tx| tokio::spawn(muddle_writing(tx, Random::new(seed.draw()), total)));
     let [near_rx, far_rx] =
-        [near_rx, far_rx].map(|rx| tokio::spawn(muddle_reading(rx, Random::new(seed.next()), total)));
+        [near_rx, far_rx].map(|rx| tokio::spawn(muddle_reading(rx, Random::new(seed.draw()), total)));
     let (near_tx, far_tx, near_rx, far_rx) = tokio::try_join!(near_tx, far_tx, near_rx, far_rx)?;
     let (mut near_tx, mut far_tx, mut near_rx, mut far_rx) = (near_tx?, far_tx?, near_rx?, far_rx?);
     near_tx.send(1000).await?;

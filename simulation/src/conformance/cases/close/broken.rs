@@ -8,10 +8,15 @@ use super::super::super::polls::{Wakes, once};
 use super::super::MOST_UNREAD;
 
 /// How it may look that the other side is gone.
-const GONE: [ErrorKind; 3] = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+const GONE: [ErrorKind; 3] =
+    [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
 
 fn is_gone(what: &str, error: &io::Error) -> Check {
-    ensure!(GONE.contains(&error.kind()), "{what} failed as {:?}, expected one of {GONE:?}: {error}", error.kind());
+    ensure!(
+        GONE.contains(&error.kind()),
+        "{what} failed as {:?}, expected one of {GONE:?}: {error}",
+        error.kind()
+    );
     Ok(())
 }
 

@@ -5,11 +5,11 @@ mod orderly;
 mod seen;
 
 use super::super::case::Case;
-use super::super::case::Source::{
-    Autobahn, GoNet, LibP2pIntegration, LibP2pMuxer, LibP2pTransport, Nettest, Netty, Own, RustLibP2pMuxer, RustLibP2pQuic,
-    Turmoil,
-};
 use super::super::case::Need;
+use super::super::case::Source::{
+    Autobahn, GoNet, LibP2pIntegration, LibP2pMuxer, LibP2pTransport, Nettest, Netty, Own, RustLibP2pMuxer,
+    RustLibP2pQuic, Turmoil,
+};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -49,7 +49,10 @@ pub(super) async fn eof_sticky(bed: &mut Bed) -> Check {
     far.rx.through_end(10).await?;
     for again in 1..4 {
         let polled = far.rx.try_some().await?;
-        ensure!(matches!(polled, Ok(0)), "the end came, and when asked for again ({again}) it was {polled:?}");
+        ensure!(
+            matches!(polled, Ok(0)),
+            "the end came, and when asked for again ({again}) it was {polled:?}"
+        );
     }
     far.tx.shutdown().await?;
     drop(near);
@@ -125,7 +128,10 @@ pub(super) async fn linger_close(bed: &mut Bed) -> Check {
     let over = far.rx.until_over().await?;
     let got = far.rx.got();
     // What was never flushed may be lost.
-    ensure!(over.is_some() || got == sent || !flushed, "an orderly end came after {got} of {sent} flushed bytes");
+    ensure!(
+        over.is_some() || got == sent || !flushed,
+        "an orderly end came after {got} of {sent} flushed bytes"
+    );
     let (mut near, mut far) = bed.pair().await?;
     round_trip(&mut near, &mut far, 10).await
 }

@@ -34,7 +34,11 @@ pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
         match forwarded {
             Err(LinkError::Truncated { had }) if had == cut => {}
             Err(LinkError::Io(_)) => {}
-            other => return Err(Failure::new(format!("{cut} of {whole} bytes of a frame were taken for {other:?}"))),
+            other => {
+                return Err(Failure::new(format!(
+                    "{cut} of {whole} bytes of a frame were taken for {other:?}"
+                )));
+            }
         }
         let passed_on = far.rx.hear(1).await?;
         ensure!(passed_on.is_none(), "{cut} of {whole} bytes of a frame were passed on");
@@ -47,7 +51,8 @@ pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
     let endpoint = listener.endpoint().clone();
     let protocol = Protocol::builder("conformance", RawBytes).build();
     let protocol = protocol.map_err(|error| Failure::new(error.to_string()))?;
-    let pauses = Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(bed.random.next());
+    let pauses =
+        Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(bed.random.draw());
     let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator);
     let client = client.map_err(|error| Failure::new(error.to_string()))?;
     let mut states = client.connection().watch();
@@ -56,7 +61,8 @@ pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
         enter(&mut states, "working", |state| matches!(state, ConnectionState::Working)).await?;
         drop(listener);
         drop(far);
-        let is_without = |state: &_| matches!(state, ConnectionState::Recovering | ConnectionState::Down { .. });
+        let is_without =
+            |state: &_| matches!(state, ConnectionState::Recovering | ConnectionState::Down { .. });
         enter(&mut states, "recovering or down", is_without).await?;
         listener = bed.listen(&endpoint).await?;
         far = listener.next().await?;

@@ -87,7 +87,10 @@ async fn dial_of_burst(mut dialer: Door, number: u64) -> Check<bool> {
             Ok(true)
         }
         Err(error) if is_clean(&error) => Ok(false),
-        Err(error) => Err(Failure::new(format!("a dial of many failed in another way than being refused: {}", describe(&error)))),
+        Err(error) => Err(Failure::new(format!(
+            "a dial of many failed in another way than being refused: {}",
+            describe(&error)
+        ))),
     }
 }
 
@@ -128,13 +131,6 @@ async fn serve(listener: &mut Door) -> Failure {
     }
 }
 
-/// A dial that got this far and no further.
-#[allow(dead_code, reason = "kept only to be dropped")]
-enum Stalled {
-    HalfWay(BoxFuture<'static, Result<End, NextError>>),
-    Silent(End),
-}
-
 pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
     let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
     let mut stalled = Vec::new();
@@ -155,16 +151,16 @@ pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-/// A dial that is polled a few times and then left alone.
-async fn stall(mut dialer: Door, polls: usize) -> Check<Stalled> {
+/// A dial that is polled a few times and then left alone: half of a connection, or a whole one that says nothing.
+async fn stall(mut dialer: Door, polls: usize) -> Check<Box<dyn Send>> {
     let mut dial: BoxFuture<'static, _> = Box::pin(async move { dialer.try_next().await });
     for _ in 0..polls {
         if let Some(end) = once(|cx| dial.as_mut().poll(cx)).await {
-            return Ok(Stalled::Silent(end?));
+            return Ok(Box::new(end?));
         }
         yield_now().await;
     }
-    Ok(Stalled::HalfWay(dial))
+    Ok(Box::new(dial))
 }
 
 /// Accepts until a channel introduces itself as `number`, whoever stands in front of it.

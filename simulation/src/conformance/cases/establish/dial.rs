@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::super::super::bed::{Bed, End, Gate, at_once, round_trip};
 use super::super::super::failure::{Check, Failure, describe, ensure};
+use super::super::super::held::Held;
 use super::super::super::polls::once;
 use super::refusal;
 
@@ -22,7 +23,11 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
     }
     let [dialled, accepted] = [&near.facts, &far.facts];
     let at = gate.listener.endpoint();
-    ensure!(dialled.peer.as_ref() == Some(at), "the dialled end's peer is {:?}, it dialled {at}", dialled.peer);
+    ensure!(
+        dialled.peer.as_ref() == Some(at),
+        "the dialled end's peer is {:?}, it dialled {at}",
+        dialled.peer
+    );
     ensure!(dialled.local.is_some(), "the dialled end does not know its own endpoint");
     ensure!(
         dialled.local == accepted.peer && dialled.peer == accepted.local,
@@ -39,12 +44,13 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
 pub(super) async fn dial_refused(bed: &mut Bed) -> Check {
     let Gate { mut dialer, listener, .. } = bed.gate().await?;
     drop(listener);
+    let before = Held::now();
     for _ in 0..2 {
         let error = refusal(&mut dialer).await?;
         let endpoint = dialer.endpoint().to_string();
         ensure!(error.endpoint == endpoint, "the error names {:?}, dialled was {endpoint:?}", error.endpoint);
     }
-    Ok(())
+    before.tasks_only().is_back(0).await
 }
 
 pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
@@ -60,7 +66,11 @@ pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
             return Err(Failure::new(format!("{what} gave a channel")));
         };
         let told = describe(&error);
-        ensure!(error.kind == ErrorKind::TimedOut, "{what} failed as {:?}, expected TimedOut: {told}", error.kind);
+        ensure!(
+            error.kind == ErrorKind::TimedOut,
+            "{what} failed as {:?}, expected TimedOut: {told}",
+            error.kind
+        );
         ensure!(!error.is_final, "{what} says that asking again is pointless: {told}");
     }
     Ok(())
@@ -68,6 +78,7 @@ pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
 
 pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
     let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    let before = Held::now();
     for polls in 0..8 {
         let mut dial = dialer.generator.next();
         for _ in 0..polls {
@@ -88,13 +99,17 @@ pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
             // What a dropped dial left in the queue is a channel that ends, never one that hangs.
             match at_once("the end of a channel whose dial was dropped", far.meet()).await?? {
                 Some(7) => return Ok::<End, Failure>(far),
-                Some(other) => return Err(Failure::new(format!("an accepted channel says that it is {other}"))),
+                Some(other) => {
+                    return Err(Failure::new(format!("an accepted channel says that it is {other}")));
+                }
                 None => {}
             }
         }
     };
     let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
-    round_trip(&mut near, &mut far, 1000).await
+    round_trip(&mut near, &mut far, 1000).await?;
+    drop((near, far));
+    before.tasks_only().is_back(0).await
 }
 
 pub(super) async fn dial_before_listen(bed: &mut Bed) -> Check {

@@ -63,7 +63,10 @@ pub(super) async fn rebind_after_close(bed: &mut Bed) -> Check {
         }
         let Gate { dialer, listener, .. } = gate;
         drop((dialer, listener));
-        gate = bed.gate_at(&endpoint).await.map_err(|failure| failure.at(format!("round {round}, listening again")))?;
+        gate = bed
+            .gate_at(&endpoint)
+            .await
+            .map_err(|failure| failure.at(format!("round {round}, listening again")))?;
         let now = gate.listener.endpoint();
         ensure!(*now == endpoint, "listening again at {endpoint} became {now}");
     }
@@ -93,7 +96,9 @@ pub(super) async fn ephemeral_addr(bed: &mut Bed) -> Check {
 pub(super) async fn bad_address(bed: &mut Bed) -> Check {
     let scratch = bed.transport.scratch_endpoint();
     let foreign = Endpoint::new("no-such-scheme", "nowhere")?;
-    for bad in [foreign, scratch.clone().with_option("no_such_option", "1")].iter().chain(bed.subject.bad_endpoints())
+    for bad in [foreign, scratch.clone().with_option("no_such_option", "1")]
+        .iter()
+        .chain(bed.subject.bad_endpoints())
     {
         refused_as_invalid(bed, bad).await?;
     }

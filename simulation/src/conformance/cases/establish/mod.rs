@@ -28,7 +28,8 @@ pub(super) const CASES: &[Case] = &[
         "A02",
         "dial_refused",
         0,
-        "A dial that nobody listens for fails at once, as refused or not found, and says that asking again may help.",
+        "A dial that nobody listens for fails at once, as refused or not found, says that asking again may help, and leaves \
+         no task behind.",
         |bed| Box::pin(dial::dial_refused(bed)),
     )
     .from(&[Nng, Netty]),
@@ -142,9 +143,8 @@ pub(super) const CASES: &[Case] = &[
 async fn refusal(dialer: &mut Door) -> Check<NextError> {
     let endpoint = dialer.endpoint().clone();
     let what = format!("a dial of {endpoint}, where nobody listens,");
-    let error = match at_once(&what, dialer.try_next()).await? {
-        Ok(_) => return Err(Failure::new(format!("{what} gave a channel"))),
-        Err(error) => error,
+    let Err(error) = at_once(&what, dialer.try_next()).await? else {
+        return Err(Failure::new(format!("{what} gave a channel")));
     };
     let told = describe(&error);
     ensure!(

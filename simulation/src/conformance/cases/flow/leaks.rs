@@ -97,5 +97,5 @@ pub(super) async fn left_open_then_close(bed: &mut Bed) -> Check {
         near.tx.until_error(MOST_UNREAD).await?;
     }
     drop((others, dialer));
-    Held { descriptors: None, bytes: None, ..before }.is_back(0).await
+    before.tasks_only().is_back(0).await
 }

@@ -25,7 +25,9 @@ pub(super) async fn stress(bed: &mut Bed) -> Check {
             tasks.spawn(echo(far, messages));
         }
         while let Some(ended) = tasks.join_next().await {
-            ended?.map_err(|failure: Failure| failure.at(format!("{channels} channels x {messages} messages")))?;
+            ended?.map_err(|failure: Failure| {
+                failure.at(format!("{channels} channels x {messages} messages"))
+            })?;
         }
     }
     Ok(())
@@ -81,7 +83,9 @@ async fn dial_until_served(mut dialer: Door, number: u64) -> Check {
                 near.introduce(number).await?;
                 return near.rx.through(MESSAGE).await;
             }
-            Err(error) => ensure!(!error.is_final, "a dial beyond the limit says that it is pointless: {error}"),
+            Err(error) => {
+                ensure!(!error.is_final, "a dial beyond the limit says that it is pointless: {error}")
+            }
         }
         sleep(Duration::from_millis(2)).await;
     }

@@ -32,7 +32,8 @@ pub(super) async fn ping_pong_1000(bed: &mut Bed) -> Check {
 pub(super) async fn full_duplex_bulk(bed: &mut Bed) -> Check {
     let total = bed.size(4 << 20, 64 << 10);
     let (near, far) = bed.pair().await?;
-    let (End { tx: mut near_tx, rx: mut near_rx, .. }, End { tx: mut far_tx, rx: mut far_rx, .. }) = (near, far);
+    let (End { tx: mut near_tx, rx: mut near_rx, .. }, End { tx: mut far_tx, rx: mut far_rx, .. }) =
+        (near, far);
     tokio::try_join!(near_tx.send(total), far_tx.send(total), near_rx.through(total), far_rx.through(total))?;
     Ok(())
 }

@@ -116,7 +116,7 @@ pub(super) async fn random_io_sizes(bed: &mut Bed) -> Check {
     let total = bed.size(1 << 20, 32 << 10);
     let (near, far) = bed.pair().await?;
     let (End { tx: near_tx, rx: near_rx, .. }, End { tx: far_tx, rx: far_rx, .. }) = (near, far);
-    let [one, two, three, four] = std::array::from_fn(|_| Random::new(bed.random.next()));
+    let [one, two, three, four] = std::array::from_fn(|_| Random::new(bed.random.draw()));
     tokio::try_join!(
         write_randomly(near_tx, one, total),
         write_randomly(far_tx, two, total),
