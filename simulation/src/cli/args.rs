@@ -43,7 +43,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConformanceArgs {
-    /// Transports, by name; `all` is every one
+    /// Transports, by name; `all` is every one. A negative control may be named too, to see it fail
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "all")]
     pub(super) transport: Vec<String>,
     /// Cases, by id; `B*` is every case of group B

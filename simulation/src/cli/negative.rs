@@ -91,7 +91,8 @@ fn table(caught: &[Caught], mistakes: &[String]) -> String {
         let also = if also.is_empty() { "it alone".to_owned() } else { format!("and {}", also.join(" ")) };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{:width$}  {:4}  {own} {also}", one.control.name, one.control.case);
-        let _ = writeln!(text, "{:width$}        {}", "", one.control.breaks);
+        let reason = one.own.as_ref().and_then(|record| record.reason.as_deref()).unwrap_or("it passed");
+        let _ = writeln!(text, "    {}\n    {}: {reason}", one.control.breaks, one.control.case);
     }
     for mistake in mistakes {
         let _ = writeln!(text, "MISTAKE: {mistake}");

@@ -55,11 +55,11 @@ pub(super) fn run(order: &str, lineup: &Lineup) -> Exit {
 
 fn understand(order: &str, lineup: &Lineup) -> Option<Trial> {
     let order: Order = serde_json::from_str(order).ok()?;
-    let make = lineup.get(&order.transport).cloned().or_else(|| control(&order.transport))?;
+    let make = maker(&order.transport, lineup)?;
     let mut settings = Settings::default();
     (settings.seed, settings.divisor, settings.patience) = (order.seed, order.smaller, order.patience);
     let case = case(&order.case)?;
-    let replay = session::replay(&order.transport, case.id, None, &settings);
+    let replay = settings.replay(&order.transport, case, None);
     Some(Trial {
         transport: order.transport,
         make,
@@ -71,7 +71,8 @@ fn understand(order: &str, lineup: &Lineup) -> Option<Trial> {
     })
 }
 
-/// A transport that is broken on purpose; it has no place in a lineup.
-fn control(name: &str) -> Option<Make> {
-    controls::control(name).map(|control| Arc::new(move || control.subject()) as Make)
+/// What makes the transport of this name: one of `lineup`, or a negative control.
+pub(super) fn maker(name: &str, lineup: &Lineup) -> Option<Make> {
+    let control = || controls::control(name).map(|control| Arc::new(move || control.subject()) as Make);
+    lineup.get(name).cloned().or_else(control)
 }

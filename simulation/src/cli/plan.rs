@@ -1,5 +1,6 @@
 //! From names and patterns to trials.
 
+use crate::conformance::controls::control;
 use crate::conformance::{Case, cases};
 use crate::hardship::Hardship;
 use crate::lineup::Lineup;
@@ -26,16 +27,17 @@ impl Plan {
     }
 }
 
-/// The transports of `lineup` that are named, in its order; `all` is every one.
+/// The transports of `lineup` that are named, in its order; `all` is every one. A negative control may be named too.
 ///
 /// # Errors
 ///
 /// A text that names the flag, the value and what there is.
 pub(super) fn transports(named: &[String], lineup: &Lineup) -> Result<Vec<String>, String> {
     let known: Vec<_> = lineup.names().collect();
-    check("--transport", named, &known, |name, known| name == "all" || name == known)?;
+    let (broken, named): (Vec<_>, Vec<_>) = named.iter().cloned().partition(|name| control(name).is_some());
+    check("--transport", &named, &known, |name, known| name == "all" || name == known)?;
     let is_named = |known: &&str| named.iter().any(|name| name == "all" || name == known);
-    Ok(known.into_iter().filter(is_named).map(str::to_owned).collect())
+    Ok(known.into_iter().filter(is_named).map(str::to_owned).chain(broken).collect())
 }
 
 /// The cases whose ids match one of the patterns, in their order.

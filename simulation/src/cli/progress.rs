@@ -1,4 +1,4 @@
-//! How far it is: a bar on standard error where someone watches, nothing where a file does.
+//! How far it is, on standard error: a bar where someone watches; and what must not wait for the end, as a line.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -32,10 +32,11 @@ impl Progress {
         }
     }
 
-    /// Says something that must not be lost among the bar's redrawing.
+    /// Says something at once.
     pub(super) fn say(&self, line: &str) {
-        if let Some(bar) = &self.0 {
-            bar.println(line);
+        match &self.0 {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
         }
     }
 }

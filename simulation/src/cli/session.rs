@@ -12,7 +12,6 @@ use super::progress::Progress;
 use super::report::Report;
 use super::table::table;
 use crate::conformance::{Settings, Trial};
-use crate::hardship::Hardship;
 use crate::lineup::Lineup;
 
 /// Instead of a matrix without a row.
@@ -50,20 +49,6 @@ pub(super) fn runtime() -> Option<Runtime> {
     runtime.inspect_err(|error| eprintln!("error: no runtime: {error}")).ok()
 }
 
-/// The command that runs one trial again.
-pub(super) fn replay(transport: &str, case: &str, hardship: Option<Hardship>, settings: &Settings) -> String {
-    let hardship = hardship.map_or("none", Hardship::name);
-    let smaller = match settings.divisor {
-        1 => String::new(),
-        divisor => format!(" --smaller {divisor}"),
-    };
-    format!(
-        "cargo run -p listenrain-simulation -- conformance --transport {transport} --case {case} --hardship {hardship} \
-         --seed {}{smaller}",
-        settings.seed
-    )
-}
-
 pub(super) fn settings(args: &ConformanceArgs) -> Settings {
     Settings { seed: args.seed, divisor: args.smaller as usize, patience: args.patience }
 }
@@ -96,15 +81,15 @@ async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Rep
     let trials = plan.trials();
     let progress = Progress::new(trials.len());
     for (transport, hardship, case) in trials {
-        let Some(make) = lineup.get(transport) else { continue };
+        let Some(make) = order::maker(transport, lineup) else { continue };
         let trial = Trial {
             transport: transport.to_owned(),
-            make: make.clone(),
+            make,
             case,
             hardship,
             settings: settings.clone(),
             alone: order::alone(),
-            replay: replay(transport, case.id, hardship, settings),
+            replay: settings.replay(transport, case, hardship),
         };
         progress.begins(format!("{} {} on {transport}", case.id, case.name));
         let record = tokio::select! {

@@ -117,8 +117,7 @@ mod tests {
             record("channel", "none", "A01", Verdict::Pass),
             record("channel", "none", "A03", Verdict::Skipped),
         ]);
-        let expected = "\
-                 tcp      channel
+        let expected = "                 tcp      channel
 A01 name_of_A01  FAIL     pass
 A03 name_of_A03  pass     skipped
 

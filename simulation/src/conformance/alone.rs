@@ -51,6 +51,9 @@ impl Alone {
         };
         let mut process = Process::from(command(trial));
         process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C is for us; we end the process.
+        #[cfg(unix)]
+        process.process_group(0);
         let within = trial.case.within.mul_f64(trial.settings.patience) * 2 + SLACK;
         let output = match timeout(within, process.output()).await {
             Ok(Ok(output)) => output,

@@ -8,7 +8,7 @@ use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointErro
 use tokio::time::timeout;
 
 use super::failure::{Check, Failure};
-use super::ledger::{Doing, Entry, Ledger};
+use super::ledger::{Busy, Doing, Entry, Ledger};
 use super::pattern::Pattern;
 use super::rx::Rx;
 use super::subject::Subject;
@@ -205,9 +205,13 @@ impl Door {
 
     /// Its next channel as it is.
     pub(crate) async fn next_channel(&mut self) -> Result<Channel, NextError> {
-        let doing = if self.side == Side::Dialer { Doing::Dialling } else { Doing::Accepting };
-        let _busy = self.log.busy(doing);
+        let _busy = self.waiting();
         self.generator.next().await
+    }
+
+    /// Tells, until it is dropped, that the generator is asked.
+    pub(crate) fn waiting(&self) -> Busy {
+        self.log.busy(if self.side == Side::Dialer { Doing::Dialling } else { Doing::Accepting })
     }
 
     /// A channel of this generator as an end.
@@ -230,8 +234,8 @@ impl End {
         let Channel { read, write, facts, .. } = channel;
         let pattern = Pattern::new(0);
         Self {
-            rx: Rx::new(read, pattern, ledger.entry(format!("{who} (reading)"))),
-            tx: Tx::new(write, pattern, ledger.entry(format!("{who} (writing)"))),
+            rx: Rx::new(read, pattern, ledger.entry(who.to_owned())),
+            tx: Tx::new(write, pattern, ledger.entry(who.to_owned())),
             facts,
             side,
         }
@@ -264,10 +268,14 @@ impl End {
     }
 }
 
-/// Some bytes one way, then some back.
+/// Some bytes one way, then some back; read while they are written, so that any window will do.
 pub(crate) async fn round_trip(near: &mut End, far: &mut End, count: usize) -> Check {
-    near.tx.send(count).await?;
-    far.rx.through(count).await?;
-    far.tx.send(count).await?;
-    near.rx.through(count).await
+    carry(&mut near.tx, &mut far.rx, count).await?;
+    carry(&mut far.tx, &mut near.rx, count).await
+}
+
+/// Some bytes one way.
+pub(crate) async fn carry(tx: &mut Tx, rx: &mut Rx, count: usize) -> Check {
+    tokio::try_join!(tx.send(count), rx.through(count))?;
+    Ok(())
 }

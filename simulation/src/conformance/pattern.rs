@@ -118,9 +118,9 @@ impl fmt::Display for Mismatch {
                 write!(f, "; those are bytes of stream {}", other.stream)
             }
             Some((_, at)) if at > offset => {
-                write!(f, "; those belong at {at}: {} bytes are missing", at - offset)
+                write!(f, "; those belong at {at}: {} missing", at - offset)
             }
-            Some((_, at)) => write!(f, "; those belong at {at}: {} bytes came again", offset - at),
+            Some((_, at)) => write!(f, "; those belong at {at}: {} came again", offset - at),
             None => Ok(()),
         }
     }
@@ -146,9 +146,9 @@ mod tests {
         let all = pattern.bytes(0, 10_000);
         let told = |bytes: Vec<u8>| pattern.check(0, &bytes).unwrap_err().to_string();
         let lost = told([&all[..5000], &all[5003..]].concat());
-        assert!(lost.contains("offset 5000") && lost.contains("3 bytes are missing"), "{lost}");
+        assert!(lost.contains("offset 5000") && lost.contains("5003: 3 missing"), "{lost}");
         let again = told([&all[..5000], &all[4990..]].concat());
-        assert!(again.contains("offset 5000") && again.contains("10 bytes came again"), "{again}");
+        assert!(again.contains("offset 5000") && again.contains("4990: 10 came again"), "{again}");
         let foreign = told([&all[..100], &Pattern::new(4).bytes(100, 50)].concat());
         assert!(foreign.contains("offset 100") && foreign.contains("stream 4"), "{foreign}");
         let flipped = told(all.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 9_999)).collect());

@@ -10,7 +10,7 @@ use listenrain::ChannelRead;
 use listenrain::buffer::ReadBuffer;
 
 use super::failure::{Check, Failure, ensure};
-use super::ledger::{Doing, Entry};
+use super::ledger::{Busy, Doing, Entry};
 use super::pattern::Pattern;
 use super::polls::once;
 
@@ -54,9 +54,14 @@ impl Rx {
         polled.map(Ok)
     }
 
+    /// Tells, until it is dropped, that a read is under way.
+    pub(crate) fn waiting(&self) -> Busy {
+        self.log.busy(Doing::Reading)
+    }
+
     /// One read, as the transport reports it; 0 is the end.
     pub(crate) async fn try_some(&mut self) -> Check<io::Result<usize>> {
-        let _busy = self.log.busy(Doing::Reading);
+        let _busy = self.waiting();
         poll_fn(|cx| self.poll_some(cx)).await
     }
 
@@ -143,7 +148,7 @@ impl Rx {
 
     /// The next `count` bytes, which belong to no pattern; `None` when the channel is over before they came.
     pub(crate) async fn hear(&mut self, count: usize) -> Check<Option<Bytes>> {
-        let _busy = self.log.busy(Doing::Reading);
+        let _busy = self.waiting();
         while self.buffer.len() < count {
             match poll_fn(|cx| self.poll_unchecked(cx)?.map(Check::Ok)).await? {
                 Ok(0) | Err(_) => return Ok(None),

@@ -30,6 +30,22 @@ pub struct Settings {
     pub patience: f64,
 }
 
+impl Settings {
+    /// The command by which the tool of this repository runs a trial again.
+    pub(crate) fn replay(&self, transport: &str, case: &Case, hardship: Option<Hardship>) -> String {
+        let hardship = hardship.map_or("none", Hardship::name);
+        let smaller = match self.divisor {
+            1 => String::new(),
+            divisor => format!(" --smaller {divisor}"),
+        };
+        format!(
+            "cargo run -p listenrain-simulation -- conformance --transport {transport} --case {} --hardship {hardship} \
+             --seed {}{smaller}",
+            case.id, self.seed
+        )
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self { seed: 1, divisor: 1, patience: 1.0 }

@@ -43,7 +43,7 @@ mod tests {
                     .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
             );
             assert!(
-                case.priority <= 2 && case.checks.ends_with('.') && !case.sources.is_empty(),
+                case.priority <= 2 && case.checks.ends_with(['.', ')']) && !case.sources.is_empty(),
                 "{}",
                 case.id
             );

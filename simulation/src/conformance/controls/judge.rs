@@ -85,7 +85,7 @@ impl Judge {
             settings.patience *= PATIENCE;
         }
         let (transport, alone) = (control.name.to_owned(), self.alone.clone());
-        let replay = "conformance --negative-controls".to_owned();
+        let replay = settings.replay(control.name, case, None);
         Trial { transport, make, case, hardship: None, settings, alone, replay }.run().await
     }
 }

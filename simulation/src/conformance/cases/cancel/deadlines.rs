@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::super::super::bed::{AT_ONCE, Bed, End, round_trip};
+use super::super::super::bed::{AT_ONCE, Bed, End, carry, round_trip};
 use super::super::super::failure::{Check, ensure};
 use super::super::MOST_UNREAD;
 
@@ -20,8 +20,7 @@ pub(super) async fn read_timeout_independent(bed: &mut Bed) -> Check {
     for _ in 0..2 {
         let early = timeout(SOON, near.rx.some()).await;
         ensure!(early.is_err(), "a read gave {early:?} before anything was written");
-        near.tx.send(1000).await?;
-        far.rx.through(1000).await?;
+        carry(&mut near.tx, &mut far.rx, 1000).await?;
         round_trip(&mut far, &mut near, 1000).await?;
     }
     Ok(())
@@ -34,8 +33,7 @@ pub(super) async fn write_timeout_independent(bed: &mut Bed) -> Check {
         let mut more = near.tx.piece(64 << 10);
         let waited = timeout(SOON, near.tx.take_all(&mut more)).await;
         ensure!(waited.is_err(), "a write that has to wait ended with {waited:?}");
-        far.tx.send(1000).await?;
-        near.rx.through(1000).await?;
+        carry(&mut far.tx, &mut near.rx, 1000).await?;
         let sent = near.tx.sent();
         tokio::try_join!(near.tx.flush(), far.rx.reach(sent))?;
         round_trip(&mut near, &mut far, 1000).await?;

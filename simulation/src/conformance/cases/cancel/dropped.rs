@@ -32,6 +32,7 @@ pub(super) async fn read_cancel_safe(bed: &mut Bed) -> Check {
 
 /// Reads with a waker and a buffer that are given up whenever nothing is there.
 async fn read_by_and_by(rx: &mut Rx, random: &mut Random, total: u64) -> Check {
+    let _busy = rx.waiting();
     while rx.got() < total {
         let wakes = Wakes::new();
         if wakes.once(|cx| rx.poll_some(cx)).await.transpose()?.is_none() {

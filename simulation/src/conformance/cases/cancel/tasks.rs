@@ -6,7 +6,7 @@ use std::time::Duration;
 use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite};
 use tokio::time::timeout;
 
-use super::super::super::bed::{Bed, End, at_once, round_trip};
+use super::super::super::bed::{Bed, End, at_once, carry, round_trip};
 use super::super::super::failure::{Check, Failure, ensure};
 use super::super::super::polls::{Wakes, once};
 use super::super::super::rx::Rx;
@@ -46,11 +46,10 @@ pub(super) async fn split_halves(bed: &mut Bed) -> Check {
     });
     let ([near_tx, far_tx], [near_rx, far_rx]) = (sending, reading);
     let (near_tx, far_tx, near_rx, far_rx) = tokio::try_join!(near_tx, far_tx, near_rx, far_rx)?;
-    let (mut near_tx, mut far_tx, mut near_rx, mut far_rx) = (near_tx?, far_tx?, near_rx?, far_rx?);
-    near_tx.send(1000).await?;
-    far_rx.through(1000).await?;
-    far_tx.send(1000).await?;
-    near_rx.through(1000).await
+    // A reader that has failed has left its writer with a broken pipe.
+    let (mut near_rx, mut far_rx, mut near_tx, mut far_tx) = (near_rx?, far_rx?, near_tx?, far_tx?);
+    carry(&mut near_tx, &mut far_rx, 1000).await?;
+    carry(&mut far_tx, &mut near_rx, 1000).await
 }
 
 pub(super) async fn concurrent_methods(bed: &mut Bed) -> Check {
@@ -63,11 +62,10 @@ pub(super) async fn concurrent_methods(bed: &mut Bed) -> Check {
     let [near_rx, far_rx] =
         [near_rx, far_rx].map(|rx| tokio::spawn(muddle_reading(rx, Random::new(seed.draw()), total)));
     let (near_tx, far_tx, near_rx, far_rx) = tokio::try_join!(near_tx, far_tx, near_rx, far_rx)?;
-    let (mut near_tx, mut far_tx, mut near_rx, mut far_rx) = (near_tx?, far_tx?, near_rx?, far_rx?);
-    near_tx.send(1000).await?;
-    far_rx.through(1000).await?;
-    far_tx.send(1000).await?;
-    near_rx.through(1000).await
+    // A reader that has failed has left its writer with a broken pipe.
+    let (mut near_rx, mut far_rx, mut near_tx, mut far_tx) = (near_rx?, far_rx?, near_tx?, far_tx?);
+    carry(&mut near_tx, &mut far_rx, 1000).await?;
+    carry(&mut far_tx, &mut near_rx, 1000).await
 }
 
 /// Writes `total` bytes, many of them with writes that are given up on the way.

@@ -29,6 +29,7 @@ pub(super) async fn accept_cancel(bed: &mut Bed) -> Check {
 
 /// Accepts with futures that are dropped after some polls, woken or not, until one of them is ready.
 async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End> {
+    let _busy = listener.waiting();
     loop {
         let mut accept = listener.generator.next();
         for _ in 0..=random.below(3) {

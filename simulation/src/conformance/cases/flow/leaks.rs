@@ -44,7 +44,8 @@ async fn open_and_close(gate: &mut Gate, rounds: usize) -> Check {
 pub(super) async fn leak_accounting(bed: &mut Bed) -> Check {
     for case in cases().filter(|case| !case.is_alone) {
         let trial = quick(bed.trial(), case);
-        let once = || async { judged(trial.run_accounted().await) };
+        let once =
+            || async { judged(trial.run_accounted().await).map_err(|failure| failure.at(case.test_name())) };
         if !once().await? {
             continue;
         }
