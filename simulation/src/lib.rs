@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`conformance`] | what every transport must do: a macro that makes a test of each case, and what the tool runs |
+//! | [`mod@conformance`] | what every transport must do: a macro that makes a test of each case, and what the tool runs |
 //! | [`hardship`] | what a transport may legally do to its user, made to happen all the time |
 //! | [`layer`] | what stands between a transport and its user: hardships are made of it |
 //! | [`lineup`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::bed::{Bed, Roles};
@@ -18,6 +19,9 @@ use super::held::{Held, Left};
 use super::ledger::Ledger;
 use super::panics::Panics;
 use super::trial::Trial;
+
+/// How often tasks that are ready get their turn before their runtime is dropped.
+const TURNS: usize = 8;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +170,10 @@ impl Attempt {
         };
         drop(run);
         drop(bed);
+        // Tasks that wait for their turn get it, and may panic in it.
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
         if !self.accounted || ending != Ending::Passed {
             return (ending, Left::default());
         }

@@ -2,7 +2,7 @@
 //!
 //! A macro cannot read the list of cases, so their names stand here once more; a test compares the two.
 
-/// A module of tests, one for each case of the [kit](crate::conformance), for one transport; and a module below it for
+/// A module of tests, one for each case of the [kit](mod@crate::conformance), for one transport; and a module below it for
 /// each [hardship](crate::hardship), with the cases that run under hardships.
 ///
 /// The first argument names the module, and the transport in reports. The second is a transport, or a

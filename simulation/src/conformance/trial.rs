@@ -161,3 +161,6 @@ impl Trial {
         format!("{why} [seed {}; again: {}]", self.settings.seed, self.replay)
     }
 }
+
+#[cfg(test)]
+mod tests;
