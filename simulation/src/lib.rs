@@ -1,4 +1,25 @@
-//! Models and simulations of ListenRain, for its own parts and for a user's.
+//! Models, hardship and conformance, for the transports of ListenRain and for your own.
 //!
-//! The models of the concurrency primitives are tests: see `tests/models`. The conformance kit and the seeded network
-//! faults come with later versions; there is nothing to call here yet.
+//! | module | what it is |
+//! |---|---|
+//! | [`mod@conformance`] | what every transport must do: a macro that makes a test of each case, and what the tool runs |
+//! | [`hardship`] | what a transport may legally do to its user, made to happen all the time |
+//! | [`layer`] | what stands between a transport and its user: hardships are made of it |
+//! | [`lineup`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |
+//! | [`gauge`] | an allocator that counts, for tests that look at memory |
+//! | [`random`] | seeded randomness |
+//!
+//! The models of the concurrency primitives are tests: see `tests/models`. Randomness comes from one seed; real time is
+//! used only where a transport is a real one.
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
+mod cli;
+pub mod conformance;
+pub mod gauge;
+pub mod hardship;
+pub mod layer;
+pub mod lineup;
+pub mod random;
+
+pub use cli::main_with;

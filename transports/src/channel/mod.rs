@@ -2,6 +2,7 @@
 //!
 //! `Bytes` are moved, never copied nor split (unless a [`Control`] asks for short reads or writes).
 //!
+//! * **Dialling**: A dial never waits: it gives a channel or is refused at once.
 //! * **Half-close**: a shutdown lets the peer read what was written, then the end; the other direction goes on.
 //! * **Abort**: both directions are over at once and what waited is gone. The peer sees `ConnectionReset`, this side
 //!   `ConnectionAborted`.

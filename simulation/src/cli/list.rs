@@ -1,0 +1,47 @@
+//! `conformance --list`: what there is.
+
+use super::args::ConformanceArgs;
+use super::exit::Exit;
+use super::output::print;
+use super::plan;
+use crate::conformance::{Case, Source};
+
+/// Prints the cases that are asked for.
+pub(super) fn list(args: &ConformanceArgs) -> Exit {
+    let cases = match plan::matching(&args.case) {
+        Ok(cases) => cases,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return Exit::Usage;
+        }
+    };
+    let text: String = cases.into_iter().map(describe).collect();
+    match print(&text) {
+        Ok(()) => Exit::Well,
+        Err(why) => {
+            eprintln!("error: {why}");
+            Exit::Failed
+        }
+    }
+}
+
+fn describe(case: &Case) -> String {
+    let mut marks = vec![format!("P{}", case.priority)];
+    marks.extend(case.needs.iter().map(|need| format!("needs {need}")));
+    for (holds, mark) in [
+        (case.is_swapped, "in both roles"),
+        (!case.under_hardships, "not under hardships"),
+        (case.is_alone, "in a process of its own"),
+    ] {
+        marks.extend(holds.then(|| mark.to_owned()));
+    }
+    let sources: Vec<_> = case.sources.iter().map(|source| Source::name(*source)).collect();
+    format!(
+        "{} {} ({})\n    {}\n    after: {}\n",
+        case.id,
+        case.name,
+        marks.join(", "),
+        case.checks,
+        sources.join(", ")
+    )
+}

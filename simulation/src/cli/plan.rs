@@ -1,0 +1,127 @@
+//! From names and patterns to trials.
+
+use crate::conformance::controls::control;
+use crate::conformance::{Case, cases};
+use crate::hardship::Hardship;
+use crate::lineup::Lineup;
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) transports: Vec<String>,
+    pub(super) cases: Vec<&'static Case>,
+    pub(super) hardships: Vec<Option<Hardship>>,
+}
+
+impl Plan {
+    /// Every trial, transport by transport, hardship by hardship.
+    pub(super) fn trials(&self) -> Vec<(&str, Option<Hardship>, &'static Case)> {
+        let mut trials = Vec::new();
+        for transport in &self.transports {
+            for hardship in &self.hardships {
+                let cases = self.cases.iter().filter(|case| hardship.is_none() || case.under_hardships);
+                trials.extend(cases.map(|case| (transport.as_str(), *hardship, *case)));
+            }
+        }
+        trials
+    }
+}
+
+/// The transports of `lineup` that are named, in its order; `all` is every one. A negative control may be named too.
+///
+/// # Errors
+///
+/// A text that names the flag, the value and what there is.
+pub(super) fn transports(named: &[String], lineup: &Lineup) -> Result<Vec<String>, String> {
+    let known: Vec<_> = lineup.names().collect();
+    let (broken, named): (Vec<_>, Vec<_>) = named.iter().cloned().partition(|name| control(name).is_some());
+    check("--transport", &named, &known, |name, known| name == "all" || name == known)?;
+    let is_named = |known: &&str| named.iter().any(|name| name == "all" || name == known);
+    Ok(known.into_iter().filter(is_named).map(str::to_owned).chain(broken).collect())
+}
+
+/// The cases whose ids match one of the patterns, in their order.
+///
+/// # Errors
+///
+/// As [`transports`].
+pub(super) fn matching(patterns: &[String]) -> Result<Vec<&'static Case>, String> {
+    let ids: Vec<_> = cases().map(|case| case.id).collect();
+    check("--case", patterns, &ids, matches)?;
+    Ok(cases().filter(|case| patterns.iter().any(|pattern| matches(pattern, case.id))).collect())
+}
+
+/// The hardships that are named, in their order; `none` is to be without, `all` is everything.
+///
+/// # Errors
+///
+/// As [`transports`].
+pub(super) fn hardships(named: &[String]) -> Result<Vec<Option<Hardship>>, String> {
+    let all = || std::iter::once(None).chain(Hardship::ALL.map(Some));
+    let name_of = |hardship: Option<Hardship>| hardship.map_or("none", Hardship::name);
+    let known: Vec<_> = all().map(name_of).collect();
+    check("--hardship", named, &known, |name, known| name == "all" || name == known)?;
+    let is_named =
+        |hardship: &Option<Hardship>| named.iter().any(|name| name == "all" || name == name_of(*hardship));
+    Ok(all().filter(is_named).collect())
+}
+
+/// Whether every value that was given means something.
+fn check(flag: &str, given: &[String], known: &[&str], means: fn(&str, &str) -> bool) -> Result<(), String> {
+    match given.iter().find(|value| !known.iter().any(|known| means(value, known))) {
+        Some(value) => Err(format!("{flag}: there is no `{value}`; there are: {}", known.join(", "))),
+        None => Ok(()),
+    }
+}
+
+/// Whether `id` is the pattern, or begins with what stands in front of its `*`.
+fn matches(pattern: &str, id: &str) -> bool {
+    let pattern = pattern.to_ascii_uppercase();
+    pattern.strip_suffix('*').map_or(pattern == id, |front| id.starts_with(front))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn patterns_choose_cases_in_their_order() {
+        let chosen = |patterns: &[&str]| matching(&owned(patterns)).unwrap();
+        assert_eq!(chosen(&["B01", "a01"]).iter().map(|case| case.id).collect::<Vec<_>>(), ["A01", "B01"]);
+        assert!(chosen(&["a*"]).iter().all(|case| case.group() == 'A'));
+        assert_eq!(chosen(&["*", "A01"]).len(), cases().count());
+    }
+
+    #[test]
+    fn what_does_not_exist_is_told_what_does() {
+        for told in [
+            matching(&owned(&["A01", "Z*"])).unwrap_err(),
+            hardships(&owned(&["rain"])).unwrap_err(),
+            transports(&owned(&["pigeon"]), &Lineup::ours()).unwrap_err(),
+        ] {
+            let (flag, there) = told.split_once(": there is no `").unwrap();
+            let expected = match flag {
+                "--case" => "Z*`; there are: A01, ",
+                "--hardship" => "rain`; there are: none, one-byte-reads, ",
+                _ => "pigeon`; there are: tcp, ",
+            };
+            assert!(there.starts_with(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn cases_that_are_not_run_under_hardships_are_planned_once() {
+        let plan = Plan {
+            transports: owned(&["tcp", "channel"]),
+            cases: matching(&owned(&["A01", "A03"])).unwrap(),
+            hardships: hardships(&owned(&["none", "short-writes"])).unwrap(),
+        };
+        let trials = plan.trials();
+        assert_eq!(trials.len(), 6);
+        assert!(trials.iter().all(|(_, hardship, case)| hardship.is_none() || case.id == "A01"));
+    }
+}

@@ -1,0 +1,281 @@
+//! What a case lies on: a transport, pairs of ends in the right roles, seeded choices, sizes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use tokio::time::timeout;
+
+use super::failure::{Check, Failure};
+use super::ledger::{Busy, Doing, Entry, Ledger};
+use super::pattern::Pattern;
+use super::rx::Rx;
+use super::subject::Subject;
+use super::trial::Trial;
+use super::tx::Tx;
+use crate::hardship::Hardship;
+use crate::layer::Side;
+use crate::random::Random;
+
+/// How long what must happen at once may take, on a machine that is busy with something else.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// Which end a case's near end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roles {
+    /// The near end dialled.
+    NearDials,
+    /// The near end was accepted.
+    NearAccepts,
+}
+
+impl Roles {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::NearDials => "near-dials",
+            Self::NearAccepts => "near-accepts",
+        }
+    }
+}
+
+/// Everything that one case gets; see the parts for what they do.
+pub(crate) struct Bed {
+    pub(crate) subject: Subject,
+    /// The subject's transport, under the hardship if there is one.
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) random: Random,
+    /// Whether what the whole process holds may be counted: nothing else runs in it.
+    pub(crate) alone: bool,
+    trial: Trial,
+    roles: Roles,
+    ledger: Arc<Ledger>,
+    numbers: Arc<AtomicU64>,
+    gate: Option<Gate>,
+}
+
+impl Bed {
+    pub(super) fn new(
+        subject: Subject,
+        trial: Trial,
+        roles: Roles,
+        alone: bool,
+        ledger: Arc<Ledger>,
+    ) -> Self {
+        let what = format!("{} {}", trial.case.id, roles.name());
+        let mut random = Random::of(trial.settings.seed, &what);
+        let transport = match trial.hardship {
+            Some(hardship) => Arc::new(hardship.upon(subject.transport().clone(), random.draw())),
+            None => subject.transport().clone(),
+        };
+        Self { subject, transport, random, alone, trial, roles, ledger, numbers: Arc::default(), gate: None }
+    }
+
+    /// What is being run, to run something else in the same manner.
+    pub(crate) fn trial(&self) -> &Trial {
+        &self.trial
+    }
+
+    pub(crate) fn hardship(&self) -> Option<Hardship> {
+        self.trial.hardship
+    }
+
+    /// `full`, or as much less as hardship and settings want, but not below `least`.
+    pub(crate) fn size(&self, full: usize, least: usize) -> usize {
+        let divisor = self.hardship().map_or(1, Hardship::divisor) * self.trial.settings.divisor;
+        (full / divisor).max(least)
+    }
+
+    /// A listener at a fresh endpoint and a dialer for it.
+    pub(crate) async fn gate(&self) -> Check<Gate> {
+        self.gate_at(&self.transport.scratch_endpoint()).await
+    }
+
+    /// A listener at `endpoint` and a dialer for it.
+    pub(crate) async fn gate_at(&self, endpoint: &Endpoint) -> Check<Gate> {
+        let listener = self.listen(endpoint).await?;
+        let dialer = self.dialer(listener.endpoint())?;
+        Ok(Gate { dialer, listener, numbers: self.numbers.clone() })
+    }
+
+    /// A fresh endpoint with a queue of four and dials of a tenth of a second, where it has such options.
+    pub(crate) fn scratch_with_short_queue(&self) -> Endpoint {
+        self.scratch_with(&[("backlog", "4"), ("connect_timeout", "100ms")])
+    }
+
+    fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
+        let options = self.transport.options();
+        let there = wanted.iter().filter(|(name, _)| options.iter().any(|option| option.name == *name));
+        there.fold(self.transport.scratch_endpoint(), |endpoint, (name, value)| {
+            endpoint.with_option(name, value)
+        })
+    }
+
+    /// A dialer for `endpoint`.
+    pub(crate) fn dialer(&self, endpoint: &Endpoint) -> Result<Door, EndpointError> {
+        Ok(self.door(Side::Dialer, self.transport.dialer(endpoint)?))
+    }
+
+    /// A listener at `endpoint`.
+    pub(crate) async fn listen(&self, endpoint: &Endpoint) -> Result<Door, NextError> {
+        let log = self.ledger.entry(format!("a listener at {endpoint}"));
+        let _busy = log.busy(Doing::Listening);
+        Ok(self.door(Side::Listener, self.transport.listen(endpoint).await?))
+    }
+
+    fn door(&self, side: Side, generator: Box<dyn ChannelGenerator>) -> Door {
+        let who = if side == Side::Dialer { "a dialer" } else { "a listener" };
+        let log = self.ledger.entry(format!("{who} of {}", generator.endpoint()));
+        Door { generator, side, log, ledger: self.ledger.clone() }
+    }
+
+    /// The two ends of one more channel: near, then far.
+    pub(crate) async fn pair(&mut self) -> Check<(End, End)> {
+        let mut gate = match self.gate.take() {
+            Some(gate) => gate,
+            None => self.gate_at(&self.scratch_with(self.windows())).await?,
+        };
+        let connected = gate.connect().await;
+        self.gate = Some(gate);
+        let (dialled, accepted) = connected?;
+        Ok(match self.roles {
+            Roles::NearDials => (dialled, accepted),
+            Roles::NearAccepts => (accepted, dialled),
+        })
+    }
+
+    /// Options by which less is in flight. A full window that goes byte by byte takes long, and proves no more.
+    fn windows(&self) -> &'static [(&'static str, &'static str)] {
+        match self.hardship() {
+            Some(Hardship::OneByteReads | Hardship::ShortWrites) => {
+                &[("send_buffer", "32KiB"), ("recv_buffer", "32KiB"), ("capacity", "64KiB")]
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// What `future` gives, or a failure when it takes longer than what must happen at once may.
+pub(crate) async fn at_once<F: Future>(what: &str, future: F) -> Check<F::Output> {
+    let late = |_| Failure::new(format!("{what} took longer than {} s", AT_ONCE.as_secs()));
+    timeout(AT_ONCE, future).await.map_err(late)
+}
+
+/// A listener and a dialer for it.
+pub(crate) struct Gate {
+    pub(crate) dialer: Door,
+    pub(crate) listener: Door,
+    numbers: Arc<AtomicU64>,
+}
+
+impl Gate {
+    /// The two ends of one more channel: the dialled one, then the accepted one.
+    pub(crate) async fn connect(&mut self) -> Check<(End, End)> {
+        let (mut dialled, mut accepted) = tokio::try_join!(self.dialer.next(), self.listener.next())?;
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        dialled.follow(number, Side::Dialer);
+        accepted.follow(number, Side::Listener);
+        Ok((dialled, accepted))
+    }
+}
+
+/// A generator under test.
+pub(crate) struct Door {
+    pub(crate) generator: Box<dyn ChannelGenerator>,
+    side: Side,
+    log: Arc<Entry>,
+    ledger: Arc<Ledger>,
+}
+
+impl Door {
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        self.generator.endpoint()
+    }
+
+    /// One end of its next channel.
+    pub(crate) async fn next(&mut self) -> Check<End> {
+        Ok(self.try_next().await?)
+    }
+
+    /// As [`next`](Self::next), with the error that the transport reports.
+    pub(crate) async fn try_next(&mut self) -> Result<End, NextError> {
+        let channel = self.next_channel().await?;
+        Ok(self.end(channel))
+    }
+
+    /// Its next channel as it is.
+    pub(crate) async fn next_channel(&mut self) -> Result<Channel, NextError> {
+        let _busy = self.waiting();
+        self.generator.next().await
+    }
+
+    /// Tells, until it is dropped, that the generator is asked.
+    pub(crate) fn waiting(&self) -> Busy {
+        self.log.busy(if self.side == Side::Dialer { Doing::Dialling } else { Doing::Accepting })
+    }
+
+    /// A channel of this generator as an end.
+    pub(crate) fn end(&self, channel: Channel) -> End {
+        let who = if self.side == Side::Dialer { "a dialled end" } else { "an accepted end" };
+        End::new(channel, self.side, who, &self.ledger)
+    }
+}
+
+/// One end of a channel. Dropped as a channel is: the read half first.
+pub(crate) struct End {
+    pub(crate) rx: Rx,
+    pub(crate) tx: Tx,
+    pub(crate) facts: ChannelFacts,
+    side: Side,
+}
+
+impl End {
+    fn new(channel: Channel, side: Side, who: &str, ledger: &Ledger) -> Self {
+        let Channel { read, write, facts, .. } = channel;
+        let pattern = Pattern::new(0);
+        Self {
+            rx: Rx::new(read, pattern, ledger.entry(who.to_owned())),
+            tx: Tx::new(write, pattern, ledger.entry(who.to_owned())),
+            facts,
+            side,
+        }
+    }
+
+    /// Both halves follow the patterns of channel `number` from now on.
+    fn follow(&mut self, number: u64, side: Side) {
+        let (there, back) = (Pattern::new(2 * number), Pattern::new(2 * number + 1));
+        let (out, into) = if side == Side::Dialer { (there, back) } else { (back, there) };
+        self.tx.follow(out);
+        self.rx.follow(into);
+    }
+
+    /// Says which number it is, so that whoever accepted it knows what to expect; both follow that number's patterns.
+    pub(crate) async fn introduce(&mut self, number: u64) -> Check {
+        self.tx.say(number.to_be_bytes().to_vec()).await?;
+        self.follow(number, self.side);
+        Ok(())
+    }
+
+    /// Hears which number it is; `None` when the channel is over before it was said.
+    pub(crate) async fn meet(&mut self) -> Check<Option<u64>> {
+        let Some(said) = self.rx.hear(8).await? else {
+            return Ok(None);
+        };
+        let number = said.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        self.follow(number, self.side);
+        self.rx.verify()?;
+        Ok(Some(number))
+    }
+}
+
+/// Some bytes one way, then some back; read while they are written, so that any window will do.
+pub(crate) async fn round_trip(near: &mut End, far: &mut End, count: usize) -> Check {
+    carry(&mut near.tx, &mut far.rx, count).await?;
+    carry(&mut far.tx, &mut near.rx, count).await
+}
+
+/// Some bytes one way.
+pub(crate) async fn carry(tx: &mut Tx, rx: &mut Rx, count: usize) -> Check {
+    tokio::try_join!(tx.send(count), rx.through(count))?;
+    Ok(())
+}

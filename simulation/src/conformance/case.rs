@@ -1,0 +1,207 @@
+//! A case as data.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::bed::Bed;
+use super::failure::Check;
+use super::subject::Subject;
+
+/// What a case does; on the thread of its attempt, so it need not be `Send`.
+pub(crate) type Run = for<'a> fn(&'a mut Bed) -> Pin<Box<dyn Future<Output = Check> + 'a>>;
+
+/// One thing that every transport must do.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Case {
+    /// Its id, which never changes: a letter for its group and two digits.
+    pub id: &'static str,
+    /// Its name, in snake case.
+    pub name: &'static str,
+    /// 0 must hold for anything to work; 1 should; 2 is for completeness.
+    pub priority: u8,
+    /// What must hold, in one or two sentences.
+    pub checks: &'static str,
+    /// The public suites that have a case like it.
+    pub sources: &'static [Source],
+    /// What the transport must have; without it the case is skipped.
+    pub needs: &'static [Need],
+    /// Whether it runs a second time with the roles of dialler and listener swapped.
+    pub is_swapped: bool,
+    /// Whether it runs under each hardship too.
+    pub under_hardships: bool,
+    /// Whether it runs in a process of its own, since it counts what the whole process holds.
+    pub is_alone: bool,
+    /// What runs it.
+    pub(crate) runtime: Threads,
+    /// How long it may take before it counts as stuck.
+    pub within: Duration,
+    pub(crate) run: Run,
+}
+
+/// What runs a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// One thread; the clock is paused for a transport that is all in memory.
+    One,
+    /// One thread and a real clock: other threads take part.
+    OneInRealTime,
+    /// Two threads.
+    Two,
+}
+
+impl Case {
+    pub(crate) const fn new(
+        id: &'static str,
+        name: &'static str,
+        priority: u8,
+        checks: &'static str,
+        run: Run,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            priority,
+            checks,
+            sources: &[],
+            needs: &[],
+            is_swapped: false,
+            under_hardships: true,
+            is_alone: false,
+            runtime: Threads::One,
+            within: Duration::from_secs(20),
+            run,
+        }
+    }
+
+    pub(crate) const fn from(mut self, sources: &'static [Source]) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    pub(crate) const fn swapped(mut self) -> Self {
+        self.is_swapped = true;
+        self
+    }
+
+    pub(crate) const fn plain_only(mut self) -> Self {
+        self.under_hardships = false;
+        self
+    }
+
+    /// In a process of its own, and not under hardships, which change nothing of what it counts.
+    pub(crate) const fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self.plain_only()
+    }
+
+    pub(crate) const fn on(mut self, threads: Threads) -> Self {
+        self.runtime = threads;
+        self
+    }
+
+    pub(crate) const fn within(mut self, seconds: u64) -> Self {
+        self.within = Duration::from_secs(seconds);
+        self
+    }
+
+    /// The letter of its group.
+    #[must_use]
+    pub fn group(&self) -> char {
+        self.id.chars().next().unwrap_or('?')
+    }
+
+    /// Id and name, in lower case: the name of its test.
+    #[must_use]
+    pub fn test_name(&self) -> String {
+        format!("{}_{}", self.id.to_lowercase(), self.name)
+    }
+
+    /// Why it cannot run on `subject`; `None` when it can.
+    #[must_use]
+    pub fn skipped_on(&self, subject: &Subject) -> Option<String> {
+        self.needs.iter().find_map(|need| subject.lacks(*need))
+    }
+}
+
+/// What a case may need of a transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Need {
+    /// One direction can end while the other goes on.
+    HalfClose,
+    /// An abort reaches the peer as an error.
+    Abort,
+    /// An endpoint that swallows dials; see [`Subject::with_black_hole`].
+    BlackHole,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HalfClose => "half-close",
+            Self::Abort => "abort",
+            Self::BlackHole => "a black hole",
+        })
+    }
+}
+
+/// A public suite that a case was learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// golang.org/x/net/nettest, `TestConn`.
+    Nettest,
+    /// Go's own `net` package.
+    GoNet,
+    /// go-libp2p, the transport suite.
+    LibP2pTransport,
+    /// go-libp2p, the muxer suite.
+    LibP2pMuxer,
+    /// go-libp2p, integration tests.
+    LibP2pIntegration,
+    /// rust-libp2p, the muxer test harness.
+    RustLibP2pMuxer,
+    /// rust-libp2p, its QUIC tests.
+    RustLibP2pQuic,
+    /// nng, the generic transport tests.
+    Nng,
+    /// netty, the socket suite.
+    Netty,
+    /// libzmq.
+    ZeroMq,
+    /// turmoil, its own network tests.
+    Turmoil,
+    /// Autobahn, the WebSocket suite.
+    Autobahn,
+    /// Nothing public: this project's own.
+    Own,
+}
+
+impl Source {
+    /// Its name, for people to read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nettest => "x/net nettest",
+            Self::GoNet => "Go net",
+            Self::LibP2pTransport => "go-libp2p transport",
+            Self::LibP2pMuxer => "go-libp2p muxer",
+            Self::LibP2pIntegration => "go-libp2p integration",
+            Self::RustLibP2pMuxer => "rust-libp2p muxer",
+            Self::RustLibP2pQuic => "rust-libp2p QUIC",
+            Self::Nng => "nng",
+            Self::Netty => "netty",
+            Self::ZeroMq => "libzmq",
+            Self::Turmoil => "turmoil",
+            Self::Autobahn => "Autobahn",
+            Self::Own => "own",
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Deadlines.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::super::super::bed::{AT_ONCE, Bed, End, carry, round_trip};
+use super::super::super::failure::{Check, ensure};
+use super::super::MOST_UNREAD;
+
+/// A deadline that is to come: long enough to be told from none.
+const SOON: Duration = Duration::from_millis(20);
+/// How long one poll may take, by the clock on the wall, on a machine that is busy with something else.
+const ONE_POLL: Duration = Duration::from_secs(1);
+
+pub(super) async fn read_timeout_independent(bed: &mut Bed) -> Check {
+    let (mut near, mut far) = bed.pair().await?;
+    for _ in 0..2 {
+        let early = timeout(SOON, near.rx.some()).await;
+        ensure!(early.is_err(), "a read gave {early:?} before anything was written");
+        carry(&mut near.tx, &mut far.rx, 1000).await?;
+        round_trip(&mut far, &mut near, 1000).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn write_timeout_independent(bed: &mut Bed) -> Check {
+    let (mut near, mut far) = bed.pair().await?;
+    for _ in 0..2 {
+        near.tx.fill(64 << 10, MOST_UNREAD).await?;
+        let mut more = near.tx.piece(64 << 10);
+        let waited = timeout(SOON, near.tx.take_all(&mut more)).await;
+        ensure!(waited.is_err(), "a write that has to wait ended with {waited:?}");
+        carry(&mut far.tx, &mut near.rx, 1000).await?;
+        let sent = near.tx.sent();
+        tokio::try_join!(near.tx.flush(), far.rx.reach(sent))?;
+        round_trip(&mut near, &mut far, 1000).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn deadlines(bed: &mut Bed) -> Check {
+    let (mut near, mut far) = bed.pair().await?;
+    near.tx.fill(64 << 10, MOST_UNREAD).await?;
+    past(&mut near).await?;
+    present(&mut near).await?;
+    future(&mut near).await?;
+    let sent = near.tx.sent();
+    tokio::try_join!(near.tx.flush(), far.rx.reach(sent))?;
+    round_trip(&mut near, &mut far, 1000).await?;
+    round_trip(&mut far, &mut near, 1000).await
+}
+
+/// The deadline has passed before the operation begins.
+async fn past(near: &mut End) -> Check {
+    let start = std::time::Instant::now();
+    let read = timeout(Duration::ZERO, near.rx.some()).await;
+    ensure!(read.is_err(), "a read gave {read:?} before anything was written");
+    let took = start.elapsed();
+    ensure!(took < ONE_POLL, "a read whose deadline had passed blocked its thread for {took:?}");
+    let start = std::time::Instant::now();
+    let mut more = near.tx.piece(100);
+    let _: Option<io::Result<usize>> = near.tx.take_now(&mut more).await?;
+    let took = start.elapsed();
+    ensure!(took < ONE_POLL, "a write whose deadline had passed blocked its thread for {took:?}");
+    ensure!(near.rx.got() == 0, "{} bytes came from nowhere", near.rx.got());
+    Ok(())
+}
+
+/// The deadline passes while both directions wait.
+async fn present(near: &mut End) -> Check {
+    let (pass, mut passed) = oneshot::channel::<()>();
+    let End { tx, rx, .. } = near;
+    let mut more = tx.piece(64 << 10);
+    let both = async { tokio::join!(rx.try_some(), tx.take_all(&mut more)) };
+    let mut both = std::pin::pin!(both);
+    let waited = timeout(SOON, &mut both).await;
+    ensure!(waited.is_err(), "a read and a write that have to wait ended with {waited:?}");
+    drop(pass);
+    let start = Instant::now();
+    let ended = tokio::select! {
+        biased;
+        _ = &mut passed => None,
+        ended = &mut both => Some(ended),
+    };
+    let took = start.elapsed();
+    ensure!(
+        ended.is_none() && took < AT_ONCE,
+        "a deadline that passed while both wait took {took:?}: {ended:?}"
+    );
+    Ok(())
+}
+
+/// The deadline is to come, and comes.
+async fn future(near: &mut End) -> Check {
+    let start = Instant::now();
+    let read = timeout(SOON, near.rx.some()).await;
+    let took = start.elapsed();
+    ensure!(read.is_err(), "a read gave {read:?} before anything was written");
+    ensure!((SOON..SOON + AT_ONCE).contains(&took), "a deadline of {SOON:?} was kept after {took:?}");
+    Ok(())
+}

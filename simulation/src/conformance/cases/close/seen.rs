@@ -1,0 +1,85 @@
+//! How the end of a channel looks from above: to a packet codec, to a connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use listenrain::buffer::WriteBuffer;
+use listenrain::forward::forward;
+use listenrain::{
+    Backoff, Client, ConnectionState, Kind, LinkError, NativePackets, Packet, PacketCodec, Protocol, RawBytes,
+};
+use tokio::sync::watch;
+
+use super::super::super::bed::{Bed, Gate};
+use super::super::super::failure::{Check, Failure, ensure};
+
+pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
+    let codec = NativePackets::default();
+    let mut frame = WriteBuffer::new(usize::MAX);
+    let packet = Packet::new(Kind::Request, 1, vec![0xA5; 300]);
+    codec.encode(&packet, &mut frame).map_err(|error| Failure::new(error.to_string()))?;
+    let frame = frame.take_segment().unwrap_or_default();
+    for cut in [1, 19, 20, 21, 150, frame.len() - 1] {
+        let mut gate = bed.gate().await?;
+        let (mut sender, reader) = tokio::try_join!(gate.dialer.try_next(), gate.listener.next_channel())?;
+        let (onward, mut far) = tokio::try_join!(gate.dialer.next_channel(), gate.listener.try_next())?;
+        let (whole, part) = (frame.len(), frame.slice(..cut));
+        let dying = async move {
+            sender.tx.say(part).await?;
+            drop(sender);
+            Ok::<_, Failure>(())
+        };
+        let forwarding = async { Ok(forward(reader, onward, Arc::new(NativePackets::default())).await) };
+        let ((), forwarded) = tokio::try_join!(dying, forwarding)?;
+        match forwarded {
+            Err(LinkError::Truncated { had }) if had == cut => {}
+            Err(LinkError::Io(_)) => {}
+            other => {
+                return Err(Failure::new(format!(
+                    "{cut} of {whole} bytes of a frame were taken for {other:?}"
+                )));
+            }
+        }
+        let passed_on = far.rx.hear(1).await?;
+        ensure!(passed_on.is_none(), "{cut} of {whole} bytes of a frame were passed on");
+    }
+    Ok(())
+}
+
+pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
+    let Gate { dialer, mut listener, .. } = bed.gate().await?;
+    let endpoint = listener.endpoint().clone();
+    let protocol = Protocol::builder("conformance", RawBytes).build();
+    let protocol = protocol.map_err(|error| Failure::new(error.to_string()))?;
+    let pauses =
+        Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(bed.random.draw());
+    let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator);
+    let client = client.map_err(|error| Failure::new(error.to_string()))?;
+    let mut states = client.connection().watch();
+    let mut far = listener.next().await?;
+    for _ in 0..3 {
+        enter(&mut states, "working", |state| matches!(state, ConnectionState::Working)).await?;
+        drop(listener);
+        drop(far);
+        let is_without =
+            |state: &_| matches!(state, ConnectionState::Recovering | ConnectionState::Down { .. });
+        enter(&mut states, "recovering or down", is_without).await?;
+        listener = bed.listen(&endpoint).await?;
+        far = listener.next().await?;
+    }
+    client.close().await;
+    Ok(())
+}
+
+/// Waits until the connection is as it should be.
+async fn enter(
+    states: &mut watch::Receiver<ConnectionState>,
+    name: &str,
+    is_so: impl FnMut(&ConnectionState) -> bool,
+) -> Check {
+    let entered = tokio::time::timeout(Duration::from_secs(5), states.wait_for(is_so)).await;
+    let is_so = entered.is_ok_and(|entered| entered.is_ok());
+    let now = states.borrow().to_string();
+    ensure!(is_so, "the connection should be {name} by now, and is {now}");
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Accepting.
+
+use std::io::ErrorKind;
+
+use listenrain::{BoxFuture, NextError};
+use tokio::task::{JoinSet, yield_now};
+
+use super::super::super::bed::{Bed, Door, End, Gate, round_trip};
+use super::super::super::failure::{Check, Failure, describe, ensure};
+use super::super::super::polls::{Wakes, once};
+use crate::random::Random;
+
+pub(super) async fn accept_cancel(bed: &mut Bed) -> Check {
+    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    for round in 0..20 {
+        let dialling = async {
+            let mut near = dialer.next().await?;
+            near.introduce(round).await?;
+            Ok(near)
+        };
+        let accepting = accept_by_and_by(&mut listener, &mut bed.random);
+        let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
+        let met = far.meet().await?;
+        ensure!(met == Some(round), "dial {round} was followed by accepting {met:?}");
+        round_trip(&mut near, &mut far, 10).await?;
+    }
+    Ok(())
+}
+
+/// Accepts with futures that are dropped after some polls, woken or not, until one of them is ready.
+async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End> {
+    let _busy = listener.waiting();
+    loop {
+        let mut accept = listener.generator.next();
+        for _ in 0..=random.below(3) {
+            let wakes = Wakes::new();
+            if let Some(accepted) = wakes.once(|cx| accept.as_mut().poll(cx)).await {
+                drop(accept);
+                return Ok(listener.end(accepted?));
+            }
+            if random.one_in(2) {
+                break;
+            }
+            wakes.woken().await;
+        }
+    }
+}
+
+/// Dials at once of the burst.
+const BURST: u64 = 40;
+
+pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
+    let gate = bed.gate_at(&bed.scratch_with_short_queue()).await?;
+    let mut listener = gate.listener;
+    let mut dials = JoinSet::new();
+    for number in 0..BURST {
+        let dialer = bed.dialer(listener.endpoint())?;
+        dials.spawn(dial_of_burst(dialer, number));
+    }
+    let dialling = async {
+        let mut served = 0;
+        while let Some(dial) = dials.join_next().await {
+            served += usize::from(dial??);
+        }
+        Ok(served)
+    };
+    let served = tokio::select! {
+        biased;
+        served = dialling => served,
+        never = serve(&mut listener) => Err(never),
+    }?;
+    ensure!(served > 0, "none of {BURST} dials at once was served");
+    // The first that is accepted may still be one of those that gave up.
+    let mut late = bed.dialer(listener.endpoint())?;
+    tokio::select! {
+        biased;
+        served = dial_of_burst_again(&mut late) => served,
+        never = serve(&mut listener) => Err(never),
+    }
+}
+
+/// Whether the dial was served; when it was not, it was refused cleanly.
+async fn dial_of_burst(mut dialer: Door, number: u64) -> Check<bool> {
+    match dialer.try_next().await {
+        Ok(mut near) => {
+            near.introduce(number).await?;
+            near.rx.through(8).await?;
+            Ok(true)
+        }
+        Err(error) if is_clean(&error) => Ok(false),
+        Err(error) => Err(Failure::new(format!(
+            "a dial of many failed in another way than being refused: {}",
+            describe(&error)
+        ))),
+    }
+}
+
+async fn dial_of_burst_again(dialer: &mut Door) -> Check {
+    let mut near = dialer.next().await?;
+    near.introduce(BURST).await?;
+    near.rx.through(8).await
+}
+
+fn is_clean(error: &NextError) -> bool {
+    use ErrorKind as Kind;
+    let kinds = [
+        Kind::ConnectionRefused,
+        Kind::ConnectionReset,
+        Kind::ConnectionAborted,
+        Kind::TimedOut,
+        Kind::WouldBlock,
+        Kind::QuotaExceeded,
+        Kind::ResourceBusy,
+    ];
+    kinds.contains(&error.kind) && !error.is_final
+}
+
+/// Accepts for ever, and gives eight bytes to whoever introduces itself; comes back only with a failure.
+async fn serve(listener: &mut Door) -> Failure {
+    let mut serving = JoinSet::new();
+    loop {
+        match listener.next().await {
+            Ok(mut far) => serving.spawn(async move {
+                if far.meet().await?.is_some() {
+                    far.tx.send(8).await?;
+                    far.rx.until_over().await?;
+                }
+                Check::Ok(())
+            }),
+            Err(failure) => return failure,
+        };
+    }
+}
+
+pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
+    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    let mut stalled = Vec::new();
+    for polls in [0, 1, 1, 2, 3, 9] {
+        stalled.push(stall(bed.dialer(listener.endpoint())?, polls).await?);
+    }
+    for polls in [1, 2, 9] {
+        drop(stall(bed.dialer(listener.endpoint())?, polls).await?);
+    }
+    let dialling = async {
+        let mut near = dialer.next().await?;
+        near.introduce(7).await?;
+        Ok(near)
+    };
+    let (mut near, mut far) = tokio::try_join!(dialling, find(&mut listener, 7))?;
+    round_trip(&mut near, &mut far, 1000).await?;
+    drop(stalled);
+    Ok(())
+}
+
+/// A dial that is polled a few times and then left alone: half of a connection, or a whole one that says nothing.
+async fn stall(mut dialer: Door, polls: usize) -> Check<Box<dyn Send>> {
+    let mut dial: BoxFuture<'static, _> = Box::pin(async move { dialer.try_next().await });
+    for _ in 0..polls {
+        if let Some(end) = once(|cx| dial.as_mut().poll(cx)).await {
+            return Ok(Box::new(end?));
+        }
+        yield_now().await;
+    }
+    Ok(Box::new(dial))
+}
+
+/// Accepts until a channel introduces itself as `number`, whoever stands in front of it.
+async fn find(listener: &mut Door, number: u64) -> Check<End> {
+    let mut meeting = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(met) = meeting.join_next() => {
+                let (said, far) = Check::from(met?)?;
+                if said == Some(number) {
+                    return Ok(far);
+                }
+            }
+            far = listener.next() => {
+                let mut far = far?;
+                meeting.spawn(async move { Ok::<_, Failure>((far.meet().await?, far)) });
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Dialling.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+use super::super::super::bed::{Bed, End, Gate, at_once, round_trip};
+use super::super::super::failure::{Check, Failure, describe, ensure};
+use super::super::super::held::Held;
+use super::super::super::polls::once;
+use super::refusal;
+
+pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
+    let mut gate = bed.gate().await?;
+    let (mut near, mut far) = gate.connect().await?;
+    let (second, _far) = gate.connect().await?;
+    let scheme = bed.transport.scheme();
+    for end in [&near, &far] {
+        ensure!(end.facts.scheme == scheme, "facts name the scheme {:?}, it is {scheme:?}", end.facts.scheme);
+    }
+    let [dialled, accepted] = [&near.facts, &far.facts];
+    let at = gate.listener.endpoint();
+    ensure!(
+        dialled.peer.as_ref() == Some(at),
+        "the dialled end's peer is {:?}, it dialled {at}",
+        dialled.peer
+    );
+    ensure!(dialled.local.is_some(), "the dialled end does not know its own endpoint");
+    ensure!(
+        dialled.local == accepted.peer && dialled.peer == accepted.local,
+        "the dialled end says {:?} -> {:?}, the accepted end {:?} -> {:?}",
+        dialled.local,
+        dialled.peer,
+        accepted.peer,
+        accepted.local
+    );
+    ensure!(second.facts.local != dialled.local, "two dialled ends have one endpoint: {:?}", dialled.local);
+    round_trip(&mut near, &mut far, 10).await
+}
+
+pub(super) async fn dial_refused(bed: &mut Bed) -> Check {
+    let Gate { mut dialer, listener, .. } = bed.gate().await?;
+    drop(listener);
+    let before = Held::now();
+    for _ in 0..2 {
+        let error = refusal(&mut dialer).await?;
+        let endpoint = dialer.endpoint().to_string();
+        ensure!(error.endpoint == endpoint, "the error names {:?}, dialled was {endpoint:?}", error.endpoint);
+    }
+    before.tasks_only().is_back(0).await
+}
+
+pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
+    let hole = match bed.subject.black_hole().await {
+        Some(Ok(hole)) => hole,
+        Some(Err(error)) => return Err(Failure::new(format!("the black hole could not be made: {error}"))),
+        None => return Err(Failure::new("there is no black hole")),
+    };
+    let mut dialer = bed.dialer(&hole.endpoint)?;
+    for _ in 0..2 {
+        let what = format!("a dial of the black hole {}", hole.endpoint);
+        let Err(error) = at_once(&what, dialer.try_next()).await? else {
+            return Err(Failure::new(format!("{what} gave a channel")));
+        };
+        let told = describe(&error);
+        ensure!(
+            error.kind == ErrorKind::TimedOut,
+            "{what} failed as {:?}, expected TimedOut: {told}",
+            error.kind
+        );
+        ensure!(!error.is_final, "{what} says that asking again is pointless: {told}");
+    }
+    Ok(())
+}
+
+pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
+    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    let before = Held::now();
+    for polls in 0..8 {
+        let mut dial = dialer.generator.next();
+        for _ in 0..polls {
+            if once(|cx| dial.as_mut().poll(cx)).await.is_some() {
+                break;
+            }
+            yield_now().await;
+        }
+    }
+    let dialling = async {
+        let mut near = dialer.next().await?;
+        near.introduce(7).await?;
+        Ok(near)
+    };
+    let accepting = async {
+        loop {
+            let mut far = listener.next().await?;
+            // What a dropped dial left in the queue is a channel that ends, never one that hangs.
+            match at_once("the end of a channel whose dial was dropped", far.meet()).await?? {
+                Some(7) => return Ok::<End, Failure>(far),
+                Some(other) => {
+                    return Err(Failure::new(format!("an accepted channel says that it is {other}")));
+                }
+                None => {}
+            }
+        }
+    };
+    let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
+    round_trip(&mut near, &mut far, 1000).await?;
+    drop((near, far));
+    before.tasks_only().is_back(0).await
+}
+
+pub(super) async fn dial_before_listen(bed: &mut Bed) -> Check {
+    let Gate { mut dialer, listener, .. } = bed.gate().await?;
+    let endpoint = listener.endpoint().clone();
+    drop(listener);
+    let failed_often = Notify::new();
+    let dialling = async {
+        for failures in 0.. {
+            match dialer.try_next().await {
+                Ok(mut near) => {
+                    near.introduce(7).await?;
+                    return Ok(near);
+                }
+                Err(error) if error.is_final => return Err(error.into()),
+                Err(_) if failures == 3 => failed_often.notify_one(),
+                Err(_) => {}
+            }
+            // A dialler's pause between two tries.
+            sleep(Duration::from_millis(1)).await;
+        }
+        Err(Failure::new("there are no more numbers"))
+    };
+    let accepting = async {
+        failed_often.notified().await;
+        let mut far = bed.listen(&endpoint).await?.next().await?;
+        ensure!(far.meet().await? == Some(7), "somebody else was accepted");
+        Ok(far)
+    };
+    let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
+    round_trip(&mut near, &mut far, 1000).await
+}

@@ -1,0 +1,135 @@
+//! Listeners and their endpoints.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use listenrain::Endpoint;
+use tokio::time::timeout;
+
+use super::super::super::bed::{Bed, Gate, at_once, round_trip};
+use super::super::super::failure::{Check, Failure, describe, ensure};
+use super::super::super::polls::once;
+use super::refusal;
+
+pub(super) async fn listener_close(bed: &mut Bed) -> Check {
+    let mut gate = bed.gate().await?;
+    let (mut near, mut far) = gate.connect().await?;
+    let Gate { mut dialer, listener, .. } = gate;
+    // Where a dial needs the listener's help, nobody can be queued without it.
+    let queued = timeout(Duration::from_millis(50), dialer.next()).await;
+    drop(listener);
+    if let Ok(queued) = queued {
+        let what = "the end of a channel that was queued when its listener was dropped";
+        at_once(what, queued?.rx.until_over()).await??;
+    }
+    refusal(&mut dialer).await?;
+    round_trip(&mut near, &mut far, 1000).await?;
+    round_trip(&mut far, &mut near, 1000).await
+}
+
+pub(super) async fn duplicate_listen(bed: &mut Bed) -> Check {
+    let mut gate = bed.gate().await?;
+    let endpoint = gate.listener.endpoint().clone();
+    for _ in 0..2 {
+        // While somebody waits there, too.
+        let mut accept = gate.listener.generator.next();
+        let early = once(|cx| accept.as_mut().poll(cx)).await;
+        ensure!(early.is_none(), "an accept is ready although nobody has dialled");
+        match at_once("a second listener at a taken endpoint", bed.listen(&endpoint)).await? {
+            Ok(_) => return Err(Failure::new(format!("a second listener was let in at {endpoint}"))),
+            Err(error) => ensure!(
+                error.kind == ErrorKind::AddrInUse,
+                "a second listener failed as {:?}, expected AddrInUse: {}",
+                error.kind,
+                describe(&error)
+            ),
+        }
+    }
+    let (mut near, mut far) = gate.connect().await?;
+    round_trip(&mut near, &mut far, 1000).await
+}
+
+pub(super) async fn rebind_after_close(bed: &mut Bed) -> Check {
+    let mut gate = bed.gate().await?;
+    let endpoint = gate.listener.endpoint().clone();
+    let mut kept = Vec::new();
+    for round in 0..6 {
+        let (mut near, mut far) = gate.connect().await?;
+        round_trip(&mut near, &mut far, 100).await?;
+        match round % 3 {
+            0 => kept.push((near, far)),
+            1 => drop(near),
+            _ => drop(far),
+        }
+        let Gate { dialer, listener, .. } = gate;
+        drop((dialer, listener));
+        gate = bed
+            .gate_at(&endpoint)
+            .await
+            .map_err(|failure| failure.at(format!("round {round}, listening again")))?;
+        let now = gate.listener.endpoint();
+        ensure!(*now == endpoint, "listening again at {endpoint} became {now}");
+    }
+    for (near, far) in &mut kept {
+        round_trip(near, far, 100).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn ephemeral_addr(bed: &mut Bed) -> Check {
+    let scratch = bed.transport.scratch_endpoint();
+    let mut gates = [bed.gate_at(&scratch).await?, bed.gate().await?, bed.gate().await?];
+    for (index, gate) in gates.iter().enumerate() {
+        let at = gate.listener.endpoint();
+        let twins = gates[index + 1..].iter().any(|other| other.listener.endpoint() == at);
+        ensure!(!twins, "two listeners say that they are at {at}");
+    }
+    for (number, gate) in gates.iter_mut().enumerate() {
+        let (mut near, mut far) = gate.connect().await?;
+        near.introduce(number as u64).await?;
+        let met = far.meet().await?;
+        ensure!(met == Some(number as u64), "dial {number} reached the listener of {met:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn bad_address(bed: &mut Bed) -> Check {
+    let scratch = bed.transport.scratch_endpoint();
+    let foreign = Endpoint::new("no-such-scheme", "nowhere")?;
+    for bad in [foreign, scratch.clone().with_option("no_such_option", "1")]
+        .iter()
+        .chain(bed.subject.bad_endpoints())
+    {
+        refused_as_invalid(bed, bad).await?;
+    }
+    // Whether it is a bad one is the transport's to say.
+    let long = scratch.with_address("x".repeat(4000));
+    let listening = at_once("listening at an endpoint of 4,000 characters", bed.listen(&long)).await?;
+    if listening.is_err()
+        && let Ok(mut dialer) = bed.dialer(&long)
+    {
+        let dialled = at_once("a dial of an endpoint of 4,000 characters", dialer.try_next()).await?;
+        ensure!(dialled.is_err(), "an endpoint of 4,000 characters cannot be listened at, but dialled");
+    }
+    Ok(())
+}
+
+async fn refused_as_invalid(bed: &Bed, bad: &Endpoint) -> Check {
+    if let Ok(mut dialer) = bed.dialer(bad) {
+        match at_once(&format!("a dial of {bad}"), dialer.try_next()).await? {
+            Ok(_) => return Err(Failure::new(format!("a dial of {bad} gave a channel"))),
+            Err(error) => {
+                let told = describe(&error);
+                ensure!(error.is_final, "a dial of {bad} says that asking again may help: {told}");
+            }
+        }
+    }
+    match at_once(&format!("listening at {bad}"), bed.listen(bad)).await? {
+        Ok(_) => Err(Failure::new(format!("{bad} can be listened at"))),
+        Err(error) if error.is_final => Ok(()),
+        Err(error) => Err(Failure::new(format!(
+            "listening at {bad} says that asking again may help: {}",
+            describe(&error)
+        ))),
+    }
+}

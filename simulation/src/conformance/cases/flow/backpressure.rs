@@ -1,0 +1,72 @@
+//! A peer that does not read.
+
+use std::io;
+
+use super::super::super::bed::{Bed, at_once, round_trip};
+use super::super::super::failure::{Check, ensure};
+use super::super::super::polls::Wakes;
+use super::super::MOST_UNREAD;
+
+pub(super) async fn backpressure_bounded(bed: &mut Bed) -> Check {
+    for piece in [64 << 10, 1000] {
+        let (mut near, mut far) = bed.pair().await?;
+        let taken = near.tx.fill(piece, MOST_UNREAD).await?;
+        ensure!(taken > 0, "not a byte was taken");
+        let sent = near.tx.sent();
+        tokio::try_join!(near.tx.flush(), far.rx.reach(sent))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn backpressure_release(bed: &mut Bed) -> Check {
+    let (mut near, mut far) = bed.pair().await?;
+    for round in 0..4 {
+        near.tx.fill(64 << 10, MOST_UNREAD).await?;
+        // Whatever room is left behind the last whole piece.
+        near.tx.fill(1 << round, MOST_UNREAD).await?;
+        let writer = Wakes::new();
+        let mut more = near.tx.piece(32 << 10);
+        let polled: Option<io::Result<usize>> =
+            writer.once(|cx| near.tx.poll_take(cx, &mut more)).await.transpose()?;
+        ensure!(polled.is_none(), "a write said {polled:?} although the transport is full");
+        at_once("waking a writer whose bytes are read", far.rx.until(writer.woken())).await??;
+        let due = near.tx.sent() + more.len() as u64;
+        let sending = async {
+            near.tx.take_all(&mut more).await?;
+            near.tx.flush().await
+        };
+        tokio::try_join!(sending, far.rx.reach(due))?;
+    }
+    // A writer that waits most of the time.
+    let total = bed.size(8 << 20, 128 << 10);
+    let sending = async {
+        near.tx.write_in(total, total).await?;
+        near.tx.flush().await
+    };
+    let due = far.rx.got() + total as u64;
+    tokio::try_join!(sending, far.rx.reach(due))?;
+    round_trip(&mut near, &mut far, 1000).await
+}
+
+pub(super) async fn slow_reader_isolation(bed: &mut Bed) -> Check {
+    let (mut slow, mut asleep) = bed.pair().await?;
+    let mut others = Vec::new();
+    for _ in 0..8 {
+        others.push(bed.pair().await?);
+    }
+    slow.tx.fill(64 << 10, MOST_UNREAD).await?;
+    for round in 0..10 {
+        for (near, far) in &mut others {
+            let turns = async {
+                round_trip(near, far, 1000).await?;
+                round_trip(far, near, bed.random.size(8000)).await
+            };
+            let what = format!("a round trip ({round}) beside a channel whose reader sleeps");
+            at_once(&what, turns).await??;
+        }
+    }
+    others.push(bed.pair().await?);
+    let sent = slow.tx.sent();
+    tokio::try_join!(slow.tx.flush(), asleep.rx.reach(sent))?;
+    round_trip(&mut slow, &mut asleep, 1000).await
+}

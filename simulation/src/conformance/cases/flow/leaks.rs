@@ -1,0 +1,102 @@
+//! What is given back.
+
+use std::sync::Arc;
+
+use super::super::super::alone::Alone;
+use super::super::super::attempt::Ending;
+use super::super::super::bed::{Bed, Gate, round_trip};
+use super::super::super::case::Case;
+use super::super::super::failure::{Check, Failure, ensure};
+use super::super::super::held::{Held, Left};
+use super::super::super::trial::{Settings, Trial};
+use super::super::{MOST_UNREAD, cases};
+
+/// Bytes by which memory may differ: a table that has grown, a cache of the runtime's.
+const SLACK: usize = 64 << 10;
+
+pub(super) async fn open_close_10k(bed: &mut Bed) -> Check {
+    let rounds = bed.size(10_000, 1000);
+    let mut gate = bed.gate().await?;
+    // Tables and caches grow to their size.
+    open_and_close(&mut gate, rounds / 10).await?;
+    let before = Held::now();
+    open_and_close(&mut gate, rounds).await?;
+    before.is_back(SLACK).await.map_err(|failure| failure.at(format!("after {rounds} channels")))
+}
+
+async fn open_and_close(gate: &mut Gate, rounds: usize) -> Check {
+    for round in 0..rounds {
+        let (mut near, mut far) = gate.connect().await?;
+        match round % 4 {
+            0 => {
+                round_trip(&mut near, &mut far, 10).await?;
+                near.tx.shutdown().await?;
+                far.rx.end().await?;
+            }
+            1 => near.tx.send(10).await?,
+            2 => far.tx.abort(),
+            _ => drop(near),
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn leak_accounting(bed: &mut Bed) -> Check {
+    for case in cases().filter(|case| !case.is_alone) {
+        let trial = quick(bed.trial(), case);
+        let once =
+            || async { judged(trial.run_accounted().await).map_err(|failure| failure.at(case.test_name())) };
+        if !once().await? {
+            continue;
+        }
+        // What a first run leaves may be a cache; what every run leaves is a leak.
+        let mut left = Vec::new();
+        for _ in 0..2 {
+            let before = Held::now();
+            once().await?;
+            left.push(Held::now().beyond(&before, 512));
+        }
+        if let [first, second] = left[..]
+            && !first.is_nothing()
+            && !second.is_nothing()
+        {
+            return Err(Failure::new(format!("each run left behind: {second}")).at(case.test_name()));
+        }
+    }
+    Ok(())
+}
+
+/// The case in the same process, smaller.
+fn quick(trial: &Trial, case: &'static Case) -> Trial {
+    let mut settings: Settings = trial.settings.clone();
+    settings.divisor *= 8;
+    Trial { case, settings, alone: Alone::Nowhere, make: Arc::clone(&trial.make), ..trial.clone() }
+}
+
+/// Whether there is anything to look at: a case that fails is its own affair, and says nothing of leaks.
+fn judged((ending, left): (Ending, Left)) -> Check<bool> {
+    ensure!(left.is_nothing(), "left behind on its own runtime: {left}");
+    Ok(ending == Ending::Passed)
+}
+
+pub(super) async fn left_open_then_close(bed: &mut Bed) -> Check {
+    let before = Held::now();
+    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    let mut left = Vec::new();
+    let mut others = Vec::new();
+    for number in 0..10 {
+        let (mut near, mut far) = tokio::try_join!(dialer.next(), listener.next())?;
+        near.introduce(number).await?;
+        far.meet().await?;
+        tokio::try_join!(near.tx.send(bed.size(50_000, 2000)), far.rx.some())?;
+        left.push(far);
+        others.push(near);
+    }
+    drop((left, listener));
+    for near in &mut others {
+        near.rx.until_over().await?;
+        near.tx.until_error(MOST_UNREAD).await?;
+    }
+    drop((others, dialer));
+    before.tasks_only().is_back(0).await
+}

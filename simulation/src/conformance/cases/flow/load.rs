@@ -1,0 +1,110 @@
+//! Many channels, many messages.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::super::super::bed::{Bed, Door, End, Gate};
+use super::super::super::failure::{Check, Failure, ensure};
+
+/// Bytes of a message.
+const MESSAGE: usize = 100;
+
+pub(super) async fn stress(bed: &mut Bed) -> Check {
+    for (channels, messages) in [(1, 1), (1, 100), (50, 10), (1, 1000)] {
+        let messages = bed.size(messages, messages.min(10));
+        let mut gate = bed.gate().await?;
+        let mut tasks = JoinSet::new();
+        let mut open = Vec::new();
+        for _ in 0..channels {
+            open.push(gate.connect().await?);
+        }
+        for (near, far) in open {
+            tasks.spawn(ask(near, messages));
+            tasks.spawn(echo(far, messages));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended?.map_err(|failure: Failure| {
+                failure.at(format!("{channels} channels x {messages} messages"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Two messages are under way at once.
+async fn ask(mut near: End, messages: usize) -> Check {
+    near.tx.send(MESSAGE).await?;
+    for _ in 1..messages {
+        near.tx.send(MESSAGE).await?;
+        near.rx.through(MESSAGE).await?;
+    }
+    near.rx.through(MESSAGE).await
+}
+
+async fn echo(mut far: End, messages: usize) -> Check {
+    for _ in 0..messages {
+        far.rx.through(MESSAGE).await?;
+        far.tx.send(MESSAGE).await?;
+    }
+    // Closed by whoever asked, so that the last answer is not cut off.
+    far.rx.until_over().await?;
+    Ok(())
+}
+
+/// Diallers, several times as many as the queue holds.
+const DIALLERS: u64 = 16;
+
+pub(super) async fn more_than_limit(bed: &mut Bed) -> Check {
+    let Gate { listener, .. } = bed.gate_at(&bed.scratch_with_short_queue()).await?;
+    let mut dialling = JoinSet::new();
+    for number in 0..DIALLERS {
+        let dialer = bed.dialer(listener.endpoint())?;
+        dialling.spawn(dial_until_served(dialer, number));
+    }
+    let served = async {
+        while let Some(ended) = dialling.join_next().await {
+            ended??;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        biased;
+        served = served => served,
+        failure = serve_slowly(listener) => Err(failure),
+    }
+}
+
+async fn dial_until_served(mut dialer: Door, number: u64) -> Check {
+    loop {
+        match dialer.try_next().await {
+            Ok(mut near) => {
+                near.introduce(number).await?;
+                return near.rx.through(MESSAGE).await;
+            }
+            Err(error) => {
+                ensure!(!error.is_final, "a dial beyond the limit says that it is pointless: {error}")
+            }
+        }
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// One after the other; comes back only with a failure.
+async fn serve_slowly(mut listener: Door) -> Failure {
+    let mut served = Vec::new();
+    loop {
+        let serving = async {
+            let mut far = listener.next().await?;
+            if far.meet().await?.is_some() {
+                far.tx.send(MESSAGE).await?;
+            }
+            Check::Ok(far)
+        };
+        match serving.await {
+            Ok(far) => served.push(far),
+            Err(failure) => return failure,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Broken in dialling, listening or accepting.
+
+mod accept;
+mod breaking;
+mod dial;
+mod listen;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+
+use self::accept::{AcceptWaitsForAByte, DropsWithAnAccept};
+use self::breaking::{OneChannelAtATime, TakesItsChannelsAlong};
+use self::dial::{
+    ForgetsOverItsBacklog, KeepsCancelledDials, NeverGivesUp, PanicsAtABadAddress, RemembersARefusal,
+    WaitsForAListener,
+};
+use self::listen::{HidesWhereItListens, NeverFreesItsEndpoint, SharesATakenEndpoint};
+use super::Control;
+use super::flaws::{with_channels, with_layer};
+use crate::conformance::BlackHole;
+use crate::layer::Side;
+
+pub(super) const CONTROLS: &[Control] = &[
+    Control::new(
+        "lies-about-its-peer",
+        "A01",
+        "an accepted end takes its own endpoint for its peer's",
+        || {
+            with_channels(|side, mut channel| {
+                if side == Side::Listener {
+                    channel.facts.peer.clone_from(&channel.facts.local);
+                }
+                channel
+            })
+        },
+    ),
+    Control::new("waits-for-a-listener", "A02", "a dial that nobody listens for never ends", || {
+        with_layer(WaitsForAListener)
+    }),
+    Control::new("never-gives-up-a-dial", "A03", "a dial that is not answered never ends", || {
+        let endpoint = || Endpoint::new("channel", "black-hole").expect("a constant that parses");
+        with_layer(NeverGivesUp).with_black_hole(move || async move {
+            Ok(BlackHole { endpoint: endpoint(), guard: Box::new(()) })
+        })
+    }),
+    Control::new("keeps-cancelled-dials", "A04", "a dial that is dropped leaves its channel open", || {
+        with_layer(KeepsCancelledDials::default())
+    }),
+    Control::new("remembers-a-refusal", "A05", "a dialler that was refused once is refused for ever", || {
+        with_layer(RemembersARefusal)
+    }),
+    Control::new("drops-with-an-accept", "A06", "an accept that is dropped takes its channel along", || {
+        with_layer(DropsWithAnAccept)
+    }),
+    Control::new("takes-its-channels-along", "A07", "dropping a listener breaks what it accepted", || {
+        with_layer(TakesItsChannelsAlong)
+    }),
+    Control::new("shares-a-taken-endpoint", "A08", "a second listener is let in, and hears nothing", || {
+        with_layer(SharesATakenEndpoint)
+    }),
+    Control::new("never-frees-its-endpoint", "A09", "an endpoint can be listened at but once", || {
+        with_layer(NeverFreesItsEndpoint::default())
+    }),
+    Control::new(
+        "hides-where-it-listens",
+        "A10",
+        "every listener says that it is where the first one is",
+        || with_layer(HidesWhereItListens::default()),
+    ),
+    Control::new(
+        "forgets-over-its-backlog",
+        "A11",
+        "a dial beyond the queue gives a channel that leads nowhere",
+        || with_layer(ForgetsOverItsBacklog::default()),
+    ),
+    Control::new(
+        "accept-waits-for-a-byte",
+        "A12",
+        "every accept but the first waits for the peer's first byte",
+        || with_layer(AcceptWaitsForAByte::default()),
+    ),
+    Control::new("one-channel-at-a-time", "A13", "a dialler's next channel breaks the one before", || {
+        with_layer(OneChannelAtATime)
+    }),
+    Control::new("panics-at-a-bad-address", "A15", "an endpoint of another scheme is a panic", || {
+        with_layer(PanicsAtABadAddress)
+    }),
+];
+
+type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
+type Listening<'a> = BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>>;

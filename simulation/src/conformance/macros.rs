@@ -1,0 +1,149 @@
+//! `conformance!`: a transport's cases as tests.
+//!
+//! A macro cannot read the list of cases, so their names stand here once more; a test compares the two.
+
+/// A module of tests, one for each case of the [kit](mod@crate::conformance), for one transport; and a module below it for
+/// each [hardship](crate::hardship), with the cases that run under hardships.
+///
+/// The first argument names the module, and the transport in reports. The second is a transport, or a
+/// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test.
+///
+/// ```
+/// # fn main() {}
+/// use listenrain_transports::Tcp;
+///
+/// listenrain_simulation::conformance!(tcp, Tcp::default());
+/// ```
+///
+/// A case that is skipped passes, and prints why: see `cargo test -- --show-output`. Cases that count what the process
+/// holds start the test program again for themselves; for memory to be counted it needs
+/// [`Counted`](crate::gauge::Counted) as its allocator.
+#[macro_export]
+macro_rules! conformance {
+    ($name:ident, $subject:expr) => {
+        #[cfg(test)]
+        mod $name {
+            #[allow(unused_imports, reason = "the subject may need nothing of it")]
+            use super::*;
+
+            fn __subject() -> $crate::conformance::Subject {
+                $crate::conformance::Subject::from($subject)
+            }
+
+            $crate::__conformance_everywhere! { tests $name, ::std::option::Option::None; }
+            $crate::__conformance_plain_only! { tests $name, ::std::option::Option::None; }
+            $crate::__conformance_under! { $name, one_byte_reads, OneByteReads }
+            $crate::__conformance_under! { $name, short_writes, ShortWrites }
+            $crate::__conformance_under! { $name, coalesced_writes, CoalescedWrites }
+            $crate::__conformance_under! { $name, pending_storms, PendingStorms }
+        }
+    };
+}
+
+/// The cases that run under hardships too.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_everywhere {
+    ($($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            a01_connect_accept a02_dial_refused a04_dial_cancel a05_dial_before_listen a06_accept_cancel
+            a07_listener_close a08_duplicate_listen a09_rebind_after_close a10_ephemeral_addr
+            a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a15_bad_address
+            b01_basic_io_1mib b02_ping_pong_1000 b03_byte_at_a_time b04_boundary_free b05_full_duplex_bulk
+            b07_zero_len b08_vectored_write b09_flush_semantics b10_no_crosstalk b11_random_io_sizes
+            c01_close_implies_flush c02_read_after_write_shutdown c03_eof_sticky c04_write_after_peer_close
+            c05_write_after_local_shutdown c06_local_close_unblocks c07_abort_is_reset c08_drop_with_unread
+            c09_data_before_fin_delivered c10_double_close c11_truncation_detect c12_is_active_transitions
+            c13_linger_close
+            d01_read_cancel_safe d02_write_cancel_semantics d03_read_timeout_independent
+            d04_write_timeout_independent d05_deadlines d07_split_halves d08_concurrent_methods
+            d09_send_static_bounds
+            e01_backpressure_bounded e02_backpressure_release e03_slow_reader_isolation e04_stress
+            e07_left_open_then_close e08_more_than_limit
+        }
+    };
+}
+
+/// The cases that do not.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_plain_only {
+    ($($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            a03_dial_timeout
+            b06_large_64mib_single_write
+            d06_waker_swap
+            e05_open_close_10k e06_leak_accounting
+        }
+    };
+}
+
+/// The cases of one hardship, in a module of its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_under {
+    ($name:ident, $module:ident, $hardship:ident) => {
+        mod $module {
+            use super::__subject;
+
+            $crate::__conformance_everywhere! {
+                tests $name, ::std::option::Option::Some($crate::hardship::Hardship::$hardship);
+            }
+        }
+    };
+}
+
+/// Cases as tests, or as a list of names.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_each {
+    (tests $name:ident, $hardship:expr; $($test:ident)*) => {
+        $(
+            #[test]
+            fn $test() {
+                let path = ::std::concat!(::std::module_path!(), "::", ::std::stringify!($test));
+                $crate::conformance::testing::check(::std::stringify!($name), path, __subject, $hardship);
+            }
+        )*
+    };
+    (names; $($test:ident)*) => {{
+        let names: &[&str] = &[$(::std::stringify!($test)),*];
+        names
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::conformance::{Case, cases};
+    use crate::hardship::Hardship;
+
+    fn registered(filter: fn(&&Case) -> bool) -> BTreeSet<String> {
+        cases().filter(filter).map(Case::test_name).collect()
+    }
+
+    fn listed(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_macro_makes_a_test_of_every_case_and_of_nothing_else() {
+        // Broken by a case that is added to the registry only: it would never run in anybody's tests.
+        let everywhere = __conformance_everywhere! { names; };
+        assert_eq!(listed(everywhere), registered(|case| case.under_hardships));
+        let plain_only = __conformance_plain_only! { names; };
+        assert_eq!(listed(plain_only), registered(|case| !case.under_hardships));
+    }
+
+    #[test]
+    fn the_macro_knows_every_hardship() {
+        let text = include_str!("macros.rs");
+        for hardship in Hardship::ALL {
+            assert!(
+                text.contains(&format!("{}, {hardship:?} }}", hardship.name().replace('-', "_"))),
+                "{hardship}"
+            );
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The conformance kit: what every transport must do, as cases that run on any [`Transport`](listenrain::Transport).
+//!
+//! A transport's author adds one line and gets a test a case, and again a test a case under each
+//! [hardship](crate::hardship):
+//!
+//! ```
+//! use listenrain_transports::InProcess;
+//!
+//! listenrain_simulation::conformance!(channel, InProcess::default());
+//! # fn main() {}
+//! ```
+//!
+//! `cargo run -p listenrain-simulation -- conformance` prints the matrix of transports and cases for those of
+//! `listenrain-transports`; [`main_with`](crate::main_with) makes the same tool for a list of one's own.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `case`, [`cases`] | a case as data; all of them, a file a group |
+//! | `subject` | a transport, and what some cases need beside it |
+//! | `bed`, `tx`, `rx`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
+//! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
+//! | [`controls`] | transports that are broken on purpose, and the case that is there for each |
+
+mod alone;
+mod attempt;
+mod bed;
+mod case;
+mod cases;
+pub mod controls;
+mod failure;
+mod held;
+mod ledger;
+mod macros;
+mod panics;
+mod pattern;
+mod polls;
+mod record;
+mod rx;
+mod subject;
+pub mod testing;
+mod trial;
+mod tx;
+
+pub use alone::{Alone, answer};
+pub use case::{Case, Need, Source};
+pub use cases::{case, cases};
+pub use failure::Failure;
+pub use pattern::{Mismatch, Pattern};
+pub use record::{Record, Verdict};
+pub use subject::{BlackHole, Guard, Make, Subject};
+pub use trial::{Settings, Trial};

@@ -1,0 +1,51 @@
+//! Panics of a trial's threads: what they said and where, whichever task it was.
+//!
+//! tokio catches the panic of a task, and a transport's own tasks have nobody who joins them. So a panic hook looks at
+//! every panic of a thread that belongs to a trial, and notes it there instead of printing it. Panics of other threads
+//! go to the hook that was there before.
+
+use std::cell::RefCell;
+use std::panic;
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+/// What panicked in one trial.
+#[derive(Debug, Default)]
+pub(crate) struct Panics(Mutex<Vec<String>>);
+
+thread_local! {
+    static OF_THIS_THREAD: RefCell<Option<Arc<Panics>>> = const { RefCell::new(None) };
+}
+
+static HOOK: Once = Once::new();
+
+impl Panics {
+    /// Panics of this thread are noted here from now on.
+    pub(crate) fn watch_this_thread(self: &Arc<Self>) {
+        HOOK.call_once(install);
+        OF_THIS_THREAD.with(|panics| *panics.borrow_mut() = Some(self.clone()));
+    }
+
+    /// What was noted, in one text; `None` when nothing was.
+    pub(crate) fn describe(&self) -> Option<String> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!said.is_empty()).then(|| format!("panicked: {}", said.join("; ")))
+    }
+}
+
+fn install() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // A thread that is ending has no such variable any more.
+        let panics = OF_THIS_THREAD.try_with(|panics| panics.borrow().clone()).ok().flatten();
+        let Some(panics) = panics else {
+            return before(info);
+        };
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("something that is no text");
+        let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+        let text = format!("{what}{}", place.unwrap_or_default());
+        panics.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }));
+}

@@ -1,0 +1,60 @@
+//! What a test that [`conformance!`](crate::conformance!) made does.
+
+use std::env;
+use std::process::Command;
+use std::sync::Arc;
+
+use super::alone::{Alone, answer};
+use super::cases::cases;
+use super::record::Verdict;
+use super::subject::Subject;
+use super::trial::{Settings, Trial};
+use crate::hardship::Hardship;
+
+/// Set in a process that was started for one test alone.
+const ALONE: &str = "LISTENRAIN_CONFORMANCE_ALONE";
+
+/// Runs the case that `path` (the test's module and name) ends in on what `make` makes, and panics unless it passes or
+/// is skipped.
+///
+/// # Panics
+///
+/// With the reason, when the transport does not pass; and when there is no such case.
+pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Option<Hardship>) {
+    // The test's name for its harness has no crate in front.
+    let test = path.split_once("::").map_or(path, |(_, test)| test).to_owned();
+    let name = test.rsplit("::").next().unwrap_or(&test);
+    let case =
+        cases().find(|case| case.test_name() == name).unwrap_or_else(|| panic!("no case is called {name}"));
+    let is_alone = env::var_os(ALONE).is_some();
+    let trial = Trial {
+        transport: transport.to_owned(),
+        make: Arc::new(make),
+        case,
+        hardship,
+        settings: Settings::default(),
+        replay: format!("cargo test -- --exact {test}"),
+        alone: if is_alone { Alone::Here } else { Alone::Process(Arc::new(move |_| process(&test))) },
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime to watch from");
+    let record = runtime.block_on(trial.run());
+    if is_alone {
+        // Whoever started this process judges it.
+        println!("{}", answer(&record));
+        return;
+    }
+    let reason = record.reason.unwrap_or_default();
+    match record.verdict {
+        Verdict::Pass => {}
+        Verdict::Skipped => println!("skipped: {reason}"),
+        verdict => panic!("{verdict}: {} {}: {reason}", case.id, case.name),
+    }
+}
+
+/// This program again, for one test.
+fn process(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("this program knows where it is"));
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    command
+}

@@ -1,0 +1,166 @@
+//! One case on one transport, under a watchdog.
+//!
+//! Each attempt has a thread and a runtime of its own; see `attempt` for what happens there, and `alone` for cases that
+//! need a whole process. What hangs is told to stop; a thread that is blocked cannot hear that, and is left behind.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::alone::Alone;
+use super::attempt::{self, Attempt, Ending, Watch};
+use super::bed::Roles;
+use super::case::Case;
+use super::held::Left;
+use super::record::{Record, Verdict};
+use super::subject::Make;
+use crate::hardship::Hardship;
+
+/// How trials are run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Decides every random choice. Default: 1.
+    pub seed: u64,
+    /// Bulk transfers and repetitions are this many times smaller. Default: 1. Bounds: from 1.
+    pub divisor: usize,
+    /// Times the case's own limit until a trial counts as stuck. Default: 1. Bounds: above 0.
+    pub patience: f64,
+}
+
+impl Settings {
+    /// The command by which the tool of this repository runs a trial again.
+    pub(crate) fn replay(&self, transport: &str, case: &Case, hardship: Option<Hardship>) -> String {
+        let hardship = hardship.map_or("none", Hardship::name);
+        let smaller = match self.divisor {
+            1 => String::new(),
+            divisor => format!(" --smaller {divisor}"),
+        };
+        format!(
+            "cargo run -p listenrain-simulation -- conformance --transport {transport} --case {} --hardship {hardship} \
+             --seed {}{smaller}",
+            case.id, self.seed
+        )
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { seed: 1, divisor: 1, patience: 1.0 }
+    }
+}
+
+/// One case to be run on one transport.
+#[derive(Clone)]
+pub struct Trial {
+    /// The transport's name in reports.
+    pub transport: String,
+    /// Makes the transport.
+    pub make: Make,
+    /// What is to hold.
+    pub case: &'static Case,
+    /// Under which hardship, if any.
+    pub hardship: Option<Hardship>,
+    /// How.
+    pub settings: Settings,
+    /// Where cases run that need a process of their own.
+    pub alone: Alone,
+    /// The command that runs it again, for whoever reads of a failure.
+    pub replay: String,
+}
+
+/// Beyond a case's own limit, by the clock on the wall: the case's own may be paused, or its thread busy.
+const SLACK: Duration = Duration::from_secs(2);
+/// How long a thread has to notice that it is told to stop.
+const STOPPING: Duration = Duration::from_millis(500);
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, case, hardship, .. } = self;
+        write!(f, "Trial({} on {transport} under {hardship:?})", case.id)
+    }
+}
+
+impl Trial {
+    /// Runs it, in both roles where that matters, and says what came of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it tells its thread to stop, or kills its process.
+    pub async fn run(&self) -> Record {
+        let start = Instant::now();
+        let mut roles = Vec::new();
+        let mut ending = Ending::Passed;
+        if self.case.is_alone && !self.alone.is_here() {
+            return self.alone.run(self).await.unwrap_or_else(|why| self.record(start, why, &roles));
+        }
+        for role in self.roles() {
+            roles.push(role.name().to_owned());
+            ending = self.attempt(*role, false).await.0;
+            if ending != Ending::Passed {
+                break;
+            }
+        }
+        self.record(start, ending, &roles)
+    }
+
+    /// Runs it once, as the near end dials; also says what is left when all of it is over.
+    pub(crate) async fn run_accounted(&self) -> (Ending, Left) {
+        self.attempt(Roles::NearDials, true).await
+    }
+
+    fn roles(&self) -> &'static [Roles] {
+        if self.case.is_swapped { &[Roles::NearDials, Roles::NearAccepts] } else { &[Roles::NearDials] }
+    }
+
+    async fn attempt(&self, roles: Roles, accounted: bool) -> (Ending, Left) {
+        let watch = Arc::new(Watch::default());
+        let within = self.case.within.mul_f64(self.settings.patience);
+        let attempt = Attempt { trial: self.clone(), roles, within, accounted, watch: watch.clone() };
+        let mut running = match attempt::start(attempt) {
+            Ok(running) => running,
+            Err(error) => return (Ending::Failed(format!("no thread for it: {error}")), Left::default()),
+        };
+        if let Ok(ended) = timeout(within + SLACK, running.ended()).await {
+            return ended;
+        }
+        watch.stop();
+        let doing = watch.ledger.describe();
+        let stuck = match timeout(STOPPING, running.ended()).await {
+            Ok(_) => format!("kept its thread busy for {within:?} without getting on: {doing}"),
+            Err(_) => format!(
+                "blocked its thread for {within:?}; the thread `{}` was left behind: {doing}",
+                running.name
+            ),
+        };
+        (Ending::Stuck(stuck), Left::default())
+    }
+
+    fn record(&self, start: Instant, ending: Ending, roles: &[String]) -> Record {
+        let (verdict, why) = match ending {
+            Ending::Passed => (Verdict::Pass, None),
+            Ending::Skipped(why) => (Verdict::Skipped, Some(why)),
+            Ending::Failed(why) => (Verdict::Fail, Some(self.explain(&why))),
+            Ending::Stuck(why) => (Verdict::Timeout, Some(self.explain(&why))),
+        };
+        Record {
+            transport: self.transport.clone(),
+            hardship: self.hardship.map_or("none", Hardship::name).to_owned(),
+            case: self.case.id.to_owned(),
+            name: self.case.name.to_owned(),
+            verdict,
+            reason: why,
+            milliseconds: start.elapsed().as_secs_f64() * 1e3,
+            roles: roles.to_vec(),
+        }
+    }
+
+    fn explain(&self, why: &str) -> String {
+        format!("{why} [seed {}; again: {}]", self.settings.seed, self.replay)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use std::future::poll_fn;
+use std::task::Poll;
+use std::thread;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, NextError};
+
+use super::*;
+use crate::conformance::controls::SOUND;
+use crate::conformance::{Subject, case};
+use crate::layer::{Layer, Layered, Side};
+
+/// Case `id` on the sound transport with `layer` on top; it counts as stuck after a fifth of a second.
+fn trial<L: Layer + Clone>(id: &str, layer: L) -> Trial {
+    let make = move || {
+        let layer = Arc::new(layer.clone());
+        SOUND.subject().map_transport(|below| Arc::new(Layered::new(below, layer)))
+    };
+    let settings = Settings { seed: 7, patience: 0.01, ..Settings::default() };
+    Trial {
+        transport: "layered".to_owned(),
+        make: Arc::new(make),
+        case: case(id).unwrap(),
+        hardship: None,
+        settings,
+        alone: Alone::Nowhere,
+        replay: "the command".to_owned(),
+    }
+}
+
+async fn reason(trial: Trial, verdict: Verdict) -> String {
+    let record = trial.run().await;
+    assert_eq!(record.verdict, verdict, "{record:?}");
+    record.reason.unwrap()
+}
+
+type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
+
+#[derive(Debug, Clone)]
+struct Sound;
+
+impl Layer for Sound {}
+
+#[derive(Debug, Clone)]
+struct Blocks;
+
+impl Layer for Blocks {
+    fn next<'a>(&'a self, _side: Side, below: &'a mut dyn ChannelGenerator) -> Next<'a> {
+        thread::sleep(Duration::from_secs(5));
+        below.next()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Spins;
+
+impl Layer for Spins {
+    fn next<'a>(&'a self, _side: Side, _below: &'a mut dyn ChannelGenerator) -> Next<'a> {
+        Box::pin(poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct PanicsInATask;
+
+impl Layer for PanicsInATask {
+    fn channel(&self, _side: Side, channel: Channel) -> Channel {
+        tokio::spawn(async { panic!("nobody joins this task") });
+        channel
+    }
+}
+
+#[tokio::test]
+async fn a_sound_transport_passes_in_both_roles() {
+    let record = trial("B09", Sound).run().await;
+    assert_eq!((record.verdict, record.reason), (Verdict::Pass, None));
+    assert_eq!(record.roles, ["near-dials", "near-accepts"]);
+}
+
+#[tokio::test]
+async fn a_thread_that_is_blocked_is_a_timeout_and_holds_up_nobody() {
+    let start = Instant::now();
+    let reason = reason(trial("A01", Blocks), Verdict::Timeout).await;
+    assert!(reason.contains("the thread `A01 on layered` was left behind"), "{reason}");
+    assert!(start.elapsed() < Duration::from_secs(5), "it was waited for");
+}
+
+#[tokio::test]
+async fn a_transport_that_spins_is_a_timeout_and_its_thread_ends() {
+    // The clock of a transport in memory is paused, and never goes on while something is ready.
+    let reason = reason(trial("A01", Spins), Verdict::Timeout).await;
+    assert!(reason.contains("kept its thread busy"), "{reason}");
+    assert!(reason.contains("a dialer of channel://fresh-1 dials"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_task_that_nobody_joins_fails_the_case() {
+    let reason = reason(trial("A01", PanicsInATask), Verdict::Fail).await;
+    assert!(reason.starts_with("panicked: nobody joins this task at "), "{reason}");
+    assert!(reason.ends_with("[seed 7; again: the command]"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_case_that_needs_a_process_is_skipped_where_there_is_none() {
+    let reason = reason(trial("E05", Sound), Verdict::Skipped).await;
+    assert!(reason.contains("a process of its own"), "{reason}");
+}
+
+#[test]
+fn a_test_of_the_macro_panics_with_the_reason() {
+    let check = || {
+        crate::conformance::testing::check("broken", "crate::broken::b01_basic_io_1mib", drops_a_byte, None)
+    };
+    let panic = std::panic::catch_unwind(check).unwrap_err();
+    let said = panic.downcast_ref::<String>().unwrap();
+    assert!(said.contains("FAIL: B01 basic_io_1mib: ") && said.contains("offset 100000"), "{said}");
+    assert!(said.contains("again: cargo test -- --exact broken::b01_basic_io_1mib"), "{said}");
+}
+
+fn drops_a_byte() -> Subject {
+    crate::conformance::controls::control("drops-a-byte").unwrap().subject()
+}

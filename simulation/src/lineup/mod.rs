@@ -1,0 +1,119 @@
+//! Transports that are ready to be tested: those of `listenrain-transports`, each with what single cases need beside it
+//! and with the words of its documentation for what it lacks.
+
+mod tcp;
+
+use std::fmt;
+use std::sync::Arc;
+
+use listenrain::Endpoint;
+
+use crate::conformance::{Make, Need, Subject};
+
+/// The transport of `listenrain-transports` with this scheme, ready to be tested.
+///
+/// # Panics
+///
+/// When there is none.
+#[must_use]
+pub fn subject(scheme: &str) -> Subject {
+    let registry = listenrain_transports::all();
+    let transport = registry.get(scheme).unwrap_or_else(|error| panic!("{error}"));
+    let subject = Subject::shared(transport.clone());
+    match scheme {
+        "tcp" => tcp::prepare(subject),
+        "channel" => subject
+            .in_memory()
+            .with_bad_endpoints([endpoint("channel://a#1")])
+            .admits(Need::BlackHole, "A dial never waits: it gives a channel or is refused at once."),
+        _ => subject,
+    }
+}
+
+fn endpoint(text: &str) -> Endpoint {
+    text.parse().expect("a constant that parses")
+}
+
+/// Transports by name, in the order in which they are tested.
+#[derive(Clone, Default)]
+pub struct Lineup {
+    entries: Vec<(String, Make)>,
+}
+
+impl Lineup {
+    /// No transport.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Every transport of `listenrain-transports`.
+    #[must_use]
+    pub fn ours() -> Self {
+        let registry = listenrain_transports::all();
+        let names = registry.list().map(|transport| transport.scheme().to_owned());
+        names.fold(Self::empty(), |lineup, name| {
+            let scheme = name.clone();
+            lineup.with(&name, move || subject(&scheme))
+        })
+    }
+
+    /// The same with one more, which `make` makes anew for each trial. One of the same name is replaced.
+    #[must_use]
+    pub fn with<S: Into<Subject>>(
+        mut self,
+        name: &str,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        self.entries.retain(|(other, _)| other != name);
+        self.entries.push((name.to_owned(), Arc::new(move || make().into())));
+        self
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What makes the one of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Make> {
+        self.entries.iter().find(|(other, _)| other == name).map(|(_, make)| make)
+    }
+}
+
+impl fmt::Debug for Lineup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transport_is_there_in_its_order() {
+        let lineup = Lineup::ours();
+        let registry = listenrain_transports::all();
+        let schemes: Vec<_> = registry.list().map(|transport| transport.scheme()).collect();
+        assert_eq!(lineup.names().collect::<Vec<_>>(), schemes);
+        for name in schemes {
+            assert_eq!(lineup.get(name).unwrap()().name(), name);
+        }
+    }
+
+    #[test]
+    fn what_is_admitted_stands_in_the_documentation_of_the_transport() {
+        // A skip that quotes what is not there would excuse anything.
+        let documentation = [("channel", include_str!("../../../transports/src/channel/mod.rs"))];
+        for name in Lineup::ours().names() {
+            let text = documentation.iter().find(|(of, _)| *of == name).map_or("", |(_, text)| text);
+            let text: String =
+                text.lines().map(|line| line.trim_start_matches("//!").trim()).collect::<Vec<_>>().join(" ");
+            for (need, words) in subject(name).admissions() {
+                assert!(text.contains(words), "{name} is said to lack {need} by the words {words:?}");
+            }
+        }
+    }
+}
