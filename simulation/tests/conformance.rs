@@ -8,7 +8,10 @@ use listenrain_simulation::lineup::subject;
 static ALLOCATOR: Counted = Counted;
 
 conformance!(tcp, subject("tcp"));
+#[cfg(unix)]
+conformance!(unix, subject("unix"));
 conformance!(channel, subject("channel"));
+conformance!(ha, subject("ha"));
 
 #[test]
 fn every_transport_has_its_line() {

@@ -17,12 +17,14 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
     let mut gate = bed.gate().await?;
     let (mut near, mut far) = gate.connect().await?;
     let (second, _far) = gate.connect().await?;
-    let scheme = bed.transport.scheme();
+    // The channels of a list are its members'.
+    let members = gate.listener.endpoint().members()?;
+    let at = members.first().unwrap_or_else(|| gate.listener.endpoint());
+    let scheme = at.scheme();
     for end in [&near, &far] {
         ensure!(end.facts.scheme == scheme, "facts name the scheme {:?}, it is {scheme:?}", end.facts.scheme);
     }
     let [dialled, accepted] = [&near.facts, &far.facts];
-    let at = gate.listener.endpoint();
     ensure!(
         dialled.peer.as_ref() == Some(at),
         "the dialled end's peer is {:?}, it dialled {at}",

@@ -44,10 +44,13 @@ pub(super) async fn boundary_free(bed: &mut Bed) -> Check {
         tx.flush().await
     };
     tokio::try_join!(sending, rx.through(large))?;
-    // Many writes that may become one read, then one write of all sizes, then a write and a flush of each.
-    tx.write_in(3000, 10).await?;
-    tx.flush().await?;
-    rx.through(3000).await?;
+    // Many writes that may become one read: nobody reads before a write has to wait, or all are done. Then one write of
+    // all sizes, then a write and a flush of each.
+    let writing = async {
+        tx.write_in(3000, 10).await?;
+        tx.flush().await
+    };
+    tokio::try_join!(writing, rx.through(3000))?;
     let mut together = tx.pieces(&frame);
     tx.take_all(&mut together).await?;
     tx.flush().await?;
