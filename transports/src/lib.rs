@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
+//! | `fifo` | `fifo:///run/x` | named pipes between the processes of one user, on Unix |
 //! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
@@ -21,6 +22,8 @@ mod accept;
 pub mod channel;
 #[cfg(unix)]
 pub mod exec;
+#[cfg(unix)]
+pub mod fifo;
 pub mod ha;
 mod halves;
 pub mod options;
@@ -38,6 +41,8 @@ use listenrain::Transport;
 pub use channel::InProcess;
 #[cfg(unix)]
 pub use exec::Exec;
+#[cfg(unix)]
+pub use fifo::Fifo;
 pub use ha::ActiveStandby;
 pub use registry::Registry;
 pub use tcp::Tcp;
@@ -52,6 +57,8 @@ pub fn all() -> Registry {
         Arc::new(Tcp::default()),
         #[cfg(unix)]
         Arc::new(Unix::default()),
+        #[cfg(unix)]
+        Arc::new(Fifo::default()),
         Arc::new(InProcess::default()),
     ];
     let lists: Arc<dyn Transport> = Arc::new(ActiveStandby::new(Registry::of(single.iter().cloned())));
