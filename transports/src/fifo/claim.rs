@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::open::{End, inspect, inspect_directory, is_same, nobody_reads, open};
+use super::open::{End, inspect, is_same, nobody_reads, open, open_directory};
 use super::pair;
 use super::place::Place;
 use super::sweep::remove_pairs;
@@ -108,7 +108,7 @@ impl Directory {
 
     /// `None` when it was removed meanwhile.
     fn lock_existing(path: &Path, owner: u32) -> io::Result<Option<Self>> {
-        let file = match inspect_directory(path, owner).and_then(|_| File::open(path)) {
+        let file = match open_directory(path, owner) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };

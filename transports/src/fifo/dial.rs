@@ -83,16 +83,18 @@ impl ChannelGenerator for Dialer {
     }
 }
 
-/// Waits for room in the rendezvous, which takes all of a request or nothing.
+/// Writes a request, all of it at once; waits while there is no room for it.
 async fn ask(rendezvous: &Sender, name: Name) -> io::Result<()> {
     let request = Request { version: VERSION, pid: std::process::id(), name }.encode();
+    // The runtime has not heard yet that there is room, and nearly always there is.
+    let mut written = unistd::write(rendezvous, &request).map_err(io::Error::from);
     loop {
-        rendezvous.writable().await?;
-        match rendezvous.try_write(&request) {
+        match written {
             Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => rendezvous.writable().await?,
             Err(error) => return Err(nobody_listens(error)),
         }
+        written = rendezvous.try_write(&request);
     }
 }
 

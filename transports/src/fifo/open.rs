@@ -63,6 +63,13 @@ pub(super) fn inspect_private(path: &Path, owner: u32) -> io::Result<Metadata> {
     Ok(seen)
 }
 
+/// Opens the directory at `path`, which must be as [`inspect_directory`] wants it.
+pub(super) fn open_directory(path: &Path, owner: u32) -> io::Result<File> {
+    inspect_directory(path, owner)?;
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
 /// The directory at `path` must belong to `owner` and keep everybody else out.
 pub(super) fn inspect_directory(path: &Path, owner: u32) -> io::Result<Metadata> {
     let seen = symlink_metadata(path)?;
