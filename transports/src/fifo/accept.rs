@@ -163,3 +163,43 @@ fn is_shortage(error: &io::Error) -> bool {
     let short = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::ENOSPC];
     error.raw_os_error().is_some_and(|raw| short.contains(&Errno::from_raw(raw)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fifo::claim::Claim;
+    use nix::unistd::Uid;
+    use std::fs::OpenOptions;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rendezvous_that_everybody_has_left_is_quiet() {
+        // A pipe without any writer is at its end all the time: a listener that reads it would never rest.
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::of(&format!("fifo://{}/x", dir.path().display()).parse().unwrap()).unwrap();
+        let (_claim, rendezvous) = Claim::new(&place, Uid::effective().as_raw()).unwrap();
+        let mut incoming = Incoming::new(rendezvous).unwrap();
+        let mut next = pin!(incoming.next());
+        let woken = Arc::new(Woken::default());
+        for _ in 0..100 {
+            drop(OpenOptions::new().write(true).open(place.rendezvous()).unwrap());
+            // Lets the runtime hear of it.
+            tokio::task::yield_now().await;
+            let waker = woken.clone().into();
+            assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    }
+}

@@ -73,6 +73,7 @@ pub(crate) async fn plays() -> bool {
         "asker" => dialer(path, false).await,
         "leaver" => leaver(path).await,
         "ordinary" => processes::ordinary(path).await,
+        "counter" => processes::counter(path).await,
         "short" => shortage::short(path).await,
         other => panic!("no part is called {other}"),
     }

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
 use listenrain::{NextError, Transport};
 use listenrain_transports::Fifo;
@@ -56,12 +57,16 @@ async fn a_directory_of_pairs_that_is_none_is_refused_by_both_sides_and_stays() 
     assert!(why(&error).ends_with("x.pairs is no directory"), "{}", why(&error));
     fs::remove_file(scene.pairs()).unwrap();
     // Open to others, who could put something into it.
-    fs::create_dir(scene.pairs()).unwrap();
-    fs::set_permissions(scene.pairs(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let error = cannot_listen(&scene.rendezvous()).await;
-    assert_eq!((error.kind, error.is_final), (ErrorKind::PermissionDenied, true));
-    assert!(why(&error).contains("has mode 755, it must have 700"), "{}", why(&error));
-    assert_eq!(scene.files(), ["x.pairs"]);
+    let _reader = crate::dials::silent(&scene);
+    fs::set_permissions(scene.pairs(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (listening, dialling) =
+        (cannot_listen(&scene.rendezvous()).await, cannot_dial(&scene.rendezvous()).await);
+    assert_eq!((listening.kind, listening.is_final), (ErrorKind::PermissionDenied, true));
+    assert_eq!((dialling.kind, dialling.is_final), (ErrorKind::PermissionDenied, false));
+    for error in [listening, dialling] {
+        assert!(why(&error).contains("has mode 755, it must have 700"), "{}", why(&error));
+    }
+    assert_eq!(scene.files(), ["x", "x.pairs"]);
 }
 
 #[tokio::test]
@@ -84,12 +89,14 @@ async fn leftovers_are_cleared_away_by_the_next_listener_and_strange_files_are_k
         let path = scene.pairs().join(format!("{name}.{way}"));
         mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     }
-    File::create(scene.pairs().join("strange")).unwrap();
+    let strange = format!("{}.up", "f".repeat(32));
+    File::create(scene.pairs().join(&strange)).unwrap();
+    let strange = format!("x.pairs/{strange}");
     let mut listener = scene.listen().await;
-    assert_eq!(scene.files(), ["x", "x.pairs", "x.pairs/strange"]);
+    assert_eq!(scene.files(), ["x", "x.pairs", &strange]);
     scene.serves(&mut *listener).await;
     drop(listener);
-    assert_eq!(scene.files(), ["x.pairs", "x.pairs/strange"], "not ours to remove");
+    assert_eq!(scene.files(), ["x.pairs", &strange], "no pipe, so nothing that a dialer has left");
 }
 
 #[tokio::test]
@@ -140,6 +147,33 @@ async fn of_many_that_listen_at_once_at_a_stale_place_one_wins() {
         drop(won);
         assert_eq!(scene.files(), [""; 0]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_place_that_goes_from_one_listener_to_another_always_serves() {
+    // One could lock the directory that the other is just removing, and stay without a directory for its pairs.
+    let scene = Arc::new(Scene::new());
+    let rivals: Vec<_> = (0..4)
+        .map(|_| {
+            let scene = scene.clone();
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    let mut listener = loop {
+                        match Fifo::default().listen(&scene.endpoint()).await {
+                            Ok(listener) => break listener,
+                            Err(error) => assert_eq!(error.kind, ErrorKind::AddrInUse, "{}", why(&error)),
+                        }
+                        tokio::task::yield_now().await;
+                    };
+                    scene.serves(&mut *listener).await;
+                }
+            })
+        })
+        .collect();
+    for rival in rivals {
+        watched(rival).await.unwrap();
+    }
+    assert_eq!(scene.files(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -174,6 +174,26 @@ async fn two_hundred_dialers_at_once_are_all_served_and_leave_nothing() {
     assert_eq!(scene.files(), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_dropped_listener_leaves_no_task_behind_however_busy_it_was() {
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for dialled in 0..3 {
+        let scene = Scene::new();
+        let listener = scene.listen_with("backlog", "2").await;
+        assert_eq!(alive(), 1);
+        for _ in 0..dialled {
+            watched(scene.dialer().next()).await.unwrap();
+        }
+        drop(listener);
+        watched(async {
+            while alive() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn each_side_sizes_the_pipe_that_it_reads() {

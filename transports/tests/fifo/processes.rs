@@ -173,3 +173,46 @@ pub(crate) async fn ordinary(dir: PathBuf) {
     }
     println!("done");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_thousand_connections_leave_no_descriptor_behind() {
+    if child::plays().await {
+        return;
+    }
+    let test = "processes::a_thousand_connections_leave_no_descriptor_behind";
+    let scene = Scene::new();
+    // Alone in its process, since it counts what the whole process holds.
+    let mut counter = Player::start(test, "counter", scene.rendezvous());
+    counter.says("counted").await;
+    counter.ends_well().await;
+    assert_eq!(scene.files(), [""; 0]);
+}
+
+/// What the other process does.
+pub(crate) async fn counter(path: PathBuf) {
+    let held = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = held();
+    let mut listener = Fifo::default().listen(&at_path(&path)).await.unwrap();
+    let mut dialer = Fifo::default().dialer(&at_path(&path)).unwrap();
+    let listening = held();
+    for round in 0..1000 {
+        let (mut near, far) = watched(connect(&mut *listener, &mut *dialer)).await;
+        assert_eq!(held(), listening + 4, "two pipes, of which each side holds an end each");
+        match round % 3 {
+            0 => near.write.abort(),
+            1 => shutdown(&mut *near.write).await.unwrap(),
+            _ => {}
+        }
+        drop((near, far));
+        assert_eq!(held(), listening);
+    }
+    drop(listener);
+    watched(async {
+        while held() > before {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    println!("counted");
+}
