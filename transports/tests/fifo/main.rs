@@ -4,6 +4,7 @@
 mod child;
 mod claims;
 mod dials;
+mod ends;
 mod forged;
 mod processes;
 mod shortage;
