@@ -28,6 +28,8 @@ pub mod ha;
 mod halves;
 pub mod options;
 #[cfg(unix)]
+mod paths;
+#[cfg(unix)]
 mod pipes;
 pub mod registry;
 pub mod tcp;

@@ -22,8 +22,8 @@
 //! | `/run/x.pairs/NAME.up`, `NAME.down` | 0600 | a pair: towards the listener, towards the dialer |
 //!
 //! Only one user's processes can meet there, whatever the parent directory allows: each side refuses files that are
-//! not its own user's. The file system must know named pipes and locks; paths are absolute and hold no white space,
-//! `?` or control character.
+//! not its own user's. The file system must know named pipes and locks. A path is absolute; what an endpoint cannot
+//! hold, such as white space, `%` or `?`, is percent-encoded.
 //!
 //! # How a connection comes about
 //!
@@ -69,6 +69,7 @@ mod request;
 mod size;
 mod sweep;
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -80,6 +81,7 @@ use self::listen::Listener;
 use self::name::Name;
 use self::place::Place;
 use crate::options::{OptionError, OptionInfo};
+use crate::paths::encode;
 
 pub use self::name::{Entropy, SystemEntropy};
 pub use self::options::FifoOptions;
@@ -182,8 +184,26 @@ impl Transport for Fifo {
     }
 }
 
-/// `None` when `directory` cannot stand in an endpoint.
+/// `None` when `directory` cannot be the start of a place.
 fn scratch(directory: &Path, name: Name) -> Option<Endpoint> {
-    let endpoint = Endpoint::new(SCHEME, &format!("{}/listenrain-{name}", directory.to_str()?)).ok()?;
+    let path = directory.join(format!("listenrain-{name}"));
+    let endpoint = Endpoint::new(SCHEME, &encode(path.as_os_str().as_bytes())).ok()?;
     Place::of(&endpoint).ok().map(|_| endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_endpoint_is_fresh_and_needs_a_directory_that_can_be_one() {
+        let fifo = Fifo::default();
+        assert_ne!(fifo.scratch_endpoint(), fifo.scratch_endpoint());
+        let name = Name::of([0xaa; 16]);
+        for directory in ["relative", &format!("/{}", "deep/".repeat(900))] {
+            assert_eq!(scratch(Path::new(directory), name), None);
+        }
+        let odd = scratch(Path::new("/odd ?"), name).unwrap();
+        assert_eq!(odd.to_string(), format!("fifo:///odd%20%3F/listenrain-{name}"));
+    }
 }

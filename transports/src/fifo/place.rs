@@ -1,11 +1,14 @@
 //! From an endpoint to the paths of its files.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use listenrain::{Endpoint, EndpointError};
 
 use super::SCHEME;
 use super::name::Name;
+use crate::paths::{decode, encode};
 
 /// What the directory of the pairs is called, behind the name of the rendezvous.
 const PAIRS: &str = ".pairs";
@@ -27,18 +30,22 @@ pub(super) struct Place {
 impl Place {
     /// Refuses what cannot be a path on any system, before anything is touched.
     pub(super) fn of(endpoint: &Endpoint) -> Result<Self, EndpointError> {
-        let text = endpoint.address();
-        if !text.starts_with('/') {
+        let path = decode(endpoint.address());
+        if !path.starts_with(b"/") {
             return Err(endpoint.invalid("needs an absolute path; write it like fifo:///run/x"));
         }
-        let file = text.rsplit('/').next().unwrap_or_default();
-        if matches!(file, "" | "." | "..") {
+        let file = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if matches!(file, b"" | b"." | b"..") {
             return Err(endpoint.invalid("names a directory; a file name must stand at its end"));
         }
+        if path.contains(&0) {
+            return Err(endpoint.invalid("the path holds a zero byte"));
+        }
         check_length(endpoint, "the file name", file.len(), FILE_NAME_MAX - PAIRS.len())?;
-        check_length(endpoint, "the path", text.len(), PATH_MAX - PAIRS.len() - PIPE_LEN)?;
-        let listener = Endpoint::new(SCHEME, text)?;
-        Ok(Self { listener, rendezvous: text.into(), pairs: format!("{text}{PAIRS}").into() })
+        check_length(endpoint, "the path", path.len(), PATH_MAX - PAIRS.len() - PIPE_LEN)?;
+        let listener = Endpoint::new(SCHEME, &encode(&path))?;
+        let pairs = OsString::from_vec([&path, PAIRS.as_bytes()].concat());
+        Ok(Self { listener, rendezvous: OsString::from_vec(path).into(), pairs: pairs.into() })
     }
 
     /// The listener's end of every channel.
@@ -100,6 +107,8 @@ mod tests {
             ("fifo:///", "names a directory"),
             ("fifo:///run/", "names a directory"),
             ("fifo:///run/..", "names a directory"),
+            ("fifo:///run/x%2F", "names a directory"),
+            ("fifo:///run/a%00b", "zero byte"),
         ] {
             let error = place(text).unwrap_err();
             assert!(error.why.contains(why) && error.endpoint == text, "{error}");
@@ -119,6 +128,16 @@ mod tests {
         assert!(longest.down(name).as_os_str().len() <= 4095);
         let error = of_len(4052).unwrap_err();
         assert!(error.why.contains("the path is 4053 bytes long, the limit is 4051"), "{error}");
+    }
+
+    #[test]
+    fn a_path_is_written_in_one_way_and_may_hold_what_an_endpoint_cannot() {
+        let place = place("fifo:///my%20run/%78%3F").unwrap();
+        assert_eq!(place.rendezvous(), Path::new("/my run/x?"));
+        assert_eq!(place.pairs(), Path::new("/my run/x?.pairs"));
+        assert_eq!(place.listener().to_string(), "fifo:///my%20run/x%3F");
+        let dialer = place.dialer(Name::of([0; 16])).to_string();
+        assert_eq!(dialer, format!("fifo:///my%20run/x%3F.pairs/{}", "0".repeat(32)));
     }
 
     #[test]
