@@ -5,18 +5,20 @@
 //! the end looks: the file lives as long as one of the two has it open, whether or not it has a name. An end without
 //! that mark is an abort, a crash or a peer that left bytes unread. It costs no descriptor and no byte in the stream.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Channel, ChannelFacts, ChannelRead, ChannelWrite};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::unistd;
+use tokio::io::AsyncWrite;
 use tokio::net::unix::pipe::{Receiver, Sender};
-use tokio_util::io::{poll_read_buf, poll_write_buf};
+use tokio_util::io::poll_read_buf;
 
 use super::pair::Ends;
 
@@ -84,7 +86,15 @@ impl WriteHalf {
 
 impl ChannelWrite for WriteHalf {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        poll_write_buf(self.pipe()?, cx, from)
+        let pipe = self.pipe()?;
+        if from.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let count = from.chunks_vectored(&mut slices);
+        let taken = ready!(pipe.poll_write_vectored(cx, together(&slices[..count])))?;
+        from.advance(taken);
+        Poll::Ready(Ok(taken))
     }
 
     /// What was taken is in the pipe already.
@@ -116,6 +126,27 @@ impl Drop for WriteHalf {
         if let Err(error) = fchmod(pipe, ENDED) {
             tracing::debug!(%error, "the peer will take this end for a reset");
         }
+    }
+}
+
+/// A piece at least this long begins a write of its own.
+///
+/// A pipe is a list of pages, and each write begins a new one. Behind a packet's short header in the same write, the
+/// pages are filled from where the piece was read a few bytes before, modulo the size of a page, which makes the
+/// processor take each store for one of the next loads (4 KiB aliasing). Found by measuring calls of 4 KiB to 1 MiB: one
+/// caller makes 1.6 times as many of 128 KiB and more as with one write for all, sixteen callers about as many; from
+/// 64 KiB downwards the write more costs what it saves.
+const ALONE_FROM: usize = 128 * 1024;
+
+/// As many as tokio's own sockets write at once.
+const MOST_SLICES: usize = 64;
+
+/// Those at the front that one write takes.
+fn together<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    match slices.iter().position(|slice| slice.len() >= ALONE_FROM) {
+        Some(0) => &slices[..1],
+        Some(long) => &slices[..long],
+        None => slices,
     }
 }
 
@@ -165,4 +196,21 @@ impl Shared {
 
 fn aborted() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_piece_is_written_alone_and_short_ones_together() {
+        let (short, long) = (vec![1; ALONE_FROM - 1], vec![2; ALONE_FROM]);
+        let lengths = |pieces: &[&[u8]]| {
+            let slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            together(&slices).iter().map(|slice| slice.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(&[&short, &short]), [short.len(); 2]);
+        assert_eq!(lengths(&[&short, &short, &long, &short]), [short.len(); 2]);
+        assert_eq!(lengths(&[&long, &short]), [long.len()]);
+    }
 }
