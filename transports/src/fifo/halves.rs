@@ -1,9 +1,7 @@
 //! The two halves of a FIFO channel.
 //!
-//! A pipe tells its reader that no writer is left, and never why. So a writer that ends in an orderly way takes the
-//! right to write away from the pipe's file before it closes it (mode 0600 becomes 0400), and the reader that comes to
-//! the end looks: the file lives as long as one of the two has it open, whether or not it has a name. An end without
-//! that mark is an abort, a crash or a peer that left bytes unread. It costs no descriptor and no byte in the stream.
+//! An orderly end is told by a mark in the mode of the pipe's file, which lives as long as one of the two sides has it
+//! open, whether or not it has a name; the module's documentation says why. What ends without the mark was reset.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -22,8 +22,9 @@
 //! | `/run/x.pairs/NAME.up`, `NAME.down` | 0600 | a pair: towards the listener, towards the dialer |
 //!
 //! Only one user's processes can meet there, whatever the parent directory allows: each side refuses files that are
-//! not its own user's. The file system must know named pipes and locks. A path is absolute; what an endpoint cannot
-//! hold, such as white space, `%` or `?`, is percent-encoded.
+//! not its own user's. Who else may write the parent directory can remove or replace these files, and so keep dialers
+//! away, but cannot get at a connection. The file system must know named pipes and locks. A path is absolute; what an
+//! endpoint cannot hold, such as white space, `%` or `?`, is percent-encoded.
 //!
 //! # How a connection comes about
 //!
@@ -45,7 +46,7 @@
 //! A pipe tells its reader that no writer is left, and never why. So a writer that ends in an orderly way first takes
 //! the right to write away from the pipe's file (mode 0400); the reader that comes to the end looks at the mode. An end
 //! without that mark is a reset. It costs nothing while bytes flow, and it needs the process to remain the user that it
-//! was when the connection was made.
+//! was when the connection was made. As a crash is no orderly end here, neither is `exit` with a channel still open.
 //!
 //! # What is left on disk
 //!
