@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
+//! | [`udp`] | | UDP sockets, the system's or injected ones |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
 //!
@@ -18,6 +19,7 @@ pub mod channel;
 pub mod options;
 pub mod registry;
 pub mod tcp;
+pub mod udp;
 
 pub use channel::InProcess;
 pub use registry::Registry;
