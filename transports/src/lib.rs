@@ -3,7 +3,9 @@
 //! | module | endpoints | what it is |
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
+//! | [`tls`] | `tls://host:port` | TLS 1.3 over TCP |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
+//! | [`certificates`] | | who one is and whom one believes, for those that encrypt |
 //! | [`udp`] | | UDP sockets, the system's or injected ones |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
@@ -15,20 +17,30 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![warn(clippy::print_stdout)]
 
+pub mod certificates;
 pub mod channel;
 pub mod options;
+mod owned_task;
 pub mod registry;
 pub mod tcp;
+pub mod tls;
 pub mod udp;
+
+use std::sync::Arc;
 
 pub use channel::InProcess;
 pub use registry::Registry;
 pub use tcp::Tcp;
+pub use tls::Tls;
 
 /// A registry of every transport in this crate, each with its defaults.
 #[must_use]
 pub fn all() -> Registry {
-    Registry::of([std::sync::Arc::new(Tcp::default()) as _, std::sync::Arc::new(InProcess::default()) as _])
+    Registry::of([
+        Arc::new(Tcp::default()) as _,
+        Arc::new(Tls::default()) as _,
+        Arc::new(InProcess::default()) as _,
+    ])
 }
 
 /// Compiles and runs the example of the README.

@@ -102,7 +102,10 @@ mod tests {
         assert_eq!(registry.get("TCP").unwrap().scheme(), "tcp");
         let endpoint = "carrier-pigeon://roof".parse().unwrap();
         let error = registry.for_endpoint(&endpoint).unwrap_err();
-        assert_eq!(error.to_string(), "no transport has scheme `carrier-pigeon`; there are: tcp, channel");
+        assert_eq!(
+            error.to_string(),
+            "no transport has scheme `carrier-pigeon`; there are: tcp, tls, channel"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
 use super::address::Address;
@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts connections at one address.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     endpoint: Endpoint,
     options: TcpOptions,
     listener: TcpListener,
@@ -28,7 +28,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
+    pub(crate) async fn bind(
         asked: &Endpoint,
         address: &Address,
         options: TcpOptions,
@@ -45,14 +45,15 @@ impl Listener {
         })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    /// The next connection, with its options set. Cancel safe: what is queued stays queued.
+    pub(crate) async fn accept(&mut self) -> Result<TcpStream, NextError> {
         loop {
             self.pause.over().await;
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     self.pause = Pause::default();
-                    match socket::channel(stream, &self.options) {
-                        Ok(channel) => return Ok(channel),
+                    match socket::prepare(&stream, &self.options) {
+                        Ok(()) => return Ok(stream),
                         Err(error) => tracing::debug!(%peer, %error, "a peer left before it was accepted"),
                     }
                 }
@@ -68,7 +69,14 @@ impl Listener {
 
 impl ChannelGenerator for Listener {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
+        Box::pin(async move {
+            loop {
+                match socket::channel(self.accept().await?) {
+                    Ok(channel) => return Ok(channel),
+                    Err(error) => tracing::debug!(%error, "a peer left before it was accepted"),
+                }
+            }
+        })
     }
 
     fn endpoint(&self) -> &Endpoint {

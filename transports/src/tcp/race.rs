@@ -16,7 +16,7 @@ pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
 /// Tries `addresses` in order, the next one joining when the ones before it have failed or have had [`STAGGER`] for
 /// themselves. The first connection wins; the other attempts are dropped, and with them their sockets.
-pub(super) async fn race<T, F, A>(addresses: Vec<SocketAddr>, attempt: A) -> io::Result<T>
+pub(crate) async fn race<T, F, A>(addresses: Vec<SocketAddr>, attempt: A) -> io::Result<T>
 where
     A: Fn(SocketAddr) -> F,
     F: Future<Output = io::Result<T>>,
@@ -31,7 +31,7 @@ where
 }
 
 /// IPv6 and IPv4 in turn, starting with the family that the resolver prefers, each address once.
-pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(crate) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else {
         return addresses;
     };
