@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | [`tls`] | `tls://host:port` | TLS 1.3 over TCP |
+//! | [`quic`] | `quic://host:port` | QUIC, a stream each |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`certificates`] | | who one is and whom one believes, for those that encrypt |
 //! | [`udp`] | | UDP sockets, the system's or injected ones |
@@ -21,6 +22,7 @@ pub mod certificates;
 pub mod channel;
 pub mod options;
 mod owned_task;
+pub mod quic;
 pub mod registry;
 pub mod tcp;
 pub mod tls;
@@ -29,6 +31,7 @@ pub mod udp;
 use std::sync::Arc;
 
 pub use channel::InProcess;
+pub use quic::Quic;
 pub use registry::Registry;
 pub use tcp::Tcp;
 pub use tls::Tls;
@@ -39,6 +42,7 @@ pub fn all() -> Registry {
     Registry::of([
         Arc::new(Tcp::default()) as _,
         Arc::new(Tls::default()) as _,
+        Arc::new(Quic::default()) as _,
         Arc::new(InProcess::default()) as _,
     ])
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use listenrain::{Endpoint, NextError};
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
@@ -39,6 +40,8 @@ impl Default for Credentials {
 /// How a dialer speaks.
 pub(crate) struct ClientSide {
     pub(crate) config: ClientConfig,
+    /// What the configuration verifies with, for whoever wants to hear why it refuses.
+    pub(crate) verifier: Arc<dyn ServerCertVerifier>,
     /// Of the certificate that it shows when it is asked.
     pub(crate) shown: Option<Fingerprint>,
 }
@@ -60,11 +63,12 @@ impl Credentials {
         let built = async {
             let (trust, identity) =
                 (self.trust_in_listener(options).await?, self.dialer_identity(options).await?);
+            let verifier = trust.server_verifier()?;
             let builder = ClientConfig::builder_with_details(provider(), self.clock.clone())
                 .with_protocol_versions(&[&TLS13])
                 .map_err(unusable)?
                 .dangerous()
-                .with_custom_certificate_verifier(trust.server_verifier()?);
+                .with_custom_certificate_verifier(verifier.clone());
             let mut config = match &identity {
                 Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
                 None => builder.with_no_client_auth(),
@@ -72,7 +76,7 @@ impl Credentials {
             config.alpn_protocols = protocols(options);
             // A resumed session would not look at the certificate again, and could begin with data that can be replayed.
             config.resumption = Resumption::disabled();
-            Ok(ClientSide { config, shown: identity.map(|identity| identity.fingerprint()) })
+            Ok(ClientSide { config, verifier, shown: identity.map(|identity| identity.fingerprint()) })
         };
         built.await.map_err(|trouble: Trouble| trouble.told("dial", endpoint))
     }

@@ -1,5 +1,6 @@
 //! What is wrong with one's own certificates, and why a handshake came to nothing.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,8 +95,8 @@ impl CertificateError {
 
 /// Why two sides did not agree to talk to each other.
 ///
-/// The [`NextError`](listenrain::NextError) of a dial has it below the [`io::Error`] that is its source, and its kind says
-/// the same in short.
+/// [`behind`](Self::behind) finds it below the [`NextError`](listenrain::NextError) of a dial, whose kind says the same in
+/// short.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -151,15 +152,15 @@ pub enum HandshakeError {
 impl HandshakeError {
     /// What `error` means to a side that wants to speak `alpn`.
     pub(crate) fn of(error: &rustls::Error, alpn: &str) -> Self {
-        use rustls::Error;
+        use rustls::Error as Tls;
         match error {
-            Error::InvalidCertificate(fault) => {
+            Tls::InvalidCertificate(fault) => {
                 Self::of_certificate(fault).unwrap_or_else(|| Self::Certificate { source: error.clone() })
             }
-            Error::NoApplicationProtocol | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
+            Tls::NoApplicationProtocol | Tls::AlertReceived(AlertDescription::NoApplicationProtocol) => {
                 Self::Protocol { wanted: alpn.to_owned() }
             }
-            Error::AlertReceived(alert) => Self::Refused(*alert),
+            Tls::AlertReceived(alert) => Self::Refused(*alert),
             error => Self::Tls { source: error.clone() },
         }
     }
@@ -175,6 +176,21 @@ impl HandshakeError {
             Fault::Other(other) => Self::NotPinned(*other.0.downcast_ref()?),
             _ => return None,
         })
+    }
+
+    /// The one that is behind `error`, if one is.
+    #[must_use]
+    pub fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // The error inside an io::Error is the error itself, not its source.
+            let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = inner.map_or_else(|| error.source(), |inner| Some(inner));
+        }
+        None
     }
 
     /// What kind of failure it is, as the operating system names them.

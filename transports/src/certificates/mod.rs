@@ -28,7 +28,7 @@ pub use self::options::CertificateOptions;
 pub use self::pinned::NotPinned;
 pub use self::trust::Trust;
 
-pub(crate) use self::credentials::{Credentials, server_name};
+pub(crate) use self::credentials::{ClientSide, Credentials, ServerSide, server_name};
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())

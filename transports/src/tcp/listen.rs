@@ -99,7 +99,7 @@ async fn bind_first(
     Err(failed)
 }
 
-fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError {
+pub(crate) fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
             NextError::lasting("listen", endpoint, error)

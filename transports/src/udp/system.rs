@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use listenrain::BoxFuture;
@@ -38,6 +38,21 @@ struct SystemSocket {
     of_peer: Option<Mutex<Failure>>,
 }
 
+/// Most bytes that the system takes at once, however many datagrams they are: what one datagram can hold over IPv4.
+const AT_ONCE: usize = 65_507;
+
+/// What of `transmit` the system takes at once. When there is no room for a later piece, all of it is sent again: datagrams may
+/// be doubled.
+fn pieces<'a>(transmit: &'a Transmit<'a>) -> impl Iterator<Item = Transmit<'a>> {
+    let size = transmit.segment_size.unwrap_or(AT_ONCE).max(1);
+    let most = if transmit.contents.len() > AT_ONCE { (AT_ONCE / size).max(1) * size } else { AT_ONCE };
+    transmit.contents.chunks(most).map(move |contents| Transmit {
+        contents,
+        segment_size: transmit.segment_size.filter(|size| *size < contents.len()),
+        ..transmit.clone()
+    })
+}
+
 /// A failure is gone once it was told, so this many in a row are no longer about one datagram each.
 const FAILURES_IN_A_ROW: usize = 64;
 
@@ -60,6 +75,17 @@ impl SystemSocket {
         let state = UdpSocketState::new((&*io).into())?;
         let of_peer = peer.map(|_| Mutex::new(Failure::of(&io)));
         Ok(Self { io, state, of_peer })
+    }
+
+    fn try_send_piece(&self, piece: &Transmit<'_>) -> io::Result<()> {
+        match self.io.try_io(Interest::WRITABLE, || self.state.try_send((&*self.io).into(), piece)) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock && !self.is_told(&error) => {
+                // As good as lost on its way; larger than the path's MTU is what probes for it are.
+                tracing::trace!(%error, peer = %piece.destination, "a datagram was not sent");
+                Ok(())
+            }
+            sent => sent,
+        }
     }
 
     /// Ready when the system has spoken of the peer; an error if the owner is to hear of it.
@@ -93,19 +119,11 @@ impl SystemSocket {
 
 impl AsyncUdpSocket for SystemSocket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(Writable { socket: self, waiting: None })
+        Box::pin(Writable { socket: Arc::downgrade(&self), waiting: None })
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let sent = self.io.try_io(Interest::WRITABLE, || self.state.try_send((&*self.io).into(), transmit));
-        match sent {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock && !self.is_told(&error) => {
-                // As good as lost on its way; larger than the path's MTU is what probes for it are.
-                tracing::trace!(%error, peer = %transmit.destination, "a datagram was not sent");
-                Ok(())
-            }
-            sent => sent,
-        }
+        pieces(transmit).try_for_each(|piece| self.try_send_piece(&piece))
     }
 
     fn poll_recv(
@@ -170,16 +188,17 @@ impl fmt::Debug for Failure {
 
 /// One task's wait for room. The box is made only when there is something to wait for.
 struct Writable {
-    socket: Arc<SystemSocket>,
+    /// Who does not wait keeps no socket open.
+    socket: Weak<SystemSocket>,
     waiting: Option<Wait<()>>,
 }
 
 impl UdpPoller for Writable {
     fn poll_writable(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.waiting.is_none() && self.socket.io.try_io(Interest::WRITABLE, || Ok(())).is_ok() {
+        let Some(socket) = self.socket.upgrade() else { return Poll::Ready(Ok(())) };
+        if self.waiting.is_none() && socket.io.try_io(Interest::WRITABLE, || Ok(())).is_ok() {
             return Poll::Ready(Ok(()));
         }
-        let socket = self.socket.clone();
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(async move { socket.io.writable().await }));
         let result = ready!(waiting.as_mut().poll(cx));
         self.waiting = None;
@@ -208,7 +227,16 @@ mod tests {
     }
 
     async fn send(from: &Arc<dyn AsyncUdpSocket>, to: SocketAddr, contents: &[u8]) -> io::Result<()> {
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size: None, src_ip: None };
+        transmit(from, to, contents, None).await
+    }
+
+    async fn transmit(
+        from: &Arc<dyn AsyncUdpSocket>,
+        destination: SocketAddr,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
         let mut poller = from.clone().create_io_poller();
         loop {
             poll_fn(|cx| poller.as_mut().poll_writable(cx)).await?;
@@ -239,6 +267,25 @@ mod tests {
         assert_eq!((from.port(), &bytes[..]), (dialer.local_addr().unwrap().port(), &b"there"[..]));
         send(&listener, from, b"back").await.unwrap();
         assert_eq!(receive(&dialer).await.unwrap(), (at, b"back".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn more_than_the_system_takes_at_once_arrives_as_the_datagrams_that_it_is() {
+        let listener = bind(&UdpBinding::at(loopback()).buffers(None, Some(1 << 20))).await;
+        let at = listener.local_addr().unwrap();
+        let dialer = bind(&UdpBinding::towards(at).buffers(Some(1 << 20), None)).await;
+        let contents: Vec<u8> = (0..10).flat_map(|number| vec![number; 9000]).collect();
+        let segment_size = (dialer.max_transmit_segments() >= 10).then_some(9000);
+        if segment_size.is_none() {
+            println!("skipped: this system sends one datagram at a time");
+            return;
+        }
+        transmit(&dialer, at, &contents, segment_size).await.unwrap();
+        let mut all = Vec::new();
+        while all.len() < contents.len() {
+            all.extend(receive(&listener).await.unwrap().1);
+        }
+        assert_eq!(all, contents);
     }
 
     #[cfg(target_os = "linux")]
