@@ -10,7 +10,7 @@
 //!   waits ends with `ConnectionAborted`.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then a RST. What was written and not flushed still leaves,
 //!   within 10 s, in a task of its own.
-//! * **Backpressure**: the socket buffers of both ends, and 128 KiB before this side's.
+//! * **Backpressure**: the socket buffers of both ends, and 64 KiB before this side's.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked.
 //!

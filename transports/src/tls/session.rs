@@ -15,8 +15,9 @@ use tokio::net::TcpStream;
 use super::incoming::Incoming;
 use crate::certificates::HandshakeError;
 
-/// Most bytes, encrypted, that wait for room in the socket before no more are taken.
-const WRITE_AHEAD: usize = 128 * 1024;
+/// Most bytes, encrypted, that wait for room in the socket before no more are taken. Measured with echoes of 16 x 256 KiB:
+/// 32 KiB to 128 KiB cost the same, 256 KiB up to two thirds more, since it leaves the cache before it is sent.
+const WRITE_AHEAD: usize = 64 * 1024;
 
 pub(super) struct Session {
     pub(super) socket: TcpStream,
