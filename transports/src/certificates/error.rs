@@ -186,9 +186,14 @@ impl HandshakeError {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            // The error inside an io::Error is the error itself, not its source.
+            // What is inside an io::Error or an Arc is the error itself, not its source.
             let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            next = inner.map_or_else(|| error.source(), |inner| Some(inner));
+            let shared = error.downcast_ref::<Arc<dyn Error + Send + Sync>>();
+            next = match (inner, shared) {
+                (Some(inner), _) => Some(inner),
+                (None, Some(shared)) => Some(&**shared),
+                (None, None) => error.source(),
+            };
         }
         None
     }

@@ -3,9 +3,10 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::BufMut;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, ChannelWrite};
 use tokio::runtime::Handle;
@@ -119,7 +120,7 @@ impl ChannelWrite for WriteHalf {
     }
 }
 
-/// How long what was written may take to leave once nobody holds its channel any more. Then the peer sees a reset.
+/// How long a session may go on once nobody holds its channel any more.
 const PARTING: Duration = Duration::from_secs(10);
 
 impl Drop for Shared {
@@ -128,24 +129,40 @@ impl Drop for Shared {
         if session.is_aborted() {
             return;
         }
-        let left = self.left.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if session.is_unread(left) {
+        let mut left = std::mem::take(self.left.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if session.is_unread(&mut left) {
             return session.reset_when_closed();
         }
-        let mut end = std::task::Context::from_waker(std::task::Waker::noop());
-        if session.poll_end(&mut end).is_ready() {
+        let is_ended = session.poll_end(&mut Context::from_waker(Waker::noop())).is_ready();
+        if is_ended && session.is_over() {
             return;
         }
-        session.reset_when_closed();
+        // Until all has left, the peer must not take the end of the socket for an orderly one.
+        if !is_ended {
+            session.reset_when_closed();
+        }
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(part(session));
+            runtime.spawn(async move { timeout(PARTING, part(&session, left)).await });
         }
     }
 }
 
-async fn part(session: Arc<Session>) {
-    if let Ok(Ok(())) = timeout(PARTING, poll_fn(|cx| session.poll_end(cx))).await {
-        session.close_in_order();
+/// Sends what has not left yet, then waits for the peer's end. A socket that was closed before would answer that end with a
+/// reset, since in TLS it is bytes, and what the peer has not read yet would be lost.
+async fn part(session: &Session, mut left: Incoming) {
+    if poll_fn(|cx| session.poll_end(cx)).await.is_err() {
+        return;
+    }
+    session.close_in_order();
+    loop {
+        match session.decrypt(&mut left, &mut Vec::new().limit(1)) {
+            Ok(Decrypted::Hungry) => {}
+            Ok(Decrypted::Bytes(_)) => return session.reset_when_closed(),
+            Ok(Decrypted::End) | Err(_) => return,
+        }
+        if !matches!(poll_fn(|cx| left.poll_fill(&session.socket, cx)).await, Ok(1..)) {
+            return;
+        }
     }
 }
 

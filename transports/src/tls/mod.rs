@@ -8,8 +8,8 @@
 //!   direction goes on. A FIN alone is no end but `UnexpectedEof`, since anybody on the way can send one.
 //! * **Abort**: a RST at once when both halves are dropped, which the peer sees as `ConnectionReset`. A local read that
 //!   waits ends with `ConnectionAborted`.
-//! * **Dropping**: an orderly end, unless bytes were left unread: then a RST. What was written and not flushed still leaves,
-//!   within 10 s, in a task of its own.
+//! * **Dropping**: an orderly end, unless bytes were left unread: then a RST. In a task of its own what was written and not
+//!   flushed still leaves, and the socket waits for the peer's end, together at most 10 s.
 //! * **Backpressure**: the socket buffers of both ends, and 64 KiB before this side's.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked.

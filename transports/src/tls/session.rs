@@ -142,6 +142,11 @@ impl Session {
         }
     }
 
+    /// Whether nothing more can come.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().is_over()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tls> {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -275,12 +275,11 @@ mod tests {
         let at = listener.local_addr().unwrap();
         let dialer = bind(&UdpBinding::towards(at).buffers(Some(1 << 20), None)).await;
         let contents: Vec<u8> = (0..10).flat_map(|number| vec![number; 9000]).collect();
-        let segment_size = (dialer.max_transmit_segments() >= 10).then_some(9000);
-        if segment_size.is_none() {
-            println!("skipped: this system sends one datagram at a time");
+        if dialer.max_transmit_segments() < 10 {
+            // This system sends one datagram at a time: there is nothing to be seen.
             return;
         }
-        transmit(&dialer, at, &contents, segment_size).await.unwrap();
+        transmit(&dialer, at, &contents, Some(9000)).await.unwrap();
         let mut all = Vec::new();
         while all.len() < contents.len() {
             all.extend(receive(&listener).await.unwrap().1);
