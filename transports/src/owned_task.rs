@@ -6,11 +6,16 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use tokio::task::AbortHandle;
+
 /// Owns a spawned task. Dropping it drops the task's future before the drop returns, and with it what the future holds, such
 /// as a listening socket: aborting a task would do so only when the runtime comes to it.
 ///
 /// The future must not drop its own owner.
-pub(crate) struct OwnedTask(Arc<Mutex<Option<Running>>>);
+pub(crate) struct OwnedTask {
+    slot: Arc<Mutex<Option<Running>>>,
+    task: AbortHandle,
+}
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -23,8 +28,8 @@ impl OwnedTask {
     pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let slot: Arc<Mutex<Option<Running>>> = Arc::new(Mutex::new(Some(Box::pin(future))));
         let shared = slot.clone();
-        tokio::spawn(poll_fn(move |cx| poll_once(&shared, cx)));
-        Self(slot)
+        let task = tokio::spawn(poll_fn(move |cx| poll_once(&shared, cx))).abort_handle();
+        Self { slot, task }
     }
 }
 
@@ -39,8 +44,9 @@ fn poll_once(slot: &Mutex<Option<Running>>, cx: &mut Context<'_>) -> Poll<()> {
 
 impl Drop for OwnedTask {
     fn drop(&mut self) {
-        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(running);
+        self.task.abort();
     }
 }
 
@@ -53,6 +59,7 @@ impl fmt::Debug for OwnedTask {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::runtime::Handle;
     use tokio::sync::oneshot;
 
     #[tokio::test]
@@ -75,5 +82,8 @@ mod tests {
         assert_eq!(Arc::strong_count(&held), 2);
         drop(task);
         assert_eq!(Arc::strong_count(&held), 1);
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

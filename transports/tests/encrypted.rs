@@ -430,3 +430,46 @@ async fn two_sides_that_speak_different_protocols_do_not_talk() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn names_and_ipv6_are_dialled_and_checked() {
+    // LR35: the original joined host and port with a bare colon, which no IPv6 address survives.
+    let has_ipv6 = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    on_each(|given| async move {
+        let authority = Authority::new();
+        let given = given.identity(&authority.sign_local().identity).trust(authority.trust());
+        for host in ["localhost", "127.0.0.1", "[::1]"] {
+            if host == "[::1]" && !has_ipv6 {
+                println!("skipped: this machine has no ::1");
+                continue;
+            }
+            let asked = Endpoint::new(given.scheme(), &format!("{host}:0")).unwrap();
+            let mut listener = given.listen(&asked).await;
+            let port = listener.endpoint().address().rsplit_once(':').unwrap().1.to_owned();
+            let dialled = Endpoint::new(given.scheme(), &format!("{host}:{port}")).unwrap();
+            let mut dialer = given.transport().dialer(&dialled).unwrap();
+            let (near, far) = connect(&mut *listener, &mut *dialer).await;
+            assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
+            assert_eq!((near.facts.local, near.facts.peer), (far.facts.peer, far.facts.local));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_or_bad_option_is_named_with_what_is_allowed() {
+    on_each(|given| async move {
+        for (option, told) in [
+            (("colour", "red"), "client_pin"),
+            (("ca", "ca.pem"), "./"),
+            (("pin", "sha256-00"), "64 lower-case"),
+            (("handshake_timeout", "0s"), "1ms to 1h"),
+            (("handshakes", "0"), "1 to 65535"),
+        ] {
+            let endpoint = given.bare().with_option(option.0, option.1);
+            let why = given.transport().dialer(&endpoint).err().unwrap().why;
+            assert!(why.contains(option.0) && why.contains(told), "{why}");
+        }
+    })
+    .await;
+}

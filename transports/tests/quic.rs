@@ -285,3 +285,22 @@ async fn many_lanes_of_many_dialers_on_several_threads_keep_their_bytes_to_thems
     }
     serving.abort();
 }
+
+#[test]
+fn an_address_whose_runtime_is_gone_can_be_listened_at_on_another() {
+    let quic = Quic::default();
+    let run = |endpoint: Endpoint| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let linked = runtime.block_on(async {
+            let (mut listener, mut dialer) = at(&quic, &endpoint).await;
+            let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+            is_alive(&mut near, &mut far).await;
+            (listener, dialer, near, far)
+        });
+        drop(runtime);
+        // What was theirs is let go of outside any runtime.
+        linked.0.endpoint().clone()
+    };
+    let endpoint = run(quic.scratch_endpoint());
+    assert_eq!(run(endpoint.clone()), endpoint);
+}

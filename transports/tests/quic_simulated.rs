@@ -182,6 +182,17 @@ async fn a_peer_that_vanishes_does_not_hold_a_dropped_channel_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_ends_on_both_sides_though_its_path_is_full_when_it_is_dropped() {
+    let net = Net::with_delay(Duration::from_millis(100));
+    let (quic, mut near, far) = linked_on(&net, QuicOptions::default()).await;
+    fill(&mut *near.write, 64 << 10, usize::MAX).await;
+    sleep(Duration::from_millis(50)).await;
+    drop((near, far, quic));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(net.sockets(), 0, "long before the idle timeout");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lane_that_nobody_reads_does_not_stall_the_lane_beside_it() {
     let net = Net::with_delay(DELAY);
     let quic = quic(&net, QuicOptions::default().stream_window(64 << 10));

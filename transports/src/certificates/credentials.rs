@@ -1,16 +1,18 @@
 //! From options and typed parts to the configuration of one side.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use listenrain::{Endpoint, NextError};
-use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, ServerConfig, SignatureScheme};
 
 use super::options::{CertificateOptions, Shown};
 use super::{CertificateError, Fingerprint, Identity, Trust, file, provider};
@@ -39,11 +41,50 @@ impl Default for Credentials {
 
 /// How a dialer speaks.
 pub(crate) struct ClientSide {
-    pub(crate) config: ClientConfig,
+    config: ClientConfig,
     /// What the configuration verifies with, for whoever wants to hear why it refuses.
     pub(crate) verifier: Arc<dyn ServerCertVerifier>,
-    /// Of the certificate that it shows when it is asked.
-    pub(crate) shown: Option<Fingerprint>,
+    identity: Option<Identity>,
+}
+
+impl ClientSide {
+    /// The configuration of one handshake, and what that handshake will have shown.
+    pub(crate) fn one(&self) -> (ClientConfig, Showing) {
+        let mut config = self.config.clone();
+        let showing = self.identity.clone().map(|identity| Arc::new(Shows { identity, asked: false.into() }));
+        if let Some(shows) = &showing {
+            config.client_auth_cert_resolver = shows.clone();
+        }
+        (config, Showing(showing))
+    }
+}
+
+/// Whether a dialer was asked for its certificate.
+pub(crate) struct Showing(Option<Arc<Shows>>);
+
+impl Showing {
+    /// The fingerprint of the certificate that was shown, if one was.
+    pub(crate) fn shown(&self) -> Option<Fingerprint> {
+        let shows = self.0.as_ref().filter(|shows| shows.asked.load(Ordering::Relaxed))?;
+        Some(shows.identity.fingerprint())
+    }
+}
+
+#[derive(Debug)]
+struct Shows {
+    identity: Identity,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        Some(self.identity.certified())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 /// How a listener speaks.
@@ -64,19 +105,16 @@ impl Credentials {
             let (trust, identity) =
                 (self.trust_in_listener(options).await?, self.dialer_identity(options).await?);
             let verifier = trust.server_verifier()?;
-            let builder = ClientConfig::builder_with_details(provider(), self.clock.clone())
+            let mut config = ClientConfig::builder_with_details(provider(), self.clock.clone())
                 .with_protocol_versions(&[&TLS13])
                 .map_err(unusable)?
                 .dangerous()
-                .with_custom_certificate_verifier(verifier.clone());
-            let mut config = match &identity {
-                Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
-                None => builder.with_no_client_auth(),
-            };
+                .with_custom_certificate_verifier(verifier.clone())
+                .with_no_client_auth();
             config.alpn_protocols = protocols(options);
             // A resumed session would not look at the certificate again, and could begin with data that can be replayed.
             config.resumption = Resumption::disabled();
-            Ok(ClientSide { config, verifier, shown: identity.map(|identity| identity.fingerprint()) })
+            Ok(ClientSide { config, verifier, identity })
         };
         built.await.map_err(|trouble: Trouble| trouble.told("dial", endpoint))
     }
@@ -96,7 +134,8 @@ impl Credentials {
                 Some(trust) => builder.with_client_cert_verifier(trust.client_verifier()?),
                 None => builder.with_no_client_auth(),
             };
-            let mut config = builder.with_cert_resolver(identity.resolver());
+            let mut config =
+                builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified())));
             config.alpn_protocols = protocols(options);
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ED25519, SerialNumber};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 
 use super::{CertificateError, Fingerprint, provider};
 
@@ -86,8 +86,8 @@ impl Identity {
         self.fingerprint
     }
 
-    pub(super) fn resolver(&self) -> Arc<SingleCertAndKey> {
-        Arc::new(self.certified.clone().into())
+    pub(super) fn certified(&self) -> Arc<CertifiedKey> {
+        self.certified.clone()
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use listenrain::{Channel, ChannelFacts, Endpoint};
 use quinn::{Connection, RecvStream, SendStream, Side, VarInt};
 use rustls::pki_types::CertificateDer;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use super::SCHEME;
 use super::error::code;
@@ -14,12 +17,12 @@ use crate::certificates::{Fingerprint, pinned};
 use crate::tcp::address;
 
 /// A connection that lives as long as somebody holds it: a channel, a dialer, a listener, or what was written and is not
-/// acknowledged yet. Dropping the last one closes it.
+/// acknowledged yet. Dropping the last one closes it a moment later.
 #[derive(Debug)]
 pub(super) struct Carrier {
     pub(super) connection: Connection,
     /// The dialer's, which goes with its only connection.
-    _endpoint: Option<quinn::Endpoint>,
+    endpoint: Option<quinn::Endpoint>,
     local: SocketAddr,
     shown: Option<Fingerprint>,
     group: u64,
@@ -37,7 +40,7 @@ impl Carrier {
         // Where the listener is bound to every address, this is the one that was dialled.
         let ip = connection.local_ip().unwrap_or_else(|| local.ip()).to_canonical();
         let local = SocketAddr::new(ip, local.port());
-        Self { connection, _endpoint: endpoint, local, shown, group }
+        Self { connection, endpoint, local, shown, group }
     }
 
     /// The channel of one of its streams.
@@ -70,9 +73,26 @@ impl Carrier {
 }
 
 impl Drop for Carrier {
+    /// A connection that is closed says nothing any more but that it is; and not even that while the path is full and
+    /// something else was still to be said, such as that a stream is reset. So that is said first.
     fn drop(&mut self) {
-        self.connection.close(code::DONE, b"");
+        let (connection, endpoint) = (self.connection.clone(), self.endpoint.take());
+        let close = async move {
+            sleep(a_while(&connection)).await;
+            connection.close(code::DONE, b"");
+            drop(endpoint);
+        };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(close)),
+            Err(_) => self.connection.close(code::DONE, b""),
+        }
     }
+}
+
+/// Long enough for acknowledgements to come and for what waited for them to leave.
+pub(super) fn a_while(connection: &Connection) -> Duration {
+    // No timer is shorter, and a path of such round trips is lost rather than slow.
+    2 * connection.rtt().clamp(Duration::from_millis(1), Duration::from_secs(1))
 }
 
 fn end(address: SocketAddr, number: Option<u64>, shown: Option<Fingerprint>) -> Endpoint {

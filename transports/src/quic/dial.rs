@@ -121,8 +121,8 @@ impl Dialer {
         }
         let (first_id, group) = self.draw_first_id();
         let judge = Judge::new(side.verifier.clone());
-        let config = config::client(options, side.config.clone(), &judge, peer.ip(), first_id)
-            .map_err(io::Error::other)?;
+        let (tls, showing) = side.one();
+        let config = config::client(options, tls, &judge, peer.ip(), first_id).map_err(io::Error::other)?;
         let endpoint = quinn::Endpoint::new_with_abstract_socket(
             config::endpoint(options, &reach.entropy),
             None,
@@ -137,7 +137,7 @@ impl Dialer {
         };
         let connection =
             connected.map_err(|error| of_handshake(error, judge.refused().as_ref(), self.alpn()))?;
-        Ok(Carrier::new(connection, Some(endpoint), local, side.shown, group))
+        Ok(Carrier::new(connection, Some(endpoint), local, showing.shown(), group))
     }
 
     /// The id to which the first packets go, which both sides know, and the group that both make of it.

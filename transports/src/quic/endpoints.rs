@@ -70,7 +70,7 @@ impl Endpoints {
         let doorman = Mutex::new(Some(doorman(address)));
         let bound = Arc::new(Bound { endpoint, socket, doorman, vacated: Notify::new() });
         self.lock().insert(address, bound.clone());
-        tokio::spawn(keep(self.clone(), address, bound.clone()));
+        tokio::spawn(Keeper { endpoints: self.clone(), address, bound: bound.clone() }.keep());
         Ok(Place { endpoints: self.clone(), address, bound })
     }
 
@@ -97,29 +97,45 @@ fn forget(endpoints: &mut BTreeMap<SocketAddr, Arc<Bound>>, address: SocketAddr,
     }
 }
 
-/// Sees to whoever comes to an address, for as long as it is bound.
-async fn keep(endpoints: Endpoints, address: SocketAddr, bound: Arc<Bound>) {
-    loop {
-        let incoming = tokio::select! {
-            biased;
-            incoming = bound.endpoint.accept() => incoming,
-            () = bound.dead() => {
-                if endpoints.close_if_dead(address, &bound) {
-                    return;
+/// Who sees to whoever comes to an address, for as long as it is bound.
+struct Keeper {
+    endpoints: Endpoints,
+    address: SocketAddr,
+    bound: Arc<Bound>,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let bound = &self.bound;
+        loop {
+            let incoming = tokio::select! {
+                biased;
+                incoming = bound.endpoint.accept() => incoming,
+                () = bound.dead() => {
+                    if self.endpoints.close_if_dead(self.address, bound) {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                    continue;
                 }
-                tokio::task::yield_now().await;
-                continue;
+            };
+            match (incoming, bound.doorman()) {
+                (Some(incoming), Some(doorman)) => doorman.admit(incoming),
+                (Some(incoming), None) => incoming.refuse(),
+                // The socket failed.
+                (None, _) => return,
             }
-        };
-        let Some(incoming) = incoming else { break };
-        match bound.doorman() {
-            Some(doorman) => doorman.admit(incoming),
-            None => incoming.refuse(),
         }
     }
-    // The socket failed; letting go of the doorman is what tells the listener.
-    forget(&mut endpoints.lock(), address, &bound);
-    bound.vacate();
+}
+
+impl Drop for Keeper {
+    /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the doorman tells the listener.
+    fn drop(&mut self) {
+        forget(&mut self.endpoints.lock(), self.address, &self.bound);
+        self.bound.vacate();
+        self.bound.socket.close();
+    }
 }
 
 impl Bound {

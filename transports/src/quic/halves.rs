@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{sleep, timeout};
 
-use super::carrier::Carrier;
+use super::carrier::{Carrier, a_while};
 use super::error::{code, of_read, of_write};
 use super::link::{Left, Link};
 
@@ -26,8 +26,6 @@ const PIECES: usize = 16;
 /// How long what was written may take to be acknowledged once nobody holds its channel any more. Then the connection may be
 /// closed, and the peer sees a reset.
 const PARTING: Duration = Duration::from_secs(10);
-/// Shorter than any timer is.
-const PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) fn split(carrier: Arc<Carrier>, send: SendStream, recv: RecvStream) -> (ReadHalf, WriteHalf) {
     let link = Arc::new(Link::default());
@@ -224,20 +222,17 @@ impl Drop for WriteHalf {
 }
 
 /// Keeps the connection until the peer has acknowledged the end of what was written, or its reset: whoever closes a connection
-/// takes back what has not left yet, and while the path is full not even the close itself leaves.
+/// takes back what has not arrived yet.
 async fn part(carrier: Arc<Carrier>, send: SendStream, left: Left) {
     let acknowledged = async {
         if left == Left::InOrder {
             let _ = send.stopped().await;
             return;
         }
-        // Nobody is woken for the acknowledgement of a reset, so it is asked for after a round trip or two.
-        let pause = carrier.connection.rtt().clamp(PAUSE, PARTING) * 2;
+        // Nobody is woken for the acknowledgement of a reset, so it is asked for now and then.
         while once(send.stopped()).is_none() {
-            sleep(pause).await;
+            sleep(a_while(&carrier.connection)).await;
         }
-        // What is left to say is that the reader stopped.
-        sleep(pause).await;
     };
     let _ = timeout(PARTING, acknowledged).await;
     drop((send, carrier));

@@ -39,13 +39,10 @@ impl Dialer {
         let certificates = &self.options.certificates;
         let name = server_name(&self.endpoint, certificates, &self.host)?;
         let side = self.credentials.client(&self.endpoint, certificates).await?;
-        let terms = Terms {
-            alpn: certificates.protocol().map(str::to_owned),
-            shown: side.shown,
-            limit: self.options.handshake_timeout,
-        };
+        let terms =
+            Terms { alpn: certificates.protocol().map(str::to_owned), limit: self.options.handshake_timeout };
         let socket = self.tcp.dial().await?;
-        let agreed = terms.dial(Arc::new(side.config), name, socket).await;
+        let agreed = terms.dial(&side, name, socket).await;
         agreed.map(channel).map_err(|error| NextError::passing("dial", &self.endpoint, error))
     }
 }

@@ -7,22 +7,20 @@ use std::time::Duration;
 
 use listenrain::ChannelFacts;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, Connection, ServerConfig};
+use rustls::{Connection, ServerConfig};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::SCHEME;
-use crate::certificates::{Fingerprint, HandshakeError, pinned};
+use crate::certificates::{ClientSide, Fingerprint, HandshakeError, pinned};
 use crate::tcp::address;
 
 /// What one side demands of its handshakes.
 pub(super) struct Terms {
     /// What both must speak, where it matters.
     pub(super) alpn: Option<String>,
-    /// Of the certificate that this side shows, where it shows one.
-    pub(super) shown: Option<Fingerprint>,
     pub(super) limit: Duration,
 }
 
@@ -41,17 +39,23 @@ impl Terms {
     /// The dialling side's.
     pub(super) async fn dial(
         &self,
-        config: Arc<ClientConfig>,
+        side: &ClientSide,
         name: ServerName<'static>,
         socket: TcpStream,
     ) -> io::Result<Agreed> {
-        let connecting = TlsConnector::from(config).connect(name, socket);
+        let (config, showing) = side.one();
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, socket);
         let (socket, tls) = self.in_time(connecting).await?.into_inner();
-        self.agree(socket, tls.into())
+        self.agree(socket, tls.into(), showing.shown())
     }
 
     /// The listening side's. A peer that is refused is told so before its connection is closed.
-    pub(super) async fn accept(&self, config: Arc<ServerConfig>, socket: TcpStream) -> io::Result<Agreed> {
+    pub(super) async fn accept(
+        &self,
+        config: Arc<ServerConfig>,
+        shown: Fingerprint,
+        socket: TcpStream,
+    ) -> io::Result<Agreed> {
         // What is not accepted yet is reset when its listener goes.
         socket.set_zero_linger()?;
         let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
@@ -59,7 +63,7 @@ impl Terms {
         match self.in_time(accepted).await? {
             Ok(stream) => {
                 let (socket, tls) = stream.into_inner();
-                self.agree(socket, tls.into())
+                self.agree(socket, tls.into(), Some(shown))
             }
             Err((error, socket)) => {
                 part(socket).await;
@@ -85,7 +89,7 @@ impl Terms {
     }
 
     /// A peer that names no application protocol is let through by TLS, not by this side.
-    fn agree(&self, socket: TcpStream, tls: Connection) -> io::Result<Agreed> {
+    fn agree(&self, socket: TcpStream, tls: Connection, shown: Option<Fingerprint>) -> io::Result<Agreed> {
         if let Some(wanted) = &self.alpn
             && tls.alpn_protocol() != Some(wanted.as_bytes())
         {
@@ -93,7 +97,7 @@ impl Terms {
         }
         let certificates = tls.peer_certificates().unwrap_or_default();
         let their = certificates.first().map(|certificate| Fingerprint::of(certificate));
-        let local = pinned(address::endpoint(SCHEME, socket.local_addr()?), self.shown);
+        let local = pinned(address::endpoint(SCHEME, socket.local_addr()?), shown);
         let peer = pinned(address::endpoint(SCHEME, socket.peer_addr()?), their);
         let mut facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
         facts.certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();

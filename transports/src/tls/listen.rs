@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::handshake::{Agreed, Terms};
 use super::{TlsOptions, channel};
-use crate::certificates::{Credentials, told};
+use crate::certificates::{Credentials, Fingerprint, told};
 use crate::owned_task::OwnedTask;
 use crate::tcp::address::Address;
 use crate::tcp::{self, Resolve};
@@ -48,13 +48,13 @@ impl Listener {
         let endpoint = told(tcp.endpoint(), side.shown);
         let terms = Terms {
             alpn: options.certificates.protocol().map(str::to_owned),
-            shown: Some(side.shown),
             limit: options.handshake_timeout,
         };
         let (sender, agreed) = unbounded_channel();
         let doorman = Doorman {
             tcp,
             config: Arc::new(side.config),
+            shown: side.shown,
             terms: Arc::new(terms),
             room: Arc::new(Semaphore::new(options.handshakes)),
             sender,
@@ -98,6 +98,7 @@ impl Waiting {
 struct Doorman {
     tcp: tcp::listen::Listener,
     config: Arc<ServerConfig>,
+    shown: Fingerprint,
     terms: Arc<Terms>,
     room: Arc<Semaphore>,
     sender: UnboundedSender<Result<Waiting, NextError>>,
@@ -118,9 +119,10 @@ impl Doorman {
             };
             while handshakes.try_join_next().is_some() {}
             let (config, terms, sender) = (self.config.clone(), self.terms.clone(), self.sender.clone());
+            let shown = self.shown;
             handshakes.spawn(async move {
                 let peer = socket.peer_addr();
-                match terms.accept(config, socket).await {
+                match terms.accept(config, shown, socket).await {
                     Ok(agreed) => drop(sender.send(Ok(Waiting { agreed, _permit: permit }))),
                     Err(error) => tracing::debug!(?peer, %error, "a handshake failed"),
                 }

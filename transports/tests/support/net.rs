@@ -129,7 +129,8 @@ impl AsyncUdpSocket for Socket {
         let passed = Passed { at: now - begun, from, to, len: transmit.contents.len() };
         state.passed.push(passed);
         let due = now + state.delay;
-        let is_lost = state.cut || state.lose_one_in.is_some_and(|count| state.passed.len() % count == 0);
+        let is_lost =
+            state.cut || state.lose_one_in.is_some_and(|count| state.passed.len().is_multiple_of(count));
         if !is_lost && let Some(inbox) = state.sockets.get_mut(&to) {
             inbox.waiting.push_back((due, self.address, transmit.contents.to_vec()));
             inbox.reader.take().into_iter().for_each(Waker::wake);
