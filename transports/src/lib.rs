@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
 //! | [`tls`] | `tls://host:port` | TLS 1.3 over TCP |
+//! | [`sctp`] | `sctp://host:port` | SCTP over UDP, several streams of one association as lanes |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | [`certificates`] | | who one is and whom one believes, for those that encrypt |
 //! | [`udp`] | | UDP sockets, the system's or injected ones |
@@ -22,6 +23,7 @@ pub mod channel;
 pub mod options;
 mod owned_task;
 pub mod registry;
+pub mod sctp;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 pub use channel::InProcess;
 pub use registry::Registry;
+pub use sctp::Sctp;
 pub use tcp::Tcp;
 pub use tls::Tls;
 
@@ -39,6 +42,7 @@ pub fn all() -> Registry {
     Registry::of([
         Arc::new(Tcp::default()) as _,
         Arc::new(Tls::default()) as _,
+        Arc::new(Sctp::default()) as _,
         Arc::new(InProcess::default()) as _,
     ])
 }

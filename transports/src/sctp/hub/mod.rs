@@ -1,0 +1,395 @@
+//! One UDP socket and the task that drives every association on it.
+//!
+//! The task receives, hands each packet to its association or answers it as a stranger's, looks after the associations
+//! that were touched, rang or are due, and sends what they have to say. It knows nothing of lanes, except that some of
+//! them arrive and are to be accepted.
+
+mod acceptor;
+mod doorbell;
+mod inbox;
+mod outbox;
+mod registry;
+mod stranger;
+mod table;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use listenrain::ChannelFacts;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use self::stranger::Answer;
+use self::table::Table;
+use super::association::{Agreement, Association};
+use super::fault::Loss;
+use super::shared::Shared;
+use super::wire::Packet;
+use super::{SCHEME, SctpOptions};
+use crate::tcp::address::endpoint;
+use crate::udp::AsyncUdpSocket;
+
+pub(super) use self::acceptor::Acceptor;
+pub(super) use self::doorbell::Doorbell;
+pub(super) use self::inbox::{Datagram, Inbox};
+pub(super) use self::outbox::Outbox;
+pub(super) use self::registry::{Handle, Registry};
+pub(super) use self::stranger::{Greeter, own_init};
+pub(super) use self::table::Peer;
+
+/// So often in a row the task goes round before it lets others run.
+const TURNS: usize = 16;
+
+/// A socket with what waits on either side of it.
+#[derive(Debug)]
+pub(super) struct Ports {
+    pub(super) socket: Arc<dyn AsyncUdpSocket>,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+}
+
+impl Ports {
+    pub(super) fn new(socket: Arc<dyn AsyncUdpSocket>) -> Self {
+        let outbox = Outbox::new(socket.clone());
+        Self { socket, inbox: Inbox::new(), outbox }
+    }
+}
+
+/// Numbers the associations of one instance of the transport.
+#[derive(Debug, Default)]
+pub(super) struct Groups(AtomicU64);
+
+impl Groups {
+    fn next(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Hub {
+    handle: Arc<Handle>,
+    /// Gone when the hub is over.
+    ports: Option<Ports>,
+    table: Table,
+    groups: Arc<Groups>,
+    /// With a listener, or one that there was.
+    listening: Option<(Greeter, Arc<Registry>)>,
+    alarm: Pin<Box<Sleep>>,
+    received: Vec<Datagram>,
+    rung: Vec<u32>,
+    packets: Vec<Bytes>,
+}
+
+impl Hub {
+    /// A hub for what `acceptor` listens to, on a task of its own.
+    pub(super) fn listen(
+        ports: Ports,
+        acceptor: Arc<Acceptor>,
+        greeter: Greeter,
+        registry: Arc<Registry>,
+        groups: Arc<Groups>,
+    ) -> io::Result<Arc<Handle>> {
+        let handle = Handle::new(ports.socket.local_addr()?, Some(acceptor));
+        registry.add(handle.clone());
+        let hub = Self::new(handle.clone(), ports, Some((greeter, registry)), groups);
+        tokio::spawn(hub.run());
+        Ok(handle)
+    }
+
+    /// A hub for the one association that a dialer has agreed on, on a task of its own.
+    pub(super) fn dial(
+        ports: Ports,
+        agreed: &Agreement,
+        options: &SctpOptions,
+        groups: Arc<Groups>,
+    ) -> io::Result<Arc<Shared>> {
+        let local = ports.socket.local_addr()?;
+        let mut hub = Self::new(Handle::new(local, None), ports, None, groups);
+        let shared = hub.begin(agreed, options, local);
+        let shared = shared.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        tokio::spawn(hub.run());
+        Ok(shared)
+    }
+
+    fn new(
+        handle: Arc<Handle>,
+        ports: Ports,
+        listening: Option<(Greeter, Arc<Registry>)>,
+        groups: Arc<Groups>,
+    ) -> Self {
+        Self {
+            handle,
+            ports: Some(ports),
+            table: Table::default(),
+            groups,
+            listening,
+            alarm: Box::pin(sleep_until(Instant::now())),
+            received: Vec::new(),
+            rung: Vec::new(),
+            packets: Vec::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            poll_fn(|cx| self.poll(cx)).await;
+            let ports = self.ports.take();
+            let Some((_, registry)) = &self.listening else {
+                return;
+            };
+            let mut ports = Some(ports);
+            if registry.retire(&self.handle, || drop(ports.take())) {
+                return;
+            }
+            // Somebody listens again.
+            self.ports = ports.flatten();
+        }
+    }
+
+    /// Ready when there is nothing left to do.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS {
+            let now = Instant::now();
+            let mut is_busy = self.receive(cx, now);
+            self.handle.doorbell.answer(cx, &mut self.rung);
+            for tag in self.rung.drain(..) {
+                self.table.touch(tag);
+            }
+            self.table.touch_due(now);
+            is_busy |= self.look_after(cx, now);
+            if self.is_over() {
+                return Poll::Ready(());
+            }
+            if !is_busy && self.poll_alarm(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_over(&self) -> bool {
+        let is_sent = self.ports.as_ref().is_none_or(|ports| ports.outbox.is_empty());
+        self.table.is_empty() && is_sent && self.handle.acceptor().is_none()
+    }
+
+    /// Whether the next deadline is here.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.table.next_deadline() else {
+            return Poll::Pending;
+        };
+        // One that rings too early does no harm, and most deadlines move on before they come.
+        if self.alarm.is_elapsed() || self.alarm.deadline() > deadline {
+            self.alarm.as_mut().reset(deadline);
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+
+    /// Takes what has come; says whether that was something.
+    fn receive(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let Some(Ports { socket, inbox, .. }) = &mut self.ports else {
+            return false;
+        };
+        let mut received = std::mem::take(&mut self.received);
+        let polled = inbox.poll_receive(cx, &**socket, &mut received);
+        for datagram in received.drain(..) {
+            self.route(now, &datagram);
+        }
+        self.received = received;
+        match polled {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                self.on_error(error);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn route(&mut self, now: Instant, datagram: &Datagram) {
+        let Some(packet) = Packet::parse(&datagram.bytes) else {
+            return;
+        };
+        let peer = stranger::peer_of(&packet, datagram.from);
+        let tag = packet.header.tag;
+        let known = self.table.get(tag).filter(|entry| entry.peer == peer).map(|_| tag);
+        // A peer that does not know us gives our tag for it back to us.
+        let known = known.or_else(|| self.table.tag_of(peer).filter(|_| packet.is_reflected()));
+        match known {
+            Some(tag) => self.hand_over(now, tag, &packet, &datagram.bytes),
+            None => self.greet(now, &packet, datagram),
+        }
+    }
+
+    fn hand_over(&mut self, now: Instant, tag: u32, packet: &Packet<'_>, bytes: &Bytes) {
+        let Some(entry) = self.table.get(tag) else {
+            return;
+        };
+        let shared = entry.shared.clone();
+        let acceptor = self.handle.acceptor();
+        let room = acceptor.as_ref().map_or(0, |acceptor| acceptor.room());
+        let arrived = shared.act_unheard(|association| {
+            association.receive(now, packet, bytes, room);
+            association.take_arrived()
+        });
+        for key in arrived {
+            let channel = shared.channel(key);
+            let refused = match &acceptor {
+                Some(acceptor) => acceptor.push(channel).err(),
+                None => Some(channel),
+            };
+            if let Some(mut channel) = refused {
+                channel.write.abort();
+            }
+        }
+        self.table.touch(tag);
+    }
+
+    fn greet(&mut self, now: Instant, packet: &Packet<'_>, datagram: &Datagram) {
+        let acceptor = self.handle.acceptor();
+        let open = acceptor.as_deref().filter(|acceptor| {
+            let known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
+            known || self.table.len() < acceptor.options().associations
+        });
+        let answer = match &self.listening {
+            Some((greeter, _)) => greeter.greet(now, packet, datagram.from, open),
+            None if packet.is_intact() => stranger::unknown(packet),
+            None => Answer::Nothing,
+        };
+        match (answer, open) {
+            (Answer::Packet(bytes), _) => self.send(datagram, bytes),
+            (Answer::Begin(agreed), Some(acceptor)) => {
+                let mut local = self.handle.local;
+                local.set_ip(datagram.to.unwrap_or(local.ip()));
+                let tag = agreed.ours.tag;
+                if self.begin(&agreed, acceptor.options(), local).is_some() {
+                    self.hand_over(now, tag, packet, &datagram.bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, to: &Datagram, bytes: Bytes) {
+        if let Some(ports) = &mut self.ports {
+            ports.outbox.push(to.from, to.to, bytes);
+        }
+    }
+
+    /// An association that both sides have agreed on, as `local` has it.
+    fn begin(&mut self, agreed: &Agreement, options: &SctpOptions, local: SocketAddr) -> Option<Arc<Shared>> {
+        let association = Association::new(agreed, options, Instant::now())?;
+        let peer = Peer { address: agreed.peer, port: agreed.header.destination };
+        // Whoever begins anew has forgotten the old one.
+        if let Some(old) = self.table.tag_of(peer) {
+            self.end(old, Some(Loss::Restarted));
+        }
+        let mut facts = ChannelFacts::new(SCHEME)
+            .between(Some(endpoint(SCHEME, local)), Some(endpoint(SCHEME, agreed.peer)));
+        facts.group = Some(self.groups.next());
+        let tag = agreed.ours.tag;
+        let shared = Shared::new(association, tag, self.handle.doorbell.clone(), facts);
+        let local = Some(local.ip()).filter(|_| self.listening.is_some());
+        self.table.insert(tag, shared.clone(), peer, local);
+        Some(shared)
+    }
+
+    /// Looks after every association that was touched; says whether there is more to do at once.
+    fn look_after(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        loop {
+            let Some(ports) = &mut self.ports else {
+                return false;
+            };
+            match ports.outbox.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    self.on_error(error);
+                    continue;
+                }
+                // They wait until there is room again: what they would say then is fresher.
+                Poll::Pending => return false,
+            }
+            let Some(tag) = self.table.take_touched() else {
+                return false;
+            };
+            self.look_after_one(tag, now);
+        }
+    }
+
+    fn look_after_one(&mut self, tag: u32, now: Instant) {
+        let (Some(entry), Some(ports)) = (self.table.get(tag), &mut self.ports) else {
+            return;
+        };
+        let (to, from) = (entry.peer.address, entry.local);
+        let packets = &mut self.packets;
+        let deadline = entry.shared.act_unheard(|association| association.poll(now, packets));
+        for packet in packets.drain(..) {
+            ports.outbox.push(to, from, packet);
+        }
+        match deadline {
+            Some(deadline) => self.table.rest(tag, deadline),
+            None => self.end(tag, None),
+        }
+    }
+
+    fn end(&mut self, tag: u32, loss: Option<Loss>) {
+        let Some(entry) = self.table.remove(tag) else {
+            return;
+        };
+        // Without one it is over already, and this only tells those who still hold it.
+        entry.shared.lose(loss.unwrap_or(Loss::Shutdown));
+        if let Some((greeter, _)) = &mut self.listening {
+            greeter.retire(tag, Instant::now());
+        }
+    }
+
+    /// What the socket says of its only peer, or of itself.
+    fn on_error(&mut self, error: io::Error) {
+        use io::ErrorKind as Kind;
+        let loss = match error.kind() {
+            Kind::ConnectionRefused | Kind::ConnectionReset => Loss::Unreachable,
+            Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::PermissionDenied => {
+                // A path that is gone may come back; a peer that stays silent is given up anyway.
+                tracing::debug!(local = %self.handle.local, %error, "there is no way to the peer for now");
+                return;
+            }
+            _ => Loss::Socket,
+        };
+        if self.listening.is_some() && loss == Loss::Unreachable {
+            return;
+        }
+        self.lose_all(&loss);
+        if loss == Loss::Socket
+            && let Some(acceptor) = self.handle.acceptor()
+        {
+            acceptor.close(error);
+            self.handle.detach();
+        }
+    }
+
+    fn lose_all(&mut self, loss: &Loss) {
+        for entry in self.table.drain() {
+            entry.shared.lose(loss.clone());
+        }
+    }
+}
+
+impl Drop for Hub {
+    /// However the task ends, nobody waits for it.
+    fn drop(&mut self) {
+        self.lose_all(&Loss::Socket);
+        if let Some((_, registry)) = &self.listening
+            && self.ports.is_some()
+        {
+            registry.forget(&self.handle);
+            if let Some(acceptor) = self.handle.acceptor() {
+                acceptor.close(io::Error::from(io::ErrorKind::ConnectionAborted));
+            }
+        }
+    }
+}
