@@ -256,6 +256,8 @@ static void dial(int count, size_t bytes) {
 		if (lanes[at].received != bytes) fail("not all came back");
 	}
 	printf("all came back\n");
+	usrsctp_shutdown(association, SHUT_WR);
+	serve(0);
 }
 
 static void listen_once(unsigned port) {
@@ -265,7 +267,6 @@ static void listen_once(unsigned port) {
 	association = usrsctp_accept(listener, NULL, NULL);
 	if (association == NULL) fail("usrsctp_accept");
 	serve(0);
-	usrsctp_close(listener);
 }
 
 int main(int argc, char **argv) {
@@ -292,9 +293,6 @@ int main(int argc, char **argv) {
 	} else {
 		listen_once(ntohs(local.sin_port));
 	}
-	usrsctp_close(association);
-	/* Until the association has ended in an orderly way. */
-	while (usrsctp_finish() != 0) usleep(10000);
-	printf("done\n");
-	return 0;
+	/* usrsctp_finish sometimes never finishes. */
+	_exit(0);
 }
