@@ -277,7 +277,7 @@ fn since(slot: &mut Option<Instant>, is_so: bool, now: Instant) {
 
 /// Whole packets full, so that many of them can be sent at once, and several of them, since each message has its cost.
 fn message_of(mtu: usize) -> usize {
-    const ABOUT: usize = 32 << 10;
+    const ABOUT: usize = LONGEST_MESSAGE as usize;
     let payload = payload_of(mtu);
     (payload * (ABOUT / payload).max(1)).min(LONGEST_MESSAGE as usize)
 }

@@ -80,6 +80,8 @@ pub(super) struct Hub {
     /// With a listener, or one that there was.
     listening: Option<(Greeter, Arc<Registry>)>,
     alarm: Pin<Box<Sleep>>,
+    /// Whether others had their turn since something was received.
+    has_waited: bool,
     received: Vec<Datagram>,
     rung: Vec<u32>,
     packets: Vec<Bytes>,
@@ -129,6 +131,7 @@ impl Hub {
             groups,
             listening,
             alarm: Box::pin(sleep_until(Instant::now())),
+            has_waited: false,
             received: Vec::new(),
             rung: Vec::new(),
             packets: Vec::new(),
@@ -156,6 +159,11 @@ impl Hub {
         for _ in 0..TURNS {
             let now = Instant::now();
             let mut is_busy = self.receive(cx, now);
+            if is_busy && !std::mem::replace(&mut self.has_waited, true) {
+                // Whoever was woken may have an answer, which then travels with the acknowledgement.
+                break;
+            }
+            self.has_waited = false;
             self.handle.doorbell.answer(cx, &mut self.rung);
             for tag in self.rung.drain(..) {
                 self.table.touch(tag);
