@@ -58,7 +58,7 @@ impl ChannelGenerator for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.hub.detach();
+        self.hub.detach(&self.acceptor);
     }
 }
 

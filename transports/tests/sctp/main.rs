@@ -1,11 +1,16 @@
-//! SCTP over a network in memory, with a paused clock: faults, hostile peers, and what is given back.
+//! SCTP over a network in memory, with a paused clock: faults, hostile peers, and what is given back. And over real
+//! sockets, with real threads.
 
 mod ends;
-mod hostile;
 mod lanes;
+mod limits;
 mod network;
 mod packet;
 mod paths;
+mod peer;
+mod real;
+mod rules;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 

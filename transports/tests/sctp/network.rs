@@ -282,10 +282,6 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.port.local
-    }
-
     pub(crate) fn send(&self, to: SocketAddr, bytes: &[u8]) {
         self.port.network.send(&self.port, to, bytes);
     }

@@ -100,7 +100,7 @@ impl Association {
             header,
             own_tag: ours.tag,
             mtu,
-            streams: ours.outbound.min(theirs.inbound),
+            streams: streams_of(&ours, &theirs),
             idle_limit,
             limits,
             engine: Engine::new(ours, theirs, header, peer, mtu)?,
@@ -268,6 +268,11 @@ impl Association {
     pub(super) fn is_touched(&self) -> bool {
         self.is_touched || self.engine.has_news()
     }
+}
+
+/// How many streams both sides can write and read.
+pub(super) fn streams_of(ours: &Init, theirs: &Init) -> u16 {
+    ours.outbound.min(ours.inbound).min(theirs.outbound).min(theirs.inbound)
 }
 
 /// Notes since when something is so.

@@ -71,15 +71,24 @@ impl Association {
     fn hear(&mut self, now: Instant, packet: &Packet<'_>, room: usize) {
         self.liveness.heard(now);
         let mut to_engine = Vec::new();
+        let mut heard = 0u16;
         for chunk in packet.chunks() {
+            // One of a kind is answered, so that no packet makes many.
+            let is_repeated = chunk.kind < 16 && heard & (1 << chunk.kind) != 0;
+            heard |= 1u16.checked_shl(chunk.kind.into()).unwrap_or(0);
             match chunk.kind {
                 kind::DATA | kind::SACK => to_engine.push(chunk),
+                _ if is_repeated => {}
                 kind::HEARTBEAT if chunk.whole.len() <= self.mtu - wire::HEADER_LEN => {
                     self.say(kind::HEARTBEAT_ACK, chunk.value);
                 }
                 // Its sender has missed the answer.
                 kind::COOKIE_ECHO => self.say(kind::COOKIE_ACK, &[]),
-                kind::ABORT => return self.lose(Loss::Aborted),
+                kind::ABORT => {
+                    let why = String::from_utf8_lossy(chunk.value.get(4..).unwrap_or_default());
+                    tracing::debug!(%why, "the peer aborted the association");
+                    return self.lose(Loss::Aborted);
+                }
                 kind::SHUTDOWN | kind::SHUTDOWN_ACK | kind::SHUTDOWN_COMPLETE => {
                     self.hear_ending(now, chunk, room);
                 }

@@ -39,11 +39,12 @@ impl Acceptor {
         if queue.over.is_some() { 0 } else { self.options.backlog.saturating_sub(queue.waiting.len()) }
     }
 
-    /// Adds a channel, or gives it back when nobody will accept it.
-    pub(super) fn push(&self, channel: Channel) -> Result<(), Channel> {
+    /// Adds a channel, which is reset when nobody will accept it.
+    pub(super) fn push(&self, mut channel: Channel) {
         let mut queue = self.lock();
         if queue.over.is_some() {
-            return Err(channel);
+            drop(queue);
+            return channel.write.abort();
         }
         queue.waiting.push_back(channel);
         let waker = queue.waker.take();
@@ -51,7 +52,6 @@ impl Acceptor {
         if let Some(waker) = waker {
             waker.wake();
         }
-        Ok(())
     }
 
     pub(in super::super) fn poll_accept(&self, cx: &Context<'_>) -> Poll<Result<Channel, Arc<io::Error>>> {

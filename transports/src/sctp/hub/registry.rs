@@ -27,12 +27,14 @@ impl Handle {
         lock(&self.acceptor).clone()
     }
 
-    /// Nobody listens any more; what waits to be accepted is reset.
-    pub(in super::super) fn detach(&self) {
-        let acceptor = lock(&self.acceptor).take();
-        if let Some(acceptor) = acceptor {
-            acceptor.close(std::io::ErrorKind::NotConnected.into());
+    /// Nobody listens by `acceptor` any more; what waits there is reset.
+    pub(in super::super) fn detach(&self, acceptor: &Arc<Acceptor>) {
+        let mut slot = lock(&self.acceptor);
+        if slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, acceptor)) {
+            *slot = None;
         }
+        drop(slot);
+        acceptor.close(std::io::ErrorKind::NotConnected.into());
         self.doorbell.knock();
     }
 }
