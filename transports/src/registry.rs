@@ -104,7 +104,7 @@ mod tests {
         let error = registry.for_endpoint(&endpoint).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no transport has scheme `carrier-pigeon`; there are: tcp, tls, channel"
+            "no transport has scheme `carrier-pigeon`; there are: tcp, tls, sctp, channel"
         );
     }
 

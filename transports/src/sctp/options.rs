@@ -120,7 +120,7 @@ impl SctpOptions {
     /// How many bytes of one channel may wait for this side to read them.
     ///
     /// Unit: bytes. Default: 1 MiB. Bounds: 1 KiB to 1 GiB. At the limit the peer's writing waits, on this channel
-    /// alone. A peer can make this side hold [`lanes`](Self::lanes) times as much for each association, and 1 MiB.
+    /// alone. A peer can make this side hold [`lanes`](Self::lanes) times as much for each association.
     #[must_use]
     pub fn recv_buffer(mut self, bytes: usize) -> Self {
         self.recv_buffer = bytes;

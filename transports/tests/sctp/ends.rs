@@ -119,6 +119,18 @@ async fn a_dial_that_is_dropped_at_any_moment_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dial_that_is_dropped_while_its_cookie_is_on_the_way_makes_room_for_the_next() {
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default().associations(1));
+    let (mut listener, mut dialer) = both_ends(&transport).await;
+    // A millisecond each: INIT, INIT ACK, COOKIE ECHO.
+    let given_up = tokio::time::timeout(Duration::from_micros(3500), dialer.next()).await;
+    assert!(given_up.is_err() && chunks_of(&network, packet::COOKIE_ECHO) == 1);
+    sleep(Duration::from_millis(1)).await;
+    connect(&mut *listener, &mut *dialer).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn channels_outlive_their_listener_and_the_next_one_takes_the_socket_over() {
     let network = Network::new(1);
     let transport = on(&network, SctpOptions::default());

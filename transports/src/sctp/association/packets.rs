@@ -29,9 +29,9 @@ impl Association {
         if self.lost.is_some() || !self.is_ours(packet) {
             return;
         }
-        let is_plain = packet.chunks().all(|chunk| matches!(chunk.kind, kind::DATA | kind::SACK));
+        let goes_whole = goes_whole(packet, datagram.len());
         // The engine checks what goes to it whole.
-        if !is_plain && !packet.is_intact() {
+        if !goes_whole && !packet.is_intact() {
             return;
         }
         match self.check(packet) {
@@ -40,8 +40,8 @@ impl Association {
             Err(violation) if packet.is_intact() => return self.lose(violation.into()),
             Err(_) => return,
         }
-        if is_plain {
-            self.transfer(now, datagram.clone(), acknowledgement(packet), room);
+        if goes_whole {
+            self.transfer(now, datagram.clone(), packet.chunks().find_map(acknowledgement), room);
         } else {
             self.hear(now, packet, room);
         }
@@ -67,17 +67,19 @@ impl Association {
         Ok(true)
     }
 
-    /// Acts on the chunks that are not the engine's, and hands it those that are.
+    /// Acts on the chunks that are not the engine's, and hands it those that are, one by one.
     fn hear(&mut self, now: Instant, packet: &Packet<'_>, room: usize) {
         self.liveness.heard(now);
-        let mut to_engine = Vec::new();
         let mut heard = 0u16;
         for chunk in packet.chunks() {
             // One of a kind is answered, so that no packet makes many.
             let is_repeated = chunk.kind < 16 && heard & (1 << chunk.kind) != 0;
             heard |= 1u16.checked_shl(chunk.kind.into()).unwrap_or(0);
             match chunk.kind {
-                kind::DATA | kind::SACK => to_engine.push(chunk),
+                kind::DATA | kind::SACK => {
+                    let alone = wire::packet_of(packet.header, [chunk]);
+                    self.transfer(now, alone, acknowledgement(chunk), room);
+                }
                 _ if is_repeated => {}
                 kind::HEARTBEAT if chunk.whole.len() <= self.mtu - wire::HEADER_LEN => {
                     self.say(kind::HEARTBEAT_ACK, chunk.value);
@@ -96,11 +98,6 @@ impl Association {
                 15.. if chunk.kind & 0x80 == 0 => break,
                 _ => {}
             }
-        }
-        if !to_engine.is_empty() {
-            let acknowledgement = acknowledgement(packet);
-            let packet = wire::packet_of(packet.header, to_engine);
-            self.transfer(now, packet, acknowledgement, room);
         }
     }
 
@@ -129,7 +126,7 @@ impl Association {
     }
 
     fn transfer(&mut self, now: Instant, packet: Bytes, sack: Option<Acknowledgement>, room: usize) {
-        if !self.engine.receive(now, packet) {
+        if self.lost.is_some() || !self.engine.receive(now, packet) {
             return;
         }
         self.liveness.heard(now);
@@ -187,8 +184,46 @@ impl Association {
     }
 }
 
-/// The packet's last SACK.
-fn acknowledgement(packet: &Packet<'_>) -> Option<Acknowledgement> {
-    let sack = packet.chunks().filter(|chunk| chunk.kind == kind::SACK).last()?;
-    Some(Acknowledgement { last: wire::u32_at(sack.value, 0)?, window: wire::u32_at(sack.value, 4)? })
+/// What a SACK says; `None` of any other chunk.
+fn acknowledgement(chunk: Chunk<'_>) -> Option<Acknowledgement> {
+    let value = Some(chunk.value).filter(|_| chunk.kind == kind::SACK)?;
+    Some(Acknowledgement { last: wire::u32_at(value, 0)?, window: wire::u32_at(value, 4)? })
+}
+
+/// Whether the engine takes a packet of `len` bytes as it came: then each chunk that it keeps keeps all of the packet in
+/// memory. So only what is a chunk alone, or whole messages in a small packet.
+fn goes_whole(packet: &Packet<'_>, len: usize) -> bool {
+    const SMALL: usize = 2048;
+    const WHOLE: u8 = 3;
+    match packet.single() {
+        Some(chunk) => matches!(chunk.kind, kind::DATA | kind::SACK),
+        None => {
+            len <= SMALL
+                && packet.chunks().all(|chunk| chunk.kind == kind::DATA && chunk.flags & WHOLE == WHOLE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sctp::wire::Header;
+
+    #[test]
+    fn no_chunk_that_may_stay_keeps_a_packet_of_others_in_memory() {
+        let header = Header { source: 1, destination: 2, tag: 3 };
+        let chunk = |kind, flags, len| wire::packet(header, kind, flags, &vec![0; len]);
+        let whole = |parts: &[Bytes]| {
+            let chunks = parts.iter().map(|part| Packet::parse(part).unwrap().single().unwrap());
+            let packet = wire::packet_of(header, chunks);
+            goes_whole(&Packet::parse(&packet).unwrap(), packet.len())
+        };
+        assert!(whole(&[chunk(kind::DATA, 2, 10_000)]));
+        assert!(whole(&[chunk(kind::SACK, 0, 12)]));
+        assert!(whole(&[chunk(kind::DATA, 3, 900), chunk(kind::DATA, 3, 900)]));
+        assert!(!whole(&[chunk(kind::DATA, 3, 2020), chunk(kind::DATA, 3, 20)]));
+        assert!(!whole(&[chunk(kind::DATA, 3, 20), chunk(kind::DATA, 2, 20)]));
+        assert!(!whole(&[chunk(kind::SACK, 0, 12), chunk(kind::DATA, 3, 20)]));
+        assert!(!whole(&[chunk(kind::HEARTBEAT, 0, 12)]));
+    }
 }

@@ -226,7 +226,7 @@ impl Hub {
             ports.outbox.push(to, from, packet);
         }
         match deadline {
-            Some(deadline) => self.table.rest(tag, deadline),
+            Some(deadline) => self.table.rest(tag, now, deadline),
             None => self.end(tag, None),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -85,8 +86,10 @@ impl Table {
         self.touched.pop_front()
     }
 
-    /// The association at `tag` was looked after, and wants to be again at `deadline`.
-    pub(super) fn rest(&mut self, tag: u32, deadline: Instant) {
+    /// The association at `tag` was looked after at `now`, and wants to be again at `deadline`.
+    pub(super) fn rest(&mut self, tag: u32, now: Instant, deadline: Instant) {
+        // The clock of timers counts in milliseconds. So one that wants what is past does not keep the task from sleeping.
+        let deadline = deadline.max(now + Duration::from_millis(1));
         let Some(entry) = self.entries.get_mut(&tag) else {
             return;
         };
