@@ -60,24 +60,26 @@ impl Jar {
         bytes
     }
 
+    /// The cookie in `bytes`, and how old it is.
     pub(super) fn open(
         &self,
         bytes: &[u8],
         from: SocketAddr,
         header: Header,
         now: Instant,
-    ) -> Result<Cookie, Refused> {
+    ) -> Result<(Cookie, Duration), Refused> {
         let (body, proof) = bytes.split_at_checked(Self::BODY).ok_or(Refused::Forged)?;
         hmac::verify(&self.key, &signed(body, from, header), proof).map_err(|_| Refused::Forged)?;
         let (given, ours) = body.split_at(8);
         let (ours, theirs) = ours.split_at(Init::LEN);
         let given =
             (u64::from(u32_at(given, 0).unwrap_or(0)) << 32) | u64::from(u32_at(given, 4).unwrap_or(0));
-        if self.age(now).saturating_sub(given) > LIFETIME.as_millis() as u64 {
+        let age = Duration::from_millis(self.age(now).saturating_sub(given));
+        if age > LIFETIME {
             return Err(Refused::Stale);
         }
         match (Init::parse(ours), Init::parse(theirs)) {
-            (Some(ours), Some(theirs)) => Ok(Cookie { ours, theirs }),
+            (Some(ours), Some(theirs)) => Ok((Cookie { ours, theirs }, age)),
             _ => Err(Refused::Forged),
         }
     }
@@ -120,8 +122,8 @@ mod tests {
         let from: SocketAddr = "192.0.2.1:9".parse().unwrap();
         let now = Instant::now();
         let bytes = jar.seal(&cookie, from, header(), now);
-        assert_eq!(jar.open(&bytes, from, header(), now), Ok(cookie));
-        assert_eq!(jar.open(&bytes, from, header(), now + LIFETIME), Ok(cookie));
+        assert_eq!(jar.open(&bytes, from, header(), now), Ok((cookie, Duration::ZERO)));
+        assert_eq!(jar.open(&bytes, from, header(), now + LIFETIME), Ok((cookie, LIFETIME)));
         let late = now + LIFETIME + Duration::from_millis(1);
         assert_eq!(jar.open(&bytes, from, header(), late), Err(Refused::Stale));
         for stranger in ["192.0.2.2:9", "192.0.2.1:10", "[::1]:9"] {

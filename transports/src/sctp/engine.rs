@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sctp_proto::{
@@ -15,10 +16,10 @@ use sctp_proto::{
 };
 use tokio::time::Instant;
 
-use super::association::streams_of;
+use super::association::{Agreement, streams_of};
 use super::fault::Violation;
 use super::message::Control;
-use super::wire::{self, CHUNK_HEADER_LEN, DATA_HEADER_LEN, HEADER_LEN, Header, Init, Packet, kind};
+use super::wire::{self, CHUNK_HEADER_LEN, DATA_HEADER_LEN, HEADER_LEN, Header, Packet, kind};
 
 pub(super) use sctp_proto::Chunks;
 
@@ -30,12 +31,19 @@ const FURTHEST_CHUNK: u32 = 4096;
 /// takes the crate `n`^2 steps.
 const SMALLEST_FRAGMENT: usize = 8;
 
-// The first guess of RFC 9260 is a second, its least value too. The crate waits 200 ms before it acknowledges a lone
-// packet, so less than that plus a round trip would retransmit in vain.
-const FIRST_RTO_MS: u64 = 500;
+/// How long the crate waits before it acknowledges a lone packet.
+const ACKNOWLEDGES_AFTER_MS: u64 = 200;
+/// Bounds of how long an acknowledgement is waited for before something is sent again. The least is somewhat more than
+/// what a peer takes its time for; the greatest lets a path that comes back be used soon.
 const LEAST_RTO_MS: u64 = 300;
-// Rarely reached: a peer that is silent for longer than the options allow is given up.
 const GREATEST_RTO_MS: u64 = 5_000;
+
+/// The first guess at how long to wait. One that is too short never learns better, since what was sent twice cannot be
+/// measured; so three times what the handshake took.
+fn first_rto_ms(round_trip: Duration) -> u64 {
+    let round_trip = u64::try_from(round_trip.as_millis()).unwrap_or(u64::MAX);
+    (round_trip.saturating_mul(3).saturating_add(ACKNOWLEDGES_AFTER_MS)).clamp(LEAST_RTO_MS, GREATEST_RTO_MS)
+}
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -62,14 +70,9 @@ pub(super) enum Message {
 }
 
 impl Engine {
-    /// The transfer between two sides that have said this of themselves; packets to the peer carry `header`.
-    pub(super) fn new(
-        ours: Init,
-        theirs: Init,
-        header: Header,
-        peer: SocketAddr,
-        mtu: usize,
-    ) -> Option<Self> {
+    /// The transfer between two sides that have agreed on it, in packets of up to `mtu` bytes.
+    pub(super) fn new(agreed: &Agreement, mtu: usize) -> Option<Self> {
+        let Agreement { ours, theirs, header, peer, round_trip, .. } = *agreed;
         let mut endpoint = EndpointConfig::new();
         endpoint.max_payload_size(payload_of(mtu) as u32);
         let transport = TransportConfig::default()
@@ -77,7 +80,7 @@ impl Engine {
             .with_max_send_message_size(LONGEST_MESSAGE)
             .with_max_receive_message_size(LONGEST_MESSAGE)
             .with_max_data_retransmits(None)
-            .with_rto_initial_ms(FIRST_RTO_MS)
+            .with_rto_initial_ms(first_rto_ms(round_trip))
             .with_rto_min_ms(LEAST_RTO_MS)
             .with_rto_max_ms(GREATEST_RTO_MS)
             .with_local_port(header.source)

@@ -49,10 +49,12 @@ pub(super) async fn establish(
     handshake.header.tag = theirs.tag;
     handshake.is_known = true;
     let echo = wire::packet(handshake.header, kind::COOKIE_ECHO, 0, &cookie);
+    let asked = Instant::now();
     let peer = handshake.ask(&echo, cookie_ack).await?;
     // From now on it is somebody else's to end.
     handshake.is_known = false;
-    Ok(Agreement { role: Role::Dialer, ours, theirs, header: handshake.header, peer })
+    let header = handshake.header;
+    Ok(Agreement { role: Role::Dialer, ours, theirs, header, peer, round_trip: asked.elapsed() })
 }
 
 struct Handshake<'a> {

@@ -85,6 +85,63 @@ async fn a_dialer_keeps_its_association_for_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_on_a_long_way_is_not_given_up() {
+    // With two seconds there and back, this takes longer than any end may.
+    for is_held in [true, false] {
+        let network = Network::new(1);
+        network.set(|faults| faults.latency = Duration::from_secs(1));
+        let before = tasks();
+        let options = SctpOptions::default()
+            .connect_timeout(Duration::from_secs(7))
+            .send_buffer(4 << 20)
+            .recv_buffer(4 << 20);
+        let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, options)).await;
+        let start = Instant::now();
+        // The dialer has nothing to say, and the listener's last word is queued behind all the rest.
+        for (end, size) in [(&mut near, 0), (&mut far, 7 << 19)] {
+            write_all(&mut *end.write, pattern(size)).await.unwrap();
+            shutdown(&mut *end.write).await.unwrap();
+        }
+        let mut halves = Some((near.write, far, listener, dialer));
+        if !is_held {
+            drop(halves.take());
+        }
+        assert!(read_to_end(&mut *near.read).await.unwrap() == pattern(7 << 19), "held: {is_held}");
+        assert!(start.elapsed() > Duration::from_secs(18), "{:?}", start.elapsed());
+        drop((halves, near.read));
+        until_given_back(&network, 0, before).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dropped_channel_had_written_may_take_its_time_but_not_for_ever() {
+    let network = Network::new(1);
+    network.set(|faults| faults.latency = Duration::from_secs(1));
+    let before = tasks();
+    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let start = Instant::now();
+    write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
+    drop((near, dialer, listener));
+    assert!(read_to_end(&mut *far.read).await.unwrap() == pattern(1 << 20));
+    assert!(start.elapsed() > Duration::from_secs(12), "{:?}", start.elapsed());
+    drop(far);
+    until_given_back(&network, 0, before).await;
+    // So slow that it never gets done: the end comes all the same, and is none to the peer.
+    network.set(|faults| faults.latency = Duration::from_millis(1));
+    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    network.set(|faults| (faults.latency, faults.loss) = (Duration::from_millis(400), 900));
+    write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
+    drop((near, dialer, listener));
+    let start = Instant::now();
+    while network.sockets() > 1 {
+        assert!(start.elapsed() < Duration::from_secs(130));
+        sleep(Duration::from_millis(100)).await;
+    }
+    network.set(|faults| faults.loss = 0);
+    assert!(read_to_end(&mut *far.read).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_is_gone_cannot_hold_up_the_end() {
     let network = Network::new(1);
     let before = tasks();

@@ -175,3 +175,16 @@ async fn late_copies_of_the_handshake_neither_end_nor_begin_anything() {
     sleep(Duration::from_secs(5)).await;
     assert!(once(|cx| listener.next().as_mut().poll(cx)).await.is_none(), "a ghost was accepted");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_copy_of_the_first_word_ends_nothing_when_nobody_listens_any_more() {
+    // A refusal carries the tag that the dialer gave, which is its association's.
+    let network = Network::new(1);
+    let Linked { mut near, mut far, listener, .. } = linked(&on(&network, SctpOptions::default())).await;
+    drop(listener);
+    let first = network.sent()[0].clone();
+    network.inject(first.from, first.to, &first.bytes);
+    sleep(Duration::from_secs(1)).await;
+    write_all(&mut *near.write, "alive".into()).await.unwrap();
+    assert_eq!(read_exactly(&mut *far.read, 5).await.unwrap(), "alive");
+}

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::sctp::wire::kind;
 
-/// How long an association whose channels are all dropped may take to deliver what they had written, and then to end.
-/// Ten seconds let a lossy path retransmit several times, and are soon enough for whoever waits for the socket.
+/// How long a peer may hold up, without a word, what nobody waits for any more: the end, and what comes before it. Ten
+/// seconds let a lossy path retransmit several times, and are soon enough for whoever waits for the socket.
 pub(super) const LINGER: Duration = Duration::from_secs(10);
 /// How long one message of the end waits for its answer.
 const RETRY: Duration = Duration::from_millis(500);
@@ -61,7 +61,6 @@ impl Ending {
         match (self.state, heard) {
             (State::Open | State::Pending, kind::SHUTDOWN) => {
                 self.state = State::Asked;
-                self.deadline.get_or_insert(now + LINGER);
                 None
             }
             (State::Sent { .. }, kind::SHUTDOWN) => {
@@ -80,11 +79,11 @@ impl Ending {
         }
     }
 
-    /// What to say now, when `is_idle` says whether all that was sent is acknowledged.
-    pub(super) fn poll(&mut self, now: Instant, is_idle: impl FnOnce() -> bool) -> Option<u8> {
+    /// What to say now; `is_idle` when all that was sent is acknowledged.
+    pub(super) fn poll(&mut self, now: Instant, is_idle: bool) -> Option<u8> {
         let (say, is_due) = match self.state {
-            State::Pending => (kind::SHUTDOWN, is_idle()),
-            State::Asked => (kind::SHUTDOWN_ACK, is_idle()),
+            State::Pending => (kind::SHUTDOWN, is_idle),
+            State::Asked => (kind::SHUTDOWN_ACK, is_idle),
             State::Sent { kind, retry } => (kind, now >= retry),
             State::Open | State::Over => return None,
         };
@@ -92,6 +91,7 @@ impl Ending {
             return None;
         }
         self.state = State::Sent { kind: say, retry: now + RETRY };
+        self.deadline.get_or_insert(now + LINGER);
         Some(say)
     }
 
@@ -118,16 +118,16 @@ mod tests {
         for both in [false, true] {
             let (mut one, mut other) = (Ending::new(), Ending::new());
             one.begin(now);
-            assert_eq!(one.poll(now, || false), None, "something is not acknowledged yet");
-            assert_eq!(one.poll(now, || true), Some(kind::SHUTDOWN));
+            assert_eq!(one.poll(now, false), None, "something is not acknowledged yet");
+            assert_eq!(one.poll(now, true), Some(kind::SHUTDOWN));
             if both {
                 other.begin(now);
-                assert_eq!(other.poll(now, || true), Some(kind::SHUTDOWN));
+                assert_eq!(other.poll(now, true), Some(kind::SHUTDOWN));
                 assert_eq!(one.hear(kind::SHUTDOWN, now), Some(kind::SHUTDOWN_ACK));
                 assert_eq!(other.hear(kind::SHUTDOWN, now), Some(kind::SHUTDOWN_ACK));
             } else {
                 assert_eq!(other.hear(kind::SHUTDOWN, now), None);
-                assert_eq!(other.poll(now, || true), Some(kind::SHUTDOWN_ACK));
+                assert_eq!(other.poll(now, true), Some(kind::SHUTDOWN_ACK));
             }
             assert_eq!(one.hear(kind::SHUTDOWN_ACK, now), Some(kind::SHUTDOWN_COMPLETE));
             assert_eq!(other.hear(kind::SHUTDOWN_COMPLETE, now), None);
@@ -140,9 +140,9 @@ mod tests {
         let now = Instant::now();
         let mut ending = Ending::new();
         ending.begin(now);
-        assert_eq!(ending.poll(now, || true), Some(kind::SHUTDOWN));
-        assert_eq!(ending.poll(now + RETRY / 2, || true), None);
-        assert_eq!(ending.poll(now + RETRY, || true), Some(kind::SHUTDOWN));
+        assert_eq!(ending.poll(now, true), Some(kind::SHUTDOWN));
+        assert_eq!(ending.poll(now + RETRY / 2, true), None);
+        assert_eq!(ending.poll(now + RETRY, true), Some(kind::SHUTDOWN));
         assert!(!ending.is_late(now + LINGER - RETRY) && ending.is_late(now + LINGER));
     }
 

@@ -74,8 +74,8 @@ impl Lanes {
         self.by_stream.len()
     }
 
-    /// Whether anybody holds a half of a lane that has a stream.
+    /// Whether anybody holds a half of any lane, also of one that has no stream any more.
     pub(super) fn are_held(&self) -> bool {
-        self.by_stream.values().any(|key| self.all[*key].is_held())
+        self.all.iter().any(|(_, lane)| lane.is_held())
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Liveness {
     acknowledged: u32,
     /// Since when no acknowledgement has come though one is wanted.
     waiting_since: Option<Instant>,
+    /// When one has come last.
+    progress: Instant,
 }
 
 impl Liveness {
@@ -44,6 +46,7 @@ impl Liveness {
             sent: before,
             acknowledged: before,
             waiting_since: None,
+            progress: now,
         }
     }
 
@@ -66,8 +69,14 @@ impl Liveness {
     pub(super) fn acknowledged(&mut self, last: u32, is_full: bool, now: Instant) {
         if last != self.acknowledged || is_full {
             self.acknowledged = last;
+            self.progress = now;
             self.waiting_since = (last != self.sent).then_some(now);
         }
+    }
+
+    /// When the peer acknowledged something last.
+    pub(super) fn progress(&self) -> Instant {
+        self.progress
     }
 
     pub(super) fn poll(&mut self, now: Instant) -> Due {

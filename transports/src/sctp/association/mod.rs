@@ -39,6 +39,9 @@ const MESSAGES: usize = 2048;
 /// Fewest and most messages of one lane.
 const MESSAGES_OF_ONE: (usize, usize) = (4, 64);
 
+/// How long what dropped channels had written may take at most.
+const LONGEST_LINGER: Duration = Duration::from_secs(120);
+
 /// Which side began it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -55,6 +58,8 @@ pub(super) struct Agreement {
     /// Of packets to the peer.
     pub(super) header: Header,
     pub(super) peer: SocketAddr,
+    /// How long a question and its answer took.
+    pub(super) round_trip: Duration,
 }
 
 #[derive(Debug)]
@@ -75,10 +80,10 @@ pub(super) struct Association {
     outgoing: Vec<Bytes>,
     /// Lanes that the peer has opened and nobody has taken up yet.
     arrived: Vec<usize>,
-    /// Since when there is no lane.
+    /// Since when there is no lane, and nothing on its way.
     idle_since: Option<Instant>,
-    /// Since when nobody holds any lane there is.
-    orphaned_since: Option<Instant>,
+    /// Since when nobody holds a lane though there is something left to say.
+    unattended_since: Option<Instant>,
     lost: Option<Loss>,
     woken: Vec<Waker>,
     is_touched: bool,
@@ -86,7 +91,7 @@ pub(super) struct Association {
 
 impl Association {
     pub(super) fn new(agreed: &Agreement, options: &SctpOptions, now: Instant) -> Option<Self> {
-        let Agreement { role, ours, theirs, header, peer } = *agreed;
+        let Agreement { role, ours, theirs, header, peer, .. } = *agreed;
         let mtu = options.mtu_towards(peer.ip());
         let idle_limit = if role == Role::Dialer { GRACE } else { options.connect_timeout };
         let limits = Limits {
@@ -103,14 +108,14 @@ impl Association {
             streams: streams_of(&ours, &theirs),
             idle_limit,
             limits,
-            engine: Engine::new(ours, theirs, header, peer, mtu)?,
+            engine: Engine::new(agreed, mtu)?,
             lanes: Lanes::default(),
             ending: Ending::new(),
             liveness: Liveness::new(options, ours.tsn, now),
             outgoing: Vec::new(),
             arrived: Vec::new(),
             idle_since: Some(now),
-            orphaned_since: None,
+            unattended_since: None,
             lost: None,
             woken: Vec::new(),
             is_touched: false,
@@ -212,19 +217,25 @@ impl Association {
     }
 
     fn end_if_idle(&mut self, now: Instant) {
-        let is_empty = self.lanes.len() == 0;
-        since(&mut self.idle_since, is_empty, now);
-        since(&mut self.orphaned_since, !is_empty && !self.lanes.are_held(), now);
+        let is_done = self.lanes.len() == 0 && self.engine.is_idle();
+        since(&mut self.idle_since, is_done, now);
+        since(&mut self.unattended_since, !is_done && !self.lanes.are_held(), now);
         if self.idle_since.is_some_and(|since| now >= since + self.idle_limit) {
             self.ending.begin(now);
         }
-        if let Some(kind) = self.ending.poll(now, || self.engine.is_idle()) {
+        if let Some(kind) = self.ending.poll(now, is_done) {
             self.say_ending(kind);
         }
-        let is_late = self.orphaned_since.is_some_and(|since| now >= since + LINGER);
-        if is_late || self.ending.is_late(now) {
+        if self.give_up_at().is_some_and(|limit| now >= limit) || self.ending.is_late(now) {
             self.lose(Loss::Silent(LINGER));
         }
+    }
+
+    /// Until when it tries to say what nobody waits for any more: as long as the peer goes on to acknowledge, with an end
+    /// to it.
+    fn give_up_at(&self) -> Option<Instant> {
+        let since = self.unattended_since?;
+        Some((self.liveness.progress().max(since) + LINGER).min(since + LONGEST_LINGER))
     }
 
     fn say_ending(&mut self, kind: u8) {
@@ -237,12 +248,17 @@ impl Association {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let orphaned = self.orphaned_since.map(|since| since + LINGER);
         let idle = self.idle_since.filter(|_| self.ending.is_open()).map(|since| since + self.idle_limit);
-        [Some(self.liveness.deadline()), self.engine.timeout(), self.ending.deadline(), orphaned, idle]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            Some(self.liveness.deadline()),
+            self.engine.timeout(),
+            self.ending.deadline(),
+            self.give_up_at(),
+            idle,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn scope(&mut self) -> Scope<'_> {

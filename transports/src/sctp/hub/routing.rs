@@ -76,17 +76,19 @@ impl Hub {
 
     fn greet(&mut self, now: Instant, packet: &Packet<'_>, datagram: &Datagram) {
         let acceptor = self.handle.acceptor();
-        let open = acceptor.as_deref().filter(|acceptor| {
-            let known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
-            known || self.table.len() < acceptor.options().associations
-        });
+        let is_known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
+        let open = acceptor
+            .as_deref()
+            .filter(|acceptor| is_known || self.table.len() < acceptor.options().associations);
         let answer = match &self.listening {
             Some((greeter, _)) => greeter.greet(now, packet, datagram.from, open),
             None if packet.is_intact() => stranger::unknown(packet),
             None => Answer::Nothing,
         };
         match (answer, open) {
-            (Answer::Packet(bytes), _) => self.send(datagram, bytes),
+            // To a peer with an association, such as one whose INIT comes a second time, it would be the end of that.
+            (Answer::Refusal(_), _) if is_known => {}
+            (Answer::Refusal(bytes) | Answer::Packet(bytes), _) => self.send(datagram, bytes),
             (Answer::Begin(agreed), Some(acceptor)) => {
                 let mut local = self.handle.local;
                 local.set_ip(datagram.to.unwrap_or_else(|| local.ip()));

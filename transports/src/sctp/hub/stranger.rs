@@ -23,6 +23,8 @@ const OUT_OF_RESOURCE: u16 = 4;
 pub(super) enum Answer {
     Nothing,
     Packet(Bytes),
+    /// An ABORT that carries the tag of the association that was asked for.
+    Refusal(Bytes),
     /// A cookie has come back: the association is there, and the packet is its first.
     Begin(Agreement),
 }
@@ -119,8 +121,9 @@ impl Greeter {
         from: SocketAddr,
         acceptor: Option<&Acceptor>,
     ) -> Answer {
-        let Cookie { ours, theirs } = match self.jar.open(chunk.value, from, packet.header, now) {
-            Ok(cookie) if cookie.ours.tag == packet.header.tag => cookie,
+        let opened = self.jar.open(chunk.value, from, packet.header, now);
+        let (Cookie { ours, theirs }, round_trip) = match opened {
+            Ok(opened) if opened.0.ours.tag == packet.header.tag => opened,
             Ok(_) | Err(Refused::Forged) => return Answer::Nothing,
             Err(Refused::Stale) => return unknown(packet),
         };
@@ -135,7 +138,8 @@ impl Greeter {
             );
         }
         let header = packet.header.back(theirs.tag);
-        Answer::Begin(Agreement { role: Role::Listener, ours, theirs, header, peer: from })
+        let role = Role::Listener;
+        Answer::Begin(Agreement { role, ours, theirs, header, peer: from, round_trip })
     }
 }
 
@@ -147,7 +151,7 @@ pub(in super::super) fn own_init(tag: u32, tsn: u32, peer: SocketAddr, options: 
 }
 
 fn refuse(packet: &Packet<'_>, theirs: Init, why: &str) -> Answer {
-    Answer::Packet(wire::abort(packet.header.back(theirs.tag), 0, OUT_OF_RESOURCE, why))
+    Answer::Refusal(wire::abort(packet.header.back(theirs.tag), 0, OUT_OF_RESOURCE, why))
 }
 
 /// What a packet gets whose association there is none of.
