@@ -42,6 +42,8 @@ async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End
                 break;
             }
             wakes.woken().await;
+            // Woken for nothing or not, others have their turn.
+            yield_now().await;
         }
     }
 }
