@@ -3,12 +3,12 @@
 use bytes::Buf;
 use tokio::task::yield_now;
 
-use super::super::super::bed::{Bed, End, round_trip};
-use super::super::super::failure::{Check, ensure};
-use super::super::super::pattern::Pattern;
-use super::super::super::polls::Wakes;
-use super::super::super::rx::Rx;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, End, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, ensure};
+use crate::conformance::pattern::Pattern;
+use crate::conformance::polls::Wakes;
+use crate::conformance::rx::Rx;
 use crate::random::Random;
 
 pub(super) async fn read_cancel_safe(bed: &mut Bed) -> Check {

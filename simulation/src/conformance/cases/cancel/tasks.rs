@@ -6,12 +6,12 @@ use std::time::Duration;
 use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite};
 use tokio::time::timeout;
 
-use super::super::super::bed::{Bed, End, at_once, carry, round_trip};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::polls::{Wakes, once};
-use super::super::super::rx::Rx;
-use super::super::super::tx::Tx;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, End, at_once, carry, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::polls::{Wakes, once};
+use crate::conformance::rx::Rx;
+use crate::conformance::tx::Tx;
 use crate::random::Random;
 
 pub(super) async fn split_halves(bed: &mut Bed) -> Check {

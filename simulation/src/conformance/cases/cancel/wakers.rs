@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::super::bed::{Bed, Gate, round_trip};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::polls::Wakes;
-use super::super::super::tx::Tx;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, Gate, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::polls::Wakes;
+use crate::conformance::tx::Tx;
 
 /// How often somebody may be woken although nothing has happened, by a poll's own registering for instance.
 const SPURIOUS: usize = 10;

@@ -1,8 +1,8 @@
 //! A peer that does not read.
 
-use super::super::super::bed::{Bed, at_once, round_trip};
-use super::super::super::failure::{Check, ensure};
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, at_once, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn backpressure_bounded(bed: &mut Bed) -> Check {
     for piece in [64 << 10, 1000] {
