@@ -45,17 +45,18 @@ pub(super) async fn boundary_free(bed: &mut Bed) -> Check {
     };
     tokio::try_join!(sending, rx.through(large))?;
     // Many writes that may become one read, then one write of all sizes, then a write and a flush of each.
-    tx.write_in(3000, 10).await?;
-    tx.flush().await?;
-    rx.through(3000).await?;
-    let mut together = tx.pieces(&frame);
-    tx.take_all(&mut together).await?;
-    tx.flush().await?;
-    rx.through(frame.iter().sum()).await?;
-    for size in frame {
-        tx.send(size).await?;
-        rx.through(size).await?;
-    }
+    let sending = async {
+        tx.write_in(3000, 10).await?;
+        tx.flush().await?;
+        let mut together = tx.pieces(&frame);
+        tx.take_all(&mut together).await?;
+        tx.flush().await?;
+        for size in frame {
+            tx.send(size).await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(sending, rx.through(3000 + 2 * frame.iter().sum::<usize>()))?;
     Ok(())
 }
 
