@@ -1,13 +1,15 @@
 //! What a case lies on: a transport, pairs of ends in the right roles, seeded choices, sizes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::attempt::Watch;
 use super::failure::{Check, Failure};
+use super::held::Held;
 use super::ledger::{Busy, Doing, Entry, Ledger};
 use super::pattern::Pattern;
 use super::rx::Rx;
@@ -20,6 +22,9 @@ use crate::random::Random;
 
 /// How long what must happen at once may take, on a machine that is busy with something else.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// A dialler's pause between two tries.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Which end a case's near end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,25 +55,22 @@ pub(crate) struct Bed {
     trial: Trial,
     roles: Roles,
     ledger: Arc<Ledger>,
+    notes: Arc<Mutex<Vec<String>>>,
     numbers: Arc<AtomicU64>,
     gate: Option<Gate>,
 }
 
 impl Bed {
-    pub(super) fn new(
-        subject: Subject,
-        trial: Trial,
-        roles: Roles,
-        alone: bool,
-        ledger: Arc<Ledger>,
-    ) -> Self {
+    pub(super) fn new(subject: Subject, trial: Trial, roles: Roles, watch: &Watch) -> Self {
         let what = format!("{} {}", trial.case.id, roles.name());
         let mut random = Random::of(trial.settings.seed, &what);
         let transport = match trial.hardship {
             Some(hardship) => Arc::new(hardship.upon(subject.transport().clone(), random.draw())),
             None => subject.transport().clone(),
         };
-        Self { subject, transport, random, alone, trial, roles, ledger, numbers: Arc::default(), gate: None }
+        let (ledger, notes, alone) = (watch.ledger.clone(), watch.notes.clone(), trial.alone.is_here());
+        let numbers = Arc::default();
+        Self { subject, transport, random, alone, trial, roles, ledger, notes, numbers, gate: None }
     }
 
     /// What is being run, to run something else in the same manner.
@@ -80,9 +82,20 @@ impl Bed {
         self.trial.hardship
     }
 
+    /// Has the record say which part of what is held this program or system does not count.
+    pub(crate) fn note_what_is_not_counted(&self) {
+        let Held { descriptors, bytes, .. } = Held::now();
+        let missing = [
+            (descriptors.is_none(), "file descriptors were not counted: this system does not list them"),
+            (bytes.is_none(), "memory was not counted: the program's allocator is not `gauge::Counted`"),
+        ];
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.extend(missing.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()));
+    }
+
     /// `full`, or as much less as hardship and settings want, but not below `least`.
     pub(crate) fn size(&self, full: usize, least: usize) -> usize {
-        let divisor = self.hardship().map_or(1, Hardship::divisor) * self.trial.settings.divisor;
+        let divisor = self.hardship().map_or(1, Hardship::divisor) * self.trial.settings.divisor.max(1);
         (full / divisor).max(least)
     }
 
@@ -201,6 +214,16 @@ impl Door {
     pub(crate) async fn try_next(&mut self) -> Result<End, NextError> {
         let channel = self.next_channel().await?;
         Ok(self.end(channel))
+    }
+
+    /// As [`next`](Self::next), asking again for as long as that may help: a queue may be full for now.
+    pub(crate) async fn next_in_the_end(&mut self) -> Check<End> {
+        loop {
+            match self.try_next().await {
+                Err(error) if !error.is_final => sleep(PAUSE).await,
+                other => return Ok(other?),
+            }
+        }
     }
 
     /// Its next channel as it is.
