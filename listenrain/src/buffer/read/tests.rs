@@ -38,6 +38,24 @@ fn a_large_packet_is_read_into_its_own_buffer_and_never_past_its_end() {
 }
 
 #[test]
+fn the_first_read_behind_a_large_packet_is_short_so_that_little_of_the_next_one_is_copied() {
+    let mut buffer = ReadBuffer::default();
+    let packet = vec![7; 200_000];
+    for _ in 0..2 {
+        feed(&mut buffer, &packet[..20]);
+        buffer.expect(packet.len());
+        feed(&mut buffer, &packet[20..]);
+        buffer.skip(20);
+        drop(buffer.take(packet.len() - 20));
+        // A read that finds nothing changes nothing.
+        assert_eq!(buffer.spare().remaining_mut(), 4096);
+        assert_eq!(buffer.spare().remaining_mut(), 4096);
+    }
+    feed(&mut buffer, &[7; 20]);
+    assert!(buffer.spare().remaining_mut() > 4096, "what comes now may be anything");
+}
+
+#[test]
 fn a_shared_buffer_is_used_again_when_its_packets_are_let_go() {
     let mut buffer = ReadBuffer::default();
     feed(&mut buffer, &[0; 64]);
