@@ -14,9 +14,9 @@ use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
-use super::super::super::bed::{Bed, Door, Gate, Roles};
-use super::super::super::failure::{Check, Failure};
 use super::peer::Peer;
+use crate::conformance::bed::{Bed, Door, Gate, Roles};
+use crate::conformance::failure::{Check, Failure};
 use crate::layer::map_halves;
 
 /// Makes channels as a client asks for them: one end is the client's, the other waits to be taken.

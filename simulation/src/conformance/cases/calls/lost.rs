@@ -9,11 +9,11 @@ use listenrain::{
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::super::super::bed::{Bed, Gate, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::stack::{Executed, call, client, echo, message, number_of, server};
 use super::lines::{Line, Loss};
 use super::sides::{Both, Call, native};
+use crate::conformance::bed::{Bed, Gate, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::stack::{Executed, call, client, echo, message, number_of, server};
 
 type Told = (u64, Outcome<Bytes>);
 type Held = (Bytes, Responder<RawBytes>);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use listenrain::{Command, Protocol, RawBytes, Request, Responder, Router};
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure, ensure};
 use super::sides::{Both, Call, by_number, in_order, native};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure, ensure};
 use crate::random::Random;
 
 /// Requests that a server has not answered.

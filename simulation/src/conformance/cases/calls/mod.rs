@@ -9,9 +9,9 @@ mod retry;
 mod sides;
 mod strays;
 
-use super::super::case::Case;
-use super::super::case::Source::{Nng, Own, ZeroMq};
-use super::super::case::Threads;
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{Nng, Own, ZeroMq};
+use crate::conformance::case::Threads;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

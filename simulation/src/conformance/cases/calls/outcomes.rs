@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep};
 
-use super::super::super::bed::{AT_ONCE, Bed, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::polls::once;
-use super::super::super::stack::{call, check_message, message, number_of};
 use super::peer::{CANCEL, REQUEST};
 use super::sides::{Both, ByHand, Call, native};
+use crate::conformance::bed::{AT_ONCE, Bed, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::polls::once;
+use crate::conformance::stack::{call, check_message, message, number_of};
 
 /// More than a client encodes ahead while its channel takes nothing.
 const FILLS_UP: usize = 300_000;

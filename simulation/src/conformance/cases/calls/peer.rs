@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::super::super::bed::End;
-use super::super::super::failure::{Check, Failure, ensure};
+use crate::conformance::bed::End;
+use crate::conformance::failure::{Check, Failure, ensure};
 
 /// The far end of a client's channel.
 pub(super) struct Peer {

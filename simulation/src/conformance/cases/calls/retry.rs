@@ -2,11 +2,11 @@
 
 use listenrain::{CallError, Client, RawBytes, Sent};
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::stack::{Executed, PATIENT, call, check_message, client, echo, message, server};
 use super::lines::Lines;
 use super::sides::native;
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::stack::{Executed, PATIENT, call, check_message, client, echo, message, server};
 
 /// Bytes of a message beside its number.
 const SIZE: usize = 5;

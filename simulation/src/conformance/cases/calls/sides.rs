@@ -7,11 +7,11 @@ use listenrain::{
 };
 use tokio::task::JoinHandle;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::stack::{check_message, client, message, number_of, protocol, server};
 use super::lines::{Lines, Opened};
 use super::peer::{Frame, Peer, REQUEST};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::stack::{check_message, client, message, number_of, protocol, server};
 
 /// Native packets, whose ids the library chooses.
 pub(super) fn native() -> Check<Protocol<RawBytes>> {

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use listenrain::{CallError, IdState, Outcome, Refusal};
 use tokio::sync::mpsc;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::stack::{check_message, message, number_of};
 use super::peer::{CANCEL, ERROR, Frame, REFUSED, REPLY, REQUEST};
 use super::sides::{ByHand, Call, by_number, native};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::stack::{check_message, message, number_of};
 
 /// A size of messages at which nothing changes.
 const SIZE: usize = 100;

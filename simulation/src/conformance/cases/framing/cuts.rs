@@ -1,9 +1,9 @@
 //! Packets that are cut and packets that come together.
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::Check;
 use super::each;
 use super::framed::{Framed, encoded, overhead, packet};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::Check;
 
 pub(super) async fn split_header(bed: &mut Bed) -> Check {
     each(bed, async |bed, framing| {

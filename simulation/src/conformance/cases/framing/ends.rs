@@ -7,13 +7,13 @@ use bytes::Bytes;
 use listenrain::{CallError, Health, Kind, LinkError, Packet};
 use tokio::time::{Instant, sleep};
 
-use super::super::super::bed::{Bed, End, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::framing::Codec;
-use super::super::super::tx::Tx;
 use super::each;
 use super::framed::{encoded, overhead, packet};
 use super::library::{Calling, Served};
+use crate::conformance::bed::{Bed, End, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::framing::Codec;
+use crate::conformance::tx::Tx;
 
 /// How often the library looks, and how long a packet may take.
 const LOOKS: Duration = Duration::from_millis(20);

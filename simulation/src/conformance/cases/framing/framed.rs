@@ -4,10 +4,10 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
-use super::super::super::bed::End;
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::framing::{Codec, Framing};
-use super::super::super::pattern::Pattern;
+use crate::conformance::bed::End;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::framing::{Codec, Framing};
+use crate::conformance::pattern::Pattern;
 
 /// Writes packets, and decodes what the transport has delivered, checking the contract of the codec at every call.
 pub(super) struct Framed {

@@ -7,11 +7,11 @@ use listenrain::{Client, Health, Outcome, RawBytes, Server};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::super::super::bed::{Bed, Door, Gate, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::framing::Codec;
-use super::super::super::stack::{Executed, call, client, echo, protocol, server};
 use super::framed::Framed;
+use crate::conformance::bed::{Bed, Door, Gate, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::framing::Codec;
+use crate::conformance::stack::{Executed, call, client, echo, protocol, server};
 
 /// A server, and a client that must never notice what others do to it.
 pub(super) struct Served {

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use listenrain::DEFAULT_MAX_PACKET;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, ensure};
-use super::super::super::framing::{Codec, Framing};
 use super::each;
 use super::framed::{Framed, header_of};
 use super::library::Served;
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, ensure};
+use crate::conformance::framing::{Codec, Framing};
 use crate::gauge;
 
 /// Channels on which as much is claimed as may be.

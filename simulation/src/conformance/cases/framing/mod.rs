@@ -9,11 +9,11 @@ mod refused;
 mod sessions;
 mod sizes;
 
-use super::super::bed::Bed;
-use super::super::case::Case;
-use super::super::case::Source::{Autobahn, H2spec, Nng, Own};
-use super::super::failure::Check;
-use super::super::framing::Framing;
+use crate::conformance::bed::Bed;
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{Autobahn, H2spec, Nng, Own};
+use crate::conformance::failure::Check;
+use crate::conformance::framing::Framing;
 
 /// Runs `check` with every packet codec of the subject, each on channels of its own.
 async fn each(bed: &mut Bed, check: impl AsyncFn(&mut Bed, &Framing) -> Check) -> Check {

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use listenrain::buffer::WriteBuffer;
 use listenrain::{CallError, Kind, LinkError, Packet, PacketCodec, PacketError, Refusal};
 
-use super::super::super::bed::{Bed, End, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::framing::Codec;
-use super::super::super::stack::{call, message};
 use super::each;
 use super::framed::{Framed, encoded, header_of, packet};
 use super::library::{Calling, Served};
+use crate::conformance::bed::{Bed, End, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::framing::Codec;
+use crate::conformance::stack::{call, message};
 
 /// The longest payload that the codecs of these cases allow.
 const MAX: usize = 1000;

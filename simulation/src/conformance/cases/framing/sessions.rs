@@ -7,13 +7,13 @@ use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Kind, Packet, PacketCodec};
 use tokio::task::yield_now;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure};
-use super::super::super::framing::Codec;
-use super::super::super::tx::Tx;
 use super::each;
 use super::framed::{Framed, encoded, packet};
 use super::library::{Calling, Served};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure};
+use crate::conformance::framing::Codec;
+use crate::conformance::tx::Tx;
 use crate::random::Random;
 
 pub(super) async fn byte_by_byte(bed: &mut Bed) -> Check {

@@ -2,11 +2,11 @@
 
 use listenrain::buffer::ReadBuffer;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, Failure};
-use super::super::super::framing::Framing;
 use super::each;
 use super::framed::{Framed, packet};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure};
+use crate::conformance::framing::Framing;
 
 pub(super) async fn empty(bed: &mut Bed) -> Check {
     sized(bed, |_| 0).await
