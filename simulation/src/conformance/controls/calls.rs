@@ -64,9 +64,12 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("resets-on-an-error", "G09", "an answer that is an error is a reset", || {
         with_packets(resets_on_an_error)
     }),
-    Control::new("hears-no-reset", "G10", "reading waits for ever where an error is", || {
-        with_reads(|| HearsNoReset)
-    }),
+    Control::new(
+        "hears-no-reset",
+        "G10",
+        "reading waits for ever where an error is, and flushing hides it",
+        || with_channels(|_, channel| flawed_write(flawed_read(channel, HearsNoReset), HearsNoReset)),
+    ),
     Control::new(
         "deaf-after-a-refusal",
         "G11",
@@ -298,6 +301,12 @@ impl ReadFlaw for HearsNoReset {
             Poll::Ready(Err(_)) => Poll::Pending,
             polled => polled,
         }
+    }
+}
+
+impl WriteFlaw for HearsNoReset {
+    fn flush(&mut self, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        below.poll_flush(cx).map(|_| Ok(()))
     }
 }
 

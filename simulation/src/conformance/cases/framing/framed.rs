@@ -23,7 +23,15 @@ impl Framed {
 
     /// Writes and flushes one packet.
     pub(super) async fn send(&mut self, packet: &Packet) -> Check {
-        let bytes = encoded(&self.codec, packet)?;
+        self.send_all(std::slice::from_ref(packet)).await
+    }
+
+    /// Writes several packets in one piece, and flushes.
+    pub(super) async fn send_all(&mut self, packets: &[Packet]) -> Check {
+        let mut bytes = Vec::new();
+        for packet in packets {
+            bytes.extend_from_slice(&encoded(&self.codec, packet)?);
+        }
         self.end.tx.say(bytes).await
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{Client, Health, Outcome, RawBytes, Server};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use super::framed::Framed;
@@ -20,8 +20,8 @@ pub(super) struct Served {
     /// Requests that were executed so far, as far as they were meant to be.
     pub(super) due: usize,
     calls: u64,
+    pub(super) server: Server,
     dialer: Door,
-    server: Server,
 }
 
 impl Served {
@@ -46,18 +46,6 @@ impl Served {
         Ok(Framed::new(self.dialer.next().await?, codec))
     }
 
-    /// Waits until the server has read this many bytes beside those of its neighbour.
-    pub(super) async fn has_read(&self, bytes: usize) -> Check {
-        let due = bytes as u64 + self.neighbour.counts().sent_bytes;
-        let reading = async {
-            // Nobody tells when a server has read something.
-            while self.server.counts().received_bytes < due {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
-        at_once("reading what was sent, by the server", reading).await
-    }
-
     /// The neighbour is answered on the channel that it had, and nothing was executed that was not to be.
     pub(super) async fn is_unharmed(&mut self) -> Check {
         self.is_up().await?;
@@ -79,6 +67,7 @@ impl Served {
 /// A client with one call under way, and the other end of its channel.
 pub(super) struct Calling {
     pub(super) server: Framed,
+    pub(super) client: Client<RawBytes>,
     call: JoinHandle<Outcome<Bytes>>,
     /// What the server reads of the call.
     pub(super) id: u64,
@@ -96,16 +85,31 @@ impl Calling {
         }
         let client = builder.dial(dialer.generator)?;
         let mut server = Framed::new(listener.next().await?, codec);
-        let call = tokio::spawn(async move { client.call(Bytes::from_static(b"asked")).await });
+        let caller = client.clone();
+        let call = tokio::spawn(async move { caller.call(Bytes::from_static(b"asked")).await });
         let asked = server.try_next().await?;
         let Ok(Some(asked)) = asked else {
             return Err(Failure::new(format!("instead of a request came {asked:?}")));
         };
-        Ok(Self { server, call, id: asked.id, _listener: listener })
+        Ok(Self { server, client, call, id: asked.id, _listener: listener })
     }
 
     /// How the call ended.
     pub(super) async fn ended(&mut self) -> Check<Outcome<Bytes>> {
         Ok((&mut self.call).await?)
     }
+}
+
+/// Waits until `received` bytes are `due`.
+pub(super) async fn until_received(due: u64, received: impl Fn() -> u64) -> Check {
+    let reading = async {
+        // Nobody tells when the library has read something; mostly it has when it was its turn once.
+        for turn in 0.. {
+            if received() >= due {
+                break;
+            }
+            if turn < 10 { yield_now().await } else { sleep(Duration::from_millis(1)).await }
+        }
+    };
+    at_once("reading what was sent, by the library", reading).await
 }

@@ -5,7 +5,7 @@ use listenrain::DEFAULT_MAX_PACKET;
 
 use super::each;
 use super::framed::{Framed, header_of};
-use super::library::Served;
+use super::library::{Served, until_received};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::framing::{Codec, Framing};
@@ -71,11 +71,12 @@ async fn claims_of_a_server(bed: &mut Bed, codec: &Codec, claim: &Bytes) -> Chec
     for _ in 0..CLAIMS {
         peers.push(served.dial(codec).await?);
     }
-    let before = forget();
+    let received = || served.server.counts().received_bytes;
+    let (before, due) = (forget(), received() + (CLAIMS * claim.len()) as u64);
     for peer in &mut peers {
         peer.end.tx.say(claim.clone()).await?;
     }
-    served.has_read(CLAIMS * claim.len()).await?;
+    until_received(due, received).await?;
     check(bed, before, CLAIMS * (claim.len() + BESIDE))?;
     served.is_unharmed().await
 }

@@ -129,7 +129,7 @@ pub(super) const CASES: &[Case] = &[
         "F13",
         "session_byte_by_byte",
         0,
-        "Requests that are flushed byte by byte are answered by a server, and replies are understood by a client.",
+        "Requests that are read byte by byte are answered by a server, and such replies are understood by a client.",
         |bed| Box::pin(sessions::byte_by_byte(bed)),
     )
     .from(&[Autobahn]),

@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 
 use super::each;
 use super::framed::{Framed, encoded, packet};
-use super::library::{Calling, Served};
+use super::library::{Calling, Served, until_received};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Codec;
@@ -31,7 +31,8 @@ async fn requests_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
     let mut peer = served.dial(codec).await?;
     for (number, size) in (1..).zip([0, 1, 300, 0, 77, 1]) {
         let asked = packet(codec, number, size);
-        say_byte_by_byte(&mut peer.end.tx, &encoded(codec, &asked)?).await?;
+        let bytes = encoded(codec, &asked)?;
+        say_byte_by_byte(&mut peer.end.tx, &bytes, || served.server.counts().received_bytes).await?;
         if size == 300 {
             // Answered together with the next.
             continue;
@@ -57,7 +58,8 @@ async fn replies_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
         let mut calling = Calling::start(bed, codec, None).await?;
         let mut reply = reply(codec, 1, size);
         reply.id = calling.id;
-        say_byte_by_byte(&mut calling.server.end.tx, &encoded(codec, &reply)?).await?;
+        let (bytes, client) = (encoded(codec, &reply)?, calling.client.clone());
+        say_byte_by_byte(&mut calling.server.end.tx, &bytes, || client.counts().received_bytes).await?;
         let ended = calling.ended().await?;
         if ended.as_ref().ok() != Some(reply.payload.first()) {
             return Err(Failure::new(format!("a reply of {size} bytes became {ended:?}")));
@@ -66,10 +68,12 @@ async fn replies_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
     Ok(())
 }
 
-/// Writes and flushes one byte after the other.
-async fn say_byte_by_byte(tx: &mut Tx, bytes: &Bytes) -> Check {
+/// Writes and flushes one byte after the other, each when the one before it was read.
+async fn say_byte_by_byte(tx: &mut Tx, bytes: &Bytes, received: impl Fn() -> u64) -> Check {
+    let before = received();
     for at in 0..bytes.len() {
         tx.say(bytes.slice(at..=at)).await?;
+        until_received(before + at as u64 + 1, &received).await?;
     }
     Ok(())
 }

@@ -46,9 +46,11 @@ async fn exchange(bed: &mut Bed, framing: &Framing, max: usize, size: usize) -> 
     let sizes = [size, 300, size, size, 7, size];
     let sent: Vec<_> = (1..).zip(sizes).map(|(number, size)| packet(&codec, number, size)).collect();
     let sending = async {
-        for packet in &sent {
+        let (alone, together) = sent.split_at(3);
+        for packet in alone {
             near.send(packet).await?;
         }
+        near.send_all(together).await?;
         near.end.tx.shutdown().await
     };
     let reading = async {
