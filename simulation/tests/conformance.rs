@@ -10,6 +10,8 @@ static ALLOCATOR: Counted = Counted;
 conformance!(tcp, subject("tcp"));
 #[cfg(unix)]
 conformance!(unix, subject("unix"));
+#[cfg(unix)]
+conformance!(fifo, subject("fifo"));
 conformance!(channel, subject("channel"));
 conformance!(ha, subject("ha"));
 

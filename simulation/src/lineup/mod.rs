@@ -1,6 +1,8 @@
 //! Transports that are ready to be tested: those of `listenrain-transports`, each with what single cases need beside it
 //! and with the words of its documentation for what it lacks.
 
+#[cfg(unix)]
+mod fifo;
 mod tcp;
 
 use std::fmt;
@@ -22,6 +24,8 @@ pub fn subject(scheme: &str) -> Subject {
     let subject = Subject::shared(transport.clone());
     match scheme {
         "tcp" => tcp::prepare(subject),
+        #[cfg(unix)]
+        "fifo" => fifo::prepare(subject),
         "channel" => subject
             .in_memory()
             .with_bad_endpoints([endpoint("channel://a#1")])
