@@ -8,10 +8,13 @@ use listenrain_simulation::lineup::subject;
 static ALLOCATOR: Counted = Counted;
 
 conformance!(tcp, subject("tcp"));
+conformance!(tls, subject("tls"));
 #[cfg(unix)]
 conformance!(unix, subject("unix"));
 #[cfg(unix)]
 conformance!(fifo, subject("fifo"));
+conformance!(quic, subject("quic"));
+conformance!(sctp, subject("sctp"));
 conformance!(channel, subject("channel"));
 conformance!(ha, subject("ha"));
 
