@@ -100,16 +100,16 @@ impl Calling {
     }
 }
 
-/// Waits until `received` bytes are `due`.
-pub(super) async fn until_received(due: u64, received: impl Fn() -> u64) -> Check {
+/// Waits until the library has counted as many of something as are `due`.
+pub(super) async fn until_counted(due: u64, count: impl Fn() -> u64) -> Check {
     let reading = async {
-        // Nobody tells when the library has read something; mostly it has when it was its turn once.
+        // Nobody tells when it has read something; mostly it has when it was its turn once.
         for turn in 0.. {
-            if received() >= due {
+            if count() >= due {
                 break;
             }
             if turn < 10 { yield_now().await } else { sleep(Duration::from_millis(1)).await }
         }
     };
-    at_once("reading what was sent, by the library", reading).await
+    at_once("what the library has to do with what came", reading).await
 }

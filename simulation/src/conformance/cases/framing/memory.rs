@@ -5,7 +5,7 @@ use listenrain::DEFAULT_MAX_PACKET;
 
 use super::each;
 use super::framed::{Framed, header_of};
-use super::library::{Served, until_received};
+use super::library::{Served, until_counted};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::framing::{Codec, Framing};
@@ -40,8 +40,7 @@ async fn claims_by_hand(bed: &mut Bed, codec: &Codec, claim: &Bytes) -> Check {
     }
     let before = forget();
     for (near, far) in &mut open {
-        near.end.tx.say(claim.clone()).await?;
-        far.until(claim.len()).await?;
+        tokio::try_join!(near.end.tx.say(claim.clone()), far.until(claim.len()))?;
         far.expect_part()?;
         let room = far.end.rx.buffer().spare().get_ref().capacity();
         ensure!(room <= BESIDE, "{room} bytes are held for a claim of which {} have come", claim.len());
@@ -69,14 +68,17 @@ async fn claims_of_a_server(bed: &mut Bed, codec: &Codec, claim: &Bytes) -> Chec
     let mut served = Served::start(bed, codec, None).await?;
     let mut peers = Vec::new();
     for _ in 0..CLAIMS {
+        let due = served.server.connections() as u64 + 1;
         peers.push(served.dial(codec).await?);
+        // A dial may be refused where too many wait to be accepted.
+        until_counted(due, || served.server.connections() as u64).await?;
     }
     let received = || served.server.counts().received_bytes;
     let (before, due) = (forget(), received() + (CLAIMS * claim.len()) as u64);
     for peer in &mut peers {
         peer.end.tx.say(claim.clone()).await?;
     }
-    until_received(due, received).await?;
+    until_counted(due, received).await?;
     check(bed, before, CLAIMS * (claim.len() + BESIDE))?;
     served.is_unharmed().await
 }

@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 
 use super::each;
 use super::framed::{Framed, encoded, packet};
-use super::library::{Calling, Served, until_received};
+use super::library::{Calling, Served, until_counted};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Codec;
@@ -73,7 +73,7 @@ async fn say_byte_by_byte(tx: &mut Tx, bytes: &Bytes, received: impl Fn() -> u64
     let before = received();
     for at in 0..bytes.len() {
         tx.say(bytes.slice(at..=at)).await?;
-        until_received(before + at as u64 + 1, &received).await?;
+        until_counted(before + at as u64 + 1, &received).await?;
     }
     Ok(())
 }
