@@ -116,8 +116,8 @@ pub(super) const CASES: &[Case] = &[
         "G11",
         "reconnect",
         0,
-        "After a server has gone and come back, calls that were made meanwhile and new ones are answered at the first try, \
-         and executed once.",
+        "After a server has gone, a dial has failed and it has come back, calls that were made meanwhile and new ones are \
+         answered at the first try, and executed once.",
         |bed| Box::pin(lost::reconnect(bed)),
     )
     .from(&[Nng, ZeroMq]),
