@@ -1,16 +1,27 @@
 //! All cases, a file or a folder a group.
 
+mod calls;
 mod cancel;
 mod close;
 mod establish;
 mod flow;
+mod framing;
 mod integrity;
 
 use super::case::Case;
 
 /// Every case of every group, in the order of their ids.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [establish::CASES, integrity::CASES, close::CASES, cancel::CASES, flow::CASES].into_iter().flatten()
+    let groups = [
+        establish::CASES,
+        integrity::CASES,
+        close::CASES,
+        cancel::CASES,
+        flow::CASES,
+        framing::CASES,
+        calls::CASES,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// Most bytes that a transport may take while nobody reads: far more than any socket buffer of a default system, and
