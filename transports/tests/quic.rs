@@ -304,3 +304,27 @@ fn an_address_whose_runtime_is_gone_can_be_listened_at_on_another() {
     let endpoint = run(quic.scratch_endpoint());
     assert_eq!(run(endpoint.clone()), endpoint);
 }
+
+#[tokio::test]
+async fn a_refused_dial_sends_nothing_to_whoever_listens_there_next() {
+    // A goodbye for a connection that this listener has never seen kept a connection of its own for 30 s.
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let bind = |port| std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    let quic = Quic::default();
+    let (listener, mut dialer) = both_ends(&quic).await;
+    let port = listener.endpoint().address().rsplit(':').next().unwrap().parse().unwrap();
+    drop(listener);
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionRefused);
+    // Nothing else has run since.
+    let next = bind(port);
+    next.set_nonblocking(true).unwrap();
+    watched(async {
+        while tasks() > before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(next.recv(&mut [0; 2000]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
