@@ -280,7 +280,8 @@ impl ReadBuffer {
 
     /// The first `count` bytes, copied together out of several chunks.
     fn gather(&mut self, count: usize) -> Bytes {
-        let mut together = self.pool.lend(count, count);
+        // A whole class, so that the next one finds it again: its bytes are here.
+        let mut together = self.pool.lend(count, count.next_power_of_two());
         while together.len() < count {
             let missing = count - together.len();
             let Some(front) = self.chunks.front_mut() else {

@@ -133,7 +133,12 @@ impl Dialer {
         let connected = tokio::select! {
             biased;
             connected = connecting => connected,
-            error = socket.failure() => return Err(error),
+            error = socket.failure() => {
+                // There is nobody to say goodbye to, and whoever listens there next would keep a connection for the goodbye
+                // alone until it is idle for too long.
+                socket.silence();
+                return Err(error);
+            }
         };
         let connection =
             connected.map_err(|error| of_handshake(error, judge.refused().as_ref(), self.alpn()))?;

@@ -4,6 +4,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, ready};
 
@@ -25,11 +26,18 @@ pub(super) struct Hearing {
     largest: u16,
     first: Mutex<Option<io::Error>>,
     heard: Notify,
+    is_silent: AtomicBool,
 }
 
 impl Hearing {
     pub(super) fn new(socket: Socket, largest: u16) -> Self {
-        Self { socket, largest, first: Mutex::default(), heard: Notify::new() }
+        Self {
+            socket,
+            largest,
+            first: Mutex::default(),
+            heard: Notify::new(),
+            is_silent: AtomicBool::new(false),
+        }
     }
 
     /// The first failure that the system told of.
@@ -41,6 +49,11 @@ impl Hearing {
             }
             heard.await;
         }
+    }
+
+    /// Sends nothing any more.
+    pub(super) fn silence(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
     }
 
     fn hear(&self, error: io::Error) {
@@ -56,6 +69,9 @@ impl AsyncUdpSocket for Hearing {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         match self.socket.try_send(transmit) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 self.hear(error);

@@ -153,3 +153,17 @@ fn a_few_bytes_do_not_keep_a_large_buffer_alive() {
     assert!(pool.kept_bytes() >= 100_000, "the buffer came back though 16 of its bytes are held");
     assert_eq!(small, [7; 16][..]);
 }
+
+#[test]
+fn large_packets_out_of_many_chunks_share_one_buffer_one_after_another() {
+    // Buffers of less than a class came back to the class below, where nobody looked for them.
+    let pool = Arc::new(RecyclingPool::default());
+    let mut buffer = ReadBuffer::new(pool.clone());
+    for _ in 0..10 {
+        for _ in 0..3 {
+            buffer.push(Bytes::from(vec![7; 65_000]));
+        }
+        assert_eq!(buffer.take(195_000).len(), 195_000);
+        assert_eq!(pool.kept_bytes(), 256 * 1024);
+    }
+}
