@@ -33,7 +33,7 @@ bench *FLAGS:
 examples:
     cargo run -p listenrain-transports --example sayhi
     cargo run -p listenrain-transports --example forward
-    cargo run -p bench-cli --example custom_transport -- run --transport memory,tcp --parallel 1,16 --payload 4KiB --duration 300ms --warmup 100ms
+    cargo run -p bench-cli --example custom_transport -- run --transport plain,tcp --parallel 1,16 --payload 4KiB --duration 300ms --warmup 100ms
 
 # What the project claims, checked one by one.
 shows:

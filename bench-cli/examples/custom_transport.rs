@@ -1,58 +1,84 @@
-//! A transport of one's own, and the whole tool for it:
-//! `cargo run -p bench-cli --example custom_transport -- run --transport memory,tcp --parallel 1,16`.
+//! A transport of one's own, its conformance tests, and the whole load tool for it. `docs/write-a-transport.md` is about it.
 
-use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use bench_cli::Registry;
 use listenrain::transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, generator};
 use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError};
-use tokio::io::{DuplexStream, duplex};
-use tokio::sync::{Mutex, mpsc};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(test)]
+use {listenrain_simulation::conformance::Need::Abort, listenrain_simulation::conformance::Subject};
 
-/// Two ends in one process: whoever dials sends the far end of a pipe to whoever listens.
+/// TCP with nothing around it. There is no way to abort a stream, only to end it.
 #[derive(Debug, Clone)]
-struct Memory(mpsc::Sender<DuplexStream>, Arc<Mutex<mpsc::Receiver<DuplexStream>>>);
+struct Plain;
 
-impl Transport for Memory {
+impl Transport for Plain {
     fn scheme(&self) -> &str {
-        "memory"
+        "plain"
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default()
+        let mut capabilities = Capabilities::default();
+        capabilities.half_close = true;
+        capabilities
     }
 
     fn dialer(&self, to: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (far_ends, at) = (self.0.clone(), to.clone());
+        let (to, address) = (to.clone(), address(to)?);
         Ok(generator(to.clone(), move || {
-            let (far_ends, at, (near, far)) = (far_ends.clone(), at.clone(), duplex(256 * 1024));
-            let refused = move |_| NextError::passing("dial", &at, Error::from(ErrorKind::ConnectionRefused));
-            async move { far_ends.send(far).await.map(|()| channel(near)).map_err(refused) }
+            let to = to.clone();
+            let failed = move |error| NextError::passing("dial", &to, error);
+            async move { TcpStream::connect(address).await.and_then(channel).map_err(failed) }
         }))
     }
 
     fn listen<'a>(&'a self, at: &'a Endpoint) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        let (coming, here) = (self.1.clone(), at.clone());
-        let listener = generator(at.clone(), move || {
-            let (coming, here) = (coming.clone(), here.clone());
-            let over = move || NextError::lasting("accept", &here, Error::from(ErrorKind::BrokenPipe));
-            async move { coming.lock().await.recv().await.map(channel).ok_or_else(over) }
-        });
-        Box::pin(async { Ok(listener) })
+        Box::pin(async move {
+            let address = address(at).map_err(|error| NextError::invalid("listen", error))?;
+            let failed = |error| NextError::passing("listen", at, error);
+            let listener = Arc::new(TcpListener::bind(address).await.map_err(failed)?);
+            let here = endpoint(listener.local_addr().map_err(failed)?);
+            Ok(generator(here.clone(), move || {
+                let (listener, here) = (listener.clone(), here.clone());
+                let failed = move |error| NextError::passing("accept", &here, error);
+                async move { listener.accept().await.and_then(|(stream, _)| channel(stream)).map_err(failed) }
+            }))
+        })
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
-        Endpoint::new("memory", "here").expect("a constant that parses")
+        endpoint(([127, 0, 0, 1], 0).into())
     }
 }
 
-fn channel(io: DuplexStream) -> Channel {
-    Channel::from_io(io, ChannelFacts::new("memory"))
+fn address(of: &Endpoint) -> Result<SocketAddr, EndpointError> {
+    if of.scheme() != "plain" {
+        return Err(of.invalid("is not for the transport `plain`"));
+    }
+    if let Some((name, _)) = of.options().next() {
+        return Err(of.invalid(format!("there is no option `{name}`, nor any other")));
+    }
+    of.address().parse().map_err(|_| of.invalid("should have an address such as 127.0.0.1:80"))
 }
 
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint::new("plain", &address.to_string()).expect("what an address prints is one")
+}
+
+fn channel(stream: TcpStream) -> io::Result<Channel> {
+    stream.set_nodelay(true)?;
+    let (here, there) = (endpoint(stream.local_addr()?), endpoint(stream.peer_addr()?));
+    Ok(Channel::from_io(stream, ChannelFacts::new("plain").between(Some(here), Some(there))))
+}
+
+listenrain_simulation::conformance!(
+    plain,
+    Subject::from(Plain).admits(Abort, "There is no way to abort a stream, only to end it.")
+);
+
 fn main() -> ExitCode {
-    let (far_ends, coming) = mpsc::channel(16);
-    bench_cli::main_with(Registry::standard().with(Memory(far_ends, Arc::new(Mutex::new(coming)))))
+    bench_cli::main_with(Registry::standard().with(Plain))
 }

@@ -107,6 +107,17 @@ fn the_packet_header_in_the_architecture_page_is_the_one_in_the_code() {
 }
 
 #[test]
+fn the_page_about_writing_a_transport_is_the_example_and_under_a_hundred_lines() {
+    let page = fs::read_to_string(root().join("docs/write-a-transport.md")).unwrap();
+    let blocks = page.split("```rust\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let shown: Vec<_> = blocks.flat_map(str::lines).filter(|line| !line.is_empty()).collect();
+    let example = fs::read_to_string(root().join("bench-cli/examples/custom_transport.rs")).unwrap();
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("//!");
+    assert_eq!(shown, example.lines().filter(is_code).collect::<Vec<_>>());
+    assert!(page.lines().count() < 100, "{} lines", page.lines().count());
+}
+
+#[test]
 fn the_readme_names_the_oldest_rust_that_the_manifest_allows() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for package in &packages() {
