@@ -7,17 +7,24 @@ mod calls;
 mod processes;
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use bytes::Bytes;
 use calls::*;
-use listenrain::{Endpoint, Transport};
+use listenrain::{CallError, Client, Endpoint, RawBytes, Transport};
 use listenrain_transports::all;
 use processes::{Process, serve_if_told};
 use support::watched;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-const NAME: &str = "a_hundred_failovers_leave_no_descriptor_and_no_task_behind";
+const NAME: &str = "a_hundred_failovers_under_load_lose_no_call_and_leave_nothing_behind";
+const CALLERS: usize = 16;
 
 #[test]
-fn a_hundred_failovers_leave_no_descriptor_and_no_task_behind() {
+fn a_hundred_failovers_under_load_lose_no_call_and_leave_nothing_behind() {
     // LR15: an inverted condition left the connection of every failover open.
     serve_if_told();
     fail_over_and_over();
@@ -29,35 +36,46 @@ fn held() -> (usize, usize) {
     (descriptors, tasks)
 }
 
+/// Calls until `stop`. Every call is answered or lost within a second, and who answers is told to `answered`.
+async fn call_on(client: Arc<Client<RawBytes>>, stop: Arc<AtomicBool>, answered: Arc<watch::Sender<u32>>) {
+    while !stop.load(Ordering::Relaxed) {
+        match client.call_within(Bytes::from("who"), Duration::from_secs(1)).await {
+            Ok(id) => drop(answered.send_replace(std::str::from_utf8(&id).unwrap().parse().unwrap())),
+            Err(error) => assert!(matches!(error, CallError::Lost { .. }), "{error:?}"),
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn fail_over_and_over() {
     let mut members = [(); 2].map(|()| Process::start(NAME, "tcp://127.0.0.1:0"));
     let list = Endpoint::list("ha", members.iter().map(|member| &member.endpoint)).unwrap();
-    let client =
-        client(&**all().get("ha").unwrap() as &dyn Transport, &list.with_option("first_wait", "1ms"));
+    let list = list.with_option("first_wait", "1ms");
+    let client = Arc::new(client(&**all().get("ha").unwrap() as &dyn Transport, &list));
     watched(client.call(Bytes::from("who"))).await.unwrap();
     let before = held();
-    for round in 0..100 {
-        let used = watched(async {
-            loop {
-                // A call that goes down with its server is lost; the next one is not.
-                if let Ok(id) = client.call(Bytes::from("who")).await {
-                    break id;
-                }
-            }
-        });
-        let id = used.await;
-        let killed = members.iter().position(|member| member.id().to_string().as_bytes() == id).unwrap();
-        let endpoint = members[killed].endpoint.to_string();
-        let reconnects = client.counts().reconnects;
-        // What is there is dropped, and so killed, before its successor takes the port.
-        let [first, second] = members;
-        let (gone, stays) = if killed == 0 { (first, second) } else { (second, first) };
-        drop(gone);
-        until(|| client.counts().reconnects > reconnects).await;
-        let fresh = Process::start(NAME, &endpoint);
-        members = if killed == 0 { [fresh, stays] } else { [stays, fresh] };
-        assert!(client.counts().reconnects > round, "round {round}");
+
+    let (stop, (answered, mut answers)) = (Arc::new(AtomicBool::new(false)), watch::channel(0));
+    let answered = Arc::new(answered);
+    let mut callers: JoinSet<_> =
+        (0..CALLERS).map(|_| call_on(client.clone(), stop.clone(), answered.clone())).collect();
+    // Each is the active one and the standby in turn: who was killed is back, and is used when the other one is killed.
+    let mut used = 0;
+    for _ in 0..100 {
+        let active = members[used].id();
+        watched(answers.wait_for(|id| *id == active)).await.unwrap();
+        let endpoint = members[used].endpoint.to_string();
+        members[used].kill();
+        let standby = members[1 - used].id();
+        tokio::select! {
+            biased;
+            Some(ended) = callers.join_next() => ended.unwrap(),
+            answered = watched(answers.wait_for(|id| *id == standby)) => drop(answered.unwrap()),
+        }
+        members[used] = Process::start(NAME, &endpoint);
+        used = 1 - used;
     }
+    stop.store(true, Ordering::Relaxed);
+    watched(callers.join_all()).await;
     until(|| held() == before).await;
 }

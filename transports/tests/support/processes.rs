@@ -37,13 +37,17 @@ impl Process {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// SIGKILL: nothing of it says goodbye.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // SIGKILL: nothing of it says goodbye.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
