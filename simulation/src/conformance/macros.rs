@@ -6,7 +6,8 @@
 /// each [hardship](crate::hardship), with the cases that run under hardships.
 ///
 /// The first argument names the module, and the transport in reports. The second is a transport, or a
-/// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test.
+/// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test. A module that
+/// is named like a transport of `listenrain-transports`, such as `tcp`, also gets the cases of group I for that one.
 ///
 /// ```
 /// # fn main() {}
@@ -32,6 +33,7 @@ macro_rules! conformance {
 
             $crate::__conformance_everywhere! { tests $name, ::std::option::Option::None; }
             $crate::__conformance_plain_only! { tests $name, ::std::option::Option::None; }
+            $crate::__conformance_about! { $name, tests $name, ::std::option::Option::None; }
             $crate::__conformance_under! { $name, one_byte_reads, OneByteReads }
             $crate::__conformance_under! { $name, short_writes, ShortWrites }
             $crate::__conformance_under! { $name, coalesced_writes, CoalescedWrites }
@@ -48,7 +50,8 @@ macro_rules! __conformance_everywhere {
         $crate::__conformance_each! { $($callback)*
             a01_connect_accept a02_dial_refused a04_dial_cancel a05_dial_before_listen a06_accept_cancel
             a07_listener_close a08_duplicate_listen a09_rebind_after_close a10_ephemeral_addr
-            a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a15_bad_address
+            a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a14_generator_ha
+            a15_bad_address
             b01_basic_io_1mib b02_ping_pong_1000 b03_byte_at_a_time b04_boundary_free b05_full_duplex_bulk
             b07_zero_len b08_vectored_write b09_flush_semantics b10_no_crosstalk b11_random_io_sizes
             c01_close_implies_flush c02_read_after_write_shutdown c03_eof_sticky c04_write_after_peer_close
@@ -60,6 +63,8 @@ macro_rules! __conformance_everywhere {
             d09_send_static_bounds
             e01_backpressure_bounded e02_backpressure_release e03_slow_reader_isolation e04_stress
             e07_left_open_then_close e08_more_than_limit
+            h01_reconnect_after_reset h02_reconnect_after_end h06_failover_to_standby
+            h11_failover_accounting
         }
     };
 }
@@ -74,7 +79,32 @@ macro_rules! __conformance_plain_only {
             b06_large_64mib_single_write
             d06_waker_swap
             e05_open_close_10k e06_leak_accounting
+            h03_reconnect_after_silence h04_backoff_bounds h05_storm_limit h07_standby_dead_too
+            h08_active_returns h09_flapping h10_pool_evicts
         }
+    };
+}
+
+/// The cases about one transport only.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_about {
+    (channel, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i15_busy_ends_share }
+    };
+    (ha, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i19_members_order }
+    };
+    (tcp, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i12_nodelay i13_keepalive i14_reuse_address }
+    };
+    (unix, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i01_stale_path i02_permissions i03_path_length i04_abstract_name
+        }
+    };
+    ($other:ident, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* }
     };
 }
 
@@ -119,7 +149,7 @@ mod tests {
     use crate::conformance::{Case, cases};
     use crate::hardship::Hardship;
 
-    fn registered(filter: fn(&&Case) -> bool) -> BTreeSet<String> {
+    fn registered(filter: impl FnMut(&&Case) -> bool) -> BTreeSet<String> {
         cases().filter(filter).map(Case::test_name).collect()
     }
 
@@ -133,7 +163,25 @@ mod tests {
         let everywhere = __conformance_everywhere! { names; };
         assert_eq!(listed(everywhere), registered(|case| case.under_hardships));
         let plain_only = __conformance_plain_only! { names; };
-        assert_eq!(listed(plain_only), registered(|case| !case.under_hardships));
+        assert_eq!(listed(plain_only), registered(|case| !case.under_hardships && case.only.is_empty()));
+        for (scheme, about) in about() {
+            assert_eq!(listed(about), registered(|case| case.only.contains(&scheme)), "{scheme}");
+        }
+    }
+
+    /// Each transport that cases are about, and those cases as the macro lists them.
+    fn about() -> Vec<(&'static str, &'static [&'static str])> {
+        let listed = vec![
+            ("channel", __conformance_about! { channel, names; }),
+            ("ha", __conformance_about! { ha, names; }),
+            ("tcp", __conformance_about! { tcp, names; }),
+            #[cfg(unix)]
+            ("unix", __conformance_about! { unix, names; }),
+            ("a user's", __conformance_about! { mine, names; }),
+        ];
+        let schemes: BTreeSet<_> = cases().flat_map(|case| case.only).collect();
+        assert!(schemes.iter().all(|scheme| listed.iter().any(|(known, _)| known == *scheme)), "{schemes:?}");
+        listed
     }
 
     #[test]

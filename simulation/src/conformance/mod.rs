@@ -31,6 +31,7 @@ mod failure;
 mod held;
 mod ledger;
 mod macros;
+mod members;
 mod panics;
 mod pattern;
 mod polls;

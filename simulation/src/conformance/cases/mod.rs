@@ -5,12 +5,23 @@ mod close;
 mod establish;
 mod flow;
 mod integrity;
+mod reconnect;
+mod special;
 
 use super::case::Case;
 
 /// Every case of every group, in the order of their ids.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [establish::CASES, integrity::CASES, close::CASES, cancel::CASES, flow::CASES].into_iter().flatten()
+    let groups = [
+        establish::CASES,
+        integrity::CASES,
+        close::CASES,
+        cancel::CASES,
+        flow::CASES,
+        reconnect::CASES,
+        special::CASES,
+    ];
+    groups.into_iter().flatten()
 }
 
 /// Most bytes that a transport may take while nobody reads: far more than any socket buffer of a default system, and
