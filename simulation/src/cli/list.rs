@@ -38,7 +38,7 @@ fn describe(case: &Case) -> String {
     }
     let sources: Vec<_> = case.sources.iter().map(|source| Source::name(*source)).collect();
     format!(
-        "{} {} ({})\n    {}\n    after: {}\n",
+        "{} {} ({})\n    {}\n    as in: {}\n",
         case.id,
         case.name,
         marks.join(", "),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use tokio::task::JoinSet;
+
 use super::args::ConformanceArgs;
 use super::exit::Exit;
 use super::output::print;
@@ -39,23 +41,34 @@ pub(super) fn negative(args: &ConformanceArgs) -> Exit {
     }
 }
 
-/// What became of each control, and whether it was interrupted before the last.
+/// What became of each control, and whether it was interrupted before the last. They run side by side, since those
+/// that hang do nothing but wait; the judge sees to it that they are not too many.
 async fn try_all(judge: &Judge, cases: &[&'static Case]) -> (Vec<Caught>, bool) {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let is_wanted = |control: &&'static Control| cases.iter().any(|case| case.id == control.case);
     let wanted: Vec<_> = std::iter::once(&SOUND).chain(controls().filter(is_wanted)).collect();
     let progress = Progress::new(wanted.len());
+    let mut trying = JoinSet::new();
+    for (index, control) in wanted.into_iter().enumerate() {
+        let (judge, cases) = (judge.clone(), cases.to_vec());
+        trying.spawn(async move { (index, judge.try_control(control, &cases).await) });
+    }
     let mut caught = Vec::new();
-    for control in wanted {
-        progress.begins(control.name.to_owned());
+    let was_interrupted = loop {
         tokio::select! {
             biased;
-            _ = &mut interrupted => return (caught, true),
-            one = judge.try_control(control, cases) => caught.push(one),
+            _ = &mut interrupted => break true,
+            one = trying.join_next() => match one {
+                Some(Ok(one)) => caught.push(one),
+                // A panic of the judge's own has been printed.
+                Some(Err(_)) => {}
+                None => break false,
+            },
         }
         progress.ended();
-    }
-    (caught, false)
+    };
+    caught.sort_by_key(|(index, _)| *index);
+    (caught.into_iter().map(|(_, one)| one).collect(), was_interrupted)
 }
 
 /// What is not as it should be: a control that its case lets pass, two that only the same case catches, a sound

@@ -12,6 +12,10 @@ pub(super) fn table(records: &[Record]) -> String {
     for verdict in [Verdict::Skipped, Verdict::Timeout, Verdict::Fail] {
         write_reasons(&mut text, records, verdict);
     }
+    let notes = records.iter().flat_map(|record| record.notes.iter().map(move |note| (&record.case, note)));
+    for (case, note) in unique(notes) {
+        let _ = write!(text, "\nnote: {case}: {note}");
+    }
     text.push('\n');
     for transport in transports {
         write_counts(&mut text, records, transport);
@@ -63,9 +67,8 @@ fn write_reasons(text: &mut String, records: &[Record], verdict: Verdict) {
         let (first, hardships) = (same[0], unique(same.iter().map(|record| record.hardship.as_str())));
         let under =
             if hardships == ["none"] { String::new() } else { format!(" under {}", hardships.join(", ")) };
-        let roles = first.roles.last().map(|role| format!(" ({role})")).unwrap_or_default();
         let reason = first.reason.as_deref().unwrap_or("no reason was given");
-        let _ = writeln!(text, "  {} {} {}{under}{roles}: {reason}", first.transport, first.case, first.name);
+        let _ = writeln!(text, "  {} {} {}{under}: {reason}", first.transport, first.case, first.name);
     }
 }
 
@@ -122,10 +125,10 @@ A01 name_of_A01  FAIL     pass
 A03 name_of_A03  pass     skipped
 
 skipped
-  channel A03 name_of_A03 (near-dials): skipped for a reason
+  channel A03 name_of_A03: skipped for a reason
 
 FAIL
-  tcp A01 name_of_A01 under short-writes, one-byte-reads (near-dials): FAIL for a reason
+  tcp A01 name_of_A01 under short-writes, one-byte-reads: FAIL for a reason
 
 tcp: 2 cases, 1 pass, 1 FAIL, 0 skipped, 0 timeout (4 trials)
 channel: 2 cases, 1 pass, 0 FAIL, 1 skipped, 0 timeout (2 trials)

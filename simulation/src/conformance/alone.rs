@@ -54,7 +54,7 @@ impl Alone {
         // Ctrl-C is for us; we end the process.
         #[cfg(unix)]
         process.process_group(0);
-        let within = trial.case.within.mul_f64(trial.settings.patience) * 2 + SLACK;
+        let within = trial.settings.limit(trial.case) * 2 + SLACK;
         let output = match timeout(within, process.output()).await {
             Ok(Ok(output)) => output,
             Ok(Err(error)) => return Err(Ending::Failed(format!("cannot start a process for it: {error}"))),

@@ -46,6 +46,8 @@ pub(crate) struct Attempt {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) ledger: Arc<Ledger>,
+    /// What whoever reads the record should know, although all is well.
+    pub(crate) notes: Arc<Mutex<Vec<String>>>,
     panics: Arc<Panics>,
     stopped: AtomicBool,
     waker: Mutex<Option<Waker>>,
@@ -156,8 +158,7 @@ impl Attempt {
             tokio::time::pause();
         }
         let before = Held::now();
-        let (trial, ledger) = (self.trial.clone(), self.watch.ledger.clone());
-        let mut bed = Bed::new(subject, trial, self.roles, self.trial.alone.is_here(), ledger);
+        let mut bed = Bed::new(subject, self.trial.clone(), self.roles, &self.watch);
         // Kept until its end was looked at: what it is in the middle of is gone with it.
         let mut run = (case.run)(&mut bed);
         let ending = match self.watch.unless_stopped(timeout(self.within, &mut run)).await {

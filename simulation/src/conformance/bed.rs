@@ -1,13 +1,15 @@
 //! What a case lies on: a transport, pairs of ends in the right roles, seeded choices, sizes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
 use tokio::time::timeout;
 
+use super::attempt::Watch;
 use super::failure::{Check, Failure};
+use super::held::Held;
 use super::ledger::{Busy, Doing, Entry, Ledger};
 use super::pattern::Pattern;
 use super::rx::Rx;
@@ -66,25 +68,22 @@ pub(crate) struct Bed {
     trial: Trial,
     roles: Roles,
     ledger: Arc<Ledger>,
+    notes: Arc<Mutex<Vec<String>>>,
     numbers: Arc<AtomicU64>,
     gate: Option<Gate>,
 }
 
 impl Bed {
-    pub(super) fn new(
-        subject: Subject,
-        trial: Trial,
-        roles: Roles,
-        alone: bool,
-        ledger: Arc<Ledger>,
-    ) -> Self {
+    pub(super) fn new(subject: Subject, trial: Trial, roles: Roles, watch: &Watch) -> Self {
         let what = format!("{} {}", trial.case.id, roles.name());
         let mut random = Random::of(trial.settings.seed, &what);
         let transport = match trial.hardship {
             Some(hardship) => Arc::new(hardship.upon(subject.transport().clone(), random.draw())),
             None => subject.transport().clone(),
         };
-        Self { subject, transport, random, alone, trial, roles, ledger, numbers: Arc::default(), gate: None }
+        let (ledger, notes, alone) = (watch.ledger.clone(), watch.notes.clone(), trial.alone.is_here());
+        let numbers = Arc::default();
+        Self { subject, transport, random, alone, trial, roles, ledger, notes, numbers, gate: None }
     }
 
     /// What is being run, to run something else in the same manner.
@@ -96,9 +95,20 @@ impl Bed {
         self.trial.hardship
     }
 
+    /// Has the record say which part of what is held this program or system does not count.
+    pub(crate) fn note_what_is_not_counted(&self) {
+        let Held { descriptors, bytes, .. } = Held::now();
+        let missing = [
+            (descriptors.is_none(), "file descriptors were not counted: this system does not list them"),
+            (bytes.is_none(), "memory was not counted: the program's allocator is not `gauge::Counted`"),
+        ];
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.extend(missing.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()));
+    }
+
     /// `full`, or as much less as hardship and settings want, but not below `least`.
     pub(crate) fn size(&self, full: usize, least: usize) -> usize {
-        let divisor = self.hardship().map_or(1, Hardship::divisor) * self.trial.settings.divisor;
+        let divisor = self.hardship().map_or(1, Hardship::divisor) * self.trial.settings.divisor.max(1);
         (full / divisor).max(least)
     }
 

@@ -55,7 +55,10 @@ pub struct Record {
     /// Why, unless it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How long it took, in milliseconds.
+    /// What should be known beside it, such as that memory was not counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// How long it took, in milliseconds, to the microsecond.
     pub milliseconds: f64,
     /// In which roles it ran; when it did not pass, the last one is the one in which it did not.
     pub roles: Vec<String>,

@@ -44,6 +44,7 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
         println!("{}", answer(&record));
         return;
     }
+    record.notes.iter().for_each(|note| println!("note: {note}"));
     let reason = record.reason.unwrap_or_default();
     match record.verdict {
         Verdict::Pass => {}

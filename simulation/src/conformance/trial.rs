@@ -4,7 +4,7 @@
 //! need a whole process. What hangs is told to stop; a thread that is blocked cannot hear that, and is left behind.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
@@ -24,13 +24,19 @@ use crate::hardship::Hardship;
 pub struct Settings {
     /// Decides every random choice. Default: 1.
     pub seed: u64,
-    /// Bulk transfers and repetitions are this many times smaller. Default: 1. Bounds: from 1.
+    /// How many times smaller bulk transfers and repetitions are than their full sizes. Default: 1. Bounds: from 1.
     pub divisor: usize,
-    /// Times the case's own limit until a trial counts as stuck. Default: 1. Bounds: above 0.
+    /// How many times longer than its own limit a case may take before it counts as stuck. Default: 1. Bounds: above 0.
     pub patience: f64,
 }
 
 impl Settings {
+    /// How long `case` may take; its own limit where patience is no number that makes one.
+    pub(super) fn limit(&self, case: &Case) -> Duration {
+        let seconds = case.within.as_secs_f64() * self.patience;
+        Duration::try_from_secs_f64(seconds).unwrap_or(case.within)
+    }
+
     /// The command by which the tool of this repository runs a trial again.
     pub(crate) fn replay(&self, transport: &str, case: &Case, hardship: Option<Hardship>) -> String {
         let hardship = hardship.map_or("none", Hardship::name);
@@ -54,6 +60,7 @@ impl Default for Settings {
 
 /// One case to be run on one transport.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Trial {
     /// The transport's name in reports.
     pub transport: String,
@@ -84,6 +91,16 @@ impl fmt::Debug for Trial {
 }
 
 impl Trial {
+    /// `case` on what `make` makes: without a hardship, with default settings, and skipped when it needs a process of
+    /// its own.
+    #[must_use]
+    pub fn new(transport: &str, make: Make, case: &'static Case) -> Self {
+        let settings = Settings::default();
+        let replay = settings.replay(transport, case, None);
+        let transport = transport.to_owned();
+        Self { transport, make, case, hardship: None, settings, alone: Alone::Nowhere, replay }
+    }
+
     /// Runs it, in both roles where that matters, and says what came of it.
     ///
     /// # Cancel safety
@@ -91,33 +108,34 @@ impl Trial {
     /// Dropped, it tells its thread to stop, or kills its process.
     pub async fn run(&self) -> Record {
         let start = Instant::now();
-        let mut roles = Vec::new();
-        let mut ending = Ending::Passed;
         if self.case.is_alone && !self.alone.is_here() {
-            return self.alone.run(self).await.unwrap_or_else(|why| self.record(start, why, &roles));
+            return self.alone.run(self).await.unwrap_or_else(|why| self.record(start, why, &[], Vec::new()));
         }
+        let (mut roles, mut notes) = (Vec::new(), Vec::new());
+        let mut ending = Ending::Passed;
         for role in self.roles() {
-            roles.push(role.name().to_owned());
-            ending = self.attempt(*role, false).await.0;
+            roles.push(*role);
+            let watch = Arc::new(Watch::default());
+            ending = self.attempt(*role, false, &watch).await.0;
+            notes = std::mem::take(&mut *watch.notes.lock().unwrap_or_else(PoisonError::into_inner));
             if ending != Ending::Passed {
                 break;
             }
         }
-        self.record(start, ending, &roles)
+        self.record(start, ending, &roles, notes)
     }
 
     /// Runs it once, as the near end dials; also says what is left when all of it is over.
     pub(crate) async fn run_accounted(&self) -> (Ending, Left) {
-        self.attempt(Roles::NearDials, true).await
+        self.attempt(Roles::NearDials, true, &Arc::default()).await
     }
 
     fn roles(&self) -> &'static [Roles] {
         if self.case.is_swapped { &[Roles::NearDials, Roles::NearAccepts] } else { &[Roles::NearDials] }
     }
 
-    async fn attempt(&self, roles: Roles, accounted: bool) -> (Ending, Left) {
-        let watch = Arc::new(Watch::default());
-        let within = self.case.within.mul_f64(self.settings.patience);
+    async fn attempt(&self, roles: Roles, accounted: bool, watch: &Arc<Watch>) -> (Ending, Left) {
+        let within = self.settings.limit(self.case);
         let attempt = Attempt { trial: self.clone(), roles, within, accounted, watch: watch.clone() };
         let mut running = match attempt::start(attempt) {
             Ok(running) => running,
@@ -138,12 +156,13 @@ impl Trial {
         (Ending::Stuck(stuck), Left::default())
     }
 
-    fn record(&self, start: Instant, ending: Ending, roles: &[String]) -> Record {
-        let (verdict, why) = match ending {
+    fn record(&self, start: Instant, ending: Ending, roles: &[Roles], notes: Vec<String>) -> Record {
+        let role = roles.last().copied();
+        let (verdict, reason) = match ending {
             Ending::Passed => (Verdict::Pass, None),
             Ending::Skipped(why) => (Verdict::Skipped, Some(why)),
-            Ending::Failed(why) => (Verdict::Fail, Some(self.explain(&why))),
-            Ending::Stuck(why) => (Verdict::Timeout, Some(self.explain(&why))),
+            Ending::Failed(why) => (Verdict::Fail, Some(self.explain(&why, role))),
+            Ending::Stuck(why) => (Verdict::Timeout, Some(self.explain(&why, role))),
         };
         Record {
             transport: self.transport.clone(),
@@ -151,14 +170,16 @@ impl Trial {
             case: self.case.id.to_owned(),
             name: self.case.name.to_owned(),
             verdict,
-            reason: why,
-            milliseconds: start.elapsed().as_secs_f64() * 1e3,
-            roles: roles.to_vec(),
+            reason,
+            notes,
+            milliseconds: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            roles: roles.iter().map(|role| role.name().to_owned()).collect(),
         }
     }
 
-    fn explain(&self, why: &str) -> String {
-        format!("{why} [seed {}; again: {}]", self.settings.seed, self.replay)
+    fn explain(&self, why: &str, role: Option<Roles>) -> String {
+        let role = role.map(|role| format!("{}, ", role.name())).unwrap_or_default();
+        format!("{why} [{role}seed {}; again: {}]", self.settings.seed, self.replay)
     }
 }
 

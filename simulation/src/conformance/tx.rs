@@ -189,6 +189,32 @@ impl Tx {
         Ok(self.sent - start)
     }
 
+    /// Writes until a poll has to wait; that poll's waker, and what it was offered.
+    ///
+    /// A transport that was full a moment ago may have room again: bytes were on their way, a buffer has grown.
+    ///
+    /// # Errors
+    ///
+    /// When more than `most` bytes are taken.
+    pub(crate) async fn until_waits(&mut self, most: u64) -> Check<(Arc<Wakes>, WriteBuffer)> {
+        let start = self.sent;
+        loop {
+            let mut from = self.piece(64 << 10);
+            while !from.is_empty() {
+                let wakes = Wakes::new();
+                match wakes.once(|cx| self.poll_take(cx, &mut from)).await.transpose()? {
+                    None => return Ok((wakes, from)),
+                    Some(taken) => drop(taken.map_err(|error| self.failed("writing", &error))?),
+                }
+            }
+            let (who, bytes) = (self.log.who(), self.sent - start);
+            ensure!(
+                bytes <= most,
+                "{who}: {bytes} bytes were taken although nobody reads, allowed are {most}"
+            );
+        }
+    }
+
     /// Writes until that fails.
     ///
     /// # Errors

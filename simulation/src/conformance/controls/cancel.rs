@@ -192,7 +192,7 @@ impl ReadFlaw for BlocksItsThread {
     ) -> Poll<io::Result<usize>> {
         let polled = below.poll_read(cx, into);
         if polled.is_pending() && !self.0.swap(true, Ordering::AcqRel) {
-            thread::sleep(Duration::from_millis(1500));
+            thread::sleep(Duration::from_millis(1200));
         }
         polled
     }

@@ -39,7 +39,7 @@ impl Caught {
 }
 
 /// Trials at once. Most of those that take long only wait.
-const PLACES: usize = 6;
+const PLACES: usize = 12;
 
 /// For all cases but a control's own: what hangs need not hang for long to count as caught.
 const PATIENCE: f64 = 0.05;

@@ -15,16 +15,10 @@ fn trial<L: Layer + Clone>(id: &str, layer: L) -> Trial {
         let layer = Arc::new(layer.clone());
         SOUND.subject().map_transport(|below| Arc::new(Layered::new(below, layer)))
     };
-    let settings = Settings { seed: 7, patience: 0.01, ..Settings::default() };
-    Trial {
-        transport: "layered".to_owned(),
-        make: Arc::new(make),
-        case: case(id).unwrap(),
-        hardship: None,
-        settings,
-        alone: Alone::Nowhere,
-        replay: "the command".to_owned(),
-    }
+    let mut trial = Trial::new("layered", Arc::new(make), case(id).unwrap());
+    trial.settings = Settings { seed: 7, patience: 0.01, ..Settings::default() };
+    trial.replay = "the command".to_owned();
+    trial
 }
 
 async fn reason(trial: Trial, verdict: Verdict) -> String {
@@ -99,7 +93,7 @@ async fn a_transport_that_spins_is_a_timeout_and_its_thread_ends() {
 async fn a_panic_in_a_task_that_nobody_joins_fails_the_case() {
     let reason = reason(trial("A01", PanicsInATask), Verdict::Fail).await;
     assert!(reason.starts_with("panicked: nobody joins this task at "), "{reason}");
-    assert!(reason.ends_with("[seed 7; again: the command]"), "{reason}");
+    assert!(reason.ends_with("[near-dials, seed 7; again: the command]"), "{reason}");
 }
 
 #[tokio::test]

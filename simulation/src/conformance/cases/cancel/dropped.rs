@@ -1,13 +1,14 @@
 //! Reads and writes that are given up.
 
 use bytes::Buf;
+use tokio::task::yield_now;
 
-use super::super::super::bed::{Bed, End, round_trip};
-use super::super::super::failure::{Check, ensure};
-use super::super::super::pattern::Pattern;
-use super::super::super::polls::Wakes;
-use super::super::super::rx::Rx;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, End, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, ensure};
+use crate::conformance::pattern::Pattern;
+use crate::conformance::polls::Wakes;
+use crate::conformance::rx::Rx;
 use crate::random::Random;
 
 pub(super) async fn read_cancel_safe(bed: &mut Bed) -> Check {
@@ -21,7 +22,7 @@ pub(super) async fn read_cancel_safe(bed: &mut Bed) -> Check {
         for piece in pieces {
             tx.send(piece).await?;
             // So that the reader finds nothing now and then.
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
         Ok(())
     };
@@ -42,6 +43,8 @@ async fn read_by_and_by(rx: &mut Rx, random: &mut Random, total: u64) -> Check {
                 continue;
             }
             wakes.woken().await;
+            // Woken for nothing or not, others have their turn.
+            yield_now().await;
         }
     }
     Ok(())

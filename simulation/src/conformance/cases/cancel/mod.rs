@@ -5,9 +5,9 @@ mod dropped;
 mod tasks;
 mod wakers;
 
-use super::super::case::Case;
-use super::super::case::Source::{GoNet, LibP2pIntegration, Nettest, Own, Turmoil};
-use super::super::case::Threads;
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{GoNet, LibP2pIntegration, Nettest, Own, Turmoil};
+use crate::conformance::case::Threads;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

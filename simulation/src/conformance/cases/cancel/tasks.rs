@@ -6,23 +6,22 @@ use std::time::Duration;
 use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite};
 use tokio::time::timeout;
 
-use super::super::super::bed::{Bed, End, at_once, carry, round_trip};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::polls::{Wakes, once};
-use super::super::super::rx::Rx;
-use super::super::super::tx::Tx;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, End, at_once, carry, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::polls::{Wakes, once};
+use crate::conformance::rx::Rx;
+use crate::conformance::tx::Tx;
 use crate::random::Random;
 
 pub(super) async fn split_halves(bed: &mut Bed) -> Check {
     let (mut near, mut far) = bed.pair().await?;
     // Both halves wait; each is woken for its own event, whichever of them waits since later.
     near.tx.fill(64 << 10, MOST_UNREAD).await?;
-    let (reader, writer) = (Wakes::new(), Wakes::new());
+    let reader = Wakes::new();
     let early = reader.once(|cx| near.rx.poll_some(cx)).await.transpose()?;
     ensure!(early.is_none(), "a read gave {early:?} before anything was written");
-    let mut more = near.tx.piece(1 << 20);
-    while writer.once(|cx| near.tx.poll_take(cx, &mut more)).await.transpose()?.is_some() {}
+    let (writer, _more) = near.tx.until_waits(MOST_UNREAD).await?;
     far.tx.send(10).await?;
     at_once("waking the reader beside a writer that waits", reader.woken()).await?;
     let reading = far.rx.until(writer.woken());

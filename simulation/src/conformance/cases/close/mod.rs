@@ -4,9 +4,9 @@ mod broken;
 mod orderly;
 mod seen;
 
-use super::super::case::Case;
-use super::super::case::Need;
-use super::super::case::Source::{
+use crate::conformance::case::Case;
+use crate::conformance::case::Need;
+use crate::conformance::case::Source::{
     Autobahn, GoNet, LibP2pIntegration, LibP2pMuxer, LibP2pTransport, Nettest, Netty, Own, RustLibP2pMuxer,
     RustLibP2pQuic, Turmoil,
 };

@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::super::super::bed::{Bed, End, at_once, round_trip};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::polls::once;
-use super::super::MOST_UNREAD;
+use crate::conformance::bed::{Bed, End, at_once, round_trip};
+use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::polls::once;
 
 pub(super) async fn close_implies_flush(bed: &mut Bed) -> Check {
     for size in [1, 100, 5000, bed.size(40_000, 6000)] {

@@ -10,8 +10,8 @@ use listenrain::{
 };
 use tokio::sync::watch;
 
-use super::super::super::bed::{Bed, Gate};
-use super::super::super::failure::{Check, Failure, ensure};
+use crate::conformance::bed::{Bed, Gate};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
     let codec = NativePackets::default();

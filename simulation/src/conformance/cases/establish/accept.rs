@@ -5,9 +5,9 @@ use std::io::ErrorKind;
 use listenrain::{BoxFuture, NextError};
 use tokio::task::{JoinSet, yield_now};
 
-use super::super::super::bed::{Bed, Door, End, Gate, round_trip};
-use super::super::super::failure::{Check, Failure, describe, ensure};
-use super::super::super::polls::{Wakes, once};
+use crate::conformance::bed::{Bed, Door, End, Gate, round_trip};
+use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::polls::{Wakes, once};
 use crate::random::Random;
 
 pub(super) async fn accept_cancel(bed: &mut Bed) -> Check {
@@ -42,6 +42,8 @@ async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End
                 break;
             }
             wakes.woken().await;
+            // Woken for nothing or not, others have their turn.
+            yield_now().await;
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use listenrain::Endpoint;
 use tokio::time::timeout;
 
-use super::super::super::bed::{Bed, Gate, at_once, round_trip};
-use super::super::super::failure::{Check, Failure, describe, ensure};
-use super::super::super::polls::once;
 use super::refusal;
+use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
+use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::polls::once;
 
 pub(super) async fn listener_close(bed: &mut Bed) -> Check {
     let mut gate = bed.gate().await?;

@@ -10,10 +10,10 @@ use std::io::ErrorKind;
 
 use listenrain::NextError;
 
-use super::super::bed::{Door, at_once};
-use super::super::case::Source::{GoNet, LibP2pTransport, Netty, Nng, Own, Turmoil, ZeroMq};
-use super::super::case::{Case, Need};
-use super::super::failure::{Check, Failure, describe, ensure};
+use crate::conformance::bed::{Door, at_once};
+use crate::conformance::case::Source::{GoNet, LibP2pTransport, Netty, Nng, Own, Turmoil, ZeroMq};
+use crate::conformance::case::{Case, Need};
+use crate::conformance::failure::{Check, Failure, describe, ensure};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -1,8 +1,8 @@
 //! One generator, many channels.
 
-use super::super::super::bed::{Bed, Gate, round_trip};
-use super::super::super::failure::{Check, ensure};
 use super::refusal;
+use crate::conformance::bed::{Bed, Gate, round_trip};
+use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn generator_next_sequence(bed: &mut Bed) -> Check {
     let mut gate = bed.gate().await?;

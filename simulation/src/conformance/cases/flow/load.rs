@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::super::super::bed::{Bed, Door, End, Gate};
-use super::super::super::failure::{Check, Failure, ensure};
+use crate::conformance::bed::{Bed, Door, End, Gate};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 /// Bytes of a message.
 const MESSAGE: usize = 100;

@@ -4,11 +4,11 @@ mod backpressure;
 mod leaks;
 mod load;
 
-use super::super::case::Case;
-use super::super::case::Source::{
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{
     LibP2pIntegration, LibP2pMuxer, LibP2pTransport, Nng, RustLibP2pQuic, Turmoil,
 };
-use super::super::case::Threads;
+use crate::conformance::case::Threads;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -63,7 +63,8 @@ pub(super) const CASES: &[Case] = &[
         "E06",
         "leak_accounting",
         0,
-        "After every other case its tasks, file descriptors and memory are given back.",
+        "After every other case its tasks, file descriptors and memory are given back. (Not after those that fail, nor \
+         those that need a process of their own.)",
         |bed| Box::pin(leaks::leak_accounting(bed)),
     )
     .from(&[LibP2pMuxer, Nng])

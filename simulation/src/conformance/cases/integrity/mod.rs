@@ -3,8 +3,8 @@
 mod bulk;
 mod sizes;
 
-use super::super::case::Case;
-use super::super::case::Source::{
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{
     Autobahn, GoNet, LibP2pIntegration, LibP2pTransport, Nettest, Netty, Nng, Own, RustLibP2pMuxer, Turmoil,
 };
 

@@ -3,11 +3,11 @@
 use listenrain::buffer::WriteBuffer;
 use tokio::task::yield_now;
 
-use super::super::super::bed::{Bed, End, round_trip};
-use super::super::super::failure::{Check, ensure};
-use super::super::super::polls::Wakes;
-use super::super::super::rx::Rx;
-use super::super::super::tx::Tx;
+use crate::conformance::bed::{Bed, End, round_trip};
+use crate::conformance::failure::{Check, ensure};
+use crate::conformance::polls::Wakes;
+use crate::conformance::rx::Rx;
+use crate::conformance::tx::Tx;
 use crate::random::Random;
 
 pub(super) async fn byte_at_a_time(bed: &mut Bed) -> Check {
