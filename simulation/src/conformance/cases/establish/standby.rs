@@ -7,9 +7,9 @@ use std::time::Duration;
 use listenrain::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::super::bed::{AT_ONCE, Bed, Door, End, at_once, round_trip};
-use super::super::super::failure::{Check, Failure, describe, ensure};
-use super::super::super::members::{FIRST_WAIT, Members, first_of};
+use crate::conformance::bed::{AT_ONCE, Bed, Door, End, at_once, round_trip};
+use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::members::{FIRST_WAIT, Members, first_of};
 
 pub(super) async fn generator_ha(bed: &mut Bed) -> Check {
     order_of_members(bed).await?;

@@ -8,11 +8,11 @@ use listenrain::{Client, Outcome, RawBytes};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::super::super::bed::{Bed, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
 use super::failover::Pair;
 use super::site::{Book, HELD, chain, client, is_settled};
 use super::tap::Tap;
+use crate::conformance::bed::{Bed, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 /// Bytes of a request: enough that they do not all fit in a channel.
 const REQUEST: usize = 8 << 10;

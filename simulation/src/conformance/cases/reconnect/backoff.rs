@@ -7,10 +7,10 @@ use listenrain::{Backoff, CallError, Client, ConnectionState, RawBytes, Refusal}
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::super::super::bed::{Bed, Gate, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
 use super::site::{Book, Site, chain, client, enters, is_answered_by, works};
 use super::tap::Tap;
+use crate::conformance::bed::{Bed, Gate, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 const FIRST: Duration = Duration::from_millis(4);
 const CAP: Duration = Duration::from_millis(32);

@@ -7,11 +7,11 @@ use std::time::Duration;
 use listenrain::{CallError, Client, ConnectionState, RawBytes, Refusal};
 use tokio::time::{Instant, sleep};
 
-use super::super::super::bed::{AT_ONCE, Bed, Door, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::members::{FIRST_WAIT, LONGEST_WAIT, Members};
 use super::site::{Book, HELD, Site, ask, client, enters, hardly, is_answered_by, told, works};
 use super::tap::Tap;
+use crate::conformance::bed::{AT_ONCE, Bed, Door, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::members::{FIRST_WAIT, LONGEST_WAIT, Members};
 
 const ACTIVE: usize = 0;
 const STANDBY: usize = 1;

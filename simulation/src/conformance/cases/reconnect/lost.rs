@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use listenrain::{CallError, Health, Sent};
 
-use super::super::super::bed::{Bed, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
 use super::site::{Book, HELD, Site, chain, client, is_answered_by};
 use super::tap::{Fate, Tap};
+use crate::conformance::bed::{Bed, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 pub(super) async fn reconnect_after(bed: &mut Bed, fate: Fate) -> Check {
     let tap = Tap::on(bed);

@@ -9,8 +9,8 @@ mod site;
 mod tap;
 
 use self::tap::Fate;
-use super::super::case::Case;
-use super::super::case::Source::{Nng, Own, ZeroMq};
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{Nng, Own, ZeroMq};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -5,10 +5,10 @@ use listenrain::{
     SharedConnections,
 };
 
-use super::super::super::bed::{Bed, Gate, at_once};
-use super::super::super::failure::{Check, ensure};
 use super::site::{Book, Site, enters, hardly, is_answered_by, protocol, told, works};
 use super::tap::Tap;
+use crate::conformance::bed::{Bed, Gate, at_once};
+use crate::conformance::failure::{Check, ensure};
 
 /// One pool, and one endpoint under test.
 struct Pooled {

@@ -11,8 +11,8 @@ use listenrain::{
 };
 use tokio::sync::watch;
 
-use super::super::super::bed::{Bed, Door, at_once};
-use super::super::super::failure::{Check, Failure, ensure};
+use crate::conformance::bed::{Bed, Door, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
 
 /// The first byte of requests that are not answered before they are let go.
 pub(super) const HELD: u8 = b'!';

@@ -11,8 +11,8 @@ use listenrain::{BoxFuture, Channel, ChannelGenerator, ChannelRead, NextError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::super::super::bed::{Bed, at_once};
-use super::super::super::failure::{Check, ensure};
+use crate::conformance::bed::{Bed, at_once};
+use crate::conformance::failure::{Check, ensure};
 use crate::layer::{Layer, Layered, Side, map_halves};
 
 /// How a far side ends its channels.

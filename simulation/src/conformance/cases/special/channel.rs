@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::yield_now;
 
-use super::super::super::bed::Bed;
-use super::super::super::failure::{Check, ensure};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, ensure};
 
 /// Writes and reads in a row, none of which has to wait.
 const ROUNDS: usize = 20_000;

@@ -1,8 +1,8 @@
 //! Lists: the order of their members.
 
-use super::super::super::bed::{Bed, End, at_once, round_trip};
-use super::super::super::failure::{Check, ensure};
-use super::super::super::members::{Members, first_of};
+use crate::conformance::bed::{Bed, End, at_once, round_trip};
+use crate::conformance::failure::{Check, ensure};
+use crate::conformance::members::{Members, first_of};
 
 const COUNT: usize = 3;
 

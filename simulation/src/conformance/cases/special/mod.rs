@@ -6,8 +6,8 @@ mod tcp;
 #[cfg(unix)]
 mod unix;
 
-use super::super::case::Case;
-use super::super::case::Source::{Netty, Nng, Own};
+use crate::conformance::case::Case;
+use crate::conformance::case::Source::{Netty, Nng, Own};
 
 pub(super) const CASES: &[Case] = &[
     #[cfg(unix)]

@@ -7,9 +7,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use super::super::super::bed::{AT_ONCE, Bed, Gate, at_once, round_trip};
-use super::super::super::failure::{Check, Failure, ensure};
-use super::super::super::tx::Tx;
+use crate::conformance::bed::{AT_ONCE, Bed, Gate, at_once, round_trip};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::tx::Tx;
 
 fn io<T>(doing: &str, done: std::io::Result<T>) -> Check<T> {
     done.map_err(|error| Failure::new(format!("{doing}: {error}")))

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use listenrain::Endpoint;
 
-use super::super::super::bed::{Bed, Gate, at_once, round_trip};
-use super::super::super::failure::{Check, Failure, describe, ensure};
+use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
+use crate::conformance::failure::{Check, Failure, describe, ensure};
 
 /// A path of the case's own. Whatever stands there in the end is removed.
 struct Place(PathBuf);
