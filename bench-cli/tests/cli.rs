@@ -48,6 +48,25 @@ fn a_run_fills_every_figure_of_every_cell() {
     assert!(run.env.cores > 0 && run.env.command.starts_with("bench-cli run"));
 }
 
+#[cfg(unix)]
+#[test]
+fn transports_that_live_in_files_leave_none_behind() {
+    // The cell's process ended while other threads of its runtime still held the listener.
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let output = tool(
+            "run --transport unix,fifo --stack bare,listenrain --runtime current,multi:2 --parallel 4 \
+             --duration 20ms --warmup 10ms --json -",
+        )
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    let left: Vec<_> = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[test]
 fn an_option_of_a_transport_is_set_and_recorded() {
     let output = run("run --set tcp.nodelay=false --duration 100ms --warmup 20ms --json -");

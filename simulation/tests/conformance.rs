@@ -8,8 +8,12 @@ use listenrain_simulation::lineup::subject;
 static ALLOCATOR: Counted = Counted;
 
 conformance!(tcp, subject("tcp"));
+conformance!(tls, subject("tls"));
 #[cfg(unix)]
 conformance!(unix, subject("unix"));
+#[cfg(unix)]
+conformance!(fifo, subject("fifo"));
+conformance!(quic, subject("quic"));
 conformance!(channel, subject("channel"));
 conformance!(ha, subject("ha"));
 

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The time for which a listener leaves the system alone. It outlives a dropped accept, so that asking again and again
 /// cannot turn it into a busy loop.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Pause {
     last: Option<(Duration, Instant)>,
 }
@@ -48,7 +48,7 @@ impl Pause {
         }
     }
 
-    fn begin(&mut self, endpoint: &Endpoint, error: &io::Error) {
+    pub(crate) fn begin(&mut self, endpoint: &Endpoint, error: &io::Error) {
         let length = match self.last {
             Some((last, _)) => (last * 2).min(LONGEST_PAUSE),
             None => {
@@ -59,7 +59,7 @@ impl Pause {
         self.last = Some((length, Instant::now() + length));
     }
 
-    async fn over(&self) {
+    pub(crate) async fn over(&self) {
         if let Some((_, until)) = self.last {
             sleep_until(until).await;
         }

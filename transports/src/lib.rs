@@ -3,10 +3,15 @@
 //! | module | endpoints | what it is |
 //! |---|---|---|
 //! | [`tcp`] | `tcp://host:port` | TCP over IPv4 and IPv6 |
+//! | [`tls`] | `tls://host:port` | TLS 1.3 over TCP |
 //! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
-//! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
+//! | `fifo` | `fifo:///run/x` | named pipes between the processes of one user, on Unix |
+//! | [`quic`] | `quic://host:port` | QUIC, a stream each |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
+//! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
+//! | [`certificates`] | | who one is and whom one believes, for those that encrypt |
+//! | [`udp`] | | UDP sockets, the system's or injected ones |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
 //!
@@ -18,16 +23,25 @@
 #![warn(clippy::print_stdout)]
 
 mod accept;
+pub mod certificates;
 pub mod channel;
 #[cfg(unix)]
 pub mod exec;
+#[cfg(unix)]
+pub mod fifo;
 pub mod ha;
 mod halves;
 pub mod options;
+mod owned_task;
+#[cfg(unix)]
+mod paths;
 #[cfg(unix)]
 mod pipes;
+pub mod quic;
 pub mod registry;
 pub mod tcp;
+pub mod tls;
+pub mod udp;
 #[cfg(unix)]
 pub mod unix;
 
@@ -38,9 +52,13 @@ use listenrain::Transport;
 pub use channel::InProcess;
 #[cfg(unix)]
 pub use exec::Exec;
+#[cfg(unix)]
+pub use fifo::Fifo;
 pub use ha::ActiveStandby;
+pub use quic::Quic;
 pub use registry::Registry;
 pub use tcp::Tcp;
+pub use tls::Tls;
 #[cfg(unix)]
 pub use unix::Unix;
 
@@ -50,8 +68,12 @@ pub use unix::Unix;
 pub fn all() -> Registry {
     let single: &[Arc<dyn Transport>] = &[
         Arc::new(Tcp::default()),
+        Arc::new(Tls::default()),
         #[cfg(unix)]
         Arc::new(Unix::default()),
+        #[cfg(unix)]
+        Arc::new(Fifo::default()),
+        Arc::new(Quic::default()),
         Arc::new(InProcess::default()),
     ];
     let lists: Arc<dyn Transport> = Arc::new(ActiveStandby::new(Registry::of(single.iter().cloned())));

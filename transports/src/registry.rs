@@ -33,14 +33,15 @@ impl Registry {
     ///
     /// [`RegistryError::Duplicate`] when the scheme is taken; what was there stays.
     pub fn register(&mut self, transport: Arc<dyn Transport>) -> Result<(), RegistryError> {
-        if self.find(transport.scheme()).is_some() {
+        if self.list().any(|known| known.scheme().eq_ignore_ascii_case(transport.scheme())) {
             return Err(RegistryError::Duplicate { scheme: transport.scheme().to_owned() });
         }
         self.transports.push(transport);
         Ok(())
     }
 
-    /// The transport of `scheme`, whatever its case.
+    /// The transport of `scheme`, whatever its case. Where nobody has that very scheme, what stands behind a plus is the
+    /// transport's own affair: `quic+selfsigned` is found as `quic`.
     ///
     /// # Errors
     ///
@@ -67,7 +68,8 @@ impl Registry {
     }
 
     fn find(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
-        self.list().find(|known| known.scheme().eq_ignore_ascii_case(scheme))
+        let find = |scheme: &str| self.list().find(|known| known.scheme().eq_ignore_ascii_case(scheme));
+        find(scheme).or_else(|| find(scheme.split_once('+')?.0))
     }
 }
 
@@ -100,6 +102,7 @@ mod tests {
     fn a_scheme_is_found_whatever_its_case_and_an_unknown_one_lists_what_exists() {
         let registry = crate::all();
         assert_eq!(registry.get("TCP").unwrap().scheme(), "tcp");
+        assert_eq!(registry.get("quic+selfsigned").unwrap().scheme(), "quic");
         let endpoint = "carrier-pigeon://roof".parse().unwrap();
         let error = registry.for_endpoint(&endpoint).unwrap_err();
         let schemes: Vec<_> = registry.list().map(|transport| transport.scheme()).collect();

@@ -22,6 +22,8 @@ use crate::stack::{Load, Setting};
 
 /// How long connections may take to stand.
 const START_WITHIN: Duration = Duration::from_secs(20);
+/// What is left of a cell then hangs, and ends with its process.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// How long outstanding requests may take to come to their end once the window is over.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// Little's law off by more than this share means that the figures don't belong together.
@@ -68,7 +70,8 @@ fn measure(config: &CellConfig, registry: &Registry) -> Result<Cell, String> {
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
     let window = runtime.block_on(drive(setting(config, registry, &meter)?, registry))?;
     let cell = assess(config, &meter, window);
-    runtime.shutdown_background();
+    // Not in the background: the process would end before a listener that lives in files has removed them.
+    runtime.shutdown_timeout(STOP_WITHIN);
     Ok(cell)
 }
 

@@ -1,17 +1,24 @@
 //! Transports that are ready to be tested: those of `listenrain-transports`, each with what single cases need beside it
 //! and with the words of its documentation for what it lacks.
 
+#[cfg(unix)]
+mod fifo;
 mod ha;
+mod quic;
 mod tcp;
+mod tls;
 #[cfg(unix)]
 mod unix;
 
 use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use listenrain::Endpoint;
+use tokio::net::UdpSocket;
 
-use crate::conformance::{Make, Need, Subject};
+use crate::conformance::{BlackHole, Make, Need, Subject};
 
 /// The transport of `listenrain-transports` with this scheme, ready to be tested.
 ///
@@ -25,9 +32,13 @@ pub fn subject(scheme: &str) -> Subject {
     let subject = Subject::shared(transport.clone());
     match scheme {
         "ha" => ha::prepare(subject),
+        "quic" => quic::prepare(subject),
         "tcp" => tcp::prepare(subject),
+        "tls" => tls::prepare(subject),
         #[cfg(unix)]
         "unix" => unix::prepare(subject),
+        #[cfg(unix)]
+        "fifo" => fifo::prepare(subject),
         "channel" => subject
             .in_memory()
             .with_bad_endpoints([endpoint("channel://a#1")])
@@ -38,6 +49,16 @@ pub fn subject(scheme: &str) -> Subject {
 
 fn endpoint(text: &str) -> Endpoint {
     text.parse().expect("a constant that parses")
+}
+
+/// The fingerprint of no certificate, for dials that never come to see one.
+const NOBODYS_PIN: &str = "sha256-0000000000000000000000000000000000000000000000000000000000000000";
+
+/// A black hole for transports over UDP: a socket whose owner does not read it.
+async fn silent_socket(scheme: &str) -> io::Result<BlackHole> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let endpoint = endpoint(&format!("{scheme}://{}?connect_timeout=200ms", socket.local_addr()?));
+    Ok(BlackHole { endpoint, guard: Box::new(socket) })
 }
 
 /// Transports by name, in the order in which they are tested.

@@ -6,8 +6,6 @@
 
 pub(crate) mod value;
 
-use listenrain::{Endpoint, EndpointError};
-
 pub use listenrain::transport::OptionInfo;
 
 /// Why an option was not set.
@@ -32,6 +30,16 @@ pub enum OptionError {
         /// Which values are allowed.
         allowed: &'static str,
     },
+}
+
+impl OptionError {
+    /// The same error where `all` of these options are known.
+    pub(crate) fn among(self, all: impl Iterator<Item = &'static OptionInfo>) -> Self {
+        match self {
+            Self::Unknown { name, .. } => Self::Unknown { name, known: all.map(|info| info.name).collect() },
+            value => value,
+        }
+    }
 }
 
 /// One option of the options struct `T`.
@@ -75,20 +83,12 @@ impl<T: Clone> Table<T> {
         let mut copy = options.clone();
         self.0.iter().try_for_each(|knob| self.set(&mut copy, knob.info.name, &(knob.get)(options)))
     }
-
-    /// `options` with those of `endpoint` on top.
-    pub(crate) fn with(&self, options: &T, endpoint: &Endpoint) -> Result<T, EndpointError> {
-        let mut options = options.clone();
-        for (name, value) in endpoint.options() {
-            self.set(&mut options, name, value).map_err(|error| endpoint.invalid(error.to_string()))?;
-        }
-        Ok(options)
-    }
 }
 
-/// The methods by which the options of one transport are set and read as text.
+/// The methods by which the options of one transport are set and read as text. Options that are made of others' name the
+/// field of each: `options_as_text!(Mine, TABLE, tcp: TcpOptions)`.
 macro_rules! options_as_text {
-    ($options:ty, $table:expr) => {
+    ($options:ty, $table:expr $(, $part:ident: $of:ty)*) => {
         impl $options {
             /// Sets option `name` to `value`, both as text, as an endpoint would.
             ///
@@ -97,29 +97,39 @@ macro_rules! options_as_text {
             /// [`OptionError`](crate::options::OptionError), which lists what there is or what is allowed; nothing has
             /// changed then.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
-                $table.set(self, name, value)
+                $(if <$of>::list().any(|info| info.name == name) {
+                    return self.$part.set(name, value);
+                })*
+                $table.set(self, name, value).map_err(|error| error.among(Self::list()))
             }
 
             /// Option `name` as text, or `None` when there is none of that name.
             #[must_use]
             pub fn get(&self, name: &str) -> Option<String> {
-                $table.get(self, name)
+                None$(.or_else(|| self.$part.get(name)))*.or_else(|| $table.get(self, name))
             }
 
             /// Every option: its name, meaning, allowed values and default.
             pub fn list() -> impl Iterator<Item = &'static crate::options::OptionInfo> {
-                $table.list()
+                $table.list()$(.chain(<$of>::list()))*
             }
 
             pub(crate) fn check(&self) -> Result<(), crate::options::OptionError> {
+                $(self.$part.check()?;)*
                 $table.check(self)
             }
 
+            /// The same options with those of `endpoint` on top.
+            #[allow(dead_code, reason = "those that are only a part of others never are an endpoint's")]
             pub(crate) fn with_endpoint(
                 &self,
                 endpoint: &listenrain::Endpoint,
             ) -> Result<Self, listenrain::EndpointError> {
-                $table.with(self, endpoint)
+                let mut options = self.clone();
+                for (name, value) in endpoint.options() {
+                    options.set(name, value).map_err(|error| endpoint.invalid(error.to_string()))?;
+                }
+                Ok(options)
             }
         }
     };
@@ -129,6 +139,15 @@ pub(crate) use options_as_text;
 /// What must hold for every table.
 #[cfg(test)]
 pub(crate) fn assert_table_is_sound<T: Clone + Default + PartialEq + std::fmt::Debug>(table: &Table<T>) {
+    assert_table_is_sound_against(table, |_| "nonsense");
+}
+
+/// As [`assert_table_is_sound`], for a table with options for which not everything is nonsense.
+#[cfg(test)]
+pub(crate) fn assert_table_is_sound_against<T: Clone + Default + PartialEq + std::fmt::Debug>(
+    table: &Table<T>,
+    nonsense: impl Fn(&str) -> &'static str,
+) {
     table.check(&T::default()).unwrap();
     for knob in table.0 {
         let info = knob.info;
@@ -136,11 +155,9 @@ pub(crate) fn assert_table_is_sound<T: Clone + Default + PartialEq + std::fmt::D
         table.set(&mut options, info.name, info.default).unwrap();
         assert_eq!(options, T::default(), "the default of `{}` is written wrong", info.name);
         assert_eq!(table.get(&options, info.name).as_deref(), Some(info.default));
-        let error = table.set(&mut options, info.name, "nonsense").unwrap_err().to_string();
-        assert!(
-            error.contains(info.name) && error.contains("nonsense") && error.contains(info.allowed),
-            "{error}"
-        );
+        let bad = nonsense(info.name);
+        let error = table.set(&mut options, info.name, bad).unwrap_err().to_string();
+        assert!(error.contains(info.name) && error.contains(bad) && error.contains(info.allowed), "{error}");
         assert_eq!(options, T::default(), "a bad value changed `{}`", info.name);
     }
 }

@@ -2,27 +2,26 @@
 
 use std::net::SocketAddr;
 
-use listenrain::{Endpoint, EndpointError};
-
-use super::SCHEME;
+use listenrain::{Endpoint, EndpointError, NextError};
 
 /// Where to dial or listen, as far as it is known before a name is resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     Known(SocketAddr),
     Named { host: String, port: u16 },
 }
 
 impl Address {
-    pub(super) fn of(endpoint: &Endpoint) -> Result<Self, EndpointError> {
+    pub(crate) fn of(endpoint: &Endpoint) -> Result<Self, EndpointError> {
         let text = endpoint.address();
         if let Ok(known) = text.parse() {
             return Ok(Self::Known(known));
         }
         let Some((host, port)) = text.rsplit_once(':') else {
-            return Err(
-                endpoint.invalid("has no port; write it like tcp://127.0.0.1:7000 or tcp://[::1]:7000")
-            );
+            let scheme = endpoint.scheme();
+            return Err(endpoint.invalid(format!(
+                "has no port; write it like {scheme}://127.0.0.1:7000 or {scheme}://[::1]:7000"
+            )));
         };
         let Some(port) = parse_port(port) else {
             return Err(endpoint.invalid(format!("port `{port}` must be a number from 0 to 65535")));
@@ -38,14 +37,31 @@ impl Address {
         }
         if zoned.is_none() && host.contains([':', '[', ']', '/', '@']) {
             return Err(endpoint.invalid(format!(
-                "host `{host}` is neither a name nor an address; an IPv6 address stands in brackets: tcp://[::1]:7000"
+                "host `{host}` is neither a name nor an address; an IPv6 address stands in brackets: {}://[::1]:7000",
+                endpoint.scheme()
             )));
         }
         let host = host.to_owned();
         Ok(Self::Named { host, port })
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// What is dialled, without its port; an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> String {
+        match self {
+            Self::Known(address) => address.ip().to_string(),
+            Self::Named { host, .. } => host.clone(),
+        }
+    }
+
+    pub(crate) fn check_dialable(&self, endpoint: &Endpoint) -> Result<(), NextError> {
+        if self.port() == 0 {
+            let why = "port 0 cannot be dialled; it asks a listener to choose one";
+            return Err(NextError::invalid("dial", endpoint.invalid(why)));
+        }
+        Ok(())
+    }
+
+    fn port(&self) -> u16 {
         match self {
             Self::Known(address) => address.port(),
             Self::Named { port, .. } => *port,
@@ -53,9 +69,9 @@ impl Address {
     }
 }
 
-/// `address` as an endpoint without options; IPv6 stands in brackets.
-pub(super) fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint::new(SCHEME, &address.to_string()).expect("the text of a socket address is a legal address")
+/// `address` as an endpoint of `scheme` without options; IPv6 stands in brackets.
+pub(crate) fn endpoint(scheme: &str, address: SocketAddr) -> Endpoint {
+    Endpoint::new(scheme, &address.to_string()).expect("the text of a socket address is a legal address")
 }
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -74,7 +90,7 @@ mod tests {
     fn ipv6_stands_in_brackets_both_ways() {
         // LR35: the original joined host and port with a bare colon, which no IPv6 address survives.
         let address: SocketAddr = "[2001:db8::1]:7000".parse().unwrap();
-        assert_eq!(endpoint(address).to_string(), "tcp://[2001:db8::1]:7000");
+        assert_eq!(endpoint("tcp", address).to_string(), "tcp://[2001:db8::1]:7000");
         assert_eq!(parse("tcp://[2001:db8::1]:7000"), Ok(Address::Known(address)));
         let error = parse("tcp://2001:db8::1:7000").unwrap_err();
         assert!(error.why.contains("brackets"), "{error}");

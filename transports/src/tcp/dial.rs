@@ -20,7 +20,7 @@ use super::{Resolve, TcpOptions, socket};
 use crate::options::value::show_duration;
 
 /// Dials one endpoint, once for each channel.
-pub(super) struct Dialer {
+pub(crate) struct Dialer {
     endpoint: Endpoint,
     address: Address,
     options: TcpOptions,
@@ -28,7 +28,7 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    pub(super) fn new(
+    pub(crate) fn new(
         endpoint: Endpoint,
         address: Address,
         options: TcpOptions,
@@ -37,29 +37,30 @@ impl Dialer {
         Self { endpoint, address, options, resolver }
     }
 
-    async fn dial(&self) -> io::Result<Channel> {
-        let addresses = addresses(&self.address, &*self.resolver).await?;
-        let stream = race(interleave(addresses), |address| connect(address, &self.options)).await?;
-        socket::channel(stream, &self.options)
-    }
-
-    async fn dial_in_time(&self) -> io::Result<Channel> {
+    /// A connected stream with its options set, or why there is none, within `connect_timeout`.
+    pub(crate) async fn dial(&self) -> Result<TcpStream, NextError> {
+        self.address.check_dialable(&self.endpoint)?;
         let limit = self.options.connect_timeout;
-        timeout(limit, self.dial()).await.unwrap_or_else(|_| {
+        let dialled = timeout(limit, self.connect()).await.unwrap_or_else(|_| {
             let text = format!("no connection within {} (connect_timeout)", show_duration(limit));
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        })
+        });
+        dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let addresses = addresses(&self.address, &*self.resolver).await?;
+        let stream = race(interleave(addresses), |address| connect(address, &self.options)).await?;
+        socket::prepare(&stream, &self.options)?;
+        Ok(stream)
     }
 }
 
 impl ChannelGenerator for Dialer {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async move {
-            if self.address.port() == 0 {
-                let why = "port 0 cannot be dialled; it asks a listener to choose one";
-                return Err(NextError::invalid("dial", self.endpoint.invalid(why)));
-            }
-            self.dial_in_time().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+            let stream = self.dial().await?;
+            socket::channel(stream).map_err(|error| NextError::passing("dial", &self.endpoint, error))
         })
     }
 
@@ -69,7 +70,7 @@ impl ChannelGenerator for Dialer {
 }
 
 /// What `address` stands for now.
-pub(super) async fn addresses(address: &Address, resolver: &dyn Resolve) -> io::Result<Vec<SocketAddr>> {
+pub(crate) async fn addresses(address: &Address, resolver: &dyn Resolve) -> io::Result<Vec<SocketAddr>> {
     match address {
         Address::Known(known) => Ok(vec![*known]),
         Address::Named { host, port } => resolver.resolve(host, *port).await,

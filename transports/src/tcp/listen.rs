@@ -6,14 +6,14 @@
 use std::io;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::address::Address;
 use super::{Resolve, TcpOptions, dial, socket};
 use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     endpoint: Endpoint,
     options: TcpOptions,
     listener: TcpListener,
@@ -21,7 +21,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
+    pub(crate) async fn bind(
         asked: &Endpoint,
         address: &Address,
         options: TcpOptions,
@@ -38,11 +38,12 @@ impl Listener {
         })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    /// The next connection, with its options set. Cancel safe: what is queued stays queued.
+    pub(crate) async fn accept(&mut self) -> Result<TcpStream, NextError> {
         loop {
             let (stream, _) = self.pause.accept(&self.endpoint, || self.listener.accept()).await?;
-            match socket::channel(stream, &self.options) {
-                Ok(channel) => return Ok(channel),
+            match socket::prepare(&stream, &self.options) {
+                Ok(()) => return Ok(stream),
                 Err(error) => skip(&self.endpoint, &error),
             }
         }
@@ -51,7 +52,14 @@ impl Listener {
 
 impl ChannelGenerator for Listener {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
+        Box::pin(async move {
+            loop {
+                match socket::channel(self.accept().await?) {
+                    Ok(channel) => return Ok(channel),
+                    Err(error) => tracing::debug!(%error, "a peer left before it was accepted"),
+                }
+            }
+        })
     }
 
     fn endpoint(&self) -> &Endpoint {

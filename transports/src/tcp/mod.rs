@@ -10,11 +10,11 @@
 //! A name is resolved again at every dial, and every address it has is tried; see [`dial`]. A listener outlives a
 //! shortage of file descriptors; see [`listen`].
 
-mod address;
+pub(crate) mod address;
 pub mod dial;
 pub mod listen;
 mod options;
-mod race;
+pub(crate) mod race;
 mod resolve;
 mod socket;
 
@@ -116,6 +116,6 @@ impl Transport for Tcp {
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
-        address::endpoint(([127, 0, 0, 1], 0).into())
+        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
     }
 }

@@ -1,7 +1,8 @@
 //! All addresses of a name, tried in a staggered race.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
+use std::error::Error;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
 /// Tries `addresses` in order, the next one joining when the ones before it have failed or have had [`STAGGER`] for
 /// themselves. The first connection wins; the other attempts are dropped, and with them their sockets.
-pub(super) async fn race<T, F, A>(addresses: Vec<SocketAddr>, attempt: A) -> io::Result<T>
+pub(crate) async fn race<T, F, A>(addresses: Vec<SocketAddr>, attempt: A) -> io::Result<T>
 where
     A: Fn(SocketAddr) -> F,
     F: Future<Output = io::Result<T>>,
@@ -31,7 +32,7 @@ where
 }
 
 /// IPv6 and IPv4 in turn, starting with the family that the resolver prefers, each address once.
-pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(crate) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else {
         return addresses;
     };
@@ -97,16 +98,33 @@ where
         None
     }
 
-    /// The kind of the first failure, since its address was the preferred one; the text of all.
-    fn error(&self) -> io::Error {
-        let Some((_, first)) = self.failed.first() else {
-            return io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        };
-        let mut text = String::new();
-        for (index, (address, error)) in self.failed.iter().enumerate() {
-            let _ = write!(text, "{}{address}: {error}", if index == 0 { "" } else { "; " });
+    fn error(&mut self) -> io::Error {
+        let attempts = std::mem::take(&mut self.failed);
+        match attempts.first() {
+            Some((_, first)) => io::Error::new(first.kind(), Unreached { attempts }),
+            None => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
         }
-        io::Error::new(first.kind(), text)
+    }
+}
+
+/// How each address failed. Its kind and source are the first one's, since that address was the preferred one.
+#[derive(Debug)]
+struct Unreached {
+    attempts: Vec<(SocketAddr, io::Error)>,
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (address, error)) in self.attempts.iter().enumerate() {
+            write!(f, "{}{address}: {error}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Unreached {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.attempts.first().map(|(_, error)| error as _)
     }
 }
 

@@ -35,14 +35,19 @@ pub(super) fn listen(address: SocketAddr, options: &TcpOptions) -> io::Result<to
     socket.listen(u32::try_from(options.backlog).unwrap_or(u32::MAX))
 }
 
-/// A connected stream as a channel.
-pub(super) fn channel(stream: TcpStream, options: &TcpOptions) -> io::Result<Channel> {
+/// Sets what is set once a stream is connected.
+pub(super) fn prepare(stream: &TcpStream, options: &TcpOptions) -> io::Result<()> {
     stream.set_nodelay(options.nodelay)?;
     if let Some(idle) = options.keepalive {
-        SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
-    let local = address::endpoint(stream.local_addr()?);
-    let peer = address::endpoint(stream.peer_addr()?);
+    Ok(())
+}
+
+/// A connected stream as a channel.
+pub(super) fn channel(stream: TcpStream) -> io::Result<Channel> {
+    let local = address::endpoint(SCHEME, stream.local_addr()?);
+    let peer = address::endpoint(SCHEME, stream.peer_addr()?);
     let facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
     let (read, write) = split(stream);
     Ok(Channel::from_halves(read, write, facts))
@@ -87,7 +92,8 @@ mod tests {
             let stream = open(at, &options).unwrap().connect(at).await.unwrap();
             let (accepted, _) = listener.accept().await.unwrap();
             let socket = SockRef::from(&stream).try_clone().unwrap();
-            let _channel = channel(stream, &options).unwrap();
+            prepare(&stream, &options).unwrap();
+            let _channel = channel(stream).unwrap();
             assert_eq!(socket.tcp_nodelay().unwrap(), nodelay);
             assert!(socket.keepalive().unwrap());
             #[cfg(target_os = "linux")]

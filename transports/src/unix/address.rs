@@ -8,17 +8,14 @@ use std::path::PathBuf;
 
 use listenrain::{Endpoint, EndpointError};
 use nix::libc::sockaddr_un;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use socket2::SockAddr;
 
 use super::SCHEME;
+use crate::paths::{decode, encode};
 
 /// Longest path in bytes: what a socket address holds, less a final zero byte. An abstract name has as many, behind a
 /// zero byte at its front.
 pub(super) const MAX_LEN: usize = size_of::<sockaddr_un>() - offset_of!(sockaddr_un, sun_path) - 1;
-
-/// What an endpoint cannot hold as it is, and what would be read as something else.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?');
 
 /// Where to dial or listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +29,7 @@ impl Address {
         if endpoint.is_list() {
             return Err(endpoint.invalid("is a list; write a path like unix:///run/x.sock"));
         }
-        let bytes: Vec<u8> = percent_decode_str(endpoint.address()).collect();
+        let bytes = decode(endpoint.address());
         match bytes.strip_prefix(b"@") {
             Some(name) => Self::of_name(endpoint, name),
             None => Self::of_path(endpoint, bytes),
@@ -85,8 +82,8 @@ impl Address {
     /// What stands in an endpoint; the same for every way to write it.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Path(path) => percent_encode(path.as_os_str().as_bytes(), ENCODED).to_string(),
-            Self::Abstract(name) => format!("@{}", percent_encode(name, ENCODED)),
+            Self::Path(path) => encode(path.as_os_str().as_bytes()),
+            Self::Abstract(name) => format!("@{}", encode(name)),
         }
     }
 

@@ -1,0 +1,165 @@
+//! Opening named pipes: never waiting for anybody, and never opening anything else.
+//!
+//! What is opened is looked at before, since opening alone may already do something to a device, and compared
+//! afterwards, since it may have been replaced meanwhile.
+
+use std::fs::{File, Metadata, OpenOptions, symlink_metadata};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+/// Which end of a pipe to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Opens at once.
+    Read,
+    /// Opens at once, or fails because [nobody reads](nobody_reads).
+    Write,
+}
+
+/// Opens one end of the pipe at `path`, which must belong to `owner`.
+pub(super) fn open(path: &Path, end: End, owner: u32) -> io::Result<File> {
+    let seen = inspect(path, owner)?;
+    let file = OpenOptions::new()
+        .read(end == End::Read)
+        .write(end == End::Write)
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits())
+        .open(path)?;
+    if is_same(&seen, &file.metadata()?) {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} was replaced meanwhile", path.display())))
+}
+
+/// What is known about the pipe at `path`.
+///
+/// # Errors
+///
+/// `InvalidInput` when it is no named pipe, a symbolic link to one included; `PermissionDenied` when it does not belong
+/// to `owner`.
+pub(super) fn inspect(path: &Path, owner: u32) -> io::Result<Metadata> {
+    let seen = symlink_metadata(path)?;
+    if !seen.file_type().is_fifo() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is no named pipe", path.display()),
+        ));
+    }
+    check_owner(path, &seen, owner)?;
+    Ok(seen)
+}
+
+/// As [`inspect`], for a pipe that keeps everybody else out and has no other name.
+pub(super) fn inspect_private(path: &Path, owner: u32) -> io::Result<Metadata> {
+    let seen = inspect(path, owner)?;
+    check_mode(path, &seen, 0o600)?;
+    if seen.nlink() != 1 {
+        let text = format!("{} has {} names, it must have 1", path.display(), seen.nlink());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(seen)
+}
+
+/// Opens the directory at `path`, which must be as [`inspect_directory`] wants it.
+pub(super) fn open_directory(path: &Path, owner: u32) -> io::Result<File> {
+    inspect_directory(path, owner)?;
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// The directory at `path` must belong to `owner` and keep everybody else out.
+pub(super) fn inspect_directory(path: &Path, owner: u32) -> io::Result<Metadata> {
+    let seen = symlink_metadata(path)?;
+    if !seen.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{} is no directory", path.display()),
+        ));
+    }
+    check_owner(path, &seen, owner)?;
+    check_mode(path, &seen, 0o700)?;
+    Ok(seen)
+}
+
+/// Whether both are about one file.
+pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Whether a pipe was not opened for writing because nobody has it open for reading.
+pub(super) fn nobody_reads(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ENXIO as i32)
+}
+
+fn check_owner(path: &Path, seen: &Metadata, owner: u32) -> io::Result<()> {
+    if seen.uid() == owner {
+        return Ok(());
+    }
+    let text = format!("{} belongs to user {}, not to this user, {owner}", path.display(), seen.uid());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+fn check_mode(path: &Path, seen: &Metadata, mode: u32) -> io::Result<()> {
+    let found = seen.mode() & 0o777;
+    if found == mode {
+        return Ok(());
+    }
+    let text = format!("{} has mode {found:03o}, it must have {mode:03o}", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::stat::Mode;
+    use nix::unistd::{Uid, mkfifo};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use tempfile::tempdir;
+
+    fn me() -> u32 {
+        Uid::effective().as_raw()
+    }
+
+    #[test]
+    fn a_pipe_opens_at_once_whoever_is_at_the_other_end() {
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        mkfifo(&path, Mode::from_bits_truncate(0o600)).unwrap();
+        let error = open(&path, End::Write, me()).unwrap_err();
+        assert!(nobody_reads(&error), "{error}");
+        let _read = open(&path, End::Read, me()).unwrap();
+        open(&path, End::Write, me()).unwrap();
+    }
+
+    #[test]
+    fn whatever_is_no_pipe_of_ours_is_refused_by_its_path() {
+        let dir = tempdir().unwrap();
+        let (file, pipe, link) = (dir.path().join("file"), dir.path().join("pipe"), dir.path().join("link"));
+        File::create(&file).unwrap();
+        mkfifo(&pipe, Mode::from_bits_truncate(0o640)).unwrap();
+        symlink(&pipe, &link).unwrap();
+        for (path, owner, kind, why) in [
+            (&file, me(), io::ErrorKind::InvalidInput, "is no named pipe"),
+            (&link, me(), io::ErrorKind::InvalidInput, "is no named pipe"),
+            (&pipe, me() + 1, io::ErrorKind::PermissionDenied, "belongs to user"),
+        ] {
+            let error = open(path, End::Read, owner).unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        let error = inspect_private(&pipe, me()).unwrap_err();
+        assert!(error.to_string().contains("has mode 640, it must have 600"), "{error}");
+        let second = dir.path().join("second");
+        std::fs::set_permissions(&pipe, std::fs::Permissions::from_mode(0o600)).unwrap();
+        inspect_private(&pipe, me()).unwrap();
+        std::fs::hard_link(&pipe, &second).unwrap();
+        let error = inspect_private(&second, me()).unwrap_err();
+        assert!(error.to_string().contains("has 2 names, it must have 1"), "{error}");
+        let error = inspect_directory(&pipe, me()).unwrap_err();
+        assert!(error.to_string().contains("is no directory"), "{error}");
+    }
+}

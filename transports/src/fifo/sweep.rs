@@ -1,0 +1,111 @@
+//! Removing the pairs of dialers that are gone.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{read_dir, remove_file};
+use std::io;
+use std::path::Path;
+
+use super::open::{End, nobody_reads, open};
+use super::place::Place;
+
+/// Most entries of the directory that one sweep looks at; the next sweep sees to the rest.
+const MOST: usize = 1 << 16;
+
+/// Removes every pair in `directory`, where no dialer has any business any more. Leaves alone what is no pair.
+pub(super) fn remove_pairs(directory: &Path) -> io::Result<()> {
+    for file in pipes(directory)? {
+        if let Err(error) = remove_file(directory.join(file))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Removes pipes that nobody has open, while dialers come and go.
+///
+/// A dialer makes a pipe and then opens it, so one that nobody has open may be new. Only one that was found so by the
+/// sweep before, too, has no dialer any more.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    suspects: BTreeSet<OsString>,
+}
+
+impl Sweep {
+    pub(super) fn run(&mut self, directory: &Path, owner: u32) -> io::Result<()> {
+        let mut suspects = BTreeSet::new();
+        for file in pipes(directory)? {
+            let path = directory.join(&file);
+            // A dialer holds the readers of both its pipes until it is accepted, and then the names are gone.
+            if !open(&path, End::Write, owner).is_err_and(|error| nobody_reads(&error)) {
+                continue;
+            }
+            if self.suspects.contains(&file) {
+                tracing::debug!(path = %path.display(), "removing what a dialer has left");
+                remove_file(path)?;
+            } else {
+                suspects.insert(file);
+            }
+        }
+        self.suspects = suspects;
+        Ok(())
+    }
+}
+
+/// The files of `directory` that are pipes and are called as pipes of a pair are.
+fn pipes(directory: &Path) -> io::Result<Vec<OsString>> {
+    use std::os::unix::fs::FileTypeExt;
+
+    let mut found = Vec::new();
+    for entry in read_dir(directory)?.take(MOST) {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().is_some_and(Place::is_pipe) && entry.file_type().is_ok_and(|kind| kind.is_fifo()) {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fifo::name::{Name, SystemEntropy};
+    use crate::fifo::pair::{self, Pair};
+    use nix::unistd::Uid;
+    use std::fs::{DirBuilder, File};
+    use std::os::unix::fs::DirBuilderExt;
+    use tempfile::tempdir;
+
+    fn left(directory: &Path) -> usize {
+        read_dir(directory).unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn a_sweep_removes_what_nobody_has_open_at_the_second_look_and_spares_the_rest() {
+        let dir = tempdir().unwrap();
+        let me = Uid::effective().as_raw();
+        let endpoint = format!("fifo://{}/x", dir.path().display()).parse().unwrap();
+        let place = Place::of(&endpoint).unwrap();
+        DirBuilder::new().mode(0o700).create(place.pairs()).unwrap();
+        let waiting = Pair::make(&place, me, &SystemEntropy).unwrap();
+        let held = waiting.hold(me, None).unwrap();
+        let dead = Name::of([1; 16]);
+        pair::make(&place.up(dead)).unwrap();
+        pair::make(&place.down(dead)).unwrap();
+        File::create(place.pairs().join("kept")).unwrap();
+        File::create(place.up(Name::of([2; 16]))).unwrap();
+
+        let mut sweep = Sweep::default();
+        sweep.run(place.pairs(), me).unwrap();
+        assert_eq!(left(place.pairs()), 6, "at the first look the dead pair may be a new one");
+        sweep.run(place.pairs(), me).unwrap();
+        assert_eq!(left(place.pairs()), 4);
+        drop(held);
+        sweep.run(place.pairs(), me).unwrap();
+        sweep.run(place.pairs(), me).unwrap();
+        assert_eq!(left(place.pairs()), 2, "files that are no pipes stay");
+    }
+}

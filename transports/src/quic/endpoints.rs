@@ -1,0 +1,196 @@
+//! The addresses at which one transport listens, or has listened and still serves what it accepted there.
+//!
+//! All connections of a listener share one socket, so the socket cannot go with the listener while its channels live on. A
+//! [`Bound`] address therefore outlives its listener: without one it refuses every new connection, and the next listener of
+//! the same transport at that address takes its place there. Once nothing lives, the socket is closed at once, and anybody may
+//! bind the address.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use quinn::{Endpoint, ServerConfig};
+use tokio::sync::Notify;
+
+use super::doorman::Doorman;
+use super::socket::Closable;
+use super::{QuicOptions, Reach, config};
+use crate::udp::UdpBinding;
+
+/// The addresses of one transport; cloning it shares them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Endpoints(Arc<Mutex<BTreeMap<SocketAddr, Arc<Bound>>>>);
+
+/// One address with its socket.
+#[derive(Debug)]
+struct Bound {
+    endpoint: Endpoint,
+    socket: Arc<Closable>,
+    /// The listener's, while there is one.
+    doorman: Mutex<Option<Arc<Doorman>>>,
+    vacated: Notify,
+}
+
+/// A listener's hold on its address. Dropping it frees the address for the next one.
+#[derive(Debug)]
+pub(super) struct Place {
+    endpoints: Endpoints,
+    address: SocketAddr,
+    bound: Arc<Bound>,
+}
+
+impl Endpoints {
+    /// Puts a listener's doorman at `address`, bound anew or taken over from a listener that is gone. Where one stands
+    /// already it is `AddrInUse`.
+    pub(super) async fn occupy(
+        &self,
+        address: SocketAddr,
+        options: &QuicOptions,
+        server: ServerConfig,
+        reach: &Reach,
+        doorman: impl FnOnce(SocketAddr) -> Arc<Doorman>,
+    ) -> io::Result<Place> {
+        if let Some(bound) = self.lock().get(&address) {
+            bound.take_over(doorman(address), server)?;
+            return Ok(Place { endpoints: self.clone(), address, bound: bound.clone() });
+        }
+        let ask = UdpBinding::at(address).buffers(options.send_buffer, options.recv_buffer);
+        let socket = Arc::new(Closable::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?);
+        let endpoint = Endpoint::new_with_abstract_socket(
+            config::endpoint(options, &reach.entropy),
+            Some(server),
+            socket.clone(),
+            reach.runtime.clone(),
+        )?;
+        let address = endpoint.local_addr()?;
+        let doorman = Mutex::new(Some(doorman(address)));
+        let bound = Arc::new(Bound { endpoint, socket, doorman, vacated: Notify::new() });
+        self.lock().insert(address, bound.clone());
+        tokio::spawn(Keeper { endpoints: self.clone(), address, bound: bound.clone() }.keep());
+        Ok(Place { endpoints: self.clone(), address, bound })
+    }
+
+    /// Closes an address at which nobody listens and nothing lives.
+    fn close_if_dead(&self, address: SocketAddr, bound: &Arc<Bound>) -> bool {
+        let mut endpoints = self.lock();
+        if bound.doorman().is_some() || bound.endpoint.open_connections() > 0 {
+            return false;
+        }
+        bound.socket.close();
+        forget(&mut endpoints, address, bound);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Arc<Bound>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody else may have bound the address since.
+fn forget(endpoints: &mut BTreeMap<SocketAddr, Arc<Bound>>, address: SocketAddr, bound: &Arc<Bound>) {
+    if endpoints.get(&address).is_some_and(|known| Arc::ptr_eq(known, bound)) {
+        endpoints.remove(&address);
+    }
+}
+
+/// Who sees to whoever comes to an address, for as long as it is bound.
+struct Keeper {
+    endpoints: Endpoints,
+    address: SocketAddr,
+    bound: Arc<Bound>,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let bound = &self.bound;
+        loop {
+            let incoming = tokio::select! {
+                biased;
+                incoming = bound.endpoint.accept() => incoming,
+                () = bound.dead() => {
+                    if self.endpoints.close_if_dead(self.address, bound) {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            match (incoming, bound.doorman()) {
+                (Some(incoming), Some(doorman)) => doorman.admit(incoming),
+                (Some(incoming), None) => incoming.refuse(),
+                // The socket failed.
+                (None, _) => return,
+            }
+        }
+    }
+}
+
+impl Drop for Keeper {
+    /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the doorman tells the listener.
+    fn drop(&mut self) {
+        forget(&mut self.endpoints.lock(), self.address, &self.bound);
+        self.bound.vacate();
+        self.bound.socket.close();
+    }
+}
+
+impl Bound {
+    fn take_over(&self, doorman: Arc<Doorman>, server: ServerConfig) -> io::Result<()> {
+        let mut place = self.doorman.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.is_some() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        self.endpoint.set_server_config(Some(server));
+        *place = Some(doorman);
+        Ok(())
+    }
+
+    fn vacate(&self) {
+        let doorman = self.doorman.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(doorman);
+        self.vacated.notify_waiters();
+    }
+
+    fn doorman(&self) -> Option<Arc<Doorman>> {
+        self.doorman.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ready when nobody listens here and no connection is left.
+    async fn dead(&self) {
+        loop {
+            let vacated = self.vacated.notified();
+            if self.doorman().is_none() {
+                break;
+            }
+            vacated.await;
+        }
+        self.endpoint.wait_idle().await;
+    }
+
+    /// Whoever has come already is told that nobody listens, where the socket would go without a word.
+    fn refuse_who_waits(&self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(incoming)) = pin!(self.endpoint.accept()).poll(&mut cx) {
+            incoming.refuse();
+        }
+    }
+}
+
+impl Place {
+    /// The address that was really bound.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.bound.vacate();
+        self.bound.refuse_who_waits();
+        self.endpoints.close_if_dead(self.address, &self.bound);
+    }
+}

@@ -1,0 +1,119 @@
+//! Where this transport's own randomness comes from: the system, or one seed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quinn::{ConnectionId, ConnectionIdGenerator};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Gives what nobody else may guess; with a seed, the same at every run. Cloning it shares what was drawn already.
+///
+/// The keys of a handshake are not drawn here: they come from the cryptography's own source, whose bytes differ from run to
+/// run and whose lengths do not.
+#[derive(Clone)]
+pub(super) struct Entropy(Arc<Source>);
+
+enum Source {
+    System(SystemRandom),
+    Seed(Stream),
+}
+
+/// The outputs of a pseudo-random function, one after the other.
+struct Stream {
+    key: hmac::Key,
+    drawn: AtomicU64,
+}
+
+impl Entropy {
+    pub(super) fn system() -> Self {
+        Self(Arc::new(Source::System(SystemRandom::new())))
+    }
+
+    pub(super) fn seeded(seed: [u8; 32]) -> Self {
+        Self(Arc::new(Source::Seed(Stream::new(&seed))))
+    }
+
+    /// 32 bytes that were never given before.
+    ///
+    /// # Panics
+    ///
+    /// When the system has no randomness; nothing that is encrypted could go on then.
+    pub(super) fn draw(&self) -> [u8; 32] {
+        match &*self.0 {
+            Source::System(random) => {
+                let mut bytes = [0; 32];
+                random.fill(&mut bytes).expect("the system has randomness");
+                bytes
+            }
+            Source::Seed(stream) => stream.next(),
+        }
+    }
+
+    /// A generator of connection ids, each unlike the others to whoever does not know its key.
+    pub(super) fn connection_ids(&self) -> ConnectionIds {
+        ConnectionIds(Stream::new(&self.draw()))
+    }
+}
+
+impl Stream {
+    fn new(key: &[u8; 32]) -> Self {
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, key), drawn: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> [u8; 32] {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hmac::sign(&self.key, &number.to_be_bytes()).as_ref());
+        bytes
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.0 {
+            Source::System(_) => "Entropy(system)",
+            Source::Seed(_) => "Entropy(seed)",
+        })
+    }
+}
+
+/// The ids by which an endpoint's peers address its connections.
+pub(super) struct ConnectionIds(Stream);
+
+/// Enough that nobody guesses one, and small: it stands in every packet.
+const LEN: usize = 8;
+
+impl ConnectionIdGenerator for ConnectionIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        ConnectionId::new(&self.0.next()[..LEN])
+    }
+
+    fn cid_len(&self) -> usize {
+        LEN
+    }
+
+    fn cid_lifetime(&self) -> Option<std::time::Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats_and_nothing_is_given_twice() {
+        let drawn = |seed| {
+            let entropy = Entropy::seeded([seed; 32]);
+            let mut ids = entropy.connection_ids();
+            (entropy.draw(), entropy.clone().draw(), ids.generate_cid(), ids.generate_cid())
+        };
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+        let (first, second, id, other) = drawn(1);
+        assert!(first != second && id != other);
+        assert_ne!(Entropy::system().draw(), Entropy::system().draw());
+    }
+}

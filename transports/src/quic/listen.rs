@@ -1,0 +1,91 @@
+//! Listening: the queue of channels that the [`doorman`](super::doorman) lets in.
+//!
+//! A listener binds the first of its name's addresses that can be bound. Dropping it refuses what is queued and frees its
+//! address; the channels that it gave live on, see [`endpoints`](super::endpoints).
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use quinn::ServerConfig;
+use quinn::crypto::rustls::QuicServerConfig;
+use tokio::sync::mpsc::{Receiver, channel};
+
+use super::doorman::{Configs, Doorman, Waiting};
+use super::endpoints::Place;
+use super::{QuicOptions, Reach, config};
+use crate::accept::cannot_listen;
+use crate::certificates::{Credentials, ServerSide, told};
+use crate::tcp::address::Address;
+use crate::tcp::dial::addresses;
+
+/// Gives the channels of one address.
+pub(super) struct Listener {
+    endpoint: Endpoint,
+    queue: Receiver<Waiting>,
+    _place: Place,
+}
+
+impl Listener {
+    pub(super) async fn bind(
+        asked: &Endpoint,
+        address: &Address,
+        options: QuicOptions,
+        credentials: &Credentials,
+        reach: &Reach,
+    ) -> Result<Self, NextError> {
+        let side = credentials.server(asked, &options.certificates).await?;
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let found =
+            addresses(address, &*reach.resolver).await.map_err(|error| cannot_listen(asked, error))?;
+        for address in found {
+            match Self::bind_at(asked, address, &options, credentials, &side, reach).await {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
+            }
+        }
+        Err(cannot_listen(asked, failed))
+    }
+
+    async fn bind_at(
+        asked: &Endpoint,
+        address: SocketAddr,
+        options: &QuicOptions,
+        credentials: &Credentials,
+        side: &ServerSide,
+        reach: &Reach,
+    ) -> io::Result<Self> {
+        let tls = Arc::new(QuicServerConfig::try_from(side.config.clone()).map_err(io::Error::other)?);
+        let config = |peer| {
+            let clock = credentials.clock.clone();
+            Arc::new(config::server(options, tls.clone(), clock, peer, &reach.entropy))
+        };
+        let (near, far) = (config(Ipv4Addr::LOCALHOST.into()), config(Ipv4Addr::UNSPECIFIED.into()));
+        let first = ServerConfig::clone(&far);
+        let (sender, queue) = channel(options.backlog);
+        let configs = Configs { near, far };
+        let doorman = |local| Doorman::new(configs, local, side.shown, options, sender);
+        let place = reach.endpoints.occupy(address, options, first, reach, doorman).await?;
+        let real = asked.clone().with_address(place.address().to_string());
+        Ok(Self { endpoint: told(&real, side.shown), queue, _place: place })
+    }
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async move {
+            match self.queue.recv().await {
+                Some(waiting) => Ok(waiting.accept()),
+                None => {
+                    let error = io::Error::new(io::ErrorKind::NotConnected, "the socket failed");
+                    Err(NextError::lasting("accept", &self.endpoint, error))
+                }
+            }
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}

@@ -1,0 +1,227 @@
+//! QUIC: `quic://host:port?ca=/etc/ca.pem`, `quic://host:port?pin=sha256-…`.
+//!
+//! Each channel is one bidirectional stream. A dialer opens all of its channels on one connection, as long as that has room
+//! ([`streams`](QuicOptions::streams)), so lanes of one dialer share a handshake, a congestion window and a fate, and do not
+//! wait for each other's lost packets. [`ChannelFacts::group`](listenrain::ChannelFacts) tells the connection, the same on both
+//! sides.
+//!
+//! * **Verification**: always, as with [`tls`](crate::tls). Sessions are never resumed, and 0-RTT is never used.
+//! * **Half-close**: [`poll_shutdown`](listenrain::ChannelWrite::poll_shutdown) finishes the stream; the other direction goes
+//!   on. The loss of the connection is never an end but an error.
+//! * **Abort**: the stream is reset both ways. The peer sees `ConnectionReset`, a local read that waits `ConnectionAborted`.
+//! * **Dropping**: an orderly end, unless bytes were left unread: then a reset. What was written is still delivered: the
+//!   connection stays until the peer has acknowledged it, at most 10 s. Writing to a peer whose read half is gone is a
+//!   `BrokenPipe`.
+//! * **Backpressure**: [`stream_window`](QuicOptions::stream_window) of the peer, and `send_window` of this side.
+//! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
+//!   always, a dialer's when it was asked. A dialer that is refused for its certificate learns so by its dial, since a dial
+//!   waits for the listener's answer.
+//! * **Migration**: a listener follows a dialer whose address changes on the way, such as behind a router that forgot it. A
+//!   dialer whose own host changes its address loses the connection, and dials again.
+//!
+//! A listener's socket serves all of its channels, so dropping a listener frees its address for everybody only when those
+//! are gone; another listener of the same transport, or a clone of it, takes the address over at once.
+//!
+//! Sockets, runtime, clock and entropy can be injected ([`Quic::with_udp`] and the like), so that the very same code runs over
+//! a simulated network. The scheme `quic+selfsigned` is understood as `quic` with `cert=selfsigned`.
+
+mod carrier;
+mod config;
+mod congestion;
+mod dial;
+mod doorman;
+mod endpoints;
+mod entropy;
+mod error;
+mod greeting;
+mod halves;
+mod link;
+mod listen;
+mod options;
+mod socket;
+
+use std::sync::Arc;
+
+use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use quinn::{Runtime, TokioRuntime};
+use rustls::time_provider::TimeProvider;
+
+use self::dial::Dialer;
+use self::endpoints::Endpoints;
+use self::entropy::Entropy;
+use self::listen::Listener;
+use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
+use crate::options::{OptionError, OptionInfo};
+use crate::tcp::address::{self, Address};
+use crate::tcp::{Resolve, SystemResolver};
+use crate::udp::{BindUdp, SystemUdp};
+
+pub use self::congestion::Congestion;
+pub use self::options::QuicOptions;
+
+const SCHEME: &str = "quic";
+
+/// The transport of `quic://` endpoints. Cloning it shares what it reaches, its throw-away certificate, and the addresses at
+/// which it listens.
+#[derive(Debug, Clone, Default)]
+pub struct Quic {
+    options: QuicOptions,
+    credentials: Credentials,
+    reach: Reach,
+}
+
+/// What it reaches beyond itself.
+#[derive(Debug, Clone)]
+struct Reach {
+    resolver: Arc<dyn Resolve>,
+    udp: Arc<dyn BindUdp>,
+    runtime: Arc<dyn Runtime>,
+    entropy: Entropy,
+    endpoints: Endpoints,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            resolver: Arc::new(SystemResolver),
+            udp: Arc::new(SystemUdp),
+            runtime: Arc::new(TokioRuntime),
+            entropy: Entropy::system(),
+            endpoints: Endpoints::default(),
+        }
+    }
+}
+
+impl Quic {
+    /// A transport with these options, which an endpoint's own options override.
+    ///
+    /// # Errors
+    ///
+    /// When a value is out of bounds; the error names the option and what is allowed.
+    pub fn new(options: QuicOptions) -> Result<Self, OptionError> {
+        options.check()?;
+        Ok(Self { options, ..Self::default() })
+    }
+
+    /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
+    /// a file.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.credentials.identity = Some(identity);
+        self
+    }
+
+    /// The same transport, whose dialers believe listeners by `trust` unless an option says otherwise.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.credentials.trust = Some(trust);
+        self
+    }
+
+    /// The same transport, whose listeners admit only dialers that `trust` believes, unless an option says otherwise.
+    #[must_use]
+    pub fn with_client_trust(mut self, trust: Trust) -> Self {
+        self.credentials.client_trust = Some(trust);
+        self
+    }
+
+    /// The same transport, judging by `clock` whether certificates and tokens are valid. Timers are the runtime's.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
+        self.credentials.clock = clock;
+        self
+    }
+
+    /// The same transport, asking `resolver` for the addresses of names.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.reach.resolver = resolver;
+        self
+    }
+
+    /// The same transport, whose sockets `udp` makes, with listeners of its own.
+    #[must_use]
+    pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
+        self.reach.udp = udp;
+        self.reach.endpoints = Endpoints::default();
+        self
+    }
+
+    /// The same transport, whose connections run on `runtime` and take the time from it. What makes them channels runs on
+    /// tokio, by its clock.
+    #[must_use]
+    pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.reach.runtime = runtime;
+        self
+    }
+
+    /// The same transport, drawing everything random from `seed`: connection ids, packet number skips, tokens. Keys of
+    /// handshakes stay truly random, and all of one length, so that at equal seeds, times and options the datagrams have the
+    /// same lengths at the same times. For simulation only: whoever knows the seed can reset connections.
+    #[must_use]
+    pub fn with_seed(mut self, seed: [u8; 32]) -> Self {
+        self.reach.entropy = Entropy::seeded(seed);
+        self
+    }
+
+    /// Its options, as used where an endpoint says nothing else.
+    #[must_use]
+    pub fn options(&self) -> &QuicOptions {
+        &self.options
+    }
+
+    fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, QuicOptions), EndpointError> {
+        let endpoint = understand_scheme(endpoint, SCHEME)?;
+        let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
+        if options.certificates.protocol().is_none() {
+            return Err(endpoint.invalid("has no application protocol, and QUIC always names one (alpn)"));
+        }
+        Ok((endpoint, address, options))
+    }
+}
+
+impl Transport for Quic {
+    fn scheme(&self) -> &str {
+        SCHEME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.half_close = true;
+        capabilities.abort = true;
+        capabilities.peer_identity = true;
+        capabilities.encrypted = true;
+        capabilities.between_processes = true;
+        capabilities.between_hosts = true;
+        capabilities.grouped_lanes = true;
+        capabilities
+    }
+
+    fn options(&self) -> Vec<OptionInfo> {
+        QuicOptions::list().copied().collect()
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (endpoint, address, options) = self.understand(endpoint)?;
+        let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
+        Ok(Box::new(Dialer::new(endpoint, address, options, credentials, reach)))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async move {
+            let understood = self.understand(endpoint);
+            let (endpoint, address, options) =
+                understood.map_err(|error| NextError::invalid("listen", error))?;
+            let listener =
+                Listener::bind(&endpoint, &address, options, &self.credentials, &self.reach).await?;
+            Ok(Box::new(listener) as _)
+        })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
+    }
+}

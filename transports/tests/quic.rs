@@ -1,0 +1,306 @@
+//! What only QUIC promises. Real sockets on loopback: waits are for events, under a watchdog.
+
+#[path = "support/certificates.rs"]
+mod certificates;
+mod support;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certificates::*;
+use listenrain::buffer::ReadBuffer;
+use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
+use listenrain_transports::Quic;
+use listenrain_transports::quic::QuicOptions;
+use quinn::crypto::rustls::QuicClientConfig;
+use quinn::{ConnectionError, ReadError, VarInt};
+use rustls::RootCertStore;
+use support::*;
+use tokio::time::Instant;
+
+/// A listener of `quic` and a connection to it of a client that knows nothing of this crate.
+async fn with_foreign_client(quic: Quic) -> (Box<dyn ChannelGenerator>, quinn::Endpoint, quinn::Connection) {
+    let authority = Authority::new();
+    let quic = quic.with_identity(authority.sign_local().identity);
+    let listener = quic.listen(&"quic://127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut roots = RootCertStore::empty();
+    let ca = std::fs::read(authority.ca()).unwrap();
+    let ca =
+        <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&ca);
+    roots.add(ca.unwrap()).unwrap();
+    let mut tls =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    tls.alpn_protocols = vec![b"listenrain".to_vec()];
+    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let client = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let at = listener.endpoint().address().parse().unwrap();
+    let connection = client.connect_with(config, at, "localhost").unwrap().await.unwrap();
+    (listener, client, connection)
+}
+
+async fn is_alive(near: &mut Channel, far: &mut Channel) {
+    write_all(&mut *near.write, "alive".into()).await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *far.read, 5)).await.unwrap(), "alive");
+}
+
+#[tokio::test]
+async fn channels_of_one_dialer_share_a_connection_as_long_as_it_has_room() {
+    let quic = Quic::new(QuicOptions::default().streams(2)).unwrap();
+    let (mut listener, mut dialer) = both_ends(&quic).await;
+    let mut lanes = Vec::new();
+    for _ in 0..3 {
+        lanes.push(watched(connect(&mut *listener, &mut *dialer)).await);
+    }
+    let groups: Vec<_> = lanes.iter().map(|(near, far)| (near.facts.group, far.facts.group)).collect();
+    assert!(groups.iter().all(|(near, far)| near.is_some() && near == far), "{groups:?}");
+    assert!(groups[0] == groups[1] && groups[1] != groups[2], "{groups:?}");
+    let ends: Vec<_> = lanes.iter().map(|(near, _)| near.facts.local.clone()).collect();
+    assert!(ends[0] != ends[1] && ends[1] != ends[2] && ends[0] != ends[2], "{ends:?}");
+    for (near, far) in &mut lanes {
+        is_alive(near, far).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dial_to_where_nobody_listens_is_refused_long_before_its_timeout() {
+    let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = unused.local_addr().unwrap().to_string();
+    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
+    let endpoint = Endpoint::new("quic", &at).unwrap().with_option("pin", &pin);
+    let quic = Quic::new(QuicOptions::default().connect_timeout(Duration::from_secs(3600))).unwrap();
+    let mut dialer = quic.dialer(&endpoint).unwrap();
+    drop(unused);
+    for _ in 0..3 {
+        let error = watched(dialer.next()).await.unwrap_err();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+    }
+}
+
+#[tokio::test]
+async fn a_dial_that_nobody_answers_takes_its_timeout() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap().to_string();
+    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
+    let endpoint = Endpoint::new("quic", &at).unwrap().with_option("pin", &pin);
+    let limit = Duration::from_millis(50);
+    let quic = Quic::new(QuicOptions::default().connect_timeout(limit)).unwrap();
+    let begun = Instant::now();
+    let error = watched(quic.dialer(&endpoint).unwrap().next()).await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+    assert!(begun.elapsed() >= limit);
+}
+
+#[tokio::test]
+async fn an_address_whose_channels_live_refuses_until_another_listener_takes_it_over() {
+    let quic = Quic::default();
+    let (mut listener, mut dialer) = both_ends(&quic).await;
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    let endpoint = listener.endpoint().clone();
+    drop(listener);
+    for mut dialer in [dialer, quic.dialer(&endpoint).unwrap()] {
+        let error = watched(dialer.next()).await.unwrap_err();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+        let mut listener = quic.clone().listen(&endpoint).await.unwrap();
+        let (mut fresh, mut its) = watched(connect(&mut *listener, &mut *dialer)).await;
+        assert_ne!(fresh.facts.group, near.facts.group, "the old connection was the old listener's");
+        is_alive(&mut fresh, &mut its).await;
+        is_alive(&mut near, &mut far).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_next_listener_demands_is_demanded_of_old_dialers_too() {
+    let quic = Quic::default();
+    let (mut listener, mut dialer) = both_ends(&quic).await;
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    let endpoint = listener.endpoint().clone();
+    drop(listener);
+    let client = Authority::new().sign_local().identity.fingerprint().to_string();
+    let _strict = quic.listen(&endpoint.with_option("client_pin", &client)).await.unwrap();
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::PermissionDenied);
+    is_alive(&mut near, &mut far).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_has_room_again_once_somebody_accepts() {
+    let quic = Quic::new(QuicOptions::default().backlog(2)).unwrap();
+    let (mut listener, mut dialer) = both_ends(&quic).await;
+    let _queued = [watched(dialer.next()).await.unwrap(), watched(dialer.next()).await.unwrap()];
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+    assert!(error.source.unwrap().to_string().contains("backlog"));
+    watched(listener.next()).await.unwrap();
+    watched(dialer.next()).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_bounded_and_one_that_ends_makes_room() {
+    let quic = Quic::new(QuicOptions::default().connections(1)).unwrap();
+    let (mut listener, mut dialer) = both_ends(&quic).await;
+    let channels = watched(connect(&mut *listener, &mut *dialer)).await;
+    let mut other = quic.dialer(listener.endpoint()).unwrap();
+    let error = watched(other.next()).await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+    drop((channels, dialer));
+    watched(async {
+        while other.next().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_opens_no_channel_is_closed_in_time() {
+    let limit = Duration::from_millis(50);
+    let quic = Quic::new(QuicOptions::default().handshake_timeout(limit)).unwrap();
+    let (_listener, _client, connection) = with_foreign_client(quic).await;
+    let ConnectionError::ApplicationClosed(close) = watched(connection.closed()).await else { panic!() };
+    assert_eq!(&close.reason[..], b"it opened no channel");
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_say_what_it_is_holds_up_no_other_and_is_reset_in_time() {
+    let limit = Duration::from_millis(500);
+    let quic = Quic::new(QuicOptions::default().handshake_timeout(limit)).unwrap();
+    let (mut listener, _client, connection) = with_foreign_client(quic).await;
+    let (_silent_send, mut silent) = connection.open_bi().await.unwrap();
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    send.write_all(&[1]).await.unwrap();
+    // The streams before it are opened with it.
+    let mut far = watched(listener.next()).await.unwrap();
+    write_all(&mut *far.write, "first word".into()).await.unwrap();
+    let mut said = [0; 11];
+    watched(recv.read_exact(&mut said)).await.unwrap();
+    assert_eq!(&said, b"\x01first word");
+    let late = watched(silent.read_to_end(1)).await.unwrap_err();
+    assert_eq!(late, quinn::ReadToEndError::Read(ReadError::Reset(VarInt::from_u32(6))));
+}
+
+#[tokio::test]
+async fn a_stream_of_another_version_is_told_so() {
+    let (_listener, _client, connection) = with_foreign_client(Quic::default()).await;
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    send.write_all(&[2]).await.unwrap();
+    let error = watched(recv.read_to_end(1)).await.unwrap_err();
+    assert_eq!(error, quinn::ReadToEndError::Read(ReadError::Reset(VarInt::from_u32(5))));
+}
+
+#[tokio::test]
+async fn a_peer_that_has_read_everything_may_leave_in_order_before_this_side_ends() {
+    // Stopping a stream that is not finished is no sign that something was lost.
+    let (mut near, mut far) = linked(&Quic::default()).await;
+    write_all(&mut *near.write, "question".into()).await.unwrap();
+    watched(read_exactly(&mut *far.read, 8)).await.unwrap();
+    write_all(&mut *far.write, "answer".into()).await.unwrap();
+    drop(far);
+    assert_eq!(watched(read_to_end(&mut *near.read)).await.unwrap(), "answer");
+    let error = watched(async {
+        loop {
+            if let Err(error) = write_all(&mut *near.write, "more".into()).await {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_alone_breaks_the_pipe_and_nothing_else() {
+    let (mut near, far) = linked(&Quic::default()).await;
+    let Channel { read: far_read, write: mut far_write, .. } = far;
+    drop(far_read);
+    let error = watched(async {
+        loop {
+            if let Err(error) = write_all(&mut *near.write, pattern(1000)).await {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    write_all(&mut *far_write, "still".into()).await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *near.read, 5)).await.unwrap(), "still");
+}
+
+#[tokio::test]
+async fn the_loss_of_a_connection_is_never_an_end() {
+    let (mut listener, _client, connection) = with_foreign_client(Quic::default()).await;
+    let (mut send, _recv) = connection.open_bi().await.unwrap();
+    send.write_all(b"\x01half a mess").await.unwrap();
+    let mut far = watched(listener.next()).await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *far.read, 11)).await.unwrap(), "half a mess");
+    connection.close(VarInt::from_u32(0), b"");
+    for _ in 0..2 {
+        let error = watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_without_an_application_protocol_is_refused() {
+    let endpoint = "quic://127.0.0.1:1?alpn=none".parse().unwrap();
+    let error = Quic::default().dialer(&endpoint).err().unwrap();
+    assert!(error.why.contains("alpn"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn many_lanes_of_many_dialers_on_several_threads_keep_their_bytes_to_themselves() {
+    let quic = Quic::new(QuicOptions::default().streams(4)).unwrap();
+    let mut listener = quic.listen(&quic.scratch_endpoint()).await.unwrap();
+    let endpoint = listener.endpoint().clone();
+    let serving = tokio::spawn(async move {
+        loop {
+            let mut far = listener.next().await.unwrap();
+            tokio::spawn(async move {
+                let bytes = read_to_end(&mut *far.read).await.unwrap();
+                write_all(&mut *far.write, bytes).await.unwrap();
+            });
+        }
+    });
+    let mut asking = Vec::new();
+    for dialer in 0..4u8 {
+        let mut generator = quic.dialer(&endpoint).unwrap();
+        for lane in 0..8u8 {
+            let mut near = watched(generator.next()).await.unwrap();
+            asking.push(tokio::spawn(async move {
+                let bytes: bytes::Bytes = vec![dialer * 16 + lane; 200_000 + usize::from(lane)].into();
+                write_all(&mut *near.write, bytes.clone()).await.unwrap();
+                shutdown(&mut *near.write).await.unwrap();
+                assert!(read_to_end(&mut *near.read).await.unwrap() == bytes);
+            }));
+        }
+    }
+    for asked in asking {
+        watched(asked).await.unwrap();
+    }
+    serving.abort();
+}
+
+#[test]
+fn an_address_whose_runtime_is_gone_can_be_listened_at_on_another() {
+    let quic = Quic::default();
+    let run = |endpoint: Endpoint| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let linked = runtime.block_on(async {
+            let (mut listener, mut dialer) = at(&quic, &endpoint).await;
+            let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+            is_alive(&mut near, &mut far).await;
+            (listener, dialer, near, far)
+        });
+        drop(runtime);
+        // What was theirs is let go of outside any runtime.
+        linked.0.endpoint().clone()
+    };
+    let endpoint = run(quic.scratch_endpoint());
+    assert_eq!(run(endpoint.clone()), endpoint);
+}

@@ -1,0 +1,277 @@
+//! The same QUIC over a network in memory, with time paused: what takes minutes takes milliseconds, and repeats.
+
+#[path = "support/net.rs"]
+mod net;
+mod support;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use listenrain::buffer::ReadBuffer;
+use listenrain::{Channel, Endpoint, Transport};
+use listenrain_transports::Quic;
+use listenrain_transports::quic::QuicOptions;
+use net::{Net, Passed, host};
+use support::*;
+use tokio::time::{Instant, advance, sleep, timeout};
+
+const DELAY: Duration = Duration::from_millis(10);
+
+fn quic(net: &Net, options: QuicOptions) -> Quic {
+    Quic::new(options).unwrap().with_udp(Arc::new(net.clone())).with_seed([7; 32])
+}
+
+fn endpoint() -> Endpoint {
+    format!("quic://{}?cert=selfsigned", host(7)).parse().unwrap()
+}
+
+/// A transport on `net` and two ends of a channel on it, whose generators are gone.
+async fn linked_on(net: &Net, options: QuicOptions) -> (Quic, Channel, Channel) {
+    let quic = quic(net, options);
+    let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+    let (near, far) = connect(&mut *listener, &mut *dialer).await;
+    (quic, near, far)
+}
+
+/// Echoes a mebibyte over a fresh network, and says what has passed on it.
+fn echo_a_mebibyte(seed: u8) -> Vec<Passed> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let net = Net::with_delay(DELAY);
+        let quic = Quic::default().with_udp(Arc::new(net.clone())).with_seed([seed; 32]);
+        let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+        let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
+        let echo = async {
+            let bytes = read_to_end(&mut *far.read).await.unwrap();
+            write_all(&mut *far.write, bytes).await.unwrap();
+            shutdown(&mut *far.write).await.unwrap();
+        };
+        let asking = async {
+            write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
+            shutdown(&mut *near.write).await.unwrap();
+            assert!(read_to_end(&mut *near.read).await.unwrap() == pattern(1 << 20));
+        };
+        tokio::join!(echo, asking);
+        drop((near, far, listener, dialer));
+        while net.sockets() > 0 {
+            sleep(DELAY).await;
+        }
+        net.passed()
+    })
+}
+
+#[test]
+fn one_seed_gives_the_same_datagrams_at_the_same_times() {
+    let (first, again) = (echo_a_mebibyte(1), echo_a_mebibyte(1));
+    assert!(first.len() > 1000 && first.iter().map(|passed| passed.len).sum::<usize>() > 2 << 20);
+    for (index, pair) in first.iter().zip(&again).enumerate() {
+        assert_eq!(pair.0, pair.1, "the first difference is at {index}");
+    }
+    assert_eq!(first.len(), again.len());
+    assert_ne!(first, echo_a_mebibyte(2), "another seed skips other packet numbers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_datagrams_vanish_a_dial_takes_its_time_and_no_more() {
+    let net = Net::with_delay(DELAY);
+    net.cut(true);
+    let quic = quic(&net, QuicOptions::default().connect_timeout(Duration::from_secs(4)));
+    let listener = quic.listen(&endpoint()).await.unwrap();
+    let begun = Instant::now();
+    let error = quic.dialer(listener.endpoint()).unwrap().next().await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+    assert!(error.source.unwrap().to_string().contains("connect_timeout"));
+    assert_eq!(begun.elapsed(), Duration::from_secs(4));
+    drop(listener);
+    // Three times what a retransmission waits for.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(net.sockets(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_path_is_noticed_within_the_idle_timeout_by_whoever_waits() {
+    let net = Net::with_delay(DELAY);
+    let options = QuicOptions::default().idle_timeout(Duration::from_secs(5)).keepalive(None);
+    let (_quic, mut near, mut far) = linked_on(&net, options).await;
+    net.cut(true);
+    let begun = Instant::now();
+    write_all(&mut *near.write, "into the void".into()).await.unwrap();
+    for end in [&mut near, &mut far] {
+        let error = read(&mut *end.read, &mut ReadBuffer::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let again = read(&mut *end.read, &mut ReadBuffer::default()).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::TimedOut, "and it stays so");
+        assert_eq!(write_all(&mut *end.write, "x".into()).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    }
+    assert!((4.9..6.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalive_keeps_a_silent_channel_open_and_without_it_nothing_does() {
+    for (keepalive, lives) in [(Some(Duration::from_secs(10)), true), (None, false)] {
+        let net = Net::with_delay(DELAY);
+        let (_quic, mut near, mut far) = linked_on(&net, QuicOptions::default().keepalive(keepalive)).await;
+        sleep(Duration::from_secs(3600)).await;
+        let wrote = write_all(&mut *near.write, "still there".into()).await;
+        assert_eq!(wrote.is_ok(), lives);
+        if lives {
+            assert_eq!(read_exactly(&mut *far.read, 11).await.unwrap(), "still there");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_on_a_connection_that_is_dead_is_no_success_and_the_next_dial_is_fresh() {
+    let net = Net::with_delay(DELAY);
+    let quic = quic(&net, QuicOptions::default().connect_timeout(Duration::from_secs(2)));
+    let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+    let (near, _far) = connect(&mut *listener, &mut *dialer).await;
+    net.cut(true);
+    assert_eq!(dialer.next().await.unwrap_err().kind, ErrorKind::TimedOut);
+    net.cut(false);
+    let (fresh, _far) = connect(&mut *listener, &mut *dialer).await;
+    assert_ne!(fresh.facts.group, near.facts.group);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_reaches_the_peer_though_the_path_is_full() {
+    // A connection that is closed at once never sends its close while the congestion window is full, nor the reset.
+    let net = Net::with_delay(Duration::from_millis(100));
+    let (_quic, mut near, mut far) = linked_on(&net, QuicOptions::default()).await;
+    let taken = fill(&mut *near.write, 64 << 10, usize::MAX).await;
+    assert!(taken > 500_000);
+    advance(Duration::from_millis(50)).await;
+    let begun = Instant::now();
+    near.write.abort();
+    drop(near);
+    let error = loop {
+        match read(&mut *far.read, &mut ReadBuffer::default()).await {
+            Ok(count) => assert!(count > 0, "an end that is none"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_is_delivered_on_a_lossy_path_though_everything_is_dropped_at_once() {
+    let net = Net::with_delay(DELAY);
+    net.lose_one_in(20);
+    let (quic, mut near, mut far) = linked_on(&net, QuicOptions::default()).await;
+    write_all(&mut *near.write, pattern(300_000)).await.unwrap();
+    drop((near, quic));
+    assert!(read_to_end(&mut *far.read).await.unwrap() == pattern(300_000));
+    drop(far);
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(net.sockets(), 0, "and nothing is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_vanishes_does_not_hold_a_dropped_channel_for_ever() {
+    let net = Net::with_delay(DELAY);
+    let options = QuicOptions::default().idle_timeout(Duration::from_secs(3600)).keepalive(None);
+    let (quic, mut near, far) = linked_on(&net, options).await;
+    net.cut(true);
+    write_all(&mut *near.write, pattern(10_000)).await.unwrap();
+    drop((near, far, quic));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(net.sockets(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_on_both_sides_though_its_path_is_full_when_it_is_dropped() {
+    let net = Net::with_delay(Duration::from_millis(100));
+    let (quic, mut near, far) = linked_on(&net, QuicOptions::default()).await;
+    fill(&mut *near.write, 64 << 10, usize::MAX).await;
+    sleep(Duration::from_millis(50)).await;
+    drop((near, far, quic));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(net.sockets(), 0, "long before the idle timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_nobody_reads_does_not_stall_the_lane_beside_it() {
+    let net = Net::with_delay(DELAY);
+    let quic = quic(&net, QuicOptions::default().stream_window(64 << 10));
+    let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+    let (mut stuck, _unread) = connect(&mut *listener, &mut *dialer).await;
+    let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
+    assert_eq!(stuck.facts.group, near.facts.group, "they are lanes of one connection");
+    let filling = async {
+        loop {
+            write_all(&mut *stuck.write, pattern(64 << 10)).await.unwrap();
+        }
+    };
+    let crossing = async {
+        let writing = write_all(&mut *near.write, pattern(1 << 20));
+        let (wrote, got) = tokio::join!(writing, read_exactly(&mut *far.read, 1 << 20));
+        wrote.unwrap();
+        assert!(got.unwrap() == pattern(1 << 20));
+    };
+    tokio::select! {
+        biased;
+        () = filling => unreachable!(),
+        crossed = timeout(Duration::from_secs(60), crossing) => crossed.unwrap(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_is_half_busy_asks_dialers_to_prove_their_address() {
+    let net = Net::with_delay(DELAY);
+    let quic = quic(&net, QuicOptions::default().handshakes(2));
+    let mut listener = quic.listen(&endpoint()).await.unwrap();
+    // The first one is in the middle of its handshake, and its datagrams come late; the second one comes before them.
+    let mut first = quic.dialer(listener.endpoint()).unwrap();
+    let mut second = quic.dialer(listener.endpoint()).unwrap();
+    let (first, second) = tokio::join!(first.next(), second.next());
+    let (_first, _second) = (first.unwrap(), second.unwrap());
+    let answers = |to: u16| {
+        let mut passed = net.passed();
+        passed.retain(|passed| (passed.from, passed.to) == (7, to));
+        passed[0].len
+    };
+    assert!(answers(1001) >= 1200, "a handshake");
+    assert!(answers(1002) < 200, "a retry");
+    for _ in 0..2 {
+        listener.next().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_over_makes_room_for_another_on_its_connection() {
+    let net = Net::with_delay(DELAY);
+    let quic = quic(&net, QuicOptions::default().streams(1));
+    let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+    let mut groups = Vec::new();
+    for aborts in [false, true, false] {
+        let (mut near, far) = connect(&mut *listener, &mut *dialer).await;
+        groups.push(near.facts.group);
+        if aborts {
+            near.write.abort();
+        }
+        drop((near, far));
+        // The listener's word that there is room again.
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(groups[0].is_some() && groups.iter().all(|group| *group == groups[0]), "{groups:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_free_as_soon_as_nothing_lives_there() {
+    let net = Net::with_delay(DELAY);
+    let listener = quic(&net, QuicOptions::default()).listen(&endpoint()).await.unwrap();
+    drop(listener);
+    // Another transport, which cannot take anything over.
+    let other = quic(&net, QuicOptions::default());
+    let (mut listener, mut dialer) = at(&other, &endpoint()).await;
+    let (near, far) = connect(&mut *listener, &mut *dialer).await;
+    drop((listener, dialer));
+    let third = quic(&net, QuicOptions::default());
+    assert_eq!(third.listen(&endpoint()).await.err().unwrap().kind, ErrorKind::AddrInUse);
+    drop((near, far));
+    sleep(Duration::from_secs(5)).await;
+    third.listen(&endpoint()).await.unwrap();
+}

@@ -1,0 +1,374 @@
+//! What only TLS promises. Real sockets on loopback: waits are for events, under a watchdog.
+
+#[path = "support/certificates.rs"]
+mod certificates;
+mod support;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use certificates::*;
+use listenrain::buffer::ReadBuffer;
+use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
+use listenrain_transports::Tls;
+use listenrain_transports::certificates::HandshakeError;
+use listenrain_transports::tls::TlsOptions;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use support::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector, server};
+
+/// A plain TLS server that knows nothing of this crate, with the authority that its dialers believe.
+struct Foreign {
+    authority: Authority,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Foreign {
+    async fn new(alpn: &[&str]) -> Self {
+        let authority = Authority::new();
+        let leaf = authority.sign_local();
+        let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(&leaf.key).unwrap()).unwrap();
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                leaf.identity.chain().to_vec(),
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .unwrap();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self { authority, listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        let at = self.listener.local_addr().unwrap();
+        with_path(Endpoint::new("tls", &at.to_string()).unwrap(), "ca", &self.authority.ca())
+    }
+
+    async fn accept(&self) -> server::TlsStream<TcpStream> {
+        self.acceptor.accept(self.listener.accept().await.unwrap().0).await.unwrap()
+    }
+
+    /// A channel dialled by this crate, and the stream that this server has of it.
+    async fn linked(&self) -> (Channel, server::TlsStream<TcpStream>) {
+        let mut dialer = Tls::default().dialer(&self.endpoint()).unwrap();
+        let (near, far) = watched(async { tokio::join!(dialer.next(), self.accept()) }).await;
+        (near.unwrap(), far)
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+async fn listen(tls: &Tls) -> Box<dyn ChannelGenerator> {
+    tls.listen(&tls.scratch_endpoint()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_of_another_make_is_understood_both_ways() {
+    let foreign = Foreign::new(&["listenrain"]).await;
+    let (mut near, mut far) = foreign.linked().await;
+    write_all(&mut *near.write, pattern(100_000)).await.unwrap();
+    shutdown(&mut *near.write).await.unwrap();
+    let mut got = Vec::new();
+    watched(far.read_to_end(&mut got)).await.unwrap();
+    assert_eq!(got, pattern(100_000));
+    far.write_all(b"and back").await.unwrap();
+    far.shutdown().await.unwrap();
+    assert_eq!(watched(read_to_end(&mut *near.read)).await.unwrap(), "and back");
+}
+
+#[tokio::test]
+async fn a_client_of_another_make_is_understood() {
+    let authority = Authority::new();
+    let tls = Tls::default().with_identity(authority.sign_local().identity);
+    let mut listener = tls.listen(&"tls://127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut roots = RootCertStore::empty();
+    let ca = std::fs::read(authority.ca()).unwrap();
+    let ca =
+        <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&ca);
+    roots.add(ca.unwrap()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"listenrain".to_vec()];
+    let socket = TcpStream::connect(listener.endpoint().address()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut near = watched(TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap();
+    let mut far = watched(listener.next()).await.unwrap();
+    near.write_all(b"hello").await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *far.read, 5)).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_server_that_names_no_protocol_is_refused_unless_none_is_wanted() {
+    let foreign = Foreign::new(&[]).await;
+    let mut dialer = Tls::default().dialer(&foreign.endpoint()).unwrap();
+    let (error, _far) = watched(async { tokio::join!(dialer.next(), foreign.accept()) }).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(matches!(reason(&error), HandshakeError::Protocol { .. }));
+    let mut dialer = Tls::default().dialer(&foreign.endpoint().with_option("alpn", "none")).unwrap();
+    let (near, _far) = watched(async { tokio::join!(dialer.next(), foreign.accept()) }).await;
+    near.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_vouches_for_is_an_error_and_never_an_end() {
+    // Anybody on the way can send a FIN, and cut a message short.
+    let foreign = Foreign::new(&["listenrain"]).await;
+    let (mut near, mut far) = foreign.linked().await;
+    far.write_all(b"half a mess").await.unwrap();
+    far.flush().await.unwrap();
+    drop(far);
+    assert_eq!(watched(read_exactly(&mut *near.read, 11)).await.unwrap(), "half a mess");
+    for _ in 0..2 {
+        let error = watched(read(&mut *near.read, &mut ReadBuffer::default())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    }
+}
+
+/// Passes bytes on between a dialer and `to`, the `at`th byte towards the dialer with one bit turned.
+async fn corrupt(to: String, at: usize) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (dialer, _) = listener.accept().await.unwrap();
+        let (mut from_dialer, mut to_dialer) = dialer.into_split();
+        let (mut from_listener, mut to_listener) = TcpStream::connect(to).await.unwrap().into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut from_dialer, &mut to_listener).await });
+        let (mut passed, mut bytes) = (0, [0; 1000]);
+        while let Ok(count @ 1..) = from_listener.read(&mut bytes).await {
+            if (passed..passed + count).contains(&at) {
+                bytes[at - passed] ^= 1;
+            }
+            passed += count;
+            if to_dialer.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_byte_that_was_changed_on_the_way_is_never_delivered() {
+    let tls = Tls::default();
+    let mut listener = listen(&tls).await;
+    // Well behind the handshake, and in the middle of a record.
+    let at = corrupt(listener.endpoint().address().to_owned(), 60_000).await;
+    let mut dialer = tls.dialer(&listener.endpoint().clone().with_address(at.to_string())).unwrap();
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    let writing = tokio::spawn(async move {
+        let _ = write_all(&mut *far.write, pattern(200_000)).await;
+        read(&mut *far.read, &mut ReadBuffer::default()).await.map_err(|error| error.kind())
+    });
+    let mut got = ReadBuffer::default();
+    let error = watched(async {
+        loop {
+            match read(&mut *near.read, &mut got).await {
+                Ok(count) => assert!(count > 0),
+                Err(error) => break error,
+            }
+        }
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    let count = got.len();
+    assert!((16_000..60_000).contains(&count) && got.take(count) == pattern(200_000)[..count]);
+    assert_eq!(
+        read(&mut *near.read, &mut got).await.unwrap_err().kind(),
+        ErrorKind::InvalidData,
+        "and it stays so"
+    );
+    let error = write_all(&mut *near.write, "late".into()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    drop(near);
+    assert_eq!(watched(writing).await.unwrap(), Err(ErrorKind::ConnectionReset), "the peer heard of it");
+}
+
+#[tokio::test]
+async fn who_talks_nonsense_is_told_and_the_listener_serves_on() {
+    let tls = Tls::default();
+    let mut listener = listen(&tls).await;
+    let mut stranger = TcpStream::connect(listener.endpoint().address()).await.unwrap();
+    stranger.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    watched(stranger.read_to_end(&mut answer)).await.unwrap();
+    assert_eq!(answer[0], 21, "an alert, and no reset that overtakes it");
+    let mut dialer = tls.dialer(listener.endpoint()).unwrap();
+    watched(connect(&mut *listener, &mut *dialer)).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_stalls_in_its_handshake_holds_up_nobody() {
+    let tls = Tls::default();
+    let mut listener = listen(&tls).await;
+    let mut stalled = Vec::new();
+    for sent in [&b""[..], &b"\x16"[..], &b"\x16\x03\x01\x02\x00\x01"[..]] {
+        let mut socket = TcpStream::connect(listener.endpoint().address()).await.unwrap();
+        socket.write_all(sent).await.unwrap();
+        stalled.push(socket);
+    }
+    let mut dialer = tls.dialer(listener.endpoint()).unwrap();
+    watched(connect(&mut *listener, &mut *dialer)).await;
+    drop(listener);
+    for mut socket in stalled {
+        let error = watched(socket.read(&mut [0])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it goes with its listener");
+    }
+}
+
+#[tokio::test]
+async fn stalled_handshakes_are_bounded_in_count_and_time() {
+    let limit = Duration::from_millis(50);
+    let tls = Tls::new(TlsOptions::default().handshakes(1).handshake_timeout(limit)).unwrap();
+    let mut listener = listen(&tls).await;
+    let mut stalled = TcpStream::connect(listener.endpoint().address()).await.unwrap();
+    // It waits in the system's queue until the one before it has run out of time.
+    let patient = Tls::new(TlsOptions::default()).unwrap();
+    let mut dialer = patient.dialer(listener.endpoint()).unwrap();
+    watched(connect(&mut *listener, &mut *dialer)).await;
+    let ended = watched(stalled.read(&mut [0])).await;
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_accepts_is_bounded_too() {
+    let tls = Tls::new(TlsOptions::default().handshakes(2)).unwrap();
+    let mut listener = listen(&tls).await;
+    let mut dialer = tls.dialer(listener.endpoint()).unwrap();
+    let _waiting = [watched(dialer.next()).await.unwrap(), watched(dialer.next()).await.unwrap()];
+    let mut third = tls.dialer(listener.endpoint()).unwrap();
+    let mut third = tokio::spawn(async move { third.next().await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!third.is_finished());
+    watched(listener.next()).await.unwrap();
+    watched(&mut third).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_that_says_nothing_costs_no_more_than_the_handshakes_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let limit = Duration::from_millis(20);
+    let tls = Tls::new(TlsOptions::default().handshake_timeout(limit)).unwrap();
+    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
+    let at = silent.local_addr().unwrap().to_string();
+    let endpoint = Endpoint::new("tls", &at).unwrap().with_option("pin", &pin);
+    let error = watched(tls.dialer(&endpoint).unwrap().next()).await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+    assert!(matches!(reason(&error), HandshakeError::TimedOut { limit: told } if *told == limit));
+}
+
+#[tokio::test]
+async fn a_dropped_dial_closes_its_socket() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
+    let at = silent.local_addr().unwrap().to_string();
+    let endpoint = Endpoint::new("tls", &at).unwrap().with_option("pin", &pin);
+    let mut dialer = Tls::default().dialer(&endpoint).unwrap();
+    let dial = dialer.next();
+    let accepted = async {
+        let (mut socket, _) = silent.accept().await.unwrap();
+        socket.read_exact(&mut [0; 5]).await.unwrap();
+        socket
+    };
+    let mut socket = watched(async {
+        tokio::select! {
+            biased;
+            socket = accepted => socket,
+            dialled = dial => panic!("{dialled:?}"),
+        }
+    })
+    .await;
+    let mut rest = Vec::new();
+    let _ = watched(socket.read_to_end(&mut rest)).await;
+}
+
+#[tokio::test]
+async fn an_answer_arrives_whole_though_the_end_of_the_question_was_never_read() {
+    // The system would reset a socket that is closed with bytes unread, and with it throw away what has not left yet; but
+    // the end of a TLS stream is bytes, too.
+    let (mut near, mut far) = linked(&Tls::default()).await;
+    write_all(&mut *near.write, "question".into()).await.unwrap();
+    watched(read_exactly(&mut *far.read, 8)).await.unwrap();
+    shutdown(&mut *near.write).await.unwrap();
+    // More than the system hands to a peer that does not read, and less than it takes from this side.
+    let taken = fill(&mut *far.write, 64 << 10, 1 << 20).await;
+    drop(far);
+    assert_eq!(watched(read_to_end(&mut *near.read)).await.unwrap().len(), taken);
+}
+
+#[tokio::test]
+async fn an_answer_arrives_whole_though_the_question_ends_after_its_reader_is_gone() {
+    // The end of the question comes to a socket that nobody has any more, and the system would answer with a reset.
+    let (mut near, mut far) = linked(&Tls::default()).await;
+    write_all(&mut *near.write, "question".into()).await.unwrap();
+    watched(read_exactly(&mut *far.read, 8)).await.unwrap();
+    let taken = fill(&mut *far.write, 64 << 10, 1 << 20).await;
+    drop(far);
+    shutdown(&mut *near.write).await.unwrap();
+    assert_eq!(watched(read_to_end(&mut *near.read)).await.unwrap().len(), taken);
+}
+
+#[tokio::test]
+async fn whoever_writes_to_a_dropped_channel_is_told_though_its_socket_waits_for_the_end() {
+    let foreign = Foreign::new(&["listenrain"]).await;
+    let (near, mut far) = foreign.linked().await;
+    drop(near);
+    let mut got = Vec::new();
+    watched(far.read_to_end(&mut got)).await.unwrap();
+    assert!(got.is_empty());
+    let error = watched(async {
+        loop {
+            if let Err(error) = far.write_all(b"more").await {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_taken_and_not_flushed_still_leaves_when_its_channel_is_dropped() {
+    let (mut near, mut far) = linked(&Tls::default()).await;
+    let taken = fill(&mut *near.write, 64 << 10, usize::MAX).await;
+    drop(near);
+    let all = watched(read_to_end(&mut *far.read)).await.unwrap();
+    assert_eq!(all.len(), taken);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn the_two_halves_can_live_on_different_tasks_and_threads() {
+    let (near, far) = linked(&Tls::default()).await;
+    let bytes = pattern(4 << 20);
+    let send = |mut half: Box<dyn listenrain::ChannelWrite>, bytes: Bytes| async move {
+        write_all(&mut *half, bytes).await.unwrap();
+        shutdown(&mut *half).await.unwrap();
+        half
+    };
+    let sending = [near.write, far.write].map(|half| tokio::spawn(send(half, bytes.clone())));
+    let receiving = [near.read, far.read]
+        .map(|mut half| tokio::spawn(async move { read_to_end(&mut *half).await.unwrap() }));
+    for receiving in receiving {
+        assert!(watched(receiving).await.unwrap() == bytes);
+    }
+    for sending in sending {
+        watched(sending).await.unwrap();
+    }
+}
