@@ -7,6 +7,7 @@
 //! | `unix` | `unix:///path`, `unix://@name` | Unix sockets, where the system has them |
 //! | `fifo` | `fifo:///run/x` | named pipes between the processes of one user, on Unix |
 //! | [`quic`] | `quic://host:port` | QUIC, a stream each |
+//! | [`sctp`] | `sctp://host:port` | SCTP over UDP, several streams of one association as lanes |
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
@@ -39,6 +40,7 @@ mod paths;
 mod pipes;
 pub mod quic;
 pub mod registry;
+pub mod sctp;
 pub mod tcp;
 pub mod tls;
 pub mod udp;
@@ -57,6 +59,7 @@ pub use fifo::Fifo;
 pub use ha::ActiveStandby;
 pub use quic::Quic;
 pub use registry::Registry;
+pub use sctp::Sctp;
 pub use tcp::Tcp;
 pub use tls::Tls;
 #[cfg(unix)]
@@ -74,6 +77,7 @@ pub fn all() -> Registry {
         #[cfg(unix)]
         Arc::new(Fifo::default()),
         Arc::new(Quic::default()),
+        Arc::new(Sctp::default()),
         Arc::new(InProcess::default()),
     ];
     let lists: Arc<dyn Transport> = Arc::new(ActiveStandby::new(Registry::of(single.iter().cloned())));

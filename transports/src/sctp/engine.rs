@@ -1,0 +1,359 @@
+//! The crate that moves data, `sctp-proto`, behind the few calls that are used of it.
+//!
+//! It cuts messages into chunks, sends them as congestion and the peer's window allow, acknowledges, retransmits, and
+//! puts messages together again. It is begun in the established state and never hears of its end: it is given DATA and
+//! SACK chunks of well-formed packets that carry the right tag, and nothing else. The module's page says why.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sctp_proto::{
+    Association, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier, StreamEvent, TransportConfig,
+};
+use tokio::time::Instant;
+
+use super::association::{Agreement, streams_of};
+use super::fault::Violation;
+use super::message::Control;
+use super::wire::{self, CHUNK_HEADER_LEN, DATA_HEADER_LEN, HEADER_LEN, Header, Packet, kind};
+
+pub(super) use sctp_proto::Chunks;
+
+/// Longest message that is put together; a peer that sends a longer one is aborted.
+pub(super) const LONGEST_MESSAGE: u32 = 64 << 10;
+/// How far beyond the last acknowledged chunk one may lie. The crate keeps some 150 bytes for each and sorts them.
+const FURTHEST_CHUNK: u32 = 4096;
+/// A fragment shorter than this, and not the last one, is no fragment of a sane sender: putting together `n` of them
+/// takes the crate `n`^2 steps.
+const SMALLEST_FRAGMENT: usize = 8;
+
+/// How long the crate waits before it acknowledges a lone packet.
+const ACKNOWLEDGES_AFTER_MS: u64 = 200;
+/// Bounds of how long an acknowledgement is waited for before something is sent again. The least is somewhat more than
+/// what a peer takes its time for; the greatest lets a path that comes back be used soon.
+const LEAST_RTO_MS: u64 = 300;
+const GREATEST_RTO_MS: u64 = 5_000;
+
+/// The first guess at how long to wait. One that is too short never learns better, since what was sent twice cannot be
+/// measured; so three times what the handshake took.
+fn first_rto_ms(round_trip: Duration) -> u64 {
+    let round_trip = u64::try_from(round_trip.as_millis()).unwrap_or(u64::MAX);
+    (round_trip.saturating_mul(3).saturating_add(ACKNOWLEDGES_AFTER_MS)).clamp(LEAST_RTO_MS, GREATEST_RTO_MS)
+}
+
+#[derive(Debug)]
+pub(super) struct Engine {
+    endpoint: Endpoint,
+    association: Association,
+    peer: SocketAddr,
+    mtu: usize,
+    streams: u16,
+    readable: VecDeque<u16>,
+    /// Up to which chunk everything has arrived, as the peer was told last.
+    received: u32,
+    /// The last chunk that was sent.
+    sent: u32,
+    is_broken: bool,
+    /// Whether something was queued since packets were taken last.
+    has_news: bool,
+}
+
+/// One whole message.
+#[derive(Debug)]
+pub(super) enum Message {
+    Data(Chunks),
+    Control(Result<Control, Violation>),
+}
+
+impl Engine {
+    /// The transfer between two sides that have agreed on it, in packets of up to `mtu` bytes.
+    pub(super) fn new(agreed: &Agreement, mtu: usize) -> Option<Self> {
+        let Agreement { ours, theirs, header, peer, round_trip, .. } = *agreed;
+        let mut endpoint = EndpointConfig::new();
+        endpoint.max_payload_size(payload_of(mtu) as u32);
+        let transport = TransportConfig::default()
+            .with_max_receive_buffer_size(ours.window)
+            .with_max_send_message_size(LONGEST_MESSAGE)
+            .with_max_receive_message_size(LONGEST_MESSAGE)
+            .with_max_data_retransmits(None)
+            .with_rto_initial_ms(first_rto_ms(round_trip))
+            .with_rto_min_ms(LEAST_RTO_MS)
+            .with_rto_max_ms(GREATEST_RTO_MS)
+            .with_local_port(header.source)
+            .with_remote_port(header.destination);
+        let mut client = ClientConfig::new();
+        client.transport = Arc::new(transport);
+        let mut endpoint = Endpoint::new(Arc::new(endpoint), None);
+        // What is exchanged out of band in WebRTC was exchanged by our own handshake here.
+        let association = endpoint.connect(client.with_snap(ours.chunk(), theirs.chunk()), peer);
+        let (_, association) = association
+            .inspect_err(|error| tracing::debug!(%peer, %error, "no association could be made"))
+            .ok()?;
+        Some(Self {
+            endpoint,
+            association,
+            peer,
+            mtu,
+            streams: streams_of(&ours, &theirs),
+            readable: VecDeque::new(),
+            received: theirs.tsn.wrapping_sub(1),
+            sent: ours.tsn.wrapping_sub(1),
+            is_broken: false,
+            has_news: false,
+        })
+    }
+
+    /// Whether a DATA chunk is one that the crate can be given.
+    pub(super) fn check_data(&self, flags: u8, value: &[u8]) -> Result<(), Violation> {
+        const UNORDERED: u8 = 4;
+        const LAST: u8 = 1;
+        let len = value.len().saturating_sub(DATA_HEADER_LEN - CHUNK_HEADER_LEN);
+        if len == 0 || flags & UNORDERED != 0 || (flags & LAST == 0 && len < SMALLEST_FRAGMENT) {
+            return Err(Violation::Data { len, flags });
+        }
+        let stream = wire::u16_at(value, 4).unwrap_or_default();
+        if stream >= self.streams {
+            return Err(Violation::Stream { stream, streams: self.streams });
+        }
+        match wire::u32_at(value, 8).unwrap_or_default() {
+            super::message::DATA | super::message::CONTROL => Ok(()),
+            ppid => Err(Violation::UnknownProtocol { stream, ppid }),
+        }
+    }
+
+    /// Whether a DATA chunk is so far ahead of all that has arrived that it is better sent again.
+    pub(super) fn is_too_far(&self, value: &[u8]) -> bool {
+        let ahead = wire::u32_at(value, 0).unwrap_or_default().wrapping_sub(self.received);
+        (FURTHEST_CHUNK..1 << 31).contains(&ahead)
+    }
+
+    /// Takes a packet of DATA and SACK chunks; says whether it was undamaged.
+    pub(super) fn receive(&mut self, now: Instant, packet: Bytes) -> bool {
+        let event = self.endpoint.handle(now.into_std(), self.peer, None, None, packet);
+        let Some((_, DatagramEvent::AssociationEvent(event))) = event else {
+            return false;
+        };
+        self.association.handle_event(event);
+        while let Some(event) = self.association.poll() {
+            match event {
+                Event::Stream(StreamEvent::Readable { id }) => self.readable.push_back(id),
+                Event::AssociationLost { .. } => self.is_broken = true,
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Whether the crate has given up, because the peer said something that cannot be.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    pub(super) fn next_message(&mut self) -> Option<(u16, Message)> {
+        loop {
+            let stream = *self.readable.front()?;
+            let message = self.association.stream(stream).ok().and_then(|mut stream| stream.read().ok()?);
+            match message {
+                Some(chunks) if chunks.ppi == PayloadProtocolIdentifier::Dcep => {
+                    return Some((stream, Message::Control(control(&chunks))));
+                }
+                Some(chunks) => return Some((stream, Message::Data(chunks))),
+                None => drop(self.readable.pop_front()),
+            }
+        }
+    }
+
+    /// Queues bytes of a channel, at most [`LONGEST_MESSAGE`] of them.
+    pub(super) fn send(&mut self, stream: u16, bytes: Bytes) {
+        self.on_stream(stream, |stream| {
+            stream.set_default_payload_type(PayloadProtocolIdentifier::Binary)?;
+            stream.write_chunks(&mut [bytes])
+        });
+    }
+
+    pub(super) fn say(&mut self, stream: u16, control: Control) {
+        let mut bytes = Vec::with_capacity(Control::MAX_LEN);
+        control.write(&mut bytes);
+        self.on_stream(stream, |stream| stream.write_with_ppi(&bytes, PayloadProtocolIdentifier::Dcep));
+    }
+
+    fn on_stream<T>(
+        &mut self,
+        stream: u16,
+        act: impl FnOnce(&mut sctp_proto::Stream<'_>) -> Result<T, sctp_proto::Error>,
+    ) {
+        self.has_news = true;
+        // The stream is there already when it has carried a lane before, or when the peer has used it.
+        let _ = self.association.open_stream(stream, PayloadProtocolIdentifier::Binary);
+        let done = self.association.stream(stream).and_then(|mut stream| act(&mut stream).map(drop));
+        if let Err(error) = done {
+            tracing::debug!(peer = %self.peer, stream, %error, "nothing can be sent any more");
+            self.is_broken = true;
+        }
+    }
+
+    /// How many bytes of `stream` are not acknowledged yet.
+    pub(super) fn queued(&mut self, stream: u16) -> usize {
+        self.association.stream(stream).and_then(|stream| stream.buffered_amount()).unwrap_or(0)
+    }
+
+    /// Whether all that was sent is acknowledged.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.association.stream_ids().into_iter().all(|stream| self.queued(stream) == 0)
+    }
+
+    /// Up to which chunk everything has arrived.
+    pub(super) fn received(&self) -> u32 {
+        self.received
+    }
+
+    /// The last chunk that was sent.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// Whether something was queued since [`poll_packets`](Self::poll_packets).
+    pub(super) fn has_news(&self) -> bool {
+        self.has_news
+    }
+
+    /// Appends what has to be sent now.
+    pub(super) fn poll_packets(&mut self, now: Instant, into: &mut Vec<Bytes>) {
+        self.has_news = false;
+        let Some(transmit) = self.association.poll_transmit(now.into_std()) else {
+            return;
+        };
+        let Payload::RawEncode(packets) = transmit.payload else {
+            return;
+        };
+        for packet in packets {
+            self.look_at(&packet);
+            if packet.len() <= self.mtu {
+                into.push(packet);
+            } else {
+                split(&packet, self.mtu, into);
+            }
+        }
+    }
+
+    /// Learns from a packet what the crate does not tell.
+    fn look_at(&mut self, packet: &Bytes) {
+        let Some(packet) = Packet::parse(packet) else {
+            return;
+        };
+        for chunk in packet.chunks() {
+            match (chunk.kind, wire::u32_at(chunk.value, 0)) {
+                (kind::SACK, Some(received)) => self.received = received,
+                (kind::DATA, Some(sent)) if sent.wrapping_sub(self.sent) < 1 << 31 => self.sent = sent,
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.association.poll_timeout().map(Instant::from_std)
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.association.handle_timeout(now.into_std());
+    }
+}
+
+/// How many bytes of a channel one packet carries.
+pub(super) fn payload_of(mtu: usize) -> usize {
+    mtu - HEADER_LEN - DATA_HEADER_LEN
+}
+
+fn control(chunks: &Chunks) -> Result<Control, Violation> {
+    let mut bytes = [0; Control::MAX_LEN];
+    let len = chunks.len();
+    let fits = bytes.get_mut(..len).ok_or(Violation::Malformed { kind: 0, len })?;
+    // It has exactly as many bytes as it says.
+    let _ = chunks.read(fits);
+    Control::parse(fits)
+}
+
+/// The crate does not count the headers and the padding of the chunks that it puts together, nor how many gaps it tells
+/// of in one acknowledgement.
+fn split(packet: &Bytes, mtu: usize, into: &mut Vec<Bytes>) {
+    let Some(read) = Packet::parse(packet) else {
+        return;
+    };
+    if let Some(sack) = read.single().filter(|chunk| chunk.kind == kind::SACK) {
+        return into.push(shorten(read.header, sack.value, mtu));
+    }
+    let mut chunks = read.chunks().peekable();
+    while chunks.peek().is_some() {
+        let mut len = HEADER_LEN;
+        let fitting = std::iter::from_fn(|| {
+            chunks.next_if(|chunk| {
+                // A chunk that fits nowhere is sent alone.
+                let fits = len == HEADER_LEN || len + chunk.whole.len() <= mtu;
+                len += chunk.whole.len();
+                fits
+            })
+        });
+        into.push(wire::packet_of(read.header, fitting));
+    }
+}
+
+/// A SACK with as many of its gaps as fit; the peer hears of the others once these are filled.
+fn shorten(header: Header, value: &[u8], mtu: usize) -> Bytes {
+    const FIXED: usize = 12;
+    const GAP: usize = 4;
+    let told = wire::u16_at(value, 8).unwrap_or_default();
+    let fitting = (mtu - HEADER_LEN - CHUNK_HEADER_LEN - FIXED) / GAP;
+    let gaps = told.min(u16::try_from(fitting).unwrap_or(u16::MAX));
+    let mut short = value[..FIXED + GAP * usize::from(gaps)].to_vec();
+    short[8..10].copy_from_slice(&gaps.to_be_bytes());
+    // Of what came twice there is nothing left to tell.
+    short[10..FIXED].fill(0);
+    wire::packet(header, kind::SACK, 0, &short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Header = Header { source: 1, destination: 2, tag: 3 };
+
+    fn pieces(packet: &Bytes, mtu: usize) -> Vec<Bytes> {
+        let mut into = Vec::new();
+        split(packet, mtu, &mut into);
+        for piece in &into {
+            assert!(Packet::parse(piece).unwrap().is_intact());
+        }
+        into
+    }
+
+    #[test]
+    fn chunks_that_do_not_fit_one_packet_go_into_several_in_order() {
+        let single: Vec<_> = (1..8).map(|len| wire::packet(HEADER, kind::DATA, len, &[len; 7])).collect();
+        let whole = single.iter().map(|packet| Packet::parse(packet).unwrap().single().unwrap());
+        let packet = wire::packet_of(HEADER, whole);
+        // Twelve bytes each, behind a header of twelve.
+        let split = pieces(&packet, 12 + 3 * 12);
+        assert_eq!(split.iter().map(Bytes::len).collect::<Vec<_>>(), [48, 48, 24]);
+        let flags = split.iter().flat_map(|piece| {
+            Packet::parse(piece).unwrap().chunks().map(|chunk| chunk.flags).collect::<Vec<_>>()
+        });
+        assert_eq!(flags.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn an_acknowledgement_tells_of_as_many_gaps_as_fit() {
+        let mut value = vec![0, 0, 0, 9, 0, 1, 0, 0, 1, 44, 0, 1];
+        value.extend((0..300u16).flat_map(|gap| [2 * gap + 2, 2 * gap + 2]).flat_map(u16::to_be_bytes));
+        value.extend([7; 4]);
+        let packet = wire::packet(HEADER, kind::SACK, 0, &value);
+        let split = pieces(&packet, 600);
+        assert_eq!((split.len(), split[0].len()), (1, 600));
+        let short = Packet::parse(&split[0]).unwrap().single().unwrap().value.to_vec();
+        assert_eq!(short[..12], [0, 0, 0, 9, 0, 1, 0, 0, 0, 143, 0, 0]);
+        assert_eq!(short[12..], value[12..12 + 4 * 143]);
+    }
+}

@@ -1,0 +1,94 @@
+//! The two halves of a channel.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::{ChannelRead, ChannelWrite};
+use tokio::task::coop::poll_proceed;
+
+use super::shared::Shared;
+
+pub(super) struct ReadHalf {
+    shared: Arc<Shared>,
+    lane: usize,
+}
+
+impl ReadHalf {
+    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
+        Self { shared, lane }
+    }
+}
+
+impl ChannelRead for ReadHalf {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        let budget = ready!(poll_proceed(cx));
+        let lane = self.lane;
+        let read = self
+            .shared
+            .act(|association| association.on_lane(lane, |lane, scope| lane.poll_read(cx, into, scope)));
+        let read = ready!(read);
+        budget.made_progress();
+        Poll::Ready(read)
+    }
+}
+
+impl Drop for ReadHalf {
+    fn drop(&mut self) {
+        self.shared.act(|association| {
+            association.touch();
+            association.on_lane(self.lane, |lane, scope| lane.drop_reader(scope));
+        });
+    }
+}
+
+pub(super) struct WriteHalf {
+    shared: Arc<Shared>,
+    lane: usize,
+}
+
+impl WriteHalf {
+    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
+        Self { shared, lane }
+    }
+}
+
+impl ChannelWrite for WriteHalf {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        let budget = ready!(poll_proceed(cx));
+        let lane = self.lane;
+        let written = self
+            .shared
+            .act(|association| association.on_lane(lane, |lane, scope| lane.poll_write(cx, from, scope)));
+        let written = ready!(written);
+        budget.made_progress();
+        Poll::Ready(written)
+    }
+
+    /// What was taken is on its way already.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lane = self.lane;
+        Poll::Ready(self.shared.act(|association| association.on_lane(lane, |lane, _| lane.check_writer())))
+    }
+
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lane = self.lane;
+        Poll::Ready(
+            self.shared.act(|association| association.on_lane(lane, |lane, scope| lane.shutdown(scope))),
+        )
+    }
+
+    fn abort(&mut self) {
+        self.shared.act(|association| association.on_lane(self.lane, |lane, scope| lane.abort(scope)));
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        self.shared.act(|association| {
+            association.touch();
+            association.on_lane(self.lane, |lane, scope| lane.drop_writer(scope));
+        });
+    }
+}

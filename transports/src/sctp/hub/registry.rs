@@ -1,0 +1,104 @@
+//! Which sockets listen, or still carry what a listener has accepted, within one instance of the transport.
+//!
+//! A socket outlives its listener while channels of it are open, and the next listener at the same address takes it
+//! over. Another process cannot: to it the address stays taken until then.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::acceptor::Acceptor;
+use super::doorbell::Doorbell;
+
+/// What the world knows of a listening hub.
+#[derive(Debug)]
+pub(in super::super) struct Handle {
+    pub(in super::super) local: SocketAddr,
+    pub(super) doorbell: Arc<Doorbell>,
+    acceptor: Mutex<Option<Arc<Acceptor>>>,
+}
+
+impl Handle {
+    pub(super) fn new(local: SocketAddr, acceptor: Option<Arc<Acceptor>>) -> Arc<Self> {
+        Arc::new(Self { local, doorbell: Arc::default(), acceptor: Mutex::new(acceptor) })
+    }
+
+    pub(super) fn acceptor(&self) -> Option<Arc<Acceptor>> {
+        lock(&self.acceptor).clone()
+    }
+
+    /// Nobody listens by `acceptor` any more; what waits there is reset.
+    pub(in super::super) fn detach(&self, acceptor: &Arc<Acceptor>) {
+        let mut slot = lock(&self.acceptor);
+        if slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, acceptor)) {
+            *slot = None;
+        }
+        drop(slot);
+        acceptor.close(std::io::ErrorKind::NotConnected.into());
+        self.doorbell.knock();
+    }
+}
+
+#[derive(Debug, Default)]
+pub(in super::super) struct Registry {
+    hubs: Mutex<BTreeMap<SocketAddr, Arc<Handle>>>,
+}
+
+impl Registry {
+    /// The hub at `address`, from now on with `acceptor`; `None` when there is no hub.
+    ///
+    /// # Errors
+    ///
+    /// When somebody listens there already.
+    pub(in super::super) fn take_over(
+        &self,
+        address: SocketAddr,
+        acceptor: &Arc<Acceptor>,
+    ) -> Result<Option<Arc<Handle>>, Taken> {
+        let hubs = lock(&self.hubs);
+        let Some(handle) = hubs.get(&address) else {
+            return Ok(None);
+        };
+        let mut slot = lock(&handle.acceptor);
+        if slot.is_some() {
+            return Err(Taken);
+        }
+        *slot = Some(acceptor.clone());
+        Ok(Some(handle.clone()))
+    }
+
+    pub(super) fn add(&self, handle: Arc<Handle>) {
+        lock(&self.hubs).insert(handle.local, handle);
+    }
+
+    /// Ends the hub of `handle` by `close`, which frees its address, unless somebody listens there again.
+    pub(super) fn retire(&self, handle: &Arc<Handle>, close: impl FnOnce()) -> bool {
+        // Locked all the while, so that whoever listens next finds either the hub or a free address.
+        let mut hubs = lock(&self.hubs);
+        if lock(&handle.acceptor).is_some() {
+            return false;
+        }
+        forget(&mut hubs, handle);
+        close();
+        true
+    }
+
+    /// The hub of `handle` is gone, whoever listens.
+    pub(super) fn forget(&self, handle: &Arc<Handle>) {
+        forget(&mut lock(&self.hubs), handle);
+    }
+}
+
+/// Somebody listens there already.
+#[derive(Debug)]
+pub(in super::super) struct Taken;
+
+fn forget(hubs: &mut BTreeMap<SocketAddr, Arc<Handle>>, handle: &Arc<Handle>) {
+    if hubs.get(&handle.local).is_some_and(|known| Arc::ptr_eq(known, handle)) {
+        hubs.remove(&handle.local);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,132 @@
+//! Which association a datagram is for, and how one begins.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use listenrain::ChannelFacts;
+use tokio::time::Instant;
+
+use super::inbox::Datagram;
+use super::stranger::{self, Answer};
+use super::table::Peer;
+use super::{Hub, Ports};
+use crate::sctp::association::{Agreement, Association};
+use crate::sctp::fault::Loss;
+use crate::sctp::shared::Shared;
+use crate::sctp::wire::Packet;
+use crate::sctp::{SCHEME, SctpOptions};
+use crate::tcp::address::endpoint;
+
+impl Hub {
+    /// Takes what has come; says whether that was something.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let Some(Ports { socket, inbox, .. }) = &mut self.ports else {
+            return false;
+        };
+        let mut received = std::mem::take(&mut self.received);
+        let polled = inbox.poll_receive(cx, &**socket, &mut received);
+        for datagram in received.drain(..) {
+            self.route(now, &datagram);
+        }
+        self.received = received;
+        match polled {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                self.on_error(error);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn route(&mut self, now: Instant, datagram: &Datagram) {
+        let Some(packet) = Packet::parse(&datagram.bytes) else {
+            return;
+        };
+        let peer = stranger::peer_of(&packet, datagram.from);
+        let tag = packet.header.tag;
+        let known = self.table.get(tag).filter(|entry| entry.peer == peer).map(|_| tag);
+        // A peer that does not know us gives our tag for it back to us.
+        let known = known.or_else(|| self.table.tag_of(peer).filter(|_| packet.is_reflected()));
+        match known {
+            Some(tag) => self.hand_over(now, tag, &packet, &datagram.bytes),
+            None => self.greet(now, &packet, datagram),
+        }
+    }
+
+    fn hand_over(&mut self, now: Instant, tag: u32, packet: &Packet<'_>, bytes: &Bytes) {
+        let Some(entry) = self.table.get(tag) else {
+            return;
+        };
+        let shared = entry.shared.clone();
+        let acceptor = self.handle.acceptor();
+        let room = acceptor.as_ref().map_or(0, |acceptor| acceptor.room());
+        let arrived = shared.act_unheard(|association| {
+            association.receive(now, packet, bytes, room);
+            association.take_arrived()
+        });
+        // Without an acceptor there was no room for any.
+        for (key, acceptor) in arrived.into_iter().zip(acceptor.iter().cycle()) {
+            acceptor.push(shared.channel(key));
+        }
+        self.table.touch(tag);
+    }
+
+    fn greet(&mut self, now: Instant, packet: &Packet<'_>, datagram: &Datagram) {
+        let acceptor = self.handle.acceptor();
+        let is_known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
+        let open = acceptor
+            .as_deref()
+            .filter(|acceptor| is_known || self.table.len() < acceptor.options().associations);
+        let answer = match &self.listening {
+            Some((greeter, _)) => greeter.greet(now, packet, datagram.from, open),
+            None if packet.is_intact() => stranger::unknown(packet),
+            None => Answer::Nothing,
+        };
+        match (answer, open) {
+            // To a peer with an association, such as one whose INIT comes a second time, it would be the end of that.
+            (Answer::Refusal(_), _) if is_known => {}
+            (Answer::Refusal(bytes) | Answer::Packet(bytes), _) => self.send(datagram, bytes),
+            (Answer::Begin(agreed), Some(acceptor)) => {
+                let mut local = self.handle.local;
+                local.set_ip(datagram.to.unwrap_or_else(|| local.ip()));
+                let tag = agreed.ours.tag;
+                if self.begin(&agreed, acceptor.options(), local).is_some() {
+                    self.hand_over(now, tag, packet, &datagram.bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, to: &Datagram, bytes: Bytes) {
+        if let Some(ports) = &mut self.ports {
+            ports.outbox.push(to.from, to.to, bytes);
+        }
+    }
+
+    /// An association that both sides have agreed on, as `local` has it.
+    pub(super) fn begin(
+        &mut self,
+        agreed: &Agreement,
+        options: &SctpOptions,
+        local: SocketAddr,
+    ) -> Option<Arc<Shared>> {
+        let association = Association::new(agreed, options, Instant::now())?;
+        let peer = Peer { address: agreed.peer, port: agreed.header.destination };
+        // Whoever begins anew has forgotten the old one.
+        if let Some(old) = self.table.tag_of(peer) {
+            self.end(old, Some(Loss::Restarted));
+        }
+        let mut facts = ChannelFacts::new(SCHEME)
+            .between(Some(endpoint(SCHEME, local)), Some(endpoint(SCHEME, agreed.peer)));
+        facts.group = Some(self.groups.next());
+        let tag = agreed.ours.tag;
+        let shared = Shared::new(association, tag, self.handle.doorbell.clone(), facts);
+        let local = Some(local.ip()).filter(|_| self.listening.is_some());
+        self.table.insert(tag, shared.clone(), peer, local);
+        Some(shared)
+    }
+}

@@ -1,0 +1,95 @@
+//! Listening: a socket of one's own, or the one that earlier channels still use.
+//!
+//! A listener binds the first of its name's addresses that can be bound. Dropping it resets what nobody has accepted and
+//! frees its endpoint; channels that it gave live on, on its socket, which the next listener of the same transport takes
+//! over.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+
+use super::hub::{Acceptor, Greeter, Handle, Hub, Ports};
+use super::{Reach, SOCKET_BUFFER, SctpOptions};
+use crate::tcp::address::Address;
+use crate::tcp::dial::addresses;
+use crate::udp::UdpBinding;
+
+/// Accepts channels at one address.
+pub(super) struct Listener {
+    endpoint: Endpoint,
+    acceptor: Arc<Acceptor>,
+    hub: Arc<Handle>,
+}
+
+impl Listener {
+    pub(super) async fn bind(
+        asked: &Endpoint,
+        address: &Address,
+        options: SctpOptions,
+        reach: &Reach,
+    ) -> Result<Self, NextError> {
+        let acceptor = Arc::new(Acceptor::new(options));
+        let hub = bind_first(address, &acceptor, reach).await.map_err(|error| cannot_listen(asked, error))?;
+        let endpoint = asked.clone().with_address(hub.local.to_string());
+        Ok(Self { endpoint, acceptor, hub })
+    }
+
+    async fn accept(&mut self) -> Result<Channel, NextError> {
+        let accepted = poll_fn(|cx| self.acceptor.poll_accept(cx)).await;
+        accepted.map_err(|error| {
+            let error = io::Error::new(error.kind(), error);
+            NextError::lasting("accept", &self.endpoint, error)
+        })
+    }
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(self.accept())
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.hub.detach(&self.acceptor);
+    }
+}
+
+async fn bind_first(address: &Address, acceptor: &Arc<Acceptor>, reach: &Reach) -> io::Result<Arc<Handle>> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses(address, &*reach.resolver).await? {
+        match bind(address, acceptor, reach).await {
+            Ok(hub) => return Ok(hub),
+            Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
+        }
+    }
+    Err(failed)
+}
+
+async fn bind(address: SocketAddr, acceptor: &Arc<Acceptor>, reach: &Reach) -> io::Result<Arc<Handle>> {
+    let Reach { registry, groups, udp, entropy, .. } = reach;
+    let known = registry.take_over(address, acceptor);
+    if let Some(hub) = known.map_err(|_| io::Error::from(io::ErrorKind::AddrInUse))? {
+        return Ok(hub);
+    }
+    let binding = UdpBinding::at(address).buffers(SOCKET_BUFFER, SOCKET_BUFFER);
+    let ports = Ports::new(udp.bind(&binding).await?);
+    let greeter = Greeter::new(entropy.clone())?;
+    Hub::listen(ports, acceptor.clone(), greeter, registry.clone(), groups.clone())
+}
+
+fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
+            NextError::lasting("listen", endpoint, error)
+        }
+        _ => NextError::passing("listen", endpoint, error),
+    }
+}

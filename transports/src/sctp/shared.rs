@@ -1,0 +1,98 @@
+//! An association that its hub drives and that the halves of its channels hold.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use listenrain::{Channel, ChannelFacts};
+
+use super::association::Association;
+use super::fault::Loss;
+use super::halves::{ReadHalf, WriteHalf};
+use super::hub::Doorbell;
+
+/// The one handle to an association. It does not keep the hub alive, nor the association in it.
+pub(super) struct Shared {
+    association: Mutex<Association>,
+    /// What the hub knows it by.
+    tag: u32,
+    doorbell: Arc<Doorbell>,
+    facts: ChannelFacts,
+}
+
+impl Shared {
+    pub(super) fn new(
+        association: Association,
+        tag: u32,
+        doorbell: Arc<Doorbell>,
+        facts: ChannelFacts,
+    ) -> Arc<Self> {
+        Arc::new(Self { association: Mutex::new(association), tag, doorbell, facts })
+    }
+
+    /// Acts on the association; afterwards wakes whom that concerns, and the hub if there is something to send.
+    pub(super) fn act<T>(&self, act: impl FnOnce(&mut Association) -> T) -> T {
+        let (done, is_news) = self.act_unheard(|association| {
+            let was_touched = association.is_touched();
+            let done = act(association);
+            (done, association.is_touched() && !was_touched)
+        });
+        if is_news {
+            self.doorbell.ring(self.tag);
+        }
+        done
+    }
+
+    /// As [`act`](Self::act), for the hub itself.
+    pub(super) fn act_unheard<T>(&self, act: impl FnOnce(&mut Association) -> T) -> T {
+        let mut association = self.association.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut association);
+        let woken = association.take_woken();
+        drop(association);
+        // Only now, since waking may run anything.
+        for waker in woken {
+            waker.wake();
+        }
+        done
+    }
+
+    /// The lane at `key` as a channel; once for each key.
+    pub(super) fn channel(self: &Arc<Self>, key: usize) -> Channel {
+        let stream = self.act_unheard(|association| association.on_lane(key, |lane, _| lane.stream));
+        let mut facts = self.facts.clone();
+        facts.more.insert("stream".to_owned(), stream.to_string());
+        let halves = (ReadHalf::new(self.clone(), key), WriteHalf::new(self.clone(), key));
+        Channel::from_halves(halves.0, halves.1, facts)
+    }
+
+    pub(super) fn lose(&self, loss: Loss) {
+        self.act_unheard(|association| association.lose(loss));
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("tag", &self.tag).finish_non_exhaustive()
+    }
+}
+
+/// A dialer's hold on its association: while there is one, the association waits for more lanes.
+#[derive(Debug)]
+pub(super) struct Wanted(Weak<Shared>);
+
+impl Wanted {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::downgrade(shared))
+    }
+
+    pub(super) fn get(&self) -> Option<Arc<Shared>> {
+        self.0.upgrade()
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.act(Association::unwanted);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Over the system's sockets, on several threads.
+
+use std::sync::Arc;
+
+use listenrain::buffer::ReadBuffer;
+use listenrain::{Channel, Transport};
+use listenrain_transports::Sctp;
+use tokio::task::JoinSet;
+
+use crate::support::*;
+
+/// Sends back what comes, until the end.
+async fn serve(mut channel: Channel) {
+    let mut into = ReadBuffer::default();
+    loop {
+        let count = read(&mut *channel.read, &mut into).await.unwrap();
+        if count == 0 {
+            break shutdown(&mut *channel.write).await.unwrap();
+        }
+        write_all(&mut *channel.write, into.take(count)).await.unwrap();
+    }
+}
+
+async fn echo(mut channel: Channel, size: usize) {
+    let bytes = pattern(size);
+    let send = async {
+        write_all(&mut *channel.write, bytes.clone()).await.unwrap();
+        shutdown(&mut *channel.write).await.unwrap();
+    };
+    let ((), back) = tokio::join!(send, read_to_end(&mut *channel.read));
+    assert!(back.unwrap() == bytes, "{size} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_dialers_with_many_lanes_get_their_own_bytes_back() {
+    let transport = Arc::new(Sctp::default());
+    let mut listener = transport.listen(&transport.scratch_endpoint()).await.unwrap();
+    let endpoint = listener.endpoint().clone();
+    let serving = tokio::spawn(async move {
+        let mut served = JoinSet::new();
+        for _ in 0..8 * 8 {
+            served.spawn(serve(listener.next().await.unwrap()));
+        }
+        served.join_all().await;
+    });
+    let mut dialers = JoinSet::new();
+    for dialer in 0..8usize {
+        let mut generator = transport.dialer(&endpoint).unwrap();
+        dialers.spawn(async move {
+            let mut lanes = JoinSet::new();
+            for lane in 0..8usize {
+                let channel = generator.next().await.unwrap();
+                lanes.spawn(echo(channel, 100_000 + 10_007 * (8 * dialer + lane)));
+            }
+            lanes.join_all().await;
+        });
+    }
+    watched(dialers.join_all()).await;
+    watched(serving).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn channels_come_and_go_while_others_work() {
+    let transport = Sctp::default();
+    let mut listener = transport.listen(&transport.scratch_endpoint()).await.unwrap();
+    let mut dialer = transport.dialer(listener.endpoint()).unwrap();
+    let serving = tokio::spawn(async move {
+        let mut served = JoinSet::new();
+        while let Ok(channel) = listener.next().await {
+            served.spawn(serve(channel));
+        }
+    });
+    let busy = watched(dialer.next()).await.unwrap();
+    let working = tokio::spawn(echo(busy, 8 << 20));
+    for round in 0..500 {
+        let channel = watched(dialer.next()).await.unwrap();
+        watched(echo(channel, round)).await;
+    }
+    watched(working).await.unwrap();
+    serving.abort();
+}
