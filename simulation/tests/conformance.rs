@@ -14,6 +14,7 @@ conformance!(unix, subject("unix"));
 #[cfg(unix)]
 conformance!(fifo, subject("fifo"));
 conformance!(quic, subject("quic"));
+conformance!(sctp, subject("sctp"));
 conformance!(channel, subject("channel"));
 conformance!(ha, subject("ha"));
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::attempt::Watch;
 use super::failure::{Check, Failure};
@@ -38,6 +38,9 @@ fn with_options(
         if is_known(name, &with) { with } else { endpoint }
     })
 }
+
+/// A dialler's pause between two tries.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Which end a case's near end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,6 +243,16 @@ impl Door {
     pub(crate) async fn try_next(&mut self) -> Result<End, NextError> {
         let channel = self.next_channel().await?;
         Ok(self.end(channel))
+    }
+
+    /// As [`next`](Self::next), asking again for as long as that may help: a queue may be full for now.
+    pub(crate) async fn next_in_the_end(&mut self) -> Check<End> {
+        loop {
+            match self.try_next().await {
+                Err(error) if !error.is_final => sleep(PAUSE).await,
+                other => return Ok(other?),
+            }
+        }
     }
 
     /// Its next channel as it is.

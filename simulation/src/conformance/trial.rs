@@ -144,8 +144,9 @@ impl Trial {
         if let Ok(ended) = timeout(within + SLACK, running.ended()).await {
             return ended;
         }
-        watch.stop();
+        // Before it is stopped, which drops what it is about.
         let doing = watch.ledger.describe();
+        watch.stop();
         let stuck = match timeout(STOPPING, running.ended()).await {
             Ok(_) => format!("kept its thread busy for {within:?} without getting on: {doing}"),
             Err(_) => format!(

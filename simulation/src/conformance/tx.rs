@@ -159,6 +159,17 @@ impl Tx {
         self.half.abort();
     }
 
+    /// Writes `most` bytes, or as many as can be had without waiting.
+    pub(crate) async fn offer(&mut self, most: usize) -> Check {
+        let mut from = self.piece(most);
+        while !from.is_empty()
+            && let Some(taken) = self.take_now(&mut from).await?
+        {
+            taken.map_err(|error| self.failed("writing", &error))?;
+        }
+        Ok(())
+    }
+
     /// Writes pieces of `piece` bytes until one has to wait for good; says how many bytes were taken.
     ///
     /// # Errors

@@ -96,6 +96,8 @@ async fn muddle_reading(mut rx: Rx, mut random: Random, total: u64) -> Check<Rx>
             _ => drop(rx.some().await?),
         }
     }
+    // All of it was waited for, by one or the other.
+    rx.reach(total).await?;
     Ok(rx)
 }
 

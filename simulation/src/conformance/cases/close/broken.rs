@@ -121,6 +121,9 @@ pub(super) async fn double_close(bed: &mut Bed) -> Check {
     drop(far);
     near.tx.until_error(MOST_UNREAD).await?;
     close_what_is_broken(&mut near).await?;
+    if !bed.transport.capabilities().abort {
+        return Ok(());
+    }
     let (mut near, mut far) = bed.pair().await?;
     near.tx.abort();
     near.tx.abort();

@@ -95,7 +95,7 @@ pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
         }
     }
     let dialling = async {
-        let mut near = dialer.next().await?;
+        let mut near = dialer.next_in_the_end().await?;
         near.introduce(7).await?;
         Ok(near)
     };

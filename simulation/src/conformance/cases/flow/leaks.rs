@@ -92,7 +92,7 @@ pub(super) async fn left_open_then_close(bed: &mut Bed) -> Check {
         let (mut near, mut far) = tokio::try_join!(dialer.next(), listener.next())?;
         near.introduce(number).await?;
         far.meet().await?;
-        tokio::try_join!(near.tx.send(bed.size(50_000, 2000)), far.rx.some())?;
+        near.tx.offer(bed.size(50_000, 2000)).await?;
         left.push(far);
         others.push(near);
     }

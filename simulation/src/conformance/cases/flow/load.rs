@@ -1,12 +1,9 @@
 //! Many channels, many messages.
 
-use std::time::Duration;
-
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use crate::conformance::bed::{Bed, Door, End, Gate};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, Failure};
 
 /// Bytes of a message.
 const MESSAGE: usize = 100;
@@ -77,18 +74,9 @@ pub(super) async fn more_than_limit(bed: &mut Bed) -> Check {
 }
 
 async fn dial_until_served(mut dialer: Door, number: u64) -> Check {
-    loop {
-        match dialer.try_next().await {
-            Ok(mut near) => {
-                near.introduce(number).await?;
-                return near.rx.through(MESSAGE).await;
-            }
-            Err(error) => {
-                ensure!(!error.is_final, "a dial beyond the limit says that it is pointless: {error}")
-            }
-        }
-        sleep(Duration::from_millis(2)).await;
-    }
+    let mut near = dialer.next_in_the_end().await?;
+    near.introduce(number).await?;
+    near.rx.through(MESSAGE).await
 }
 
 /// One after the other; comes back only with a failure.

@@ -44,21 +44,19 @@ pub(super) async fn boundary_free(bed: &mut Bed) -> Check {
         tx.flush().await
     };
     tokio::try_join!(sending, rx.through(large))?;
-    // Many writes that may become one read: nobody reads before a write has to wait, or all are done. Then one write of
-    // all sizes, then a write and a flush of each.
-    let writing = async {
+    // Many writes that may become one read, then one write of all sizes, then a write and a flush of each.
+    let sending = async {
         tx.write_in(3000, 10).await?;
-        tx.flush().await
+        tx.flush().await?;
+        let mut together = tx.pieces(&frame);
+        tx.take_all(&mut together).await?;
+        tx.flush().await?;
+        for size in frame {
+            tx.send(size).await?;
+        }
+        Ok(())
     };
-    tokio::try_join!(writing, rx.through(3000))?;
-    let mut together = tx.pieces(&frame);
-    tx.take_all(&mut together).await?;
-    tx.flush().await?;
-    rx.through(frame.iter().sum()).await?;
-    for size in frame {
-        tx.send(size).await?;
-        rx.through(size).await?;
-    }
+    tokio::try_join!(sending, rx.through(3000 + 2 * frame.iter().sum::<usize>()))?;
     Ok(())
 }
 
