@@ -82,6 +82,22 @@ async fn a_dial_to_where_nobody_listens_is_refused_long_before_its_timeout() {
 }
 
 #[tokio::test]
+async fn a_dial_that_was_refused_says_nothing_to_whoever_listens_there_next() {
+    // A farewell to nobody was the first that the next listener heard: a connection that began with its end, which quinn
+    // keeps until it has been idle for long.
+    let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = unused.local_addr().unwrap();
+    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
+    let endpoint = Endpoint::new("quic", &at.to_string()).unwrap().with_option("pin", &pin);
+    drop(unused);
+    let error = watched(Quic::default().dialer(&endpoint).unwrap().next()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionRefused);
+    let next = tokio::net::UdpSocket::bind(at).await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_millis(200), next.recv(&mut [0; 2000])).await;
+    assert!(heard.is_err(), "heard {heard:?}");
+}
+
+#[tokio::test]
 async fn a_dial_that_nobody_answers_takes_its_timeout() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let at = silent.local_addr().unwrap().to_string();

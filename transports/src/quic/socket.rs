@@ -21,15 +21,20 @@ fn joined(socket: &dyn AsyncUdpSocket, largest: u16) -> usize {
 /// A socket whose failures are told to whoever waits for them; the endpoint takes what was not sent for lost on its way.
 #[derive(Debug)]
 pub(super) struct Hearing {
-    socket: Socket,
-    largest: u16,
+    socket: Arc<Closable>,
     first: Mutex<Option<io::Error>>,
     heard: Notify,
 }
 
 impl Hearing {
-    pub(super) fn new(socket: Socket, largest: u16) -> Self {
-        Self { socket, largest, first: Mutex::default(), heard: Notify::new() }
+    pub(super) fn new(socket: Socket, largest: u16) -> io::Result<Self> {
+        let socket = Arc::new(Closable::new(socket, largest)?);
+        Ok(Self { socket, first: Mutex::default(), heard: Notify::new() })
+    }
+
+    /// Gives the socket back at once, and says nothing more, to nobody: not even that the connection is over.
+    pub(super) fn close(&self) {
+        self.socket.close();
     }
 
     /// The first failure that the system told of.
@@ -88,7 +93,7 @@ impl AsyncUdpSocket for Hearing {
     }
 
     fn max_receive_segments(&self) -> usize {
-        joined(&*self.socket, self.largest)
+        self.socket.max_receive_segments()
     }
 
     fn may_fragment(&self) -> bool {
