@@ -24,8 +24,14 @@ use crate::random::Random;
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Options by which little is in flight, whatever they are called.
-const SMALL_WINDOWS: &[(&str, &str)] =
-    &[("send_buffer", "32KiB"), ("recv_buffer", "32KiB"), ("capacity", "64KiB")];
+const SMALL_WINDOWS: &[(&str, &str)] = &[
+    ("send_buffer", "32KiB"),
+    ("recv_buffer", "32KiB"),
+    ("capacity", "64KiB"),
+    ("pipe_size", "64KiB"),
+    ("stream_window", "64KiB"),
+    ("send_window", "64KiB"),
+];
 
 /// `endpoint` with those of the `wanted` options that it knows by their name, or takes.
 fn with_options(

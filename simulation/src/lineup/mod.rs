@@ -5,6 +5,7 @@
 mod fifo;
 mod ha;
 mod quic;
+mod sctp;
 mod tcp;
 mod tls;
 #[cfg(unix)]
@@ -33,6 +34,7 @@ pub fn subject(scheme: &str) -> Subject {
     match scheme {
         "ha" => ha::prepare(subject),
         "quic" => quic::prepare(subject),
+        "sctp" => sctp::prepare(subject),
         "tcp" => tcp::prepare(subject),
         "tls" => tls::prepare(subject),
         #[cfg(unix)]

@@ -25,7 +25,12 @@ pub(super) fn sound() -> Subject {
 
 /// The sound transport with `layer` on top.
 pub(super) fn with_layer(layer: impl Layer) -> Subject {
-    sound().map_transport(|below| Arc::new(Layered::new(below, Arc::new(layer))))
+    upon(sound(), layer)
+}
+
+/// `subject` with `layer` on top.
+pub(super) fn upon(subject: Subject, layer: impl Layer) -> Subject {
+    subject.map_transport(|below| Arc::new(Layered::new(below, Arc::new(layer))))
 }
 
 /// The sound transport whose channels `change` has changed.

@@ -2,7 +2,8 @@
 //!
 //! A case that catches nothing proves nothing. So every case has at least one control that it must fail, and no two
 //! controls are caught by the same single case only: each is told from the others by what catches it. All are layers
-//! upon a sound transport in memory, which must pass everything that is run.
+//! upon a sound transport in memory, which must pass everything that is run, or upon the one transport that a case is
+//! about.
 
 mod cancel;
 mod close;
@@ -11,6 +12,9 @@ mod flaws;
 mod flow;
 mod integrity;
 mod judge;
+mod lists;
+mod reconnect;
+mod special;
 
 use super::subject::Subject;
 
@@ -51,8 +55,15 @@ pub const SOUND: Control = Control::new("sound", "", "nothing", flaws::sound);
 
 /// Every control, in the order of the cases that are there for them.
 pub fn controls() -> impl Iterator<Item = &'static Control> {
-    let groups =
-        [establish::CONTROLS, integrity::CONTROLS, close::CONTROLS, cancel::CONTROLS, flow::CONTROLS];
+    let groups = [
+        establish::CONTROLS,
+        integrity::CONTROLS,
+        close::CONTROLS,
+        cancel::CONTROLS,
+        flow::CONTROLS,
+        reconnect::CONTROLS,
+        special::CONTROLS,
+    ];
     groups.into_iter().flatten()
 }
 

@@ -25,15 +25,21 @@ pub(super) async fn failover_accounting(bed: &mut Bed) -> Check {
     let dialer = pair.members.dialer(bed, "lazy")?;
     let client = client(bed, dialer, |builder| builder)?;
     let requests: Vec<_> = (0..bed.size(192, 48)).map(request).collect();
+    let (before, after) = requests.split_at(requests.len() / 4 * 3);
     let told = Told::default();
     let mut callers = JoinSet::new();
-    for request in requests.clone() {
-        let (client, told) = (client.clone(), told.clone());
-        callers.spawn(async move { told.call(&client, request).await });
-    }
+    let mut call = |requests: &[Bytes]| {
+        for request in requests.to_vec() {
+            let (client, told) = (client.clone(), told.clone());
+            callers.spawn(async move { told.call(&client, request).await });
+        }
+    };
+    call(before);
     // The active holds what it takes: it dies with those executed, and with others on their way to it.
     pair.book.has_executed(TAKEN).await?;
     pair.kill(0).await?;
+    // Where a channel takes all that there is, nothing but these is left for the standby.
+    call(after);
     tap.has_accepted(2).await?;
     pair.book.let_go();
     told.all(requests.len()).await?;
