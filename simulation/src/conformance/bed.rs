@@ -144,7 +144,7 @@ impl Bed {
     }
 
     /// A list hands no options on, so they are given to its members.
-    fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
+    pub(crate) fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
         let scratch = self.transport.scratch_endpoint();
         let Ok(members) = scratch.members() else { return scratch };
         if !scratch.is_list() {

@@ -92,11 +92,28 @@ macro_rules! __conformance_about {
     (channel, $($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)* i15_busy_ends_share }
     };
+    (fifo, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i05_opening_never_blocks i06_writer_disappears i07_writes_are_not_atomic i08_forged_requests
+            i09_nothing_is_left
+        }
+    };
     (ha, $($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)* i19_members_order }
     };
+    (quic, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i11_wrong_certificate i16_lanes_are_apart i17_lanes_are_bounded i18_idle_timeout i20_no_early_data
+        }
+    };
+    (sctp, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i16_lanes_are_apart i17_lanes_are_bounded }
+    };
     (tcp, $($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)* i12_nodelay i13_keepalive i14_reuse_address }
+    };
+    (tls, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i10_truncation i11_wrong_certificate }
     };
     (unix, $($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)*
@@ -173,8 +190,13 @@ mod tests {
     fn about() -> Vec<(&'static str, &'static [&'static str])> {
         let listed = vec![
             ("channel", __conformance_about! { channel, names; }),
+            #[cfg(unix)]
+            ("fifo", __conformance_about! { fifo, names; }),
             ("ha", __conformance_about! { ha, names; }),
+            ("quic", __conformance_about! { quic, names; }),
+            ("sctp", __conformance_about! { sctp, names; }),
             ("tcp", __conformance_about! { tcp, names; }),
+            ("tls", __conformance_about! { tls, names; }),
             #[cfg(unix)]
             ("unix", __conformance_about! { unix, names; }),
             ("a user's", __conformance_about! { mine, names; }),

@@ -43,12 +43,9 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("asks-only-the-first", "H06", "of a list only the first member is dialled", || {
         with_lists(|list| of_members(list, |members| members.truncate(1)))
     }),
-    Control::new(
-        "cuts-options-off-errors",
-        "H07",
-        "a dial's error names its endpoint without options, and no cause",
-        || with_layer(CutsOptionsOffErrors),
-    ),
+    Control::new("names-only-its-scheme", "H07", "an error of a dial does not say of which endpoint", || {
+        with_layer(NamesOnlyItsScheme)
+    }),
     Control::new("forgets-what-is-better", "H08", "nothing tells that a better member is back", || {
         without_better_ones()
     }),
@@ -174,14 +171,15 @@ impl Layer for DialsTwiceAfterAStorm {
 }
 
 #[derive(Debug)]
-struct CutsOptionsOffErrors;
+struct NamesOnlyItsScheme;
 
-impl Layer for CutsOptionsOffErrors {
+impl Layer for NamesOnlyItsScheme {
     fn next<'a>(&'a self, _side: Side, below: &'a mut dyn ChannelGenerator) -> Next<'a> {
         Box::pin(async {
-            below.next().await.map_err(|mut error| {
-                let bare = error.endpoint.split('?').next().unwrap_or_default().to_owned();
-                error.endpoint = bare;
+            let next = below.next().await;
+            let scheme = below.endpoint().scheme();
+            next.map_err(|mut error| {
+                scheme.clone_into(&mut error.endpoint);
                 error.source = None;
                 error
             })

@@ -29,7 +29,7 @@ pub(super) async fn failover_accounting(bed: &mut Bed) -> Check {
     let told = Told::default();
     let mut callers = JoinSet::new();
     let mut call = |requests: &[Bytes]| {
-        for request in requests.to_vec() {
+        for request in requests.iter().cloned() {
             let (client, told) = (client.clone(), told.clone());
             callers.spawn(async move { told.call(&client, request).await });
         }

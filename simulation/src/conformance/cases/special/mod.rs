@@ -1,13 +1,19 @@
 //! Group I: what is promised by one transport alone. A case is run on that transport, and is not shown elsewhere.
 
 mod channel;
+mod encrypted;
+#[cfg(unix)]
+mod fifo;
 mod ha;
+mod lanes;
+mod relay;
 mod tcp;
 #[cfg(unix)]
 mod unix;
 
 use crate::conformance::case::Case;
-use crate::conformance::case::Source::{Netty, Nng, Own};
+use crate::conformance::case::Source::{LibP2pIntegration, LibP2pMuxer, Netty, Nng, Own};
+use crate::conformance::failure::{Check, Failure};
 
 pub(super) const CASES: &[Case] = &[
     #[cfg(unix)]
@@ -54,6 +60,74 @@ pub(super) const CASES: &[Case] = &[
     )
     .from(&[Nng])
     .only(&["unix"]),
+    #[cfg(unix)]
+    Case::new(
+        "I05",
+        "opening_never_blocks",
+        0,
+        "Neither a dial of a pipe that nobody reads, nor a listener that nobody dials, ever blocks its thread.",
+        |bed| Box::pin(fifo::opening_never_blocks(bed)),
+    )
+    .from(&[Own])
+    .only(&["fifo"]),
+    #[cfg(unix)]
+    Case::new(
+        "I06",
+        "writer_disappears",
+        0,
+        "When one end is dropped the other reads everything and then the end, and its writing fails.",
+        |bed| Box::pin(fifo::writer_disappears(bed)),
+    )
+    .from(&[Own])
+    .only(&["fifo"]),
+    #[cfg(unix)]
+    Case::new(
+        "I07",
+        "writes_are_not_atomic",
+        1,
+        "Writes of any size, also beyond PIPE_BUF and into a pipe that is nearly full, arrive whole and in order.",
+        |bed| Box::pin(fifo::writes_are_not_atomic(bed)),
+    )
+    .from(&[Own])
+    .only(&["fifo"]),
+    #[cfg(unix)]
+    Case::new(
+        "I08",
+        "forged_requests",
+        0,
+        "Garbage in the rendezvous, and requests that lead to nothing or to what is no pipe, keep nobody from being accepted, and change no file.",
+        |bed| Box::pin(fifo::forged_requests(bed)),
+    )
+    .from(&[Own])
+    .only(&["fifo"]),
+    #[cfg(unix)]
+    Case::new(
+        "I09",
+        "nothing_is_left",
+        0,
+        "The rendezvous is for its user alone; open channels have no files; neither a listener that goes nor a dial that fails leaves any.",
+        |bed| Box::pin(fifo::nothing_is_left(bed)),
+    )
+    .from(&[Own])
+    .only(&["fifo"]),
+    Case::new(
+        "I10",
+        "truncation",
+        0,
+        "A connection that is cut without a close_notify ends with UnexpectedEof on both sides, never in an orderly way.",
+        |bed| Box::pin(encrypted::truncation(bed)),
+    )
+    .from(&[Own])
+    .only(&["tls"]),
+    Case::new(
+        "I11",
+        "wrong_certificate",
+        0,
+        "A dial fails that believes nobody, another certificate, another name or another protocol (ALPN) than the listener's.",
+        |bed| Box::pin(encrypted::wrong_certificate(bed)),
+    )
+    .from(&[Netty, Own])
+    .only(&["tls", "quic"]),
     Case::new(
         "I12",
         "nodelay",
@@ -93,6 +167,33 @@ pub(super) const CASES: &[Case] = &[
     .from(&[Own])
     .only(&["channel"]),
     Case::new(
+        "I16",
+        "lanes_are_apart",
+        0,
+        "Channels of one dialer share a connection, and one that ends, is dropped or is aborted ends no other.",
+        |bed| Box::pin(lanes::lanes_are_apart(bed)),
+    )
+    .from(&[LibP2pMuxer, Own])
+    .only(&["quic", "sctp"]),
+    Case::new(
+        "I17",
+        "lanes_are_bounded",
+        1,
+        "A connection carries no more channels than its option says; the next dial gets another connection.",
+        |bed| Box::pin(lanes::lanes_are_bounded(bed)),
+    )
+    .from(&[LibP2pIntegration, Own])
+    .only(&["quic", "sctp"]),
+    Case::new(
+        "I18",
+        "idle_timeout",
+        0,
+        "A connection that is silent for `idle_timeout` is lost with all its channels, each by TimedOut; one that is kept alive is not.",
+        |bed| Box::pin(lanes::idle_timeout(bed)),
+    )
+    .from(&[Own])
+    .only(&["quic"]),
+    Case::new(
         "I19",
         "members_order",
         0,
@@ -102,4 +203,17 @@ pub(super) const CASES: &[Case] = &[
     )
     .from(&[Own])
     .only(&["ha"]),
+    Case::new(
+        "I20",
+        "no_early_data",
+        1,
+        "No dial sends data before its listener is verified (0-RTT), also not when it has dialled there before.",
+        |bed| Box::pin(lanes::no_early_data(bed)),
+    )
+    .from(&[Own])
+    .only(&["quic"]),
 ];
+
+fn io<T>(doing: &str, done: std::io::Result<T>) -> Check<T> {
+    done.map_err(|error| Failure::new(format!("{doing}: {error}")))
+}

@@ -7,13 +7,10 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::io;
 use crate::conformance::bed::{AT_ONCE, Bed, Gate, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::tx::Tx;
-
-fn io<T>(doing: &str, done: std::io::Result<T>) -> Check<T> {
-    done.map_err(|error| Failure::new(format!("{doing}: {error}")))
-}
 
 /// A peer that reads and says nothing delays its acknowledgements by this much, on any system.
 const DELAYED: Duration = Duration::from_millis(40);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use listenrain::Endpoint;
 
+use super::io;
 use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 
@@ -36,10 +37,6 @@ impl Drop for Place {
         // Nothing is there unless the case has failed.
         let _ = fs::remove_file(&self.0);
     }
-}
-
-fn io<T>(doing: &str, done: std::io::Result<T>) -> Check<T> {
-    done.map_err(|error| Failure::new(format!("{doing}: {error}")))
 }
 
 pub(super) async fn stale_path(bed: &mut Bed) -> Check {

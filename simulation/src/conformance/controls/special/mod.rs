@@ -1,5 +1,9 @@
 //! Broken in what one transport alone promises: that transport, whose endpoints are changed on their way to it.
 
+mod network;
+#[cfg(unix)]
+mod pipes;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -11,8 +15,11 @@ use listenrain::{
 };
 use tokio::task::coop::unconstrained;
 
+use self::network::{BelievesAnybody, OneFate, SendsEarlyData, TakesACutForAnEnd};
+#[cfg(unix)]
+use self::pipes::{BlocksOnOpening, NeverEnds, OpenRendezvous, OpensWhateverIsThere, TakesAPartForAll};
 use super::Control;
-use super::flaws::{ReadFlaw, WriteFlaw, flawed_read, flawed_write, upon, with_channels};
+use super::flaws::{ReadFlaw, WriteFlaw, flawed_read, flawed_write, upon, with_channels, with_channels_of};
 use super::lists::{of_members, with_lists};
 use crate::conformance::Subject;
 use crate::layer::Layer;
@@ -45,6 +52,32 @@ pub(super) const CONTROLS: &[Control] = &[
             endpoint.clone().with_address(path)
         })
     }),
+    #[cfg(unix)]
+    Control::new("blocks-on-opening", "I05", "a dial of a pipe that nobody reads blocks its thread", || {
+        upon(subject("fifo"), BlocksOnOpening)
+    }),
+    #[cfg(unix)]
+    Control::new("never-ends", "I06", "a reader whose writer has gone waits for ever", || {
+        with_channels_of(subject("fifo"), |_, channel| flawed_read(channel, NeverEnds))
+    }),
+    #[cfg(unix)]
+    Control::new("takes-a-part-for-all", "I07", "what did not fit into a pipe is lost", || {
+        with_channels_of(subject("fifo"), |_, channel| flawed_write(channel, TakesAPartForAll))
+    }),
+    #[cfg(unix)]
+    Control::new("opens-whatever-is-there", "I08", "a file among the pairs is emptied", || {
+        upon(subject("fifo"), OpensWhateverIsThere)
+    }),
+    #[cfg(unix)]
+    Control::new("open-rendezvous", "I09", "everybody may write into the rendezvous", || {
+        upon(subject("fifo"), OpenRendezvous)
+    }),
+    Control::new("takes-a-cut-for-an-end", "I10", "a connection that is cut ends in an orderly way", || {
+        with_channels_of(subject("tls"), |_, channel| flawed_read(channel, TakesACutForAnEnd))
+    }),
+    Control::new("believes-anybody", "I11", "a dialer believes whatever certificate is shown", || {
+        upon(subject("tls"), BelievesAnybody::default())
+    }),
     Control::new("ignores-nodelay", "I12", "small writes wait for acknowledgements", || {
         with_endpoints("tcp", |endpoint| endpoint.clone().with_option("nodelay", "false"))
     }),
@@ -60,8 +93,23 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("never-yields", "I15", "a task that never has to wait never gives way", || {
         with_channels(|_, channel| flawed_write(flawed_read(channel, NeverYields), NeverYields))
     }),
+    Control::new("one-fate", "I16", "when one channel is aborted all are reset", || {
+        let fate = OneFate::default();
+        with_channels_of(subject("quic"), move |_, channel| {
+            flawed_write(flawed_read(channel, fate.clone()), fate.clone())
+        })
+    }),
+    Control::new("ignores-its-bound", "I17", "a connection carries as many channels as it likes", || {
+        with_endpoints("quic", |endpoint| without_option(endpoint, "streams"))
+    }),
+    Control::new("patient-for-ever", "I18", "a peer that is silent counts as there for an hour", || {
+        with_endpoints("quic", |endpoint| endpoint.clone().with_option("idle_timeout", "1h"))
+    }),
     Control::new("begins-at-the-end", "I19", "the members of a list are tried from its end", || {
         with_lists(|list| of_members(list, |members| members.reverse()))
+    }),
+    Control::new("sends-early-data", "I20", "a dial begins with 0-RTT data", || {
+        upon(subject("quic"), SendsEarlyData)
     }),
 ];
 
