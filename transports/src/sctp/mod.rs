@@ -18,8 +18,8 @@
 //!   packets, not whoever can.
 //!
 //! A listener's socket lives as long as channels of it do; the next listener of the same instance takes it over, another
-//! process cannot. A peer whose address changes is a stranger. Facts of a channel name the association (`group`) and the
-//! stream (`more["stream"]`).
+//! process cannot. A peer whose address changes is a stranger. Facts of a channel name the association (`group`, which each
+//! side numbers by itself) and the stream (`more["stream"]`, and behind the `#` of the dialler's end).
 //!
 //! # The crate below, and what it is not asked to do
 //!

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use listenrain::{Channel, ChannelFacts};
 
-use super::association::Association;
+use super::association::{Association, Role};
 use super::fault::Loss;
 use super::halves::{ReadHalf, WriteHalf};
 use super::hub::Doorbell;
@@ -57,9 +57,16 @@ impl Shared {
 
     /// The lane at `key` as a channel; once for each key.
     pub(super) fn channel(self: &Arc<Self>, key: usize) -> Channel {
-        let stream = self.act_unheard(|association| association.on_lane(key, |lane, _| lane.stream));
+        let (stream, role) = self
+            .act_unheard(|association| (association.on_lane(key, |lane, _| lane.stream), association.role()));
         let mut facts = self.facts.clone();
         facts.more.insert("stream".to_owned(), stream.to_string());
+        // No two channels have the same two ends.
+        let dialled = if role == Role::Dialer { &mut facts.local } else { &mut facts.peer };
+        *dialled = dialled.take().map(|end| {
+            let address = format!("{}#{stream}", end.address());
+            end.with_address(address)
+        });
         let halves = (ReadHalf::new(self.clone(), key), WriteHalf::new(self.clone(), key));
         Channel::from_halves(halves.0, halves.1, facts)
     }

@@ -122,6 +122,11 @@ impl Association {
         })
     }
 
+    /// Which of the two sides this is.
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
     /// Asks for a lane; `None` when there can be no more of them here.
     pub(super) fn open(&mut self) -> Option<usize> {
         if self.lost.is_some() || !self.ending.is_open() {
