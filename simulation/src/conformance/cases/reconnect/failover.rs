@@ -111,7 +111,8 @@ async fn all_are_named(client: &Client<RawBytes>, members: &Members) -> Check {
     let Err(CallError::Refused(Refusal::Down { cause: Some(cause), .. })) = called else {
         return Err(Failure::new(format!("a call while all are dead ended as {called:?}")));
     };
-    let why = super::site::chain(&cause);
+    // Naming the list names its members, and says nothing of any.
+    let why = super::site::chain(&cause).replace(&cause.endpoint, "the list");
     for member in members.endpoints() {
         ensure!(why.contains(&member.to_string()), "{member} is dead, and not named: {why}");
     }
