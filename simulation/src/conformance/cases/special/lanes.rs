@@ -120,7 +120,9 @@ pub(super) async fn idle_timeout(bed: &mut Bed) -> Check {
 }
 
 pub(super) async fn no_early_data(bed: &mut Bed) -> Check {
-    let Gate { mut listener, .. } = bed.gate().await?;
+    // Farewells have no way once the relay is gone, and are waited for until then.
+    let scratch = bed.transport.scratch_endpoint().with_option("idle_timeout", "1s");
+    let Gate { mut listener, .. } = bed.gate_at(&scratch).await?;
     let relay = Relay::to(listener.endpoint().address().to_owned()).await?;
     let through = listener.endpoint().clone().with_address(relay.address.to_string());
     // What the first has learnt of the listener is there for the second.
