@@ -266,7 +266,12 @@ impl ReadBuffer {
 
     /// The first `count` bytes, copied together out of several chunks.
     fn gather(&mut self, count: usize) -> Bytes {
-        let mut together = self.pool.lend(count, count);
+        let is_pooled = count >= Self::OWN_BUFFER_FROM;
+        // All of it has come. A whole power of two, so that the buffer fits its class when it comes back.
+        let mut together = match is_pooled {
+            true => self.pool.lend(count, count.next_power_of_two()),
+            false => BytesMut::with_capacity(count),
+        };
         while together.len() < count {
             let missing = count - together.len();
             let Some(front) = self.chunks.front_mut() else {
@@ -282,7 +287,7 @@ impl ReadBuffer {
             self.chunk_bytes -= part.len();
             together.extend_from_slice(&part);
         }
-        if count < Self::OWN_BUFFER_FROM { together.freeze() } else { freeze_into(together, &self.pool) }
+        if is_pooled { freeze_into(together, &self.pool) } else { together.freeze() }
     }
 }
 

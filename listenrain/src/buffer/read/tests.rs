@@ -135,3 +135,18 @@ fn a_few_bytes_do_not_keep_a_large_buffer_alive() {
     assert!(pool.kept_bytes() >= 100_000, "the buffer came back though 16 of its bytes are held");
     assert_eq!(small, [7; 16][..]);
 }
+
+#[test]
+fn a_large_packet_gathered_out_of_chunks_is_put_together_in_the_same_memory_each_time() {
+    // Each once left a buffer in the pool that was too small for the next of its length: up to 64 MiB that nobody used.
+    let pool = Arc::new(RecyclingPool::default());
+    let mut buffer = ReadBuffer::new(pool.clone());
+    for _ in 0..20 {
+        for _ in 0..10 {
+            buffer.push(Bytes::from(vec![7; 10_000]));
+        }
+        assert_eq!(buffer.take(100_000), vec![7; 100_000]);
+    }
+    let kept = pool.kept_bytes();
+    assert!((100_000..=200_000).contains(&kept), "{kept} bytes are kept");
+}
