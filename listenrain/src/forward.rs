@@ -9,7 +9,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::caught::caught;
 use crate::channel::{Channel, ChannelRead, ChannelWrite};
 use crate::error::LinkError;
-use crate::link::TURN;
+use crate::link::{TURN, end_turn};
 use crate::packet::{Decoded, PacketCodec};
 
 /// What a [`forward`] has carried.
@@ -53,7 +53,7 @@ pub async fn forward(
                 return Poll::Ready(Ok(()));
             }
             if moved >= TURN {
-                cx.waker().wake_by_ref();
+                end_turn(cx);
                 return Poll::Pending;
             }
             if moved == before {

@@ -5,7 +5,9 @@ mod certificates;
 mod support;
 
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use certificates::*;
@@ -13,9 +15,11 @@ use listenrain::buffer::ReadBuffer;
 use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
-use quinn::crypto::rustls::QuicClientConfig;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ConnectionError, ReadError, VarInt};
 use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::*;
 use tokio::time::Instant;
 
@@ -26,8 +30,7 @@ async fn with_foreign_client(quic: Quic) -> (Box<dyn ChannelGenerator>, quinn::E
     let listener = quic.listen(&"quic://127.0.0.1:0".parse().unwrap()).await.unwrap();
     let mut roots = RootCertStore::empty();
     let ca = std::fs::read(authority.ca()).unwrap();
-    let ca =
-        <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&ca);
+    let ca = CertificateDer::from_pem_slice(&ca);
     roots.add(ca.unwrap()).unwrap();
     let mut tls =
         rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -79,22 +82,6 @@ async fn a_dial_to_where_nobody_listens_is_refused_long_before_its_timeout() {
         let error = watched(dialer.next()).await.unwrap_err();
         assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
     }
-}
-
-#[tokio::test]
-async fn a_dial_that_was_refused_says_nothing_to_whoever_listens_there_next() {
-    // A farewell to nobody was the first that the next listener heard: a connection that began with its end, which quinn
-    // keeps until it has been idle for long.
-    let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let at = unused.local_addr().unwrap();
-    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
-    let endpoint = Endpoint::new("quic", &at.to_string()).unwrap().with_option("pin", &pin);
-    drop(unused);
-    let error = watched(Quic::default().dialer(&endpoint).unwrap().next()).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::ConnectionRefused);
-    let next = tokio::net::UdpSocket::bind(at).await.unwrap();
-    let heard = tokio::time::timeout(Duration::from_millis(200), next.recv(&mut [0; 2000])).await;
-    assert!(heard.is_err(), "heard {heard:?}");
 }
 
 #[tokio::test]
@@ -319,4 +306,68 @@ fn an_address_whose_runtime_is_gone_can_be_listened_at_on_another() {
     };
     let endpoint = run(quic.scratch_endpoint());
     assert_eq!(run(endpoint.clone()), endpoint);
+}
+
+#[tokio::test]
+async fn a_refused_dial_sends_nothing_to_whoever_listens_there_next() {
+    // A goodbye for a connection that this listener has never seen kept a connection of its own for 30 s.
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let bind = |port| std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    let quic = Quic::default();
+    let (listener, mut dialer) = both_ends(&quic).await;
+    let port = listener.endpoint().address().rsplit(':').next().unwrap().parse().unwrap();
+    drop(listener);
+    let error = watched(dialer.next()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionRefused);
+    // Nothing else has run since.
+    let next = bind(port);
+    next.set_nonblocking(true).unwrap();
+    watched(async {
+        while tasks() > before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(next.recv(&mut [0; 2000]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn whoever_was_dialled_opens_no_streams() {
+    let authority = Authority::new();
+    let leaf = authority.sign_local();
+    let identity = leaf.identity.fingerprint().to_string();
+    let server = foreign_server(&leaf);
+    let at = server.local_addr().unwrap().to_string();
+    let endpoint = Endpoint::new("quic", &at).unwrap().with_option("pin", &identity);
+    let mut dialer = Quic::default().dialer(&endpoint).unwrap();
+    let serve = async {
+        let connection = server.accept().await.unwrap().await.unwrap();
+        let (mut send, mut recv) = connection.accept_bi().await.unwrap();
+        let mut version = [0];
+        recv.read_exact(&mut version).await.unwrap();
+        send.write_all(&version).await.unwrap();
+        (connection, send)
+    };
+    let (near, (connection, _send)) = watched(async { tokio::join!(dialer.next(), serve) }).await;
+    let _near = near.unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(pin!(connection.open_bi()).poll(&mut cx).is_pending(), "nobody would ever accept it");
+    assert!(pin!(connection.open_uni()).poll(&mut cx).is_pending());
+}
+
+/// A server that knows nothing of this crate.
+fn foreign_server(leaf: &Leaf) -> quinn::Endpoint {
+    let cert = CertificateDer::from_pem_file(&leaf.cert).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&leaf.key).unwrap();
+    let mut tls =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert], key)
+            .unwrap();
+    tls.alpn_protocols = vec![b"listenrain".to_vec()];
+    let config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
+    quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap()
 }

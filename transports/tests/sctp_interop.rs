@@ -167,15 +167,20 @@ fn make() -> Result<PathBuf, String> {
     std::fs::write(&probe, "#include <usrsctp.h>\nint main(void) { usrsctp_init(0, 0, 0); return 0; }\n")
         .unwrap();
     let missing = |what: String| format!("no usrsctp to talk to: {what}");
-    let probed = compile(&probe, &folder.join("probe")).map_err(|error| missing(format!("cc: {error}")))?;
+    let linked = folder.join(format!("probe-{}", std::process::id()));
+    let probed = compile(&probe, &linked).map_err(|error| missing(format!("cc: {error}")))?;
     if !probed.is_empty() {
         return Err(missing(probed));
     }
+    std::fs::remove_file(&linked).unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sctp_interop/peer.c");
     let program = folder.join("peer");
-    let complaints = compile(&source, &program).unwrap();
+    // Another process may be running or making it: nobody runs what is still being written.
+    let made = folder.join(format!("peer-{}", std::process::id()));
+    let complaints = compile(&source, &made).unwrap();
     // Where the library is there, a peer that does not compile is a mistake.
     assert_eq!(complaints, "");
+    std::fs::rename(&made, &program).unwrap();
     Ok(program)
 }
 

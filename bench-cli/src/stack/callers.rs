@@ -3,16 +3,17 @@
 //! A stack that can answer one call gets its whole load from here.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::config::CellConfig;
 use crate::meter::{Meter, Phase};
+use crate::stack::payloads::Payloads;
 use crate::stamp;
 
 /// Something that answers one call.
@@ -40,7 +41,7 @@ pub async fn run<C: Call>(clients: Vec<Arc<C>>, config: &CellConfig, meter: Arc<
         payload: config.payload,
         places: (config.outstanding() < config.parallel)
             .then(|| Semaphore::new(config.outstanding() as usize)),
-        idle: Mutex::default(),
+        payloads: Payloads::new(config.payload),
         meter,
     });
     let mut callers = JoinSet::new();
@@ -59,8 +60,7 @@ struct Shared {
     payload: usize,
     /// One for each request that the byte window holds, where that is fewer than the callers.
     places: Option<Semaphore>,
-    /// Payload buffers that nobody reads; never more than are outstanding.
-    idle: Mutex<Vec<BytesMut>>,
+    payloads: Payloads,
     meter: Arc<Meter>,
 }
 
@@ -89,9 +89,9 @@ impl Shared {
     /// Whether one call went well.
     async fn one_call<C: Call>(&self, client: &C) -> bool {
         let request = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let payload = self.payload_of(request);
+        let payload = self.payloads.of(request);
         let began = Instant::now();
-        let reply = client.call(payload.clone()).await;
+        let reply = client.call(payload).await;
         let now = Instant::now();
         let went_well = match reply {
             Ok(reply) => self.is_right(&reply, request),
@@ -103,10 +103,6 @@ impl Shared {
         if went_well {
             self.meter.done(1, began, now);
         }
-        // Where bytes are moved and not copied, the reply was the payload itself, and is gone only now.
-        if let Ok(buffer) = payload.try_into_mut() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        }
         went_well
     }
 
@@ -116,22 +112,6 @@ impl Shared {
             self.meter.failed(mismatch.kind(), || mismatch.to_string());
         }
         checked.is_ok()
-    }
-
-    fn payload_of(&self, request: u64) -> Bytes {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let buffer = match idle {
-            Some(mut buffer) => {
-                stamp::restamp(&mut buffer, request);
-                buffer
-            }
-            None => {
-                let mut buffer = BytesMut::zeroed(self.payload);
-                stamp::fill(&mut buffer, request);
-                buffer
-            }
-        };
-        buffer.freeze()
     }
 }
 

@@ -7,6 +7,7 @@
 mod bare;
 pub mod callers;
 mod listenrain;
+mod payloads;
 
 use std::fmt::Debug;
 use std::sync::Arc;

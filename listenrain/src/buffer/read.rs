@@ -21,6 +21,10 @@ pub struct ReadBuffer {
     open: BytesMut,
     /// Set while `open` is a pooled buffer for one packet of this many bytes.
     whole: Option<usize>,
+    /// A packet with such a buffer has become whole since the last read; and by the read before, so that nothing has come
+    /// behind it yet.
+    own_ended: bool,
+    after_own: bool,
     /// Shared buffers that were full; each is used again once nobody reads it any more.
     full: VecDeque<BytesMut>,
     shared_size: usize,
@@ -40,6 +44,9 @@ impl ReadBuffer {
     /// Most bytes one read may deliver. Larger reads leave the cache before they are used.
     pub const MAX_READ: usize = 256 * 1024;
 
+    /// Bytes of the read after a packet with a buffer of its own. Another one like it is likely, and what is read of it
+    /// before its length is known has to be copied.
+    const AFTER_OWN: usize = 4 * 1024;
     const FIRST_SHARED: usize = 16 * 1024;
     const FULL_KEPT: usize = 4;
 
@@ -51,6 +58,8 @@ impl ReadBuffer {
             chunk_bytes: 0,
             open: BytesMut::new(),
             whole: None,
+            own_ended: false,
+            after_own: false,
             full: VecDeque::new(),
             shared_size: Self::FIRST_SHARED,
             taken: 0,
@@ -88,8 +97,12 @@ impl ReadBuffer {
         let came = self.taken + self.len() as u64;
         // A small rest that was filled says nothing.
         let was_filled = self.offered > self.shared_size / 2 && came - self.offered_at >= self.offered as u64;
+        if came > self.offered_at {
+            self.after_own = std::mem::take(&mut self.own_ended);
+        }
         let room = match self.whole {
             Some(whole) => self.grow_own(whole),
+            None if self.after_own => self.make_shared_room(was_filled).min(Self::AFTER_OWN),
             None => self.make_shared_room(was_filled),
         };
         (self.offered_at, self.offered) = (came, room.min(Self::MAX_READ));
@@ -247,6 +260,7 @@ impl ReadBuffer {
     fn finish_own(&mut self) {
         if self.whole.is_some_and(|whole| whole == self.open.len()) {
             self.whole = None;
+            self.own_ended = true;
             let shared = self.full.pop_back().unwrap_or_default();
             let own = freeze_into(std::mem::replace(&mut self.open, shared), &self.pool);
             self.chunk_bytes += own.len();
@@ -266,12 +280,8 @@ impl ReadBuffer {
 
     /// The first `count` bytes, copied together out of several chunks.
     fn gather(&mut self, count: usize) -> Bytes {
-        let is_pooled = count >= Self::OWN_BUFFER_FROM;
-        // All of it has come. A whole power of two, so that the buffer fits its class when it comes back.
-        let mut together = match is_pooled {
-            true => self.pool.lend(count, count.next_power_of_two()),
-            false => BytesMut::with_capacity(count),
-        };
+        // A whole class, so that the next one finds it again: its bytes are here.
+        let mut together = self.pool.lend(count, count.next_power_of_two());
         while together.len() < count {
             let missing = count - together.len();
             let Some(front) = self.chunks.front_mut() else {
@@ -287,7 +297,7 @@ impl ReadBuffer {
             self.chunk_bytes -= part.len();
             together.extend_from_slice(&part);
         }
-        if is_pooled { freeze_into(together, &self.pool) } else { together.freeze() }
+        if count < Self::OWN_BUFFER_FROM { together.freeze() } else { freeze_into(together, &self.pool) }
     }
 }
 

@@ -22,9 +22,13 @@ impl WriteBuffer {
     /// 1 KiB, 8 KiB and 64 KiB; see `docs/performance.md`.
     pub const DEFAULT_FLATTEN_BELOW: usize = 2 * 1024;
 
-    /// Most bytes shown to one write. A peer on the same machine then drains the socket while the bytes are still in
-    /// cache; at 512 KiB the gain is gone.
+    /// Most bytes shown to one write, but for a short rest. A peer on the same machine then drains the socket while the
+    /// bytes are still in cache; at 512 KiB the gain is gone.
     pub const MAX_WRITE: usize = 256 * 1024;
+
+    /// The rest of a segment is shown too when it is this short. A payload of just `MAX_WRITE` bytes has a header before
+    /// it, and would end in a write of some twenty bytes.
+    const SHORT_REST: usize = 4 * 1024;
 
     const TAIL: usize = 64 * 1024;
 
@@ -128,8 +132,8 @@ impl Buf for WriteBuffer {
             if room == 0 {
                 break;
             }
-            let shown = &chunk[..chunk.len().min(room)];
-            room -= shown.len();
+            let shown = if chunk.len() <= room + Self::SHORT_REST { chunk } else { &chunk[..room] };
+            room = room.saturating_sub(shown.len());
             *slot = IoSlice::new(shown);
             filled += 1;
         }
@@ -187,5 +191,21 @@ mod tests {
         assert_eq!(buffer.chunk(), b"hi");
         buffer.advance(2);
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn one_write_is_bounded_but_takes_a_short_rest_along() {
+        let shown = |payload: usize| {
+            let mut buffer = WriteBuffer::default();
+            buffer.put_slice(&[0; 20]);
+            buffer.put(Bytes::from(vec![0; payload]));
+            buffer.put_slice(&[0; 20]);
+            let mut slices = [IoSlice::new(&[]); 4];
+            let count = buffer.chunks_vectored(&mut slices);
+            slices[..count].iter().map(|slice| slice.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(1 << 18), [20, 1 << 18]);
+        assert_eq!(shown((1 << 18) + 5000), [20, (1 << 18) - 20]);
+        assert_eq!(shown(10_000), [20, 10_000, 20]);
     }
 }

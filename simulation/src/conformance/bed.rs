@@ -100,6 +100,10 @@ impl Bed {
         &self.trial
     }
 
+    pub(crate) fn roles(&self) -> Roles {
+        self.roles
+    }
+
     pub(crate) fn hardship(&self) -> Option<Hardship> {
         self.trial.hardship
     }
@@ -131,6 +135,11 @@ impl Bed {
         let listener = self.listen(endpoint).await?;
         let dialer = self.dialer(listener.endpoint())?;
         Ok(Gate { dialer, listener, numbers: self.numbers.clone() })
+    }
+
+    /// A listener at a fresh endpoint and a dialer for it, with as little in flight as the hardship wants.
+    pub(crate) async fn narrow_gate(&self) -> Check<Gate> {
+        self.gate_at(&self.scratch_with(self.windows())).await
     }
 
     /// A fresh endpoint with a queue of four and dials of a tenth of a second, where it has such options.
@@ -183,7 +192,7 @@ impl Bed {
     pub(crate) async fn pair(&mut self) -> Check<(End, End)> {
         let mut gate = match self.gate.take() {
             Some(gate) => gate,
-            None => self.gate_at(&self.scratch_with(self.windows())).await?,
+            None => self.narrow_gate().await?,
         };
         let connected = gate.connect().await;
         self.gate = Some(gate);

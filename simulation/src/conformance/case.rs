@@ -204,6 +204,8 @@ pub enum Source {
     Turmoil,
     /// Autobahn, the WebSocket suite.
     Autobahn,
+    /// h2spec, the HTTP/2 suite.
+    H2spec,
     /// Nothing public: this project's own.
     Own,
 }
@@ -225,6 +227,7 @@ impl Source {
             Self::ZeroMq => "libzmq",
             Self::Turmoil => "turmoil",
             Self::Autobahn => "Autobahn",
+            Self::H2spec => "h2spec",
             Self::Own => "own",
         }
     }

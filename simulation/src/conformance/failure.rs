@@ -1,8 +1,9 @@
 //! Why a transport did not pass.
 
+use std::error::Error;
 use std::fmt;
 
-use listenrain::{EndpointError, LinkError, NextError};
+use listenrain::{CallError, EndpointError, LinkError, NextError, OptionError, ProtocolError, Refusal};
 
 /// What a case expected and what it saw instead, as text for whoever wrote the transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,30 @@ impl From<LinkError> for Failure {
     }
 }
 
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self(format!("a call ended without its reply: {}", causes(&error)))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(error: Refusal) -> Self {
+        Self(causes(&error))
+    }
+}
+
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<OptionError> for Failure {
+    fn from(error: OptionError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl From<tokio::task::JoinError> for Failure {
     fn from(error: tokio::task::JoinError) -> Self {
         Self(format!("a task of the case did not end well: {error}"))
@@ -58,6 +83,12 @@ impl From<tokio::task::JoinError> for Failure {
 pub(crate) fn describe(error: &NextError) -> String {
     let source = error.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
     format!("{error}{source}")
+}
+
+/// An error with everything that caused it.
+fn causes(error: &dyn Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| Error::source(*error));
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Ends the case with a failure unless the condition holds.

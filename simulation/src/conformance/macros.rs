@@ -63,6 +63,12 @@ macro_rules! __conformance_everywhere {
             d09_send_static_bounds
             e01_backpressure_bounded e02_backpressure_release e03_slow_reader_isolation e04_stress
             e07_left_open_then_close e08_more_than_limit
+            f01_empty_packet f02_packet_of_one f03_packet_just_below_limit f04_packet_at_limit f05_packet_beyond_limit
+            f06_header_split_over_reads f07_two_packets_in_one_read f08_packet_and_a_half f09_garbage_prefix
+            f10_unknown_kind f11_slow_loris_header f12_header_then_end f13_session_byte_by_byte f14_packet_round_trip
+            g01_ids_match g02_out_of_order_replies g03_duplicate_reply g04_late_reply g05_unknown_id g06_cancel
+            g07_timeout_order g08_server_never_answers g09_handler_panic g10_connection_lost g11_reconnect g12_resend
+            g13_no_resend
             h01_reconnect_after_reset h02_reconnect_after_end h06_failover_to_standby
             h11_failover_accounting
         }
@@ -79,6 +85,7 @@ macro_rules! __conformance_plain_only {
             b06_large_64mib_single_write
             d06_waker_swap
             e05_open_close_10k e06_leak_accounting
+            f15_claimed_length_costs_nothing
             h03_reconnect_after_silence h04_backoff_bounds h05_storm_limit h07_standby_dead_too
             h08_active_returns h09_flapping h10_pool_evicts
         }

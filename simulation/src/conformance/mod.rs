@@ -16,8 +16,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | `case`, [`cases`] | a case as data; all of them, a file a group |
-//! | `subject` | a transport, and what some cases need beside it |
+//! | `subject`, `framing` | a transport, and what some cases need beside it; a packet codec on top of it |
 //! | `bed`, `tx`, `rx`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
+//! | `stack` | clients and servers of `listenrain` on top of a transport |
 //! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
 //! | [`controls`] | transports that are broken on purpose, and the case that is there for each |
 
@@ -28,6 +29,7 @@ mod case;
 mod cases;
 pub mod controls;
 mod failure;
+mod framing;
 mod held;
 mod ledger;
 mod macros;
@@ -37,6 +39,7 @@ mod pattern;
 mod polls;
 mod record;
 mod rx;
+mod stack;
 mod subject;
 pub mod testing;
 mod trial;
@@ -46,6 +49,7 @@ pub use alone::{Alone, answer};
 pub use case::{Case, Need, Source};
 pub use cases::{case, cases};
 pub use failure::Failure;
+pub use framing::Framing;
 pub use pattern::{Mismatch, Pattern};
 pub use record::{Record, Verdict};
 pub use subject::{BlackHole, Guard, Make, Subject};

@@ -42,7 +42,17 @@ impl Rx {
 
     /// Reads into a fresh buffer from now on; what the old one holds is lost.
     pub(crate) fn forget_buffer(&mut self) {
-        self.buffer = ReadBuffer::default();
+        self.read_into(ReadBuffer::default());
+    }
+
+    /// Reads into this buffer from now on; what the old one holds is lost.
+    pub(crate) fn read_into(&mut self, buffer: ReadBuffer) {
+        self.buffer = buffer;
+    }
+
+    /// What was read and belongs to no pattern.
+    pub(crate) fn buffer(&mut self) -> &mut ReadBuffer {
+        &mut self.buffer
     }
 
     /// One poll. The outer error is a broken contract or a wrong byte, the inner one is what the transport reports.
@@ -146,11 +156,24 @@ impl Rx {
         }
     }
 
+    /// One read of bytes that belong to no pattern and stay in the buffer, as the transport reports it; 0 is the end.
+    pub(crate) async fn more(&mut self) -> Check<io::Result<usize>> {
+        let _busy = self.waiting();
+        poll_fn(|cx| self.poll_unchecked(cx)?.map(Check::Ok)).await
+    }
+
+    /// Reads bytes that belong to no pattern, and throws them away, until the end or an error.
+    pub(crate) async fn drain(&mut self) -> Check {
+        while matches!(self.more().await?, Ok(1..)) {
+            self.buffer.skip(self.buffer.len());
+        }
+        Ok(())
+    }
+
     /// The next `count` bytes, which belong to no pattern; `None` when the channel is over before they came.
     pub(crate) async fn hear(&mut self, count: usize) -> Check<Option<Bytes>> {
-        let _busy = self.waiting();
         while self.buffer.len() < count {
-            match poll_fn(|cx| self.poll_unchecked(cx)?.map(Check::Ok)).await? {
+            match self.more().await? {
                 Ok(0) | Err(_) => return Ok(None),
                 Ok(_) => {}
             }

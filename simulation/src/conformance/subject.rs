@@ -9,6 +9,7 @@ use std::sync::Arc;
 use listenrain::{BoxFuture, Capabilities, Endpoint, Transport};
 
 use super::case::Need;
+use super::framing::Framing;
 
 /// Makes a subject; called anew for each trial, on the trial's own thread.
 pub type Make = Arc<dyn Fn() -> Subject + Send + Sync>;
@@ -22,6 +23,7 @@ pub struct Subject {
     in_memory: bool,
     black_hole: Option<MakeBlackHole>,
     bad_endpoints: Vec<Endpoint>,
+    framings: Vec<Framing>,
     admits: BTreeMap<Need, String>,
 }
 
@@ -34,6 +36,7 @@ impl Subject {
             in_memory: false,
             black_hole: None,
             bad_endpoints: Vec::new(),
+            framings: Framing::ours(),
             admits: BTreeMap::new(),
         }
     }
@@ -69,6 +72,13 @@ impl Subject {
     #[must_use]
     pub fn with_bad_endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         self.bad_endpoints.extend(endpoints);
+        self
+    }
+
+    /// The cases of group F run with this packet codec too. Default: only with those of `listenrain`.
+    #[must_use]
+    pub fn with_framing(mut self, framing: Framing) -> Self {
+        self.framings.push(framing);
         self
     }
 
@@ -112,6 +122,10 @@ impl Subject {
 
     pub(crate) fn bad_endpoints(&self) -> &[Endpoint] {
         &self.bad_endpoints
+    }
+
+    pub(crate) fn framings(&self) -> &[Framing] {
+        &self.framings
     }
 
     pub(crate) async fn black_hole(&self) -> Option<io::Result<BlackHole>> {

@@ -38,7 +38,8 @@ pub(super) fn client(
 ) -> Result<ClientConfig, NoInitialCipherSuite> {
     tls.dangerous().set_certificate_verifier(judge.clone());
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
-    config.transport_config(Arc::new(transport(options, peer)));
+    // A dialer's peer opens no channels.
+    config.transport_config(Arc::new(transport(options, peer, 0)));
     config.initial_dst_cid_provider(Arc::new(move || first_id));
     Ok(config)
 }
@@ -53,7 +54,8 @@ pub(super) fn server(
 ) -> ServerConfig {
     let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&entropy.draw());
     let mut config = ServerConfig::new(tls, Arc::new(token_key));
-    config.transport_config(Arc::new(transport(options, peer)));
+    let streams = u32::try_from(options.streams).unwrap_or(u32::MAX);
+    config.transport_config(Arc::new(transport(options, peer, streams)));
     config.time_source(Arc::new(Clock(clock)));
     // Beyond their first packet: connections are let in or refused as they come.
     config.max_incoming(options.handshakes).incoming_buffer_size(INCOMING);
@@ -78,7 +80,8 @@ pub(super) fn largest_taken(options: &QuicOptions) -> u16 {
     options.mtu.map_or(LOOPBACK_MTU, |bytes| u16::try_from(bytes).unwrap_or(u16::MAX))
 }
 
-fn transport(options: &QuicOptions, peer: IpAddr) -> TransportConfig {
+/// `streams` are those that the peer may open.
+fn transport(options: &QuicOptions, peer: IpAddr, streams: u32) -> TransportConfig {
     let mut config = TransportConfig::default();
     let is_near = options.mtu.is_none() && peer.to_canonical().is_loopback();
     let mtu = if options.mtu.is_some() || is_near { largest_taken(options) } else { PATH_MTU };
@@ -87,7 +90,6 @@ fn transport(options: &QuicOptions, peer: IpAddr) -> TransportConfig {
     }
     // Ten datagrams, as everywhere; the controllers' own idea of it knows only small ones.
     let first_window = is_near.then_some(10 * u64::from(mtu));
-    let streams = u32::try_from(options.streams).unwrap_or(u32::MAX);
     let window = (options.stream_window as u64).saturating_mul(options.streams as u64);
     config
         .max_concurrent_bidi_streams(streams.into())

@@ -113,7 +113,7 @@ impl Dialer {
     async fn connect_to(&self, peer: SocketAddr, name: &str, side: &ClientSide) -> io::Result<Carrier> {
         let (options, reach) = (&self.options, &self.reach);
         let ask = UdpBinding::towards(peer).buffers(options.send_buffer, options.recv_buffer);
-        let socket = Arc::new(Hearing::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?);
+        let socket = Arc::new(Hearing::new(reach.udp.bind(&ask).await?, config::largest_taken(options)));
         let local = socket.local_addr()?;
         // A dial to a free port of this host may get that very port as its own.
         if local == peer {
@@ -134,8 +134,9 @@ impl Dialer {
             biased;
             connected = connecting => connected,
             error = socket.failure() => {
-                // A farewell would only reach whoever comes to that address next.
-                socket.close();
+                // There is nobody to say goodbye to, and whoever listens there next would keep a connection for the goodbye
+                // alone until it is idle for too long.
+                socket.silence();
                 return Err(error);
             }
         };

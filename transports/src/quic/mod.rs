@@ -22,6 +22,10 @@
 //! A listener's socket serves all of its channels, so dropping a listener frees its address for everybody only when those
 //! are gone; another listener of the same transport, or a clone of it, takes the address over at once.
 //!
+//! What cannot be had: a connection whose very first packet says goodbye, which takes a peer that wants it so or one whose other
+//! packets are lost, is kept by the crate below (`quinn-proto` 0.11.19) until it is idle for too long, and counts for none
+//! of the listener's limits.
+//!
 //! Sockets, runtime, clock and entropy can be injected ([`Quic::with_udp`] and the like), so that the very same code runs over
 //! a simulated network. The scheme `quic+selfsigned` is understood as `quic` with `cert=selfsigned`.
 

@@ -4,6 +4,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, ready};
 
@@ -21,20 +22,22 @@ fn joined(socket: &dyn AsyncUdpSocket, largest: u16) -> usize {
 /// A socket whose failures are told to whoever waits for them; the endpoint takes what was not sent for lost on its way.
 #[derive(Debug)]
 pub(super) struct Hearing {
-    socket: Arc<Closable>,
+    socket: Socket,
+    largest: u16,
     first: Mutex<Option<io::Error>>,
     heard: Notify,
+    is_silent: AtomicBool,
 }
 
 impl Hearing {
-    pub(super) fn new(socket: Socket, largest: u16) -> io::Result<Self> {
-        let socket = Arc::new(Closable::new(socket, largest)?);
-        Ok(Self { socket, first: Mutex::default(), heard: Notify::new() })
-    }
-
-    /// Gives the socket back at once, and says nothing more, to nobody: not even that the connection is over.
-    pub(super) fn close(&self) {
-        self.socket.close();
+    pub(super) fn new(socket: Socket, largest: u16) -> Self {
+        Self {
+            socket,
+            largest,
+            first: Mutex::default(),
+            heard: Notify::new(),
+            is_silent: AtomicBool::new(false),
+        }
     }
 
     /// The first failure that the system told of.
@@ -46,6 +49,11 @@ impl Hearing {
             }
             heard.await;
         }
+    }
+
+    /// Sends nothing any more.
+    pub(super) fn silence(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
     }
 
     fn hear(&self, error: io::Error) {
@@ -61,6 +69,9 @@ impl AsyncUdpSocket for Hearing {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         match self.socket.try_send(transmit) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 self.hear(error);
@@ -93,7 +104,7 @@ impl AsyncUdpSocket for Hearing {
     }
 
     fn max_receive_segments(&self) -> usize {
-        self.socket.max_receive_segments()
+        joined(&*self.socket, self.largest)
     }
 
     fn may_fragment(&self) -> bool {

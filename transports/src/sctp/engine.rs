@@ -221,9 +221,10 @@ impl Engine {
         self.has_news
     }
 
-    /// Appends what has to be sent now.
-    pub(super) fn poll_packets(&mut self, now: Instant, into: &mut Vec<Bytes>) {
+    /// Appends what has to be sent now; `is_pressed` asks the peer to acknowledge it without taking its time.
+    pub(super) fn poll_packets(&mut self, now: Instant, is_pressed: bool, into: &mut Vec<Bytes>) {
         self.has_news = false;
+        let first = into.len();
         let Some(transmit) = self.association.poll_transmit(now.into_std()) else {
             return;
         };
@@ -237,6 +238,9 @@ impl Engine {
             } else {
                 split(&packet, self.mtu, into);
             }
+        }
+        if is_pressed {
+            press(&mut into[first..]);
         }
     }
 
@@ -298,6 +302,17 @@ fn split(packet: &Bytes, mtu: usize, into: &mut Vec<Bytes>) {
             })
         });
         into.push(wire::packet_of(read.header, fitting));
+    }
+}
+
+/// The last of these packets that carries data asks for an acknowledgement at once.
+fn press(packets: &mut [Bytes]) {
+    let mut asking = packets.iter_mut().rev().filter_map(|packet| {
+        let asking = wire::asking(&Packet::parse(packet)?)?;
+        Some((packet, asking))
+    });
+    if let Some((packet, asking)) = asking.next() {
+        *packet = asking;
     }
 }
 

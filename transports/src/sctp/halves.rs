@@ -69,7 +69,7 @@ impl ChannelWrite for WriteHalf {
     /// What was taken is on its way already.
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let lane = self.lane;
-        Poll::Ready(self.shared.act(|association| association.on_lane(lane, |lane, _| lane.check_writer())))
+        Poll::Ready(self.shared.act(|association| association.on_lane(lane, |lane, _| lane.flushed())))
     }
 
     fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

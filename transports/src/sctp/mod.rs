@@ -18,8 +18,9 @@
 //!   packets, not whoever can.
 //!
 //! A listener's socket lives as long as channels of it do; the next listener of the same instance takes it over, another
-//! process cannot. A peer whose address changes is a stranger. Facts of a channel name the association (`group`, which each
-//! side numbers by itself) and the stream (`more["stream"]`, and behind the `#` of the dialler's end).
+//! process cannot. A peer whose address changes is a stranger. Facts of a channel name the association (`group`) and the
+//! stream (`more["stream"]`); the dialer's endpoint ends in the stream's number, as in `sctp://127.0.0.1:40000#3`, so that
+//! no two channels have the same two ends.
 //!
 //! # The crate below, and what it is not asked to do
 //!
@@ -38,7 +39,8 @@
 //! | no limit to streams, tiny fragments, or chunks ahead of a missing one, each of which costs it time and memory | they are bounded before it sees them |
 //! | packets exceed the mtu when many small chunks share one | they are split again |
 //! | only the payload protocols of WebRTC | the lane protocol uses two of those |
-//! | each chunk on its way costs a walk over the others | few thousand of them, and small writes travel together |
+//! | each chunk on its way costs a walk over the others | few thousand of them; small writes travel together |
+//! | a lone packet is acknowledged after 200 ms, however many writes wait for it | the last one that may leave asks for an answer at once |
 //!
 //! What cannot be had with it: it recovers from losses slowly, often only by its timer, which is 300 ms at least (4 MB over
 //! a path that loses every tenth packet took it 57 s, and `dcsctp` 10 s); and its checksum is software, half the time of

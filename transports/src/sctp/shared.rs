@@ -16,6 +16,7 @@ pub(super) struct Shared {
     /// What the hub knows it by.
     tag: u32,
     doorbell: Arc<Doorbell>,
+    role: Role,
     facts: ChannelFacts,
 }
 
@@ -26,7 +27,8 @@ impl Shared {
         doorbell: Arc<Doorbell>,
         facts: ChannelFacts,
     ) -> Arc<Self> {
-        Arc::new(Self { association: Mutex::new(association), tag, doorbell, facts })
+        let role = association.role();
+        Arc::new(Self { association: Mutex::new(association), tag, doorbell, role, facts })
     }
 
     /// Acts on the association; afterwards wakes whom that concerns, and the hub if there is something to send.
@@ -57,16 +59,15 @@ impl Shared {
 
     /// The lane at `key` as a channel; once for each key.
     pub(super) fn channel(self: &Arc<Self>, key: usize) -> Channel {
-        let (stream, role) = self
-            .act_unheard(|association| (association.on_lane(key, |lane, _| lane.stream), association.role()));
+        let stream = self.act_unheard(|association| association.on_lane(key, |lane, _| lane.stream));
         let mut facts = self.facts.clone();
-        facts.more.insert("stream".to_owned(), stream.to_string());
-        // No two channels have the same two ends.
-        let dialled = if role == Role::Dialer { &mut facts.local } else { &mut facts.peer };
+        // No two channels have the same two ends, though they share a port.
+        let dialled = if self.role == Role::Dialer { &mut facts.local } else { &mut facts.peer };
         *dialled = dialled.take().map(|end| {
             let address = format!("{}#{stream}", end.address());
             end.with_address(address)
         });
+        facts.more.insert("stream".to_owned(), stream.to_string());
         let halves = (ReadHalf::new(self.clone(), key), WriteHalf::new(self.clone(), key));
         Channel::from_halves(halves.0, halves.1, facts)
     }

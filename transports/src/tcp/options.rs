@@ -9,6 +9,8 @@ use crate::options::value::{
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
 const BUFFER: RangeInclusive<usize> = 1024..=1 << 30;
+/// Whether the system can bound what waits in a socket and has not been sent.
+const HAS_UNSENT: bool = cfg!(any(target_os = "android", target_os = "linux"));
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
 const BACKLOG: RangeInclusive<usize> = 1..=65_535;
 const CONNECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
@@ -23,6 +25,7 @@ pub struct TcpOptions {
     pub(super) nodelay: bool,
     pub(super) send_buffer: Option<usize>,
     pub(super) recv_buffer: Option<usize>,
+    pub(super) unsent: Option<usize>,
     pub(super) keepalive: Option<Duration>,
     pub(super) backlog: usize,
     pub(super) reuse_address: bool,
@@ -36,6 +39,7 @@ impl Default for TcpOptions {
             nodelay: true,
             send_buffer: None,
             recv_buffer: None,
+            unsent: HAS_UNSENT.then_some(64 << 10),
             keepalive: None,
             backlog: 1024,
             reuse_address: cfg!(unix),
@@ -72,6 +76,21 @@ impl TcpOptions {
     #[must_use]
     pub fn recv_buffer(mut self, bytes: Option<usize>) -> Self {
         self.recv_buffer = bytes;
+        self
+    }
+
+    /// How much may wait in the socket without having been sent (`TCP_NOTSENT_LOWAT`), or `None` for as much as fits the send
+    /// buffer. When it is reached, writing waits.
+    ///
+    /// What is on its way is not counted, so a long path is filled all the same; what waits here instead of in the library's
+    /// queue can no longer be withdrawn at its deadline, and leaves the cache before it is sent. Measured on one machine with
+    /// calls of 16 x 256 KiB, it takes a quarter to two fifths less processor time than without, and 4 x 4 MiB two fifths
+    /// less; 16 KiB and 256 KiB gain little. A path of 10 Gbit/s or more may want 1 MiB.
+    ///
+    /// Unit: bytes. Default: 64 KiB on Linux; `None` elsewhere, where only that is allowed. Bounds: 1 KiB to 1 GiB.
+    #[must_use]
+    pub fn unsent(mut self, bytes: Option<usize>) -> Self {
+        self.unsent = bytes;
         self
     }
 
@@ -156,6 +175,19 @@ const TABLE: Table<TcpOptions> = Table(&[
     },
     Knob {
         info: OptionInfo::new(
+            "unsent",
+            "bytes that may wait in the socket without having been sent (TCP_NOTSENT_LOWAT)",
+            if HAS_UNSENT { "system, 1KiB to 1GiB" } else { "system" },
+            if HAS_UNSENT { "64KiB" } else { "system" },
+        ),
+        set: |options, text| {
+            parse_unless(text, "system", |text| parse_size(text, BUFFER).filter(|_| HAS_UNSENT))
+                .map(|size| options.unsent = size)
+        },
+        get: |options| options.unsent.map_or_else(|| "system".to_owned(), show_size),
+    },
+    Knob {
+        info: OptionInfo::new(
             "keepalive",
             "silence after which the system probes the peer",
             "off, 1s to 32767s",
@@ -214,7 +246,7 @@ mod tests {
     #[test]
     fn every_option_is_documented_with_its_true_default() {
         crate::options::assert_table_is_sound(&TABLE);
-        assert_eq!(TcpOptions::list().count(), 8);
+        assert_eq!(TcpOptions::list().count(), 9);
     }
 
     #[test]
@@ -224,6 +256,8 @@ mod tests {
             ("nodelay", "false"),
             ("send_buffer", "256KiB"),
             ("recv_buffer", "1MiB"),
+            #[cfg(target_os = "linux")]
+            ("unsent", "128KiB"),
             ("keepalive", "30s"),
             ("backlog", "7"),
             ("connect_timeout", "250ms"),
@@ -235,6 +269,7 @@ mod tests {
             .nodelay(false)
             .send_buffer(Some(256 << 10))
             .recv_buffer(Some(1 << 20))
+            .unsent(HAS_UNSENT.then_some(128 << 10))
             .keepalive(Some(Duration::from_secs(30)))
             .backlog(7)
             .connect_timeout(Duration::from_millis(250));

@@ -38,6 +38,11 @@ pub(super) fn listen(address: SocketAddr, options: &TcpOptions) -> io::Result<to
 /// Sets what is set once a stream is connected.
 pub(super) fn prepare(stream: &TcpStream, options: &TcpOptions) -> io::Result<()> {
     stream.set_nodelay(options.nodelay)?;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if let Some(bytes) = options.unsent {
+        // Within the bounds that `TcpOptions` checks.
+        SockRef::from(stream).set_tcp_notsent_lowat(u32::try_from(bytes).unwrap_or(u32::MAX))?;
+    }
     if let Some(idle) = options.keepalive {
         SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
@@ -84,6 +89,7 @@ mod tests {
             .nodelay(false)
             .send_buffer(Some(32 << 10))
             .recv_buffer(Some(48 << 10))
+            .unsent(cfg!(target_os = "linux").then_some(24 << 10))
             .keepalive(Some(Duration::from_secs(77)));
         let listener = listen(([127, 0, 0, 1], 0).into(), &options).unwrap();
         let at = listener.local_addr().unwrap();
@@ -97,7 +103,10 @@ mod tests {
             assert_eq!(socket.tcp_nodelay().unwrap(), nodelay);
             assert!(socket.keepalive().unwrap());
             #[cfg(target_os = "linux")]
-            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
+            {
+                assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
+                assert_eq!(socket.tcp_notsent_lowat().unwrap(), 24 << 10);
+            }
             for socket in [SockRef::from(&socket), SockRef::from(&accepted)] {
                 // Linux reports twice what was asked for, since it counts its own bookkeeping in.
                 assert!((32 << 10..=64 << 10).contains(&socket.send_buffer_size().unwrap()));

@@ -142,18 +142,20 @@ impl Drop for Shared {
             session.reset_when_closed();
         }
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { timeout(PARTING, part(&session, left)).await });
+            runtime.spawn(async move { timeout(PARTING, part(&session, left, is_ended)).await });
         }
     }
 }
 
 /// Sends what has not left yet, then waits for the peer's end. A socket that was closed before would answer that end with a
 /// reset, since in TLS it is bytes, and what the peer has not read yet would be lost.
-async fn part(session: &Session, mut left: Incoming) {
-    if poll_fn(|cx| session.poll_end(cx)).await.is_err() {
-        return;
+async fn part(session: &Session, mut left: Incoming, is_ended: bool) {
+    if !is_ended {
+        if poll_fn(|cx| session.poll_end(cx)).await.is_err() {
+            return;
+        }
+        session.close_in_order();
     }
-    session.close_in_order();
     loop {
         match session.decrypt(&mut left, &mut Vec::new().limit(1)) {
             Ok(Decrypted::Hungry) => {}

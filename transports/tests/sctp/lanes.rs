@@ -1,10 +1,13 @@
 //! Several channels over one association.
 
+use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use listenrain::Transport;
+use listenrain::buffer::WriteBuffer;
 use listenrain_transports::Sctp;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::Instant;
@@ -27,6 +30,13 @@ async fn further_dials_share_the_association_until_its_lanes_are_taken() {
     assert!(groups[3].0 != groups[0].0 && groups[3].1 != groups[0].1, "{groups:?}");
     let streams: Vec<_> = ends.iter().map(|(near, _)| near.facts.more["stream"].clone()).collect();
     assert_eq!(streams, ["0", "1", "2", "0"]);
+    for (near, far) in &ends {
+        assert_eq!((&near.facts.local, &near.facts.peer), (&far.facts.peer, &far.facts.local));
+        assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
+    }
+    let locals: BTreeSet<_> =
+        ends.iter().map(|(near, _)| near.facts.local.as_ref().unwrap().to_string()).collect();
+    assert_eq!(locals.len(), ends.len(), "no two channels have the same two ends: {locals:?}");
     for (index, (near, far)) in ends.iter_mut().enumerate() {
         write_all(&mut *near.write, vec![index as u8].into()).await.unwrap();
         assert_eq!(read_exactly(&mut *far.read, 1).await.unwrap(), vec![index as u8]);
@@ -203,4 +213,39 @@ impl listenrain_transports::sctp::Entropy for AlmostAround {
         }
         Ok(())
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_small_writes_do_not_wait_for_acknowledgements_that_take_their_time() {
+    // One packet of them is acknowledged after 200 ms unless it asks for more haste, and 64 may be on their way.
+    let network = Network::new(1);
+    let Linked { mut near, mut far, .. } =
+        linked(&on(&network, SctpOptions::default().mtu(Some(60_000)))).await;
+    let start = Instant::now();
+    let write = async {
+        for byte in pattern(10_000) {
+            write_all(&mut *near.write, vec![byte].into()).await.unwrap();
+        }
+    };
+    let ((), read) = tokio::join!(write, read_exactly(&mut *far.read, 10_000));
+    assert!(read.unwrap() == pattern(10_000));
+    // A round trip of 2 ms for each 64 of them.
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_has_read_all_and_left_is_no_reason_for_a_flush_to_fail() {
+    let network = Network::new(1);
+    let Linked { near: mut reader, mut far, .. } = linked(&on(&network, SctpOptions::default())).await;
+    let mut from = WriteBuffer::default();
+    from.put_slice(b"all of it");
+    while !from.is_empty() {
+        poll_fn(|cx| far.write.poll_write(cx, &mut from)).await.unwrap();
+    }
+    assert_eq!(read_exactly(&mut *reader.read, 9).await.unwrap(), "all of it");
+    drop(reader);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    poll_fn(|cx| far.write.poll_flush(cx)).await.unwrap();
+    let error = write_all(&mut *far.write, "more".into()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }

@@ -1,9 +1,11 @@
 //! All cases, a file or a folder a group.
 
+mod calls;
 mod cancel;
 mod close;
 mod establish;
 mod flow;
+mod framing;
 mod integrity;
 mod reconnect;
 mod special;
@@ -18,6 +20,8 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         close::CASES,
         cancel::CASES,
         flow::CASES,
+        framing::CASES,
+        calls::CASES,
         reconnect::CASES,
         special::CASES,
     ];

@@ -122,7 +122,6 @@ impl Association {
         })
     }
 
-    /// Which of the two sides this is.
     pub(super) fn role(&self) -> Role {
         self.role
     }
@@ -186,9 +185,10 @@ impl Association {
     /// Does what is due, appends the packets that have to be sent, and says when to ask again; `None` when all is over.
     pub(super) fn poll(&mut self, now: Instant, into: &mut Vec<Bytes>) -> Option<Instant> {
         self.is_touched = false;
+        let mut is_pressed = false;
         if self.lost.is_none() {
             self.engine.expire(now);
-            self.wake_writers();
+            is_pressed = self.wake_writers();
             self.watch(now);
             self.end_if_idle(now);
         }
@@ -197,18 +197,25 @@ impl Association {
             return None;
         }
         let from = into.len();
-        self.engine.poll_packets(now, into);
+        self.engine.poll_packets(now, is_pressed, into);
         if into.len() > from {
             self.liveness.sent(self.engine.sent(), now);
         }
         self.deadline()
     }
 
-    fn wake_writers(&mut self) {
+    /// Says whether a lane may send no more messages before some are acknowledged.
+    fn wake_writers(&mut self) -> bool {
         let (least, most) = MESSAGES_OF_ONE;
         self.limits.messages = (MESSAGES / self.lanes.len().max(1)).clamp(least, most);
         let Self { engine, limits, woken, lanes, .. } = self;
-        lanes.for_each(|lane| lane.wake_writer(&mut Scope { engine, limits, woken }));
+        let mut is_pressed = false;
+        lanes.for_each(|lane| {
+            let mut scope = Scope { engine, limits, woken };
+            lane.wake_writer(&mut scope);
+            is_pressed |= lane.is_pressed(&mut scope);
+        });
+        is_pressed
     }
 
     /// Asks the peer whether it is there, or gives it up.

@@ -158,8 +158,18 @@ impl Lane {
         }
     }
 
+    /// Whether nothing is known to keep what was written from the peer. One that reads no more need not have missed any
+    /// of it; if it has, it resets the channel.
+    pub(super) fn flushed(&self) -> io::Result<()> {
+        match &self.fate {
+            Some(fate) => Err(fate.error()),
+            None if self.sending.closed == Some(Close::Abort) => Err(ErrorKind::BrokenPipe.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a write could still succeed.
-    pub(super) fn check_writer(&self) -> io::Result<()> {
+    fn check_writer(&self) -> io::Result<()> {
         match &self.fate {
             Some(fate) => Err(fate.error()),
             None if self.sending.closed.is_some() || self.sending.is_stopped => {
@@ -257,6 +267,11 @@ impl Lane {
         if self.sending.waker.is_some() && self.sending.has_room(self.stream, scope.engine, scope.limits) {
             scope.woken.extend(self.sending.waker.take());
         }
+    }
+
+    /// Whether as many of its messages are on their way as may be.
+    pub(super) fn is_pressed(&mut self, scope: &mut Scope<'_>) -> bool {
+        self.sending.is_pressed(self.stream, scope.engine, scope.limits)
     }
 
     fn wake_all(&mut self, scope: &mut Scope<'_>) {

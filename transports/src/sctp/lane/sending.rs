@@ -55,15 +55,28 @@ impl Sending {
         taken
     }
 
+    /// Whether as many messages are on their way as may be.
+    pub(super) fn is_pressed(&mut self, stream: u16, engine: &mut Engine, limits: &Limits) -> bool {
+        // Few ever are, and the others need not ask what was acknowledged.
+        self.on_their_way.len() >= limits.messages && {
+            self.forget_acknowledged(engine.queued(stream));
+            self.on_their_way.len() >= limits.messages
+        }
+    }
+
     /// How many bytes may be written now.
     fn room(&mut self, stream: u16, engine: &mut Engine, limits: &Limits) -> usize {
-        // Acknowledgements of control messages come with the others', but those are a few bytes.
         let queued = engine.queued(stream);
+        self.forget_acknowledged(queued);
+        limits.send_buffer.saturating_sub(queued).min(self.credit as usize)
+    }
+
+    fn forget_acknowledged(&mut self, queued: usize) {
+        // Acknowledgements of control messages come with the others', but those are a few bytes.
         let acknowledged = self.written.saturating_sub(queued as u64);
         while self.on_their_way.front().is_some_and(|end| *end <= acknowledged) {
             self.on_their_way.pop_front();
         }
-        limits.send_buffer.saturating_sub(queued).min(self.credit as usize)
     }
 
     /// Whether a write that waits could go on.

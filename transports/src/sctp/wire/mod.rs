@@ -33,6 +33,8 @@ pub(super) const REFLECTED: u8 = 1;
 
 pub(super) const HEADER_LEN: usize = 12;
 pub(super) const CHUNK_HEADER_LEN: usize = 4;
+/// Flag of a DATA chunk whose sender can go on only once it is acknowledged (RFC 9260, 3.3.1): at once, please.
+pub(super) const AT_ONCE: u8 = 8;
 /// What stands before the user's bytes in a DATA chunk.
 pub(super) const DATA_HEADER_LEN: usize = 16;
 
@@ -151,6 +153,19 @@ pub(super) fn packet_of<'a>(header: Header, chunks: impl IntoIterator<Item = Chu
     seal(bytes)
 }
 
+/// The same packet, whose last DATA chunk asks to be acknowledged [at once](AT_ONCE); `None` when it carries no data.
+pub(super) fn asking(packet: &Packet<'_>) -> Option<Bytes> {
+    let starts = packet.chunks().scan(HEADER_LEN, |end, chunk| {
+        let start = *end;
+        *end += chunk.whole.len();
+        Some((start, chunk.kind))
+    });
+    let (last, _) = starts.filter(|(_, kind)| *kind == kind::DATA).last()?;
+    let mut bytes = BytesMut::from(packet.raw);
+    bytes[last + 1] |= AT_ONCE;
+    Some(seal(bytes))
+}
+
 /// An ABORT that names what it is about by the code of an error cause and a text.
 pub(super) fn abort(header: Header, flags: u8, code: u16, why: &str) -> Bytes {
     // The peer only shows it to people.
@@ -235,6 +250,19 @@ mod tests {
         let read = Packet::parse(&bytes).unwrap();
         assert!(read.is_intact() && read.single().is_none());
         assert_eq!(read.chunks().map(|chunk| chunk.kind).collect::<Vec<_>>(), [kind::DATA, kind::COOKIE_ACK]);
+    }
+
+    #[test]
+    fn the_last_data_of_a_packet_asks_for_an_answer_at_once() {
+        let parts = [(kind::DATA, 3), (kind::DATA, 2), (kind::SACK, 0)];
+        let parts = parts.map(|(kind, flags)| packet(HEADER, kind, flags, b"123456"));
+        let chunks = parts.iter().map(|part| Packet::parse(part).unwrap().single().unwrap());
+        let bytes = asking(&Packet::parse(&packet_of(HEADER, chunks)).unwrap()).unwrap();
+        let read = Packet::parse(&bytes).unwrap();
+        assert!(read.is_intact());
+        assert_eq!(read.chunks().map(|chunk| chunk.flags).collect::<Vec<_>>(), [3, 2 | AT_ONCE, 0]);
+        let sack = packet(HEADER, kind::SACK, 0, b"123456");
+        assert!(asking(&Packet::parse(&sack).unwrap()).is_none());
     }
 
     proptest! {

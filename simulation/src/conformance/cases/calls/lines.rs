@@ -1,0 +1,262 @@
+//! The channels between a client and whoever plays its server, each with a handle by which it can be lost.
+//!
+//! A line ends on one side only, as if the system there had given it up; how the other side learns of it is the
+//! transport's business. So lines can be lost over any transport.
+
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Buf;
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::transport::generator;
+use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, NextError};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+
+use super::peer::Peer;
+use crate::conformance::bed::{Bed, Door, Gate, Roles};
+use crate::conformance::failure::{Check, Failure};
+use crate::layer::map_halves;
+
+/// Makes channels as a client asks for them: one end is the client's, the other waits to be taken.
+pub(super) struct Lines {
+    shared: Arc<Shared>,
+    far: UnboundedReceiver<Channel>,
+}
+
+struct Shared {
+    /// The dialer, and the listener.
+    gate: tokio::sync::Mutex<Gate>,
+    endpoint: Endpoint,
+    roles: Roles,
+    far: UnboundedSender<Channel>,
+    /// The near and the far side of every channel so far.
+    opened: watch::Sender<Vec<(Line, Line)>>,
+}
+
+impl Lines {
+    /// In the roles of `bed`: the client's end is the near one.
+    pub(super) async fn new(bed: &Bed) -> Check<Self> {
+        let gate = bed.narrow_gate().await?;
+        let (sender, far) = mpsc::unbounded_channel();
+        let shared = Shared {
+            endpoint: gate.listener.endpoint().clone(),
+            gate: tokio::sync::Mutex::new(gate),
+            roles: bed.roles(),
+            far: sender,
+            opened: watch::Sender::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), far })
+    }
+
+    /// What a client dials with.
+    pub(super) fn dialer(&self) -> Box<dyn ChannelGenerator> {
+        let shared = self.shared.clone();
+        generator(shared.endpoint.clone(), move || shared.clone().open())
+    }
+
+    /// What a server listens with, and a handle on its lines.
+    pub(super) fn listener(self) -> (Box<dyn ChannelGenerator>, Opened) {
+        let (far, opened) =
+            (Arc::new(tokio::sync::Mutex::new(self.far)), Opened(self.shared.opened.subscribe()));
+        let endpoint = self.shared.endpoint.clone();
+        let listener = generator(endpoint.clone(), move || {
+            let (far, endpoint) = (far.clone(), endpoint.clone());
+            async move {
+                let next = far.lock().await.recv().await;
+                next.ok_or_else(|| NextError::lasting("accept", &endpoint, ErrorKind::NotConnected.into()))
+            }
+        });
+        (listener, opened)
+    }
+
+    /// The other end of the client's next channel, to be played by hand.
+    pub(super) async fn peer(&mut self) -> Check<Peer> {
+        let channel = self.far.recv().await.ok_or_else(|| Failure::new("the client dials no more"))?;
+        let gate = self.shared.gate.lock().await;
+        let door: &Door = if self.shared.roles == Roles::NearDials { &gate.listener } else { &gate.dialer };
+        Ok(Peer::new(door.end(channel)))
+    }
+
+    /// The client's side of the channel that was opened last.
+    pub(super) fn newest(&self) -> Line {
+        self.shared.opened.borrow().last().expect("a client has dialled").0.clone()
+    }
+}
+
+impl Shared {
+    async fn open(self: Arc<Self>) -> Result<Channel, NextError> {
+        let mut gate = self.gate.lock().await;
+        let Gate { dialer, listener, .. } = &mut *gate;
+        let (dialled, accepted) = tokio::try_join!(dialer.next_channel(), listener.next_channel())?;
+        let (near, far) = match self.roles {
+            Roles::NearDials => (dialled, accepted),
+            Roles::NearAccepts => (accepted, dialled),
+        };
+        let sides = (Line::default(), Line::default());
+        let (near, far) = (sides.0.upon(near), sides.1.upon(far));
+        self.opened.send_modify(|opened| opened.push(sides));
+        // Nobody may be there to take it: then it is dropped, as by a listener that is gone.
+        let _ = self.far.send(far);
+        Ok(near)
+    }
+}
+
+/// The lines that were opened so far.
+pub(super) struct Opened(watch::Receiver<Vec<(Line, Line)>>);
+
+impl Opened {
+    /// Waits for the `count`th channel, and gives its near and its far side.
+    pub(super) async fn nth(&mut self, count: usize) -> Check<(Line, Line)> {
+        let opened = self.0.wait_for(|opened| opened.len() >= count).await;
+        let opened = opened.map_err(|_| Failure::new("the client dials no more"))?;
+        Ok(opened[count - 1].clone())
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+}
+
+/// How a side lets go of a channel that is lost to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// By an abort.
+    Abort,
+    /// By dropping it.
+    Drop,
+}
+
+/// A handle on one side of a channel.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Line(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    lost: Option<Loss>,
+    /// Bytes that may still be written before it is lost.
+    left: Option<usize>,
+    is_held: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Line {
+    /// From now on reading and writing fail on this side.
+    pub(super) fn lose(&self, loss: Loss) {
+        self.change(|state| state.lost = Some(loss));
+    }
+
+    /// It takes `bytes` more bytes, then is dropped.
+    pub(super) fn lose_after(&self, bytes: usize) {
+        self.change(|state| state.left = Some(bytes));
+    }
+
+    /// It takes nothing for now, or goes on.
+    pub(super) fn hold(&self, is_held: bool) {
+        self.change(|state| state.is_held = is_held);
+    }
+
+    fn upon(&self, channel: Channel) -> Channel {
+        map_halves(
+            channel,
+            |below| Box::new(Side { below, line: self.clone() }),
+            |below| Box::new(Side { below, line: self.clone() }),
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let woken = [state.reader.take(), state.writer.take()];
+        drop(state);
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Most bytes that may be written now.
+    fn poll_room(&self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
+        let mut state = self.lock();
+        state.check()?;
+        state.writer = Some(cx.waker().clone());
+        if state.is_held { Poll::Pending } else { Poll::Ready(Ok(state.left.unwrap_or(usize::MAX))) }
+    }
+
+    fn wrote(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.left = state.left.map(|left| left - bytes);
+        let is_lost = state.left == Some(0);
+        drop(state);
+        if is_lost {
+            self.lose(Loss::Drop);
+        }
+    }
+}
+
+impl State {
+    fn check(&self) -> io::Result<()> {
+        match self.lost {
+            Some(_) => Err(ErrorKind::ConnectionReset.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A half of a channel that can be lost.
+struct Side<T: ?Sized> {
+    below: Box<T>,
+    line: Line,
+}
+
+impl ChannelRead for Side<dyn ChannelRead> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        let mut state = self.line.lock();
+        state.check()?;
+        state.reader = Some(cx.waker().clone());
+        drop(state);
+        self.below.poll_read(cx, into)
+    }
+}
+
+impl ChannelWrite for Side<dyn ChannelWrite> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        let most = ready!(self.line.poll_room(cx))?;
+        if most >= from.len() {
+            let taken = ready!(self.below.poll_write(cx, from))?;
+            self.line.wrote(taken);
+            return Poll::Ready(Ok(taken));
+        }
+        let count = most.min(from.chunk().len());
+        let mut some = WriteBuffer::new(self.below.flatten_below());
+        some.put_slice(&from.chunk()[..count]);
+        let taken = ready!(self.below.poll_write(cx, &mut some))?;
+        from.advance(taken);
+        self.line.wrote(taken);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.below.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.lock().check()?;
+        self.below.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        let lost = self.line.lock().lost;
+        if lost != Some(Loss::Drop) {
+            self.below.abort();
+        }
+    }
+
+    fn flatten_below(&self) -> usize {
+        self.below.flatten_below()
+    }
+}

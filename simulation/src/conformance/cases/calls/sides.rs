@@ -1,0 +1,112 @@
+//! The two sides of the calls of a case: a client, and a server of the library or one that is played by hand.
+
+use bytes::Bytes;
+use listenrain::{
+    Client, Correlation, MessageError, NativePackets, OriginalPackets, Outcome, Protocol, RawBytes, Router,
+    Server,
+};
+use tokio::task::JoinHandle;
+
+use super::lines::{Lines, Opened};
+use super::peer::{Frame, Peer, REQUEST};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::stack::{check_message, client, message, number_of, protocol, server};
+
+/// Native packets, whose ids the library chooses.
+pub(super) fn native() -> Check<Protocol<RawBytes>> {
+    Ok(protocol(NativePackets::default()).build()?)
+}
+
+/// The original's packets, with the number of a message as the id of its call.
+pub(super) fn by_number() -> Check<Protocol<RawBytes>> {
+    let id_of = |bytes: &[u8]| number_of(bytes).ok_or_else(|| MessageError::new("no number"));
+    Ok(protocol(OriginalPackets::default()).correlation(Correlation::by_message(id_of)).build()?)
+}
+
+/// The original's packets, answered in order.
+pub(super) fn in_order() -> Check<Protocol<RawBytes>> {
+    Ok(protocol(OriginalPackets::default()).correlation(Correlation::by_order()).build()?)
+}
+
+/// A client of the library, and a server that serves what it dials.
+pub(super) struct Both {
+    pub(super) client: Client<RawBytes>,
+    pub(super) server: Server,
+    pub(super) lines: Opened,
+}
+
+impl Both {
+    pub(super) async fn start(
+        bed: &mut Bed,
+        protocol: &Protocol<RawBytes>,
+        router: Router<RawBytes>,
+    ) -> Check<Self> {
+        let lines = Lines::new(bed).await?;
+        let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
+        let (listener, lines) = lines.listener();
+        Ok(Self { client, server: server(protocol, router).listen(listener)?, lines })
+    }
+}
+
+/// A client of the library, and the far end of its channel.
+pub(super) struct ByHand {
+    pub(super) client: Client<RawBytes>,
+    pub(super) peer: Peer,
+    pub(super) lines: Lines,
+}
+
+impl ByHand {
+    pub(super) async fn start(bed: &mut Bed, protocol: &Protocol<RawBytes>) -> Check<Self> {
+        let mut lines = Lines::new(bed).await?;
+        let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
+        Ok(Self { peer: lines.peer().await?, client, lines })
+    }
+
+    /// Starts a call with message `number`, and gives what the server reads of it, which comes next.
+    pub(super) async fn ask(&mut self, number: u64, size: usize) -> Check<(Call, Frame)> {
+        let call = Call::start(&self.client, number, size);
+        let asked = self.peer.expect(REQUEST).await?;
+        check_message(number, size, &asked.payload)?;
+        Ok((call, asked))
+    }
+
+    /// The client has still the channel that it had at first.
+    pub(super) fn is_as_it_was(&self) -> Check {
+        let reconnects = self.client.counts().reconnects;
+        ensure!(reconnects == 0, "the channel was lost {reconnects} times");
+        Ok(())
+    }
+}
+
+/// A call under way. Dropping it takes the call back.
+pub(super) struct Call {
+    number: u64,
+    size: usize,
+    task: JoinHandle<Outcome<Bytes>>,
+}
+
+impl Call {
+    pub(super) fn start(client: &Client<RawBytes>, number: u64, size: usize) -> Self {
+        let (client, message) = (client.clone(), message(number, size));
+        Self { number, size, task: tokio::spawn(async move { client.call(message).await }) }
+    }
+
+    /// How it ended.
+    pub(super) async fn ended(&mut self) -> Check<Outcome<Bytes>> {
+        Ok((&mut self.task).await?)
+    }
+
+    /// It is answered with its own message.
+    pub(super) async fn answered(mut self) -> Check {
+        let (number, size) = (self.number, self.size);
+        let reply = self.ended().await?.map_err(Failure::from);
+        check_message(number, size, &reply.map_err(|failure| failure.at(format!("call {number}")))?)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

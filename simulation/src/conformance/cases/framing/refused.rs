@@ -1,0 +1,232 @@
+//! What is no packet, too long a one, or one of a kind that nobody knows.
+
+use std::future::pending;
+
+use bytes::Bytes;
+use listenrain::buffer::WriteBuffer;
+use listenrain::{CallError, Kind, LinkError, Packet, PacketCodec, PacketError, Refusal};
+
+use super::each;
+use super::framed::{Framed, encoded, header_of, packet};
+use super::library::{Calling, Served};
+use crate::conformance::bed::{Bed, End, at_once};
+use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::framing::Codec;
+use crate::conformance::stack::{call, message};
+
+/// The longest payload that the codecs of these cases allow.
+const MAX: usize = 1000;
+/// What a header claims out of all proportion.
+const HUGE: usize = 64 << 20;
+
+pub(super) async fn too_long(bed: &mut Bed) -> Check {
+    each(bed, async |bed, framing| {
+        let codec = framing.with_max(MAX);
+        refuses_to_encode(&codec)?;
+        for claim in [MAX + 1, HUGE] {
+            let header = header_of(framing, claim)?;
+            let failed = |failure: Failure| failure.at(format!("a claim of {claim} bytes"));
+            refuses_to_decode(bed, &codec, &header).await.map_err(failed)?;
+            closes_a_server(bed, &codec, &header).await.map_err(failed)?;
+            closes_a_client(bed, &codec, &header).await.map_err(failed)?;
+        }
+        refused_to_its_caller(bed, &codec).await
+    })
+    .await
+}
+
+fn refuses_to_encode(codec: &Codec) -> Check {
+    let mut output = WriteBuffer::default();
+    let encoded = codec.encode(&packet(codec, 1, MAX + 1), &mut output);
+    ensure!(
+        matches!(encoded, Err(PacketError::TooLarge { .. })) && output.is_empty(),
+        "encoding {} bytes where {MAX} are allowed gave {encoded:?} and {} bytes",
+        MAX + 1,
+        output.len()
+    );
+    Ok(())
+}
+
+async fn refuses_to_decode(bed: &mut Bed, codec: &Codec, header: &Bytes) -> Check {
+    let (near, far) = bed.pair().await?;
+    let (mut near, mut far) = (Framed::new(near, codec), Framed::new(far, codec));
+    tokio::try_join!(near.end.tx.say(header.clone()), far.until(header.len()))?;
+    let decoded = far.decode()?;
+    ensure!(
+        matches!(decoded, Err(PacketError::TooLarge { .. })),
+        "with its header there, it gave {decoded:?}, expected TooLarge"
+    );
+    Ok(())
+}
+
+/// A server ends the channel of whoever says this, and nobody else notices.
+async fn closes_a_server(bed: &mut Bed, codec: &Codec, said: &Bytes) -> Check {
+    let mut served = Served::start(bed, codec, None).await?;
+    let mut peer = served.dial(codec).await?;
+    let ending = async {
+        // It may be refused before its last byte is written.
+        let (_, over) = tokio::join!(peer.end.tx.say(said.clone()), peer.end.rx.drain());
+        over
+    };
+    at_once("the end of the channel, by the server", ending).await??;
+    served.is_unharmed().await
+}
+
+/// A client ends the channel of a server that says this, and its call learns why.
+async fn closes_a_client(bed: &mut Bed, codec: &Codec, said: &Bytes) -> Check {
+    let mut calling = Calling::start(bed, codec, None).await?;
+    // It may be refused before its last byte is written.
+    let _ = calling.server.end.tx.say(said.clone()).await;
+    let ended = at_once("the end of the call", calling.ended()).await??;
+    ensure!(
+        matches!(&ended, Err(CallError::Lost { cause: LinkError::Packet(_), .. })),
+        "the call ended with {ended:?}, expected Lost because of a packet"
+    );
+    Ok(())
+}
+
+/// A message that is too long is refused before it leaves, and the longest is answered.
+async fn refused_to_its_caller(bed: &mut Bed, codec: &Codec) -> Check {
+    let mut served = Served::start(bed, codec, None).await?;
+    let number = 8;
+    let refused = served.neighbour.call(message(1, MAX + 1 - number)).await;
+    ensure!(
+        matches!(&refused, Err(CallError::Refused(Refusal::TooLarge { size, limit })) if (*size, *limit) == (MAX + 1, MAX)),
+        "a message of {} bytes where {MAX} are allowed gave {refused:?}",
+        MAX + 1
+    );
+    served.due += 1;
+    call(&served.neighbour, 2, MAX - number).await?;
+    served.is_unharmed().await
+}
+
+pub(super) async fn garbage(bed: &mut Bed) -> Check {
+    each(bed, async |bed, framing| {
+        let codec = framing.with_max(MAX);
+        for said in framing.refused() {
+            let failed = |failure: Failure| failure.at(format!("a stream that begins with {said:02x?}"));
+            refuses_all(bed, &codec, said).await.map_err(failed)?;
+            closes_a_server(bed, &codec, said).await.map_err(failed)?;
+            closes_a_client(bed, &codec, said).await.map_err(failed)?;
+        }
+        random_garbage(bed, &codec).await
+    })
+    .await
+}
+
+/// Good packets behind it do not make it good.
+async fn refuses_all(bed: &mut Bed, codec: &Codec, said: &Bytes) -> Check {
+    let (near, far) = bed.pair().await?;
+    let (mut near, mut far) = (Framed::new(near, codec), Framed::new(far, codec));
+    let all = [&said[..], &encoded(codec, &packet(codec, 1, 100))?].concat();
+    let count = all.len();
+    tokio::try_join!(near.end.tx.say(all), far.until(count))?;
+    let decoded = far.decode()?;
+    ensure!(decoded.is_err(), "it gave {decoded:?}, expected an error");
+    Ok(())
+}
+
+/// Nobody knows what it means, but it must do no harm.
+async fn random_garbage(bed: &mut Bed, codec: &Codec) -> Check {
+    let mut served = Served::start(bed, codec, None).await?;
+    for _ in 0..bed.size(12, 3) {
+        let mut said = vec![0; bed.random.size(3 * MAX)];
+        said.fill_with(|| bed.random.draw() as u8);
+        let said = Bytes::from(said);
+        let (near, far) = bed.pair().await?;
+        let (mut near, mut far) = (Framed::new(near, codec), Framed::new(far, codec));
+        let said_all = async {
+            // Nobody reads on once the bytes are no packets.
+            let _ = near.end.tx.say(said.clone()).await;
+            let _ = near.end.tx.try_shutdown().await;
+            pending().await
+        };
+        tokio::select! {
+            biased;
+            over = decode_whatever_comes(&mut far) => over?,
+            () = said_all => {}
+        }
+        let End { mut tx, mut rx, .. } = served.dial(codec).await?.end;
+        let saying = async { tokio::join!(tx.say(said), rx.drain()) };
+        tokio::select! {
+            biased;
+            _ = saying => {}
+            up = served.is_up() => up?,
+        }
+        served.is_up().await?;
+    }
+    Ok(())
+}
+
+/// Until the end or an error. That packets keep their limit is checked for each.
+async fn decode_whatever_comes(far: &mut Framed) -> Check {
+    loop {
+        match far.decode()? {
+            Ok(Some(_)) => continue,
+            Ok(None) => {}
+            Err(_) => return Ok(()),
+        }
+        let undecided = far.end.rx.buffer().len();
+        ensure!(undecided < 2 * MAX, "{undecided} bytes wait, and are neither a packet nor an error");
+        if !matches!(far.end.rx.more().await?, Ok(1..)) {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) async fn unknown_kind(bed: &mut Bed) -> Check {
+    each(bed, async |bed, framing| {
+        let codec = framing.with_max(MAX);
+        let (mut unknown, known) = (packet(&codec, 3, 100), packet(&codec, 4, 100));
+        unknown.kind = Kind::Unknown(200);
+        let mut served = Served::start(bed, &codec, None).await?;
+        let mut peer = served.dial(&codec).await?;
+        let mut output = WriteBuffer::default();
+        match codec.encode(&unknown, &mut output) {
+            Ok(()) => {
+                is_delimited(bed, &codec, &unknown, &known).await?;
+                is_refused_by_number(&mut peer, &unknown).await?;
+            }
+            // It has no kinds, or none to spare.
+            Err(PacketError::CannotExpress(_)) if output.is_empty() => {}
+            Err(error) => {
+                let left = output.len();
+                return Err(Failure::new(format!("encoding it gave {error:?} and {left} bytes")));
+            }
+        }
+        peer.send(&known).await?;
+        let mut reply = known;
+        reply.kind = Kind::Reply;
+        at_once("the reply to a request behind it", peer.expect(&reply)).await??;
+        served.due += 1;
+        served.is_unharmed().await
+    })
+    .await
+}
+
+async fn is_delimited(bed: &mut Bed, codec: &Codec, unknown: &Packet, known: &Packet) -> Check {
+    let (near, far) = bed.pair().await?;
+    let (mut near, mut far) = (Framed::new(near, codec), Framed::new(far, codec));
+    tokio::try_join!(near.send(unknown), far.expect(unknown))?;
+    tokio::try_join!(near.send(known), far.expect(known))?;
+    Ok(())
+}
+
+/// Where the protocol can refuse, whoever sent it is told which kind it was.
+async fn is_refused_by_number(peer: &mut Framed, unknown: &Packet) -> Check {
+    peer.send(unknown).await?;
+    if !peer.codec.abilities().errors {
+        return Ok(());
+    }
+    let refused = at_once("the refusal", peer.try_next()).await??;
+    let Ok(Some(Packet { kind: Kind::Refused, id, payload, .. })) = &refused else {
+        return Err(Failure::new(format!("it was answered with {refused:?}, expected a refusal")));
+    };
+    ensure!(
+        *id == unknown.id && payload.first().last() == Some(&200),
+        "a refusal of {:?} for id {id} instead of one of kind 200 for id {}",
+        payload.first(),
+        unknown.id
+    );
+    Ok(())
+}

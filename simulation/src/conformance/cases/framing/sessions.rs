@@ -1,0 +1,149 @@
+//! Whole sessions: cut into bytes, and at random.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::{Kind, Packet, PacketCodec};
+use tokio::task::yield_now;
+
+use super::each;
+use super::framed::{Framed, encoded, packet};
+use super::library::{Calling, Served, until_counted};
+use crate::conformance::bed::Bed;
+use crate::conformance::failure::{Check, Failure};
+use crate::conformance::framing::Codec;
+use crate::conformance::tx::Tx;
+use crate::random::Random;
+
+pub(super) async fn byte_by_byte(bed: &mut Bed) -> Check {
+    each(bed, async |bed, framing| {
+        let codec = framing.with_max(1000);
+        requests_byte_by_byte(bed, &codec).await.map_err(|failure| failure.at("requests"))?;
+        replies_byte_by_byte(bed, &codec).await.map_err(|failure| failure.at("replies"))
+    })
+    .await
+}
+
+/// A server reads single bytes, and answers as if they were whole packets.
+async fn requests_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
+    let mut served = Served::start(bed, codec, None).await?;
+    let mut peer = served.dial(codec).await?;
+    for (number, size) in (1..).zip([0, 1, 300, 0, 77, 1]) {
+        let asked = packet(codec, number, size);
+        let bytes = encoded(codec, &asked)?;
+        say_byte_by_byte(&mut peer.end.tx, &bytes, || served.server.counts().received_bytes).await?;
+        if size == 300 {
+            // Answered together with the next.
+            continue;
+        }
+        if number == 4 {
+            peer.expect(&reply(codec, 3, 300)).await?;
+        }
+        peer.expect(&reply(codec, number, size)).await?;
+    }
+    served.due += 6;
+    served.is_unharmed().await
+}
+
+fn reply(codec: &Codec, number: u64, size: usize) -> Packet {
+    let mut reply = packet(codec, number, size);
+    reply.kind = Kind::Reply;
+    reply
+}
+
+/// A client reads its reply byte by byte.
+async fn replies_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
+    for size in [0, 1, 300] {
+        let mut calling = Calling::start(bed, codec, None).await?;
+        let mut reply = reply(codec, 1, size);
+        reply.id = calling.id;
+        let (bytes, client) = (encoded(codec, &reply)?, calling.client.clone());
+        say_byte_by_byte(&mut calling.server.end.tx, &bytes, || client.counts().received_bytes).await?;
+        let ended = calling.ended().await?;
+        if ended.as_ref().ok() != Some(reply.payload.first()) {
+            return Err(Failure::new(format!("a reply of {size} bytes became {ended:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Writes and flushes one byte after the other, each when the one before it was read.
+async fn say_byte_by_byte(tx: &mut Tx, bytes: &Bytes, received: impl Fn() -> u64) -> Check {
+    let before = received();
+    for at in 0..bytes.len() {
+        tx.say(bytes.slice(at..=at)).await?;
+        until_counted(before + at as u64 + 1, &received).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn round_trip(bed: &mut Bed) -> Check {
+    let count = bed.size(400, 40);
+    each(bed, async |bed, framing| {
+        let codec = framing.with_max(200_000);
+        let (near, far) = bed.pair().await?;
+        let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+        let random = &mut bed.random;
+        let mut sent: Vec<_> = (0..count).map(|_| random_packet(&codec, random)).collect();
+        // Twice one that gets a buffer of its own, once behind another of its kind.
+        let long = packet(&codec, random.draw(), ReadBuffer::OWN_BUFFER_FROM + random.below(1000));
+        sent.insert(count / 2, long.clone());
+        sent.insert(count / 2, long);
+        let mut cuts = Random::new(random.draw());
+        let sending = async {
+            send_in_random_pieces(&mut near, &sent, &mut cuts).await?;
+            near.end.tx.shutdown().await
+        };
+        let reading = async {
+            for (at, packet) in sent.iter().enumerate() {
+                far.expect(packet).await.map_err(|failure| failure.at(format!("packet {at}")))?;
+                if random.one_in(20) {
+                    yield_now().await;
+                }
+            }
+            far.expect_end().await
+        };
+        tokio::try_join!(sending, reading)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Of any kind that the codec has, with every bit of an id in use.
+fn random_packet(codec: &Codec, random: &mut Random) -> Packet {
+    let abilities = codec.abilities();
+    let kinds = [
+        (true, Kind::Request),
+        (true, Kind::Reply),
+        (abilities.errors, Kind::Error),
+        (abilities.errors, Kind::Refused),
+        (abilities.one_way, Kind::OneWay),
+        (abilities.ping, Kind::Ping),
+        (abilities.ping, Kind::Pong),
+        (abilities.cancel, Kind::Cancel),
+    ];
+    let there: Vec<_> = kinds.into_iter().filter_map(|(is_there, kind)| is_there.then_some(kind)).collect();
+    let size = if random.one_in(8) { 0 } else { random.size(4000) };
+    let mut packet = packet(codec, random.draw(), size);
+    packet.kind = there[random.below(there.len())];
+    if abilities.deadline && random.one_in(2) {
+        packet.deadline = Some(Duration::from_millis(1 + random.below(1 << 30) as u64));
+    }
+    packet
+}
+
+/// All packets as one stream, cut wherever it happens.
+async fn send_in_random_pieces(near: &mut Framed, packets: &[Packet], random: &mut Random) -> Check {
+    let mut stream = WriteBuffer::new(usize::MAX);
+    for packet in packets {
+        let encoding = near.codec.encode(packet, &mut stream);
+        encoding.map_err(|error| Failure::new(format!("a packet cannot be encoded: {error}")))?;
+        while stream.len() > 5000 {
+            let piece = random.size(5000);
+            near.end.tx.say(stream.copy_to_bytes(piece)).await?;
+        }
+    }
+    let rest = stream.copy_to_bytes(stream.len());
+    near.end.tx.say(rest).await
+}
