@@ -35,7 +35,7 @@ pub type MakeConnection<'a> = Box<dyn FnOnce(Generation) -> Connection + 'a>;
 /// 1. [`get`](Self::get) calls `make` at most once for all callers who ask for the same key at the same time. `make` is
 ///    quick: it only starts to dial.
 /// 2. [`remove`](Self::remove) with an old generation removes nothing.
-/// 3. A closed connection is never given.
+/// 3. A connection that [is over](Connection::is_over) is never given.
 /// 4. It is bounded in connections.
 #[doc(alias = "TransportPool")]
 pub trait ConnectionPool: Send + Sync + fmt::Debug + 'static {
@@ -49,7 +49,8 @@ pub trait ConnectionPool: Send + Sync + fmt::Debug + 'static {
     fn connections(&self) -> Vec<Connection>;
 }
 
-/// The default pool: one shared connection a key. When it is full, one that is closed or unused makes room.
+/// The default pool: one shared connection a key. When it is full, one that is over or unused makes room. One that is down
+/// for now stays: it goes on dialling by itself.
 #[derive(Debug)]
 pub struct SharedConnections {
     by_key: Keyed<PoolKey, Connection>,
@@ -134,11 +135,6 @@ impl<M: MessageCodec> Client<M> {
 }
 
 impl Connection {
-    /// Whether it will not work again.
-    fn is_over(&self) -> bool {
-        self.state().is_closed()
-    }
-
     /// Whether nothing is in flight on it and only the pool holds it.
     fn is_unused(&self) -> bool {
         let counts = self.counts();

@@ -4,8 +4,8 @@ mod support;
 
 use bytes::Bytes;
 use listenrain::{
-    Client, ConnectionPool, Endpoint, Generation, MessageCodec, PoolError, PoolKey, Protocol, ProtocolError,
-    ProtocolHandle, ProtocolTable, RawBytes, SharedConnections,
+    CallError, Client, ConnectionPool, Endpoint, Generation, MessageCodec, PoolError, PoolKey, Protocol,
+    ProtocolError, ProtocolHandle, ProtocolTable, RawBytes, Refusal, SharedConnections,
 };
 use support::*;
 
@@ -107,6 +107,35 @@ async fn a_closed_connection_is_never_given() {
     let second = pooled(&pool, &net, "test://a", &handle).unwrap();
     assert_eq!(second.call(Bytes::from("x")).await.unwrap(), "x");
     assert_eq!(net.dials(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_dialer_is_over_is_never_given_once_its_lanes_are_lost() {
+    // Broken by a pool that only looks whether a connection is closed: it would give one that refuses for ever.
+    let handle = ProtocolTable::new().register(native()).unwrap();
+    let (pool, net) = (SharedConnections::default(), Net::new());
+    let _server = serve(&net, echo());
+    let two_lanes = || {
+        let client = Client::pooled(&pool, &net, &endpoint("test://a"), &handle, |builder| builder.lanes(2));
+        client.unwrap()
+    };
+    let first = two_lanes();
+    // So long that its channels have lasted, and are dialled again at once.
+    tokio::time::sleep(ms(200)).await;
+    assert_eq!(net.dials(), 2);
+    net.end_dialling(true);
+    net.line(0).cut();
+    settle().await;
+    assert_eq!(first.call(Bytes::from("x")).await.unwrap(), "x", "one lane is left");
+    two_lanes().call(Bytes::from("x")).await.unwrap();
+    assert_eq!(net.dials(), 3, "it is the same connection");
+    net.cut();
+    settle().await;
+    let refused = first.call(Bytes::from("x")).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    net.end_dialling(false);
+    assert_eq!(two_lanes().call(Bytes::from("x")).await.unwrap(), "x", "a fresh connection");
+    assert_eq!(pool.connections().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,13 +27,15 @@ use crate::transport::{BoxFuture, ChannelGenerator, NextError};
 pub(super) struct Lane {
     pub(super) signal: Arc<Signal>,
     open: AtomicBool,
+    /// Its dialer has said that it never will succeed.
+    over: AtomicBool,
     epoch: AtomicU64,
 }
 
 impl Lane {
     pub(super) fn new(queue: Box<dyn SendQueue<Queued>>) -> Self {
         let signal = Arc::new(Signal::new(Outbox::new(queue)));
-        Self { signal, open: AtomicBool::new(false), epoch: AtomicU64::new(0) }
+        Self { signal, open: AtomicBool::new(false), over: AtomicBool::new(false), epoch: AtomicU64::new(0) }
     }
 
     /// Which channel in turn is the lane's own.
@@ -43,6 +45,11 @@ impl Lane {
 
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Whether it will not open again.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 }
 
@@ -77,6 +84,7 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
             Err(error) => {
                 let wait = course.failed();
                 let is_final = error.is_final;
+                shared.lanes[lane].over.store(is_final, Ordering::Release);
                 shared.dial_failed(error, course.is_down() || is_final);
                 (wait, is_final)
             }

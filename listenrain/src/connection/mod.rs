@@ -141,6 +141,12 @@ impl Connection {
         Arc::clone(&self.shared().counters)
     }
 
+    /// Whether it will not work again: it is closed, or its dialer has failed for good and its last lane is lost.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state().is_closed() || self.shared().lanes.iter().all(Lane::is_over)
+    }
+
     /// How many clones of it there are.
     pub(crate) fn holders(&self) -> usize {
         Arc::strong_count(&self.handle)

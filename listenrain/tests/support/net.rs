@@ -32,6 +32,7 @@ struct State {
     /// Dials that still succeed.
     left: Option<usize>,
     panics: bool,
+    is_over: bool,
     cut_after: Option<usize>,
 }
 
@@ -94,6 +95,11 @@ impl Net {
         self.change(|state| state.left = Some(dials));
     }
 
+    /// Dials fail for good from now on, or no longer.
+    pub(crate) fn end_dialling(&self, is_over: bool) {
+        self.change(|state| state.is_over = is_over);
+    }
+
     /// The next dial panics.
     pub(crate) fn panic_in_dial(&self) {
         self.change(|state| state.panics = true);
@@ -130,6 +136,10 @@ impl Net {
         let mut state = self.0.state.lock().unwrap();
         let refused =
             || NextError::passing("dial", &self.0.endpoint, io::ErrorKind::ConnectionRefused.into());
+        if state.is_over {
+            let over = io::ErrorKind::Unsupported.into();
+            return Err(NextError::lasting("dial", &self.0.endpoint, over));
+        }
         if let Some(left) = &mut state.left {
             *left = left.checked_sub(1).ok_or_else(refused)?;
         }

@@ -28,9 +28,10 @@ pub(super) fn list(args: &ConformanceArgs) -> Exit {
 fn describe(case: &Case) -> String {
     let mut marks = vec![format!("P{}", case.priority)];
     marks.extend(case.needs.iter().map(|need| format!("needs {need}")));
+    marks.extend((!case.only.is_empty()).then(|| format!("on {} only", case.only.join(", "))));
     for (holds, mark) in [
         (case.is_swapped, "in both roles"),
-        (!case.under_hardships, "not under hardships"),
+        (!case.under_hardships && case.only.is_empty(), "not under hardships"),
         (case.is_alone, "in a process of its own"),
     ] {
         marks.extend(holds.then(|| mark.to_owned()));

@@ -64,8 +64,13 @@ fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Outputs), S
         cases: plan::matching(&args.case)?,
         hardships: plan::hardships(&args.hardship)?,
     };
-    if plan.trials().is_empty() {
-        return Err("--case, --hardship: none of these cases runs under a hardship; add `none`".to_owned());
+    if plan.trials(lineup).is_empty() {
+        let what = if plan.hardships.contains(&None) {
+            "--case, --transport: none of these cases is about one of these transports"
+        } else {
+            "--case, --hardship: none of these cases runs under a hardship; add `none`"
+        };
+        return Err(what.to_owned());
     }
     let json = args.json.as_deref().map(|path| Output::open("--json", path)).transpose()?;
     let junit = args.junit.as_deref().map(|path| Output::open("--junit", path)).transpose()?;
@@ -78,7 +83,7 @@ fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Outputs), S
 /// Adds a record to `report` for each trial; whether it was interrupted before the last.
 async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Report) -> bool {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let trials = plan.trials();
+    let trials = plan.trials(lineup);
     let progress = Progress::new(trials.len());
     for (transport, hardship, case) in trials {
         let Some(make) = order::maker(transport, lineup) else { continue };

@@ -23,6 +23,28 @@ use crate::random::Random;
 /// How long what must happen at once may take, on a machine that is busy with something else.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
 
+/// Options by which little is in flight, whatever they are called.
+const SMALL_WINDOWS: &[(&str, &str)] = &[
+    ("send_buffer", "32KiB"),
+    ("recv_buffer", "32KiB"),
+    ("capacity", "64KiB"),
+    ("pipe_size", "64KiB"),
+    ("stream_window", "64KiB"),
+    ("send_window", "64KiB"),
+];
+
+/// `endpoint` with those of the `wanted` options that it knows by their name, or takes.
+fn with_options(
+    endpoint: Endpoint,
+    wanted: &[(&str, &str)],
+    is_known: impl Fn(&str, &Endpoint) -> bool,
+) -> Endpoint {
+    wanted.iter().fold(endpoint, |endpoint, (name, value)| {
+        let with = endpoint.clone().with_option(name, value);
+        if is_known(name, &with) { with } else { endpoint }
+    })
+}
+
 /// A dialler's pause between two tries.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -125,12 +147,26 @@ impl Bed {
         self.scratch_with(&[("backlog", "4"), ("connect_timeout", "100ms")])
     }
 
-    fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
-        let options = self.transport.options();
-        let there = wanted.iter().filter(|(name, _)| options.iter().any(|option| option.name == *name));
-        there.fold(self.transport.scratch_endpoint(), |endpoint, (name, value)| {
-            endpoint.with_option(name, value)
-        })
+    /// A fresh endpoint whose channels hold little, where it has such options: what does not fit has to wait.
+    pub(crate) fn scratch_with_small_windows(&self) -> Endpoint {
+        self.scratch_with(SMALL_WINDOWS)
+    }
+
+    /// A list hands no options on, so they are given to its members.
+    pub(crate) fn scratch_with(&self, wanted: &[(&str, &str)]) -> Endpoint {
+        let scratch = self.transport.scratch_endpoint();
+        let Ok(members) = scratch.members() else { return scratch };
+        if !scratch.is_list() {
+            let options = self.transport.options();
+            return with_options(scratch, wanted, |name, _| options.iter().any(|option| option.name == name));
+        }
+        let alone = |member: &Endpoint| Endpoint::list(scratch.scheme(), [member]);
+        let is_known = |_: &str, member: &Endpoint| {
+            alone(member).is_ok_and(|alone| self.transport.dialer(&alone).is_ok())
+        };
+        let members: Vec<_> =
+            members.into_iter().map(|member| with_options(member, wanted, is_known)).collect();
+        Endpoint::list(scratch.scheme(), &members).unwrap_or(scratch)
     }
 
     /// A dialer for `endpoint`.
@@ -145,7 +181,8 @@ impl Bed {
         Ok(self.door(Side::Listener, self.transport.listen(endpoint).await?))
     }
 
-    fn door(&self, side: Side, generator: Box<dyn ChannelGenerator>) -> Door {
+    /// A generator that was made elsewhere, as one under test.
+    pub(crate) fn door(&self, side: Side, generator: Box<dyn ChannelGenerator>) -> Door {
         let who = if side == Side::Dialer { "a dialer" } else { "a listener" };
         let log = self.ledger.entry(format!("{who} of {}", generator.endpoint()));
         Door { generator, side, log, ledger: self.ledger.clone() }
@@ -169,9 +206,7 @@ impl Bed {
     /// Options by which less is in flight. A full window that goes byte by byte takes long, and proves no more.
     fn windows(&self) -> &'static [(&'static str, &'static str)] {
         match self.hardship() {
-            Some(Hardship::OneByteReads | Hardship::ShortWrites) => {
-                &[("send_buffer", "32KiB"), ("recv_buffer", "32KiB"), ("capacity", "64KiB")]
-            }
+            Some(Hardship::OneByteReads | Hardship::ShortWrites) => SMALL_WINDOWS,
             _ => &[],
         }
     }

@@ -27,6 +27,9 @@ pub struct Case {
     pub sources: &'static [Source],
     /// What the transport must have; without it the case is skipped.
     pub needs: &'static [Need],
+    /// The schemes of the transports that it is about; empty for a case about every transport. On others it is not run,
+    /// which is no skip: it says nothing of them.
+    pub only: &'static [&'static str],
     /// Whether it runs a second time with the roles of dialler and listener swapped.
     pub is_swapped: bool,
     /// Whether it runs under each hardship too.
@@ -66,6 +69,7 @@ impl Case {
             checks,
             sources: &[],
             needs: &[],
+            only: &[],
             is_swapped: false,
             under_hardships: true,
             is_alone: false,
@@ -83,6 +87,12 @@ impl Case {
     pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
         self
+    }
+
+    /// For transports of these schemes, and not under hardships: it is about what is theirs alone, not about bytes.
+    pub(crate) const fn only(mut self, schemes: &'static [&'static str]) -> Self {
+        self.only = schemes;
+        self.plain_only()
     }
 
     pub(crate) const fn swapped(mut self) -> Self {
@@ -123,9 +133,18 @@ impl Case {
         format!("{}_{}", self.id.to_lowercase(), self.name)
     }
 
+    /// Whether it has anything to say of a transport of this scheme.
+    #[must_use]
+    pub fn is_about(&self, scheme: &str) -> bool {
+        self.only.is_empty() || self.only.contains(&scheme)
+    }
+
     /// Why it cannot run on `subject`; `None` when it can.
     #[must_use]
     pub fn skipped_on(&self, subject: &Subject) -> Option<String> {
+        if !self.is_about(subject.name()) {
+            return Some(format!("is about {} only", self.only.join(", ")));
+        }
         self.needs.iter().find_map(|need| subject.lacks(*need))
     }
 }
@@ -140,6 +159,11 @@ pub enum Need {
     Abort,
     /// An endpoint that swallows dials; see [`Subject::with_black_hole`].
     BlackHole,
+}
+
+impl Need {
+    /// Every need.
+    pub const ALL: [Self; 3] = [Self::HalfClose, Self::Abort, Self::BlackHole];
 }
 
 impl fmt::Display for Need {

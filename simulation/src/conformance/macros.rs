@@ -6,7 +6,8 @@
 /// each [hardship](crate::hardship), with the cases that run under hardships.
 ///
 /// The first argument names the module, and the transport in reports. The second is a transport, or a
-/// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test.
+/// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test. A module that
+/// is named like a transport of `listenrain-transports`, such as `tcp`, also gets the cases of group I for that one.
 ///
 /// ```
 /// # fn main() {}
@@ -32,6 +33,7 @@ macro_rules! conformance {
 
             $crate::__conformance_everywhere! { tests $name, ::std::option::Option::None; }
             $crate::__conformance_plain_only! { tests $name, ::std::option::Option::None; }
+            $crate::__conformance_about! { $name, tests $name, ::std::option::Option::None; }
             $crate::__conformance_under! { $name, one_byte_reads, OneByteReads }
             $crate::__conformance_under! { $name, short_writes, ShortWrites }
             $crate::__conformance_under! { $name, coalesced_writes, CoalescedWrites }
@@ -48,7 +50,8 @@ macro_rules! __conformance_everywhere {
         $crate::__conformance_each! { $($callback)*
             a01_connect_accept a02_dial_refused a04_dial_cancel a05_dial_before_listen a06_accept_cancel
             a07_listener_close a08_duplicate_listen a09_rebind_after_close a10_ephemeral_addr
-            a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a15_bad_address
+            a11_accept_backlog_burst a12_front_of_line a13_generator_next_sequence a14_generator_ha
+            a15_bad_address
             b01_basic_io_1mib b02_ping_pong_1000 b03_byte_at_a_time b04_boundary_free b05_full_duplex_bulk
             b07_zero_len b08_vectored_write b09_flush_semantics b10_no_crosstalk b11_random_io_sizes
             c01_close_implies_flush c02_read_after_write_shutdown c03_eof_sticky c04_write_after_peer_close
@@ -66,6 +69,8 @@ macro_rules! __conformance_everywhere {
             g01_ids_match g02_out_of_order_replies g03_duplicate_reply g04_late_reply g05_unknown_id g06_cancel
             g07_timeout_order g08_server_never_answers g09_handler_panic g10_connection_lost g11_reconnect g12_resend
             g13_no_resend
+            h01_reconnect_after_reset h02_reconnect_after_end h06_failover_to_standby
+            h11_failover_accounting
         }
     };
 }
@@ -81,7 +86,49 @@ macro_rules! __conformance_plain_only {
             d06_waker_swap
             e05_open_close_10k e06_leak_accounting
             f15_claimed_length_costs_nothing
+            h03_reconnect_after_silence h04_backoff_bounds h05_storm_limit h07_standby_dead_too
+            h08_active_returns h09_flapping h10_pool_evicts
         }
+    };
+}
+
+/// The cases about one transport only.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_about {
+    (channel, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i15_busy_ends_share }
+    };
+    (fifo, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i05_opening_never_blocks i06_writer_disappears i07_writes_are_not_atomic i08_forged_requests
+            i09_nothing_is_left
+        }
+    };
+    (ha, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i19_members_order }
+    };
+    (quic, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i11_wrong_certificate i16_lanes_are_apart i17_lanes_are_bounded i18_idle_timeout i20_no_early_data
+        }
+    };
+    (sctp, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i16_lanes_are_apart i17_lanes_are_bounded }
+    };
+    (tcp, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i12_nodelay i13_keepalive i14_reuse_address }
+    };
+    (tls, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* i10_truncation i11_wrong_certificate }
+    };
+    (unix, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)*
+            i01_stale_path i02_permissions i03_path_length i04_abstract_name
+        }
+    };
+    ($other:ident, $($callback:tt)*) => {
+        $crate::__conformance_each! { $($callback)* }
     };
 }
 
@@ -126,7 +173,7 @@ mod tests {
     use crate::conformance::{Case, cases};
     use crate::hardship::Hardship;
 
-    fn registered(filter: fn(&&Case) -> bool) -> BTreeSet<String> {
+    fn registered(filter: impl FnMut(&&Case) -> bool) -> BTreeSet<String> {
         cases().filter(filter).map(Case::test_name).collect()
     }
 
@@ -140,7 +187,30 @@ mod tests {
         let everywhere = __conformance_everywhere! { names; };
         assert_eq!(listed(everywhere), registered(|case| case.under_hardships));
         let plain_only = __conformance_plain_only! { names; };
-        assert_eq!(listed(plain_only), registered(|case| !case.under_hardships));
+        assert_eq!(listed(plain_only), registered(|case| !case.under_hardships && case.only.is_empty()));
+        for (scheme, about) in about() {
+            assert_eq!(listed(about), registered(|case| case.only.contains(&scheme)), "{scheme}");
+        }
+    }
+
+    /// Each transport that cases are about, and those cases as the macro lists them.
+    fn about() -> Vec<(&'static str, &'static [&'static str])> {
+        let listed = vec![
+            ("channel", __conformance_about! { channel, names; }),
+            #[cfg(unix)]
+            ("fifo", __conformance_about! { fifo, names; }),
+            ("ha", __conformance_about! { ha, names; }),
+            ("quic", __conformance_about! { quic, names; }),
+            ("sctp", __conformance_about! { sctp, names; }),
+            ("tcp", __conformance_about! { tcp, names; }),
+            ("tls", __conformance_about! { tls, names; }),
+            #[cfg(unix)]
+            ("unix", __conformance_about! { unix, names; }),
+            ("a user's", __conformance_about! { mine, names; }),
+        ];
+        let schemes: BTreeSet<_> = cases().flat_map(|case| case.only).collect();
+        assert!(schemes.iter().all(|scheme| listed.iter().any(|(known, _)| known == *scheme)), "{schemes:?}");
+        listed
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod framing;
 mod held;
 mod ledger;
 mod macros;
+mod members;
 mod panics;
 mod pattern;
 mod polls;

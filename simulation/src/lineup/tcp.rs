@@ -23,7 +23,7 @@ pub(super) fn prepare(subject: Subject) -> Subject {
 }
 
 /// A listener whose queue is full: Linux drops the first packet of every further dial.
-async fn black_hole() -> io::Result<BlackHole> {
+pub(super) async fn black_hole() -> io::Result<BlackHole> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 1], 0).into())?;
     let listener = socket.listen(1)?;

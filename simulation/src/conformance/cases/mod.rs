@@ -7,6 +7,8 @@ mod establish;
 mod flow;
 mod framing;
 mod integrity;
+mod reconnect;
+mod special;
 
 use super::case::Case;
 
@@ -20,6 +22,8 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         flow::CASES,
         framing::CASES,
         calls::CASES,
+        reconnect::CASES,
+        special::CASES,
     ];
     groups.into_iter().flatten()
 }

@@ -25,11 +25,24 @@ pub(super) fn sound() -> Subject {
 
 /// The sound transport with `layer` on top.
 pub(super) fn with_layer(layer: impl Layer) -> Subject {
-    sound().map_transport(|below| Arc::new(Layered::new(below, Arc::new(layer))))
+    upon(sound(), layer)
+}
+
+/// `subject` with `layer` on top.
+pub(super) fn upon(subject: Subject, layer: impl Layer) -> Subject {
+    subject.map_transport(|below| Arc::new(Layered::new(below, Arc::new(layer))))
 }
 
 /// The sound transport whose channels `change` has changed.
 pub(super) fn with_channels(change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static) -> Subject {
+    with_channels_of(sound(), change)
+}
+
+/// `subject` whose channels `change` has changed.
+pub(super) fn with_channels_of(
+    subject: Subject,
+    change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static,
+) -> Subject {
     struct Changed<F>(F);
 
     impl<F> std::fmt::Debug for Changed<F> {
@@ -44,7 +57,7 @@ pub(super) fn with_channels(change: impl Fn(Side, Channel) -> Channel + Send + S
         }
     }
 
-    with_layer(Changed(change))
+    upon(subject, Changed(change))
 }
 
 /// The sound transport whose read halves have the flaw that `make` makes.

@@ -53,12 +53,16 @@ impl Judge {
     }
 
     /// Runs `control` under the case that is there for it, and under those of `others` that need no process of their
-    /// own.
+    /// own. One for a case about one transport runs under all that are about that transport alone: beside those in memory
+    /// it would be slow, and the machine's business what it is caught by.
     pub async fn try_control(&self, control: &'static Control, others: &[&'static Case]) -> Caught {
         let mut trials = JoinSet::new();
+        let own = cases().find(|case| case.id == control.case);
+        let about = own.map_or(&[][..], |own| own.only);
         for case in cases() {
             let is_own = case.id == control.case;
-            let is_wanted = others.iter().any(|other| other.id == case.id) && !case.is_alone;
+            let is_kin = about.is_empty() || case.only == about;
+            let is_wanted = is_kin && !case.is_alone && others.iter().any(|other| other.id == case.id);
             if is_own || is_wanted {
                 let judge = self.clone();
                 trials.spawn(async move { (is_own, case, judge.run(control, case, is_own).await) });

@@ -2,7 +2,8 @@
 //!
 //! A case that catches nothing proves nothing. So every case has at least one control that it must fail, and no two
 //! controls are caught by the same single case only: each is told from the others by what catches it. All are layers
-//! upon a sound transport in memory, or packet codecs beside one, which must pass everything that is run.
+//! upon a sound transport in memory, or packet codecs beside one, which must pass everything that is run; or upon the one
+//! transport that a case is about.
 
 mod calls;
 mod cancel;
@@ -13,7 +14,10 @@ mod flow;
 mod framing;
 mod integrity;
 mod judge;
+mod lists;
 mod packets;
+mod reconnect;
+mod special;
 
 use super::subject::Subject;
 
@@ -62,6 +66,8 @@ pub fn controls() -> impl Iterator<Item = &'static Control> {
         flow::CONTROLS,
         framing::CONTROLS,
         calls::CONTROLS,
+        reconnect::CONTROLS,
+        special::CONTROLS,
     ];
     groups.into_iter().flatten()
 }

@@ -4,6 +4,7 @@ mod accept;
 mod dial;
 mod listen;
 mod sequence;
+mod standby;
 
 use std::io::ErrorKind;
 
@@ -126,6 +127,15 @@ pub(super) const CASES: &[Case] = &[
         "A dialler and a listener give channel after channel, each of its own and alive until it is dropped; a failed \
          dial in between ends neither them nor the dialler.",
         |bed| Box::pin(sequence::generator_next_sequence(bed)),
+    )
+    .from(&[Own]),
+    Case::new(
+        "A14",
+        "generator_ha",
+        0,
+        "A list of two endpoints gives channels to its first member while that one is alive, else to the second; an error \
+         that names both when none is; and goes back to the first at the next dial, at once, or never, as it is told.",
+        |bed| Box::pin(standby::generator_ha(bed)),
     )
     .from(&[Own]),
     Case::new(

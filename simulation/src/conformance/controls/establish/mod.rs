@@ -16,6 +16,7 @@ use self::dial::{
 use self::listen::{HidesWhereItListens, NeverFreesItsEndpoint, SharesATakenEndpoint};
 use super::Control;
 use super::flaws::{with_channels, with_layer};
+use super::lists::with_lists;
 use crate::conformance::BlackHole;
 use crate::layer::Side;
 
@@ -81,6 +82,12 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new("one-channel-at-a-time", "A13", "a dialler's next channel breaks the one before", || {
         with_layer(OneChannelAtATime)
     }),
+    Control::new(
+        "always-goes-back",
+        "A14",
+        "a list goes back to its first member, also when it never shall",
+        || with_lists(|list| Ok(list.clone().with_option("fail_back", "lazy"))),
+    ),
     Control::new("panics-at-a-bad-address", "A15", "an endpoint of another scheme is a panic", || {
         with_layer(PanicsAtABadAddress)
     }),

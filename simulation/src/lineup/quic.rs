@@ -1,0 +1,25 @@
+//! What the cases need to know of QUIC.
+
+use std::io;
+
+use super::{NOBODYS_PIN, endpoint, silent_socket};
+use crate::conformance::{BlackHole, Subject};
+
+pub(super) fn prepare(subject: Subject) -> Subject {
+    let bad = [
+        "quic://127.0.0.1",
+        "quic://127.0.0.1:65536",
+        "quic://:1",
+        "quic://127.0.0.1:1?pin=sha256-0",
+        "quic://127.0.0.1:1?alpn=none",
+        "quic://127.0.0.1:1?streams=0",
+        "quic+magic://127.0.0.1:1",
+    ];
+    subject.with_bad_endpoints(bad.map(endpoint)).with_black_hole(black_hole)
+}
+
+async fn black_hole() -> io::Result<BlackHole> {
+    let hole = silent_socket("quic").await?;
+    let endpoint = hole.endpoint.with_option("pin", NOBODYS_PIN);
+    Ok(BlackHole { endpoint, guard: hole.guard })
+}
