@@ -10,6 +10,7 @@ use super::io;
 use super::relay::Wire;
 use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::lineup::NOBODYS_PIN;
 
 pub(super) async fn truncation(bed: &mut Bed) -> Check {
     let Gate { mut listener, .. } = bed.gate().await?;
@@ -55,9 +56,6 @@ impl Drop for Certificate {
         let _ = (fs::remove_file(&self.cert), fs::remove_file(&self.key));
     }
 }
-
-/// Of no certificate.
-const NOBODYS_PIN: &str = "sha256-0000000000000000000000000000000000000000000000000000000000000000";
 
 pub(super) async fn wrong_certificate(bed: &mut Bed) -> Check {
     let certificate = Certificate::fresh(bed)?;
