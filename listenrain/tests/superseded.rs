@@ -5,7 +5,9 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain::{BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, NextError, RawBytes};
+use listenrain::{
+    BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, LinkError, NextError, RawBytes,
+};
 use support::*;
 use tokio::sync::Notify;
 
@@ -104,6 +106,40 @@ async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_t
     let call = start(&bed.client, "next").await;
     assert_eq!(second.expect(REQUEST).await.payload, b"next");
     call.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones() {
+    // The pong went out on the better channel, and a peer that hears nothing gives up what it still works on.
+    let (mut bed, mut first) = Bed::new().await;
+    let old = start(&bed.client, "old").await;
+    let asked = first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+    settle().await;
+    first.send(PING, 7, "").await;
+    let pong = tokio::time::timeout(secs(1), first.expect(PING)).await.expect("there is no pong");
+    assert_eq!((pong.id, pong.flags), (7, 1), "an answer, and no ping");
+    let new = start(&bed.client, "new").await;
+    assert_eq!(second.expect(REQUEST).await.payload, b"new");
+    first.send(REPLY, asked.id, "old").await;
+    assert_eq!(old.await.unwrap().unwrap(), "old");
+    new.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
+    // Nobody looked after it any more: its calls waited for their deadlines, and it for ever where it could not write.
+    let (mut bed, mut first) = Bed::new().await;
+    let old = start_within(&bed.client, "old", secs(3600)).await;
+    first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let _second = bed.peers.next().await;
+    let (took, end) = timed(old).await;
+    let end = end.unwrap();
+    assert!(matches!(end, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{end:?}");
+    assert!(took <= secs(60), "{took:?}");
+    first.expect(PING).await;
 }
 
 #[tokio::test(start_paused = true)]

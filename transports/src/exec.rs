@@ -126,7 +126,11 @@ async fn reap(mut child: Child, over: CancellationToken) {
 /// Takes standard input and output over, so that to close the channel's pipes is to end them.
 fn own_end(at: &Endpoint) -> io::Result<(Channel, CancellationToken)> {
     let read = pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
-    let write = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
+    let write = match io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd) {
+        Ok(write) => write,
+        // Whoever reads standard input instead expects it to wait.
+        Err(error) => return read.into_blocking_fd().and(Err(error)),
+    };
     dup2_stdin(std::fs::File::open("/dev/null")?)?;
     dup2_stdout(io::stderr())?;
     Ok(pipes::channel(read, write, ChannelFacts::new("exec").between(Some(at.clone()), None)))

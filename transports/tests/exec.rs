@@ -20,6 +20,7 @@ use listenrain::{
 };
 use listenrain_transports::Exec;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use support::*;
@@ -287,4 +288,24 @@ async fn a_standard_stream_that_is_no_pipe_is_refused() {
         .status();
     assert!(status.unwrap().success());
     assert_eq!(std::fs::read_to_string(word).unwrap(), "InvalidInput not a pipe");
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_standard_input_as_it_was() {
+    if let Some(word) = as_child() {
+        Exec::default().listen(&program("-")).await.err().unwrap();
+        let flags = fcntl(std::io::stdin(), FcntlArg::F_GETFL).unwrap();
+        let waits = !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK);
+        return std::fs::write(word, format!("waits: {waits}")).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let word = folder.path().join("word");
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_refusal_leaves_standard_input_as_it_was", "--nocapture"])
+        .env(CHILD, &word)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    assert_eq!(std::fs::read_to_string(word).unwrap(), "waits: true");
 }

@@ -186,6 +186,22 @@ async fn eager_goes_back_when_the_active_member_returns_and_loses_no_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_outage_is_one_however_many_lanes_have_noticed_it() {
+    // Each lane's failed probe doubled the wait, so that sixteen of them were back only after ten seconds.
+    let bed = Bed::new(FailBack::Eager);
+    let _standby = bed.serve("standby").await;
+    let dialer = bed.ha.dialer(&bed.list).unwrap();
+    let client = Client::builder(native()).lanes(16).dial(dialer).unwrap();
+    assert_eq!(ask(&client).await, "standby");
+    pass(ms(500)).await;
+    assert_eq!(bed.members.control("standby").open_channels(), 16);
+    let _active = bed.serve("active").await;
+    pass(ms(2000)).await;
+    let open = ["active", "standby"].map(|name| bed.members.control(name).open_channels());
+    assert_eq!(open, [16, 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_member_that_closes_at_once_what_it_accepts_is_left_behind() {
     let bed = Bed::new(FailBack::Eager);
     let flapping: Endpoint = "channel://active".parse().unwrap();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::Shared;
@@ -180,12 +180,17 @@ impl Shared {
         let signal = Arc::new(Signal::new(Outbox::new((self.parts.new_queue)())));
         signal.finish();
         link.follow(Arc::clone(&signal));
+        // The keeper ticks for the channels that the lanes have; a peer may vanish from this one too.
+        let every = self.options.health.interval;
+        let mut ticks = interval_at(Instant::now() + every, every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let end = loop {
             let settled = self.settled.notified();
             tokio::select! {
                 biased;
                 end = &mut link => break end,
                 () = self.stop.cancelled() => signal.stop(),
+                _ = ticks.tick() => signal.tick(),
                 // A call may have ended without a word from the peer.
                 () = settled => {}
             }

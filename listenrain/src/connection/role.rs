@@ -13,7 +13,7 @@ use crate::counters::count;
 use crate::error::{
     CallError, Failure, LinkError, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal,
 };
-use crate::link::{MAX_ANSWERS, Role};
+use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::in_flight::{CallId, Told};
 use crate::primitives::outbox::Ticket;
@@ -24,6 +24,8 @@ pub(super) struct Caller {
     shared: Arc<Shared>,
     lane: usize,
     epoch: u64,
+    /// Of its own channel, which need not be the lane's any more.
+    signal: Arc<Signal>,
     ended: Vec<(CallId, Outcome<Held>)>,
     told: Vec<Told<Context, Outcome<Held>>>,
     /// Calls in the order in which they left, for protocols where order is all there is. An ended call keeps its
@@ -38,7 +40,17 @@ const MAX_TOMBSTONES: usize = 4096;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
-        Self { shared, lane, epoch, ended: Vec::new(), told: Vec::new(), order: VecDeque::new(), answers: 0 }
+        let signal = Arc::clone(&shared.lanes[lane].signal);
+        Self {
+            shared,
+            lane,
+            epoch,
+            signal,
+            ended: Vec::new(),
+            told: Vec::new(),
+            order: VecDeque::new(),
+            answers: 0,
+        }
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
@@ -86,7 +98,7 @@ impl Caller {
         }
         self.answers += 1;
         let packet = Packet::new(kind, id, payload.into());
-        let _ = self.shared.lanes[self.lane].signal.outbox.push(Ticket(0), Queued::new(packet));
+        let _ = self.signal.outbox.push(Ticket(0), Queued::new(packet));
     }
 
     fn refuse(&mut self, id: u64, why: RemoteRefusal) {
@@ -152,6 +164,11 @@ impl Role for Caller {
 
     fn idle(&self) -> bool {
         !self.shared.calls.any(|context| context.lane == self.lane && context.epoch == Some(self.epoch))
+    }
+
+    /// Answers that are queued already stay where they are, and are not waited for.
+    fn follow(&mut self, signal: &Arc<Signal>) {
+        (self.signal, self.answers) = (Arc::clone(signal), 0);
     }
 
     fn outlives_peers_end(&self) -> bool {

@@ -44,6 +44,8 @@ pub(crate) trait Role: Send {
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
     /// Whether nothing is left to be answered.
     fn idle(&self) -> bool;
+    /// What it has to say goes to the outbox of `signal` from now on.
+    fn follow(&mut self, _signal: &Arc<Signal>) {}
     /// The peer has ended its stream.
     fn peer_ended(&mut self) {}
     /// The peer ends its stream: whether this side has reason to go on writing.
@@ -164,6 +166,7 @@ impl<R: Role> Link<R> {
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
     pub(crate) fn follow(&mut self, signal: Arc<Signal>) {
         self.watch.seen = signal.ticks.load(Ordering::Relaxed);
+        self.role.follow(&signal);
         self.signal = signal;
     }
 

@@ -1,7 +1,8 @@
 //! How the members of a list are doing, as their own channels tell.
 //!
 //! A member is in trouble when dialling it failed, was given up or took too long, and when its channels do not last;
-//! no text of an error is ever looked at. Trouble passes with time. It belongs to one dialer: the list that it was made
+//! no text of an error is ever looked at. Trouble passes with time, and what fails side by side is one trouble: the lanes
+//! of a connection notice the same outage, each for itself. It belongs to one dialer: the list that it was made
 //! from is never changed.
 
 use std::io;
@@ -26,6 +27,8 @@ pub(super) struct Health {
 #[derive(Debug)]
 struct Standing {
     course: Course,
+    /// Failures that were counted. What began before the last of them tells nothing new by failing too.
+    failures: u64,
     /// Behind the others until then.
     waits_until: Option<Instant>,
     /// It will never answer.
@@ -34,7 +37,8 @@ struct Standing {
 
 impl Health {
     pub(super) fn new(members: usize, backoff: &Backoff) -> Self {
-        let fresh = |number| Standing { course: backoff.course(number), waits_until: None, over: None };
+        let fresh =
+            |number| Standing { course: backoff.course(number), failures: 0, waits_until: None, over: None };
         Self { members: Arc::new(Mutex::new((0..members).map(fresh).collect())) }
     }
 
@@ -55,7 +59,7 @@ impl Health {
 
     /// Begins to dial a member. Let go of without a word, it counts as a failure: a dial that was given up.
     pub(super) fn attempt(&self, member: usize) -> Attempt<'_> {
-        Attempt { health: self, member, is_told: false }
+        Attempt { health: self, member, seen: self.seen(member), is_told: false }
     }
 
     /// Why members will never answer.
@@ -65,13 +69,22 @@ impl Health {
 
     /// The channel to `member`, which tells by how long it lives how the member is doing.
     pub(super) fn watch(&self, member: usize, mut channel: Channel) -> Channel {
-        let life = Life { health: self.clone(), member, since: Instant::now() };
+        let life = Life { health: self.clone(), member, seen: self.seen(member), since: Instant::now() };
         channel.read = Box::new(Watched { half: channel.read, _life: life });
         channel
     }
 
-    fn failed(&self, member: usize) {
+    fn seen(&self, member: usize) -> u64 {
+        self.lock()[member].failures
+    }
+
+    /// What began when `seen` failures of the member had been counted has failed.
+    fn failed(&self, member: usize, seen: u64) {
         let standing = &mut self.lock()[member];
+        if standing.failures != seen {
+            return;
+        }
+        standing.failures += 1;
         standing.waits_until = Some(Instant::now() + standing.course.failed());
     }
 
@@ -84,6 +97,7 @@ impl Health {
 pub(super) struct Attempt<'a> {
     health: &'a Health,
     member: usize,
+    seen: u64,
     is_told: bool,
 }
 
@@ -104,7 +118,7 @@ impl Attempt<'_> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.is_told {
-            self.health.failed(self.member);
+            self.health.failed(self.member, self.seen);
         }
     }
 }
@@ -113,6 +127,7 @@ impl Drop for Attempt<'_> {
 struct Life {
     health: Health,
     member: usize,
+    seen: u64,
     since: Instant,
 }
 
@@ -121,7 +136,7 @@ impl Drop for Life {
         if self.since.elapsed() >= STABLE {
             self.health.lock()[self.member].course.succeeded();
         } else {
-            self.health.failed(self.member);
+            self.health.failed(self.member, self.seen);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use listenrain::ChannelGenerator;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Member;
 use super::dial::{Found, attempt};
@@ -23,7 +23,11 @@ pub(super) async fn until_better(better: Vec<Member>, health: Health, found: Fou
         let Some(when) = health.next_try(0..better.len()) else {
             return pending().await;
         };
-        sleep_until(when).await;
+        if when > Instant::now() {
+            sleep_until(when).await;
+            // Another lane may have asked meanwhile.
+            continue;
+        }
         let Some(member) = health.sort(0..better.len()).first().copied() else { continue };
         let Some(dialer) = &mut dialers[member] else { return pending().await };
         match attempt(&mut **dialer, &health, member, limit).await {
