@@ -158,8 +158,8 @@ async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_better_channel_that_cannot_be_had_changes_nothing() {
-    let (bed, mut first) = Bed::new().await;
+async fn a_better_channel_that_cannot_be_had_changes_nothing_until_it_can() {
+    let (mut bed, mut first) = Bed::new().await;
     bed.net.refuse_after(0);
     bed.better.notify_one();
     settle().await;
@@ -169,6 +169,17 @@ async fn a_better_channel_that_cannot_be_had_changes_nothing() {
     first.send(REPLY, asked.id, "yes").await;
     assert_eq!(call.await.unwrap().unwrap(), "yes");
     assert_eq!(bed.client.counts().failed_dials, 0);
+
+    // It was a passing trouble, and nobody says again that there is a better one.
+    bed.net.refuse_after(1);
+    tokio::time::advance(secs(10)).await;
+    settle().await;
+    assert_eq!(bed.net.dials(), 3);
+    let mut second = bed.peers.next().await;
+    let call = start(&bed.client, "over there").await;
+    let asked = second.expect(REQUEST).await;
+    second.send(REPLY, asked.id, "yes").await;
+    assert_eq!(call.await.unwrap().unwrap(), "yes");
 }
 
 #[tokio::test(start_paused = true)]

@@ -111,8 +111,13 @@ async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     }
 }
 
-/// The channel that is better than the one at hand, once there is one; never ready when it cannot be dialled after all.
-async fn replacement(shared: &Shared, better: Option<BoxFuture<'static, ()>>, dialer: &Dialer) -> Channel {
+/// The channel that is better than the one at hand, once there is one and it can be dialled.
+async fn replacement(
+    shared: &Shared,
+    lane: usize,
+    better: Option<BoxFuture<'static, ()>>,
+    dialer: &Dialer,
+) -> Channel {
     let opened = Instant::now();
     let Some(better) = better else { return pending().await };
     // Somebody else's code: if it panics, this channel stays as good as it was.
@@ -120,11 +125,17 @@ async fn replacement(shared: &Shared, better: Option<BoxFuture<'static, ()>>, di
         return pending().await;
     }
     sleep_until(opened + FLAPPING).await;
-    match dial(shared, dialer).await {
-        Ok(channel) => channel,
-        Err(error) => {
-            tracing::debug!(%error, "the better channel cannot be had");
-            pending().await
+    let mut course = shared.options.backoff.course(lane);
+    loop {
+        match dial(shared, dialer).await {
+            Ok(channel) => return channel,
+            Err(error) => {
+                tracing::debug!(%error, "the better channel cannot be had");
+                if error.is_final {
+                    return pending().await;
+                }
+                sleep(course.failed()).await;
+            }
         }
     }
 }
@@ -150,7 +161,7 @@ impl Shared {
                 self.link_lost(lane, epoch, end);
                 None
             }
-            channel = replacement(self, better, dialer) => {
+            channel = replacement(self, lane, better, dialer) => {
                 tracing::debug!(epoch, "lane superseded");
                 self.finishing.fetch_add(1, Ordering::AcqRel);
                 let finishing = Arc::clone(self).finish(lane, epoch, link);
