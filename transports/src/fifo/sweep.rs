@@ -14,14 +14,15 @@ const MOST: usize = 1 << 16;
 
 /// Removes every pair in `directory`, where no dialer has any business any more. Leaves alone what is no pair.
 pub(super) fn remove_pairs(directory: &Path) -> io::Result<()> {
-    for file in pipes(directory)? {
-        if let Err(error) = remove_file(directory.join(file))
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
+    pipes(directory)?.into_iter().try_for_each(|file| remove(&directory.join(file)))
+}
+
+/// Removes a pipe that a dialer may be removing too.
+fn remove(path: &Path) -> io::Result<()> {
+    match remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
-    Ok(())
 }
 
 /// Removes pipes that nobody has open, while dialers come and go.
@@ -44,7 +45,7 @@ impl Sweep {
             }
             if self.suspects.contains(&file) {
                 tracing::debug!(path = %path.display(), "removing what a dialer has left");
-                remove_file(path)?;
+                remove(&path)?;
             } else {
                 suspects.insert(file);
             }

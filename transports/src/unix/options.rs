@@ -54,6 +54,9 @@ impl UnixOptions {
     /// Unit: the nine permission bits, in octal as text. Default: 0600, this user alone, since what listens on a machine
     /// is seldom meant for everybody on it. Bounds: 0000 to 0777. Root may always dial. An abstract name has none. Some
     /// systems other than Linux and macOS ignore it: there a directory that others cannot enter protects the path.
+    ///
+    /// Without the owner's right to write, nobody but root can tell whether a path that is left behind is in use, so that the
+    /// next listener there is refused with `AddrInUse` until somebody removes the file.
     #[must_use]
     pub fn mode(mut self, bits: u32) -> Self {
         self.mode = bits;
