@@ -83,6 +83,15 @@ fn a_case_of_its_own_process_sees_what_the_process_holds() {
 }
 
 #[test]
+fn a_few_controls_are_judged_by_what_was_run() {
+    // Two of them are told apart by a case that is not among these.
+    let output = run("conformance --negative-controls --case C07,E06");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = text(&output.stdout);
+    assert!(told.ends_with("\n3 of 3 caught, each by its own case\n"), "{told}");
+}
+
+#[test]
 fn a_list_says_what_each_case_is() {
     let output = run("conformance --list --case C0*");
     assert_eq!(output.status.code(), Some(0));

@@ -1,13 +1,15 @@
 use std::future::poll_fn;
-use std::task::Poll;
+use std::io;
+use std::task::{Context, Poll};
 use std::thread;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, NextError};
+use listenrain::buffer::WriteBuffer;
+use listenrain::{BoxFuture, Channel, ChannelGenerator, ChannelWrite, NextError};
 
 use super::*;
 use crate::conformance::controls::SOUND;
 use crate::conformance::{Subject, case};
-use crate::layer::{Layer, Layered, Side};
+use crate::layer::{Layer, Layered, Side, map_halves};
 
 /// Case `id` on the sound transport with `layer` on top; it counts as stuck after a fifth of a second.
 fn trial<L: Layer + Clone>(id: &str, layer: L) -> Trial {
@@ -56,6 +58,42 @@ impl Layer for Spins {
     }
 }
 
+/// Refuses writes that offer more bytes than this.
+#[derive(Debug, Clone)]
+struct RefusesMoreThan(usize);
+
+impl Layer for RefusesMoreThan {
+    fn channel(&self, _side: Side, channel: Channel) -> Channel {
+        map_halves(channel, |read| read, |below| Box::new(Refusing { below, most: self.0 }))
+    }
+}
+
+struct Refusing {
+    below: Box<dyn ChannelWrite>,
+    most: usize,
+}
+
+impl ChannelWrite for Refusing {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        if from.len() > self.most {
+            return Poll::Ready(Err(io::Error::other(format!("more than {} bytes", self.most))));
+        }
+        self.below.poll_write(cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.below.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.below.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.below.abort();
+    }
+}
+
 #[derive(Debug, Clone)]
 struct PanicsInATask;
 
@@ -71,6 +109,15 @@ async fn a_sound_transport_passes_in_both_roles() {
     let record = trial("B09", Sound).run().await;
     assert_eq!((record.verdict, record.reason), (Verdict::Pass, None));
     assert_eq!(record.roles, ["near-dials", "near-accepts"]);
+}
+
+#[tokio::test]
+async fn a_hardship_is_upon_the_transport_that_the_case_sees() {
+    // Broken by a trial that names its hardship and runs without it.
+    let mut trial = trial("B04", RefusesMoreThan(64));
+    assert!(reason(trial.clone(), Verdict::Fail).await.contains("more than 64 bytes"));
+    trial.hardship = Some(Hardship::ShortWrites);
+    assert_eq!(trial.run().await.verdict, Verdict::Pass);
 }
 
 #[tokio::test]

@@ -33,7 +33,6 @@ pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
         let ((), forwarded) = tokio::try_join!(dying, forwarding)?;
         match forwarded {
             Err(LinkError::Truncated { had }) if had == cut => {}
-            Err(LinkError::Io(_)) => {}
             other => {
                 return Err(Failure::new(format!(
                     "{cut} of {whole} bytes of a frame were taken for {other:?}"

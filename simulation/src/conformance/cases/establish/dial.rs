@@ -39,6 +39,18 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
         accepted.peer,
         accepted.local
     );
+    let capabilities = bed.transport.capabilities();
+    let is_known = dialled.credentials.is_some() || !dialled.certificates.is_empty();
+    ensure!(
+        is_known || !capabilities.peer_identity,
+        "the transport says that it knows its peers, and the dialled end knows neither process nor certificate"
+    );
+    for (who, facts) in [("dialled", dialled), ("accepted", accepted)] {
+        ensure!(
+            facts.group.is_some() || !capabilities.grouped_lanes,
+            "the transport says that channels share connections, and the {who} end does not name its own"
+        );
+    }
     ensure!(second.facts.local != dialled.local, "two dialled ends have one endpoint: {:?}", dialled.local);
     round_trip(&mut near, &mut far, 10).await
 }

@@ -20,8 +20,9 @@ pub(super) const CASES: &[Case] = &[
         "A01",
         "connect_accept",
         0,
-        "A dial and an accept give two open ends that know the same two endpoints and the scheme; a second channel's \
-         dialled end has another endpoint than the first's.",
+        "A dial and an accept give two open ends that know the same two endpoints and the scheme, and the peer's identity \
+         and the connection they share where the transport says so; a second channel's dialled end has another endpoint \
+         than the first's.",
         |bed| Box::pin(dial::connect_accept(bed)),
     )
     .from(&[LibP2pTransport, Nng]),

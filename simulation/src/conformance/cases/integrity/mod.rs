@@ -35,7 +35,8 @@ pub(super) const CASES: &[Case] = &[
          takes what comes, since a `ReadBuffer` has room for more than a byte: single-byte reads are a hardship.",
         |bed| Box::pin(sizes::byte_at_a_time(bed)),
     )
-    .from(&[Netty, Autobahn]),
+    .from(&[Netty, Autobahn])
+    .swapped(),
     Case::new(
         "B04",
         "boundary_free",
@@ -44,7 +45,8 @@ pub(super) const CASES: &[Case] = &[
          pieces of a frame that stop in the middle of a header.",
         |bed| Box::pin(sizes::boundary_free(bed)),
     )
-    .from(&[Autobahn, Netty]),
+    .from(&[Autobahn, Netty])
+    .swapped(),
     Case::new(
         "B05",
         "full_duplex_bulk",
@@ -80,7 +82,8 @@ pub(super) const CASES: &[Case] = &[
         "A buffer of thousands of segments of odd sizes keeps its order, and each write says exactly how much it took.",
         |bed| Box::pin(sizes::vectored_write(bed)),
     )
-    .from(&[Netty]),
+    .from(&[Netty])
+    .swapped(),
     Case::new(
         "B09",
         "flush_semantics",

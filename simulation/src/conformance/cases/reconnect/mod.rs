@@ -34,8 +34,8 @@ pub(super) const CASES: &[Case] = &[
         "H03",
         "reconnect_after_silence",
         0,
-        "The same when its server says nothing any more, also no answer to a ping: what was called is told that it is lost, \
-         long before its own deadline.",
+        "A client whose server says nothing any more, also no answer to a ping, gives the channel up and dials again: what \
+         was called is told that it is lost, long before its own deadline, and the next call is answered.",
         |bed| Box::pin(lost::reconnect_after_silence(bed)),
     )
     .from(&[ZeroMq])
