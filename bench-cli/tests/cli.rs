@@ -94,7 +94,12 @@ fn every_transport_is_measured_beside_its_bare() {
     let output = run("run --transport all --duration 50ms --warmup 20ms --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let run = cells(&output);
-    assert!(run.cells.len() >= 4 && run.cells.iter().all(listenrain_results::Cell::is_well));
+    let measured: Vec<_> =
+        run.cells.iter().filter(|cell| cell.stack == "listenrain").map(|cell| &*cell.transport).collect();
+    let registry = listenrain_transports::all();
+    let single = registry.list().filter(|transport| !transport.scratch_endpoint().is_list());
+    assert_eq!(measured, single.map(|transport| transport.scheme()).collect::<Vec<_>>());
+    assert!(run.cells.iter().all(listenrain_results::Cell::is_well));
     for row in listenrain_results::rows(&run) {
         assert!(row.of_bare.is_some_and(|share| share > 0.0), "{row:?}");
     }
