@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::panic::resume_unwind;
 
 use tokio::task::JoinSet;
 
@@ -60,8 +61,8 @@ async fn try_all(judge: &Judge, cases: &[&'static Case]) -> (Vec<Caught>, bool) 
             _ = &mut interrupted => break true,
             one = trying.join_next() => match one {
                 Some(Ok(one)) => caught.push(one),
-                // A panic of the judge's own has been printed.
-                Some(Err(_)) => {}
+                // A panic of the judge's own: its control must not go missing.
+                Some(Err(error)) => resume_unwind(error.into_panic()),
                 None => break false,
             },
         }
