@@ -40,7 +40,7 @@ pub(super) struct Dialer {
 }
 
 /// A connection, and how many more channels this side wants on it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Current {
     carrier: Arc<Carrier>,
     room: Arc<Semaphore>,
@@ -68,8 +68,6 @@ impl Dialer {
         self.address.check_dialable(&self.endpoint)?;
         let limit = self.options.connect_timeout;
         let Ok(opened) = timeout(limit, self.open()).await else {
-            // A connection that gives no answer is none to try again.
-            self.current = None;
             let text = format!("no channel within {} (connect_timeout)", show_duration(limit));
             return Err(self.failed(io::Error::new(io::ErrorKind::TimedOut, text)));
         };
@@ -77,11 +75,12 @@ impl Dialer {
     }
 
     async fn open(&mut self) -> Result<Channel, NextError> {
-        if let Some(current) = self.current.clone() {
-            match self.open_on(&current).await {
-                Ok(channel) => return Ok(channel),
-                Err(unopened) if unopened.may_dial_anew => self.current = None,
-                Err(unopened) => return Err(self.failed(unopened.error)),
+        // It is taken away meanwhile: a connection that gives no answer before the dial is dropped is none to try again.
+        if let Some(current) = self.current.take() {
+            let opened = self.open_on(&current).await;
+            if !opened.as_ref().is_err_and(|unopened| unopened.may_dial_anew) {
+                self.current = Some(current);
+                return opened.map_err(|unopened| self.failed(unopened.error));
             }
         }
         let carrier = Arc::new(self.connect().await?);
