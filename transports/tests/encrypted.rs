@@ -11,8 +11,38 @@ use std::io::ErrorKind;
 use certificates::*;
 use encrypted::*;
 use listenrain::Endpoint;
-use listenrain_transports::certificates::{Fingerprint, HandshakeError, Identity};
+use listenrain_transports::certificates::{CertificateOptions, Fingerprint, HandshakeError, Identity};
+use listenrain_transports::quic::QuicOptions;
+use listenrain_transports::tls::TlsOptions;
+use listenrain_transports::{Quic, Tls};
 use support::*;
+
+#[tokio::test]
+async fn what_a_listener_tells_can_be_dialled_though_its_endpoint_names_whom_dialers_believe() {
+    let authority = Authority::new();
+    let leaf = authority.sign_local();
+    let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let options = CertificateOptions::default().cert(text(&leaf.cert)).key(text(&leaf.key));
+    let options = options.ca(text(&authority.ca()));
+    let tls = Tls::new(TlsOptions::default().certificates(options.clone())).unwrap();
+    let quic = Quic::new(QuicOptions::default().certificates(options)).unwrap();
+    let told = |given: Given, endpoint: Endpoint| async move {
+        let mut listener = given.listen(&endpoint).await;
+        let mut dialer = given.transport().dialer(listener.endpoint()).unwrap();
+        let near = dialer.next().await.unwrap();
+        listener.next().await.unwrap();
+        assert_eq!(near.facts.certificates.len(), 1);
+    };
+    for given in [Given::Tls(tls), Given::Quic(quic)] {
+        watched(told(given.clone(), given.bare())).await;
+    }
+    on_each(|given| {
+        let endpoint = with_path(given.bare(), "cert", &leaf.cert);
+        let endpoint = with_path(with_path(endpoint, "key", &leaf.key), "ca", &authority.ca());
+        told(given, endpoint)
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn files_of_an_authority_and_its_leaf_are_enough_and_both_sides_know_who_it_is() {

@@ -70,6 +70,27 @@ async fn channels_of_one_dialer_share_a_connection_as_long_as_it_has_room() {
 }
 
 #[tokio::test]
+async fn a_dialer_keeps_to_its_own_limit_though_its_listener_would_take_more() {
+    let (mut listener, _) = both_ends(&Quic::default()).await;
+    let endpoint = listener.endpoint().clone().with_option("streams", "2");
+    let mut dialer = Quic::default().dialer(&endpoint).unwrap();
+    let mut lanes = Vec::new();
+    for _ in 0..3 {
+        lanes.push(watched(connect(&mut *listener, &mut *dialer)).await);
+    }
+    let group = |lane: &(Channel, Channel)| lane.0.facts.group;
+    assert_eq!(group(&lanes[0]), group(&lanes[1]));
+    assert_ne!(group(&lanes[1]), group(&lanes[2]));
+    let last = group(&lanes[2]);
+    // Whoever goes makes room.
+    for _ in 0..5 {
+        drop(lanes.pop());
+        lanes.push(watched(connect(&mut *listener, &mut *dialer)).await);
+        assert_eq!(lanes.last().map(group), Some(last));
+    }
+}
+
+#[tokio::test]
 async fn a_dial_to_where_nobody_listens_is_refused_long_before_its_timeout() {
     let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let at = unused.local_addr().unwrap().to_string();

@@ -136,6 +136,20 @@ async fn a_channel_on_a_connection_that_is_dead_is_no_success_and_the_next_dial_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dial_that_its_owner_gave_up_is_no_reason_to_try_the_same_connection_again() {
+    // Whoever is less patient than the dialer would be given the dead one each time, until it is idle for too long.
+    let net = Net::with_delay(DELAY);
+    let quic = quic(&net, QuicOptions::default());
+    let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
+    let (near, _far) = connect(&mut *listener, &mut *dialer).await;
+    net.cut(true);
+    assert!(tokio::time::timeout(Duration::from_secs(1), dialer.next()).await.is_err());
+    net.cut(false);
+    let fresh = dialer.next().await.unwrap();
+    assert_ne!(fresh.facts.group, near.facts.group);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_abort_reaches_the_peer_though_the_path_is_full() {
     // A connection that is closed at once never sends its close while the congestion window is full, nor the reset.
     let net = Net::with_delay(Duration::from_millis(100));

@@ -15,7 +15,8 @@ use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
 use listenrain_transports::Tls;
 use listenrain_transports::certificates::HandshakeError;
 use listenrain_transports::tls::TlsOptions;
-use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,6 +66,22 @@ impl Foreign {
     }
 }
 
+impl Authority {
+    /// How a client speaks that knows nothing of this crate and believes this authority.
+    fn client_config(&self) -> ClientConfig {
+        let ca = std::fs::read(self.ca()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"listenrain".to_vec()];
+        config
+    }
+}
+
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
@@ -92,23 +109,45 @@ async fn a_client_of_another_make_is_understood() {
     let authority = Authority::new();
     let tls = Tls::default().with_identity(authority.sign_local().identity);
     let mut listener = tls.listen(&"tls://127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let mut roots = RootCertStore::empty();
-    let ca = std::fs::read(authority.ca()).unwrap();
-    let ca =
-        <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::from_pem_slice(&ca);
-    roots.add(ca.unwrap()).unwrap();
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"listenrain".to_vec()];
     let socket = TcpStream::connect(listener.endpoint().address()).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let mut near = watched(TlsConnector::from(Arc::new(config)).connect(name, socket)).await.unwrap();
+    let mut near =
+        watched(TlsConnector::from(Arc::new(authority.client_config())).connect(name, socket)).await.unwrap();
     let mut far = watched(listener.next()).await.unwrap();
     near.write_all(b"hello").await.unwrap();
     assert_eq!(watched(read_exactly(&mut *far.read, 5)).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn an_end_that_comes_with_the_last_of_the_handshake_is_an_orderly_one() {
+    // A dialer may say all that it has to say before its listener has read that the handshake is done.
+    let authority = Authority::new();
+    let tls = Tls::default().with_identity(authority.sign_local().identity);
+    let mut listener = tls.listen(&"tls://127.0.0.1:0".parse().unwrap()).await.unwrap();
+    for said in [&b"all that there is"[..], b""] {
+        let mut socket = std::net::TcpStream::connect(listener.endpoint().address()).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(authority.client_config()), name).unwrap();
+        let talk = tokio::task::spawn_blocking(move || {
+            client.write_tls(&mut socket).unwrap();
+            while client.is_handshaking() {
+                client.read_tls(&mut socket).unwrap();
+                client.process_new_packets().unwrap();
+            }
+            std::io::Write::write_all(&mut client.writer(), said).unwrap();
+            client.send_close_notify();
+            let mut together = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut together).unwrap();
+            }
+            std::io::Write::write_all(&mut socket, &together).unwrap();
+            socket.shutdown(std::net::Shutdown::Write).unwrap();
+            socket
+        });
+        let mut far = watched(listener.next()).await.unwrap();
+        assert_eq!(watched(read_to_end(&mut *far.read)).await.unwrap(), said);
+        drop(talk.await.unwrap());
+    }
 }
 
 #[tokio::test]

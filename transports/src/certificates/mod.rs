@@ -49,13 +49,14 @@ pub(crate) fn understand_scheme(endpoint: &Endpoint, scheme: &str) -> Result<End
 }
 
 /// `endpoint` without what a listener keeps to itself, with the pin of the certificate that is shown there: whoever dials it
-/// verifies it.
-pub(crate) fn told(endpoint: &Endpoint, shown: Fingerprint) -> Endpoint {
-    let own = ["cert", "key", "client_ca", "client_pin", "pin"];
+/// verifies it. Who believes a pin believes no authority beside it, whatever `options` say to dialers.
+pub(crate) fn told(endpoint: &Endpoint, options: &CertificateOptions, shown: Fingerprint) -> Endpoint {
+    let own = ["ca", "cert", "key", "client_ca", "client_pin", "pin"];
     let bare = Endpoint::new(endpoint.scheme(), endpoint.address());
     let bare = bare.expect("its scheme and address have been parsed before");
     let kept = endpoint.options().filter(|(name, _)| !own.contains(name));
-    pinned(kept.fold(bare, |told, (name, value)| told.with_option(name, value)), Some(shown))
+    let told = kept.fold(bare, |told, (name, value)| told.with_option(name, value));
+    pinned(if options.ca.is_some() { told.with_option("ca", "none") } else { told }, Some(shown))
 }
 
 /// `endpoint` with the pin of the certificate that is shown there, where one is.

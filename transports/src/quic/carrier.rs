@@ -8,6 +8,7 @@ use listenrain::{Channel, ChannelFacts, Endpoint};
 use quinn::{Connection, RecvStream, SendStream, Side, VarInt};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::SCHEME;
@@ -43,11 +44,15 @@ impl Carrier {
         Self { connection, endpoint, local, shown, group }
     }
 
-    /// The channel of one of its streams.
-    pub(super) fn channel(self: &Arc<Self>, streams: Unclaimed) -> Channel {
-        let (send, recv) = streams.claim();
-        let facts = self.facts(send.id().index());
-        let (read, write) = split(self.clone(), send, recv);
+    /// The channel of one of its streams, and the place that it takes up where places are counted.
+    pub(super) fn channel(
+        self: &Arc<Self>,
+        streams: Unclaimed,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Channel {
+        let streams = streams.claim();
+        let facts = self.facts(streams.0.id().index());
+        let (read, write) = split(self.clone(), streams, place);
         Channel::from_halves(read, write, facts)
     }
 

@@ -13,6 +13,7 @@ use std::task::Poll;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use quinn::{Connection, ConnectionId, RecvStream, SendStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::carrier::{Carrier, Unclaimed};
@@ -35,7 +36,14 @@ pub(super) struct Dialer {
     options: QuicOptions,
     credentials: Credentials,
     reach: Reach,
-    current: Option<Arc<Carrier>>,
+    current: Option<Current>,
+}
+
+/// A connection, and how many more channels this side wants on it.
+#[derive(Debug)]
+struct Current {
+    carrier: Arc<Carrier>,
+    room: Arc<Semaphore>,
 }
 
 /// Why no channel was opened on a connection that stood.
@@ -60,8 +68,6 @@ impl Dialer {
         self.address.check_dialable(&self.endpoint)?;
         let limit = self.options.connect_timeout;
         let Ok(opened) = timeout(limit, self.open()).await else {
-            // A connection that gives no answer is none to try again.
-            self.current = None;
             let text = format!("no channel within {} (connect_timeout)", show_duration(limit));
             return Err(self.failed(io::Error::new(io::ErrorKind::TimedOut, text)));
         };
@@ -69,28 +75,32 @@ impl Dialer {
     }
 
     async fn open(&mut self) -> Result<Channel, NextError> {
-        if let Some(carrier) = self.current.clone() {
-            match self.open_on(&carrier).await {
-                Ok(channel) => return Ok(channel),
-                Err(unopened) if unopened.may_dial_anew => self.current = None,
-                Err(unopened) => return Err(self.failed(unopened.error)),
+        // It is taken away meanwhile: a connection that gives no answer before the dial is dropped is none to try again.
+        if let Some(current) = self.current.take() {
+            let opened = self.open_on(&current).await;
+            if !opened.as_ref().is_err_and(|unopened| unopened.may_dial_anew) {
+                self.current = Some(current);
+                return opened.map_err(|unopened| self.failed(unopened.error));
             }
         }
         let carrier = Arc::new(self.connect().await?);
-        let opened = self.open_on(&carrier).await;
+        let current = Current { carrier, room: Arc::new(Semaphore::new(self.options.streams)) };
+        let opened = self.open_on(&current).await;
         let channel = opened.map_err(|unopened| self.failed(unopened.error))?;
-        self.current = Some(carrier);
+        self.current = Some(current);
         Ok(channel)
     }
 
-    async fn open_on(&self, carrier: &Arc<Carrier>) -> Result<Channel, Unopened> {
-        let Some(streams) = open_at_once(&carrier.connection).await else {
+    async fn open_on(&self, Current { carrier, room }: &Current) -> Result<Channel, Unopened> {
+        let full = || {
             let error = io::Error::other("the connection has no room for another channel (streams)");
-            return Err(Unopened { error, may_dial_anew: true });
+            Unopened { error, may_dial_anew: true }
         };
+        let place = room.clone().try_acquire_owned().map_err(|_| full())?;
+        let streams = open_at_once(&carrier.connection).await.ok_or_else(full)?;
         let mut streams = Unclaimed::new(streams, code::DONE);
         match greeting::call(&mut streams).await {
-            Ok(()) => Ok(carrier.channel(streams)),
+            Ok(()) => Ok(carrier.channel(streams, Some(place))),
             Err(unanswered) => {
                 let may_dial_anew =
                     matches!(unanswered, Unanswered::Refused(code::GONE) | Unanswered::Lost(_));

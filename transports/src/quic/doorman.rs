@@ -46,7 +46,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn accept(self) -> Channel {
-        self.carrier.channel(self.streams)
+        self.carrier.channel(self.streams, None)
     }
 }
 

@@ -12,6 +12,7 @@ use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, ChannelWrite};
 use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError, Written};
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{sleep, timeout};
 
@@ -27,8 +28,13 @@ const PIECES: usize = 16;
 /// closed, and the peer sees a reset.
 const PARTING: Duration = Duration::from_secs(10);
 
-pub(super) fn split(carrier: Arc<Carrier>, send: SendStream, recv: RecvStream) -> (ReadHalf, WriteHalf) {
-    let link = Arc::new(Link::default());
+/// `place` is free again when both are gone.
+pub(super) fn split(
+    carrier: Arc<Carrier>,
+    (send, recv): (SendStream, RecvStream),
+    place: Option<OwnedSemaphorePermit>,
+) -> (ReadHalf, WriteHalf) {
+    let link = Arc::new(Link::new(place));
     let stopped = Box::pin(send.stopped());
     let read =
         ReadHalf { recv, over: None, count: 0, stopped, link: link.clone(), _carrier: carrier.clone() };

@@ -4,11 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 #[derive(Debug, Default)]
 pub(super) struct Link {
     state: Mutex<State>,
     /// Bytes that the connection took.
     written: AtomicU64,
+    /// What the channel takes up of its dialer's limit.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +32,10 @@ pub(super) enum Left {
 }
 
 impl Link {
+    pub(super) fn new(place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _place: place, ..Self::default() }
+    }
+
     /// Whether the channel was aborted; if not, an abort wakes the task of `cx`.
     pub(super) fn is_aborted(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();

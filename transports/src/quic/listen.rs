@@ -68,7 +68,7 @@ impl Listener {
         let doorman = |local| Doorman::new(configs, local, side.shown, options, sender);
         let place = reach.endpoints.occupy(address, options, first, reach, doorman).await?;
         let real = asked.clone().with_address(place.address().to_string());
-        Ok(Self { endpoint: told(&real, side.shown), queue, _place: place })
+        Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })
     }
 }
 

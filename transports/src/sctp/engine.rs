@@ -4,7 +4,7 @@
 //! puts messages together again. It is begun in the established state and never hears of its end: it is given DATA and
 //! SACK chunks of well-formed packets that carry the right tag, and nothing else. The module's page says why.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,9 @@ const FURTHEST_CHUNK: u32 = 4096;
 /// A fragment shorter than this, and not the last one, is no fragment of a sane sender: putting together `n` of them
 /// takes the crate `n`^2 steps.
 const SMALLEST_FRAGMENT: usize = 8;
+/// Control messages on one stream that may be unacknowledged. A peer that keeps its side of it has a handful; one that opens
+/// and aborts lanes without a pause and acknowledges nothing would make this side keep one answer after the other.
+const UNHEARD: usize = 256;
 
 /// How long the crate waits before it acknowledges a lone packet.
 const ACKNOWLEDGES_AFTER_MS: u64 = 200;
@@ -53,13 +56,23 @@ pub(super) struct Engine {
     mtu: usize,
     streams: u16,
     readable: VecDeque<u16>,
+    said: BTreeMap<u16, Said>,
     /// Up to which chunk everything has arrived, as the peer was told last.
     received: u32,
     /// The last chunk that was sent.
     sent: u32,
-    is_broken: bool,
+    broken: Option<&'static str>,
     /// Whether something was queued since packets were taken last.
     has_news: bool,
+}
+
+/// What was said on one stream, so that what the peer does not acknowledge can be counted.
+#[derive(Debug, Default)]
+struct Said {
+    /// Bytes of all messages.
+    total: u64,
+    /// Up to which of these bytes each control message reaches, oldest first.
+    controls: VecDeque<u64>,
 }
 
 /// One whole message.
@@ -100,9 +113,10 @@ impl Engine {
             mtu,
             streams: streams_of(&ours, &theirs),
             readable: VecDeque::new(),
+            said: BTreeMap::new(),
             received: theirs.tsn.wrapping_sub(1),
             sent: ours.tsn.wrapping_sub(1),
-            is_broken: false,
+            broken: None,
             has_news: false,
         })
     }
@@ -141,16 +155,18 @@ impl Engine {
         while let Some(event) = self.association.poll() {
             match event {
                 Event::Stream(StreamEvent::Readable { id }) => self.readable.push_back(id),
-                Event::AssociationLost { .. } => self.is_broken = true,
+                Event::AssociationLost { .. } => {
+                    self.broken = Some("the peer contradicts itself, or a message is too long");
+                }
                 _ => {}
             }
         }
         true
     }
 
-    /// Whether the crate has given up, because the peer said something that cannot be.
-    pub(super) fn is_broken(&self) -> bool {
-        self.is_broken
+    /// Why nothing can go on: the peer said something that cannot be, or hears nothing.
+    pub(super) fn broken(&self) -> Option<&'static str> {
+        self.broken
     }
 
     pub(super) fn next_message(&mut self) -> Option<(u16, Message)> {
@@ -169,15 +185,29 @@ impl Engine {
 
     /// Queues bytes of a channel, at most [`LONGEST_MESSAGE`] of them.
     pub(super) fn send(&mut self, stream: u16, bytes: Bytes) {
+        self.said.entry(stream).or_default().total += bytes.len() as u64;
         self.on_stream(stream, |stream| {
             stream.set_default_payload_type(PayloadProtocolIdentifier::Binary)?;
             stream.write_chunks(&mut [bytes])
         });
     }
 
+    /// Queues a control message, unless the peer has left too many of them unacknowledged: then nothing goes on.
     pub(super) fn say(&mut self, stream: u16, control: Control) {
         let mut bytes = Vec::with_capacity(Control::MAX_LEN);
         control.write(&mut bytes);
+        let queued = self.queued(stream) as u64;
+        let said = self.said.entry(stream).or_default();
+        let acknowledged = said.total.saturating_sub(queued);
+        while said.controls.front().is_some_and(|end| *end <= acknowledged) {
+            said.controls.pop_front();
+        }
+        if said.controls.len() >= UNHEARD {
+            self.broken.get_or_insert("the peer acknowledges nothing that it is told");
+            return;
+        }
+        said.total += bytes.len() as u64;
+        said.controls.push_back(said.total);
         self.on_stream(stream, |stream| stream.write_with_ppi(&bytes, PayloadProtocolIdentifier::Dcep));
     }
 
@@ -192,7 +222,7 @@ impl Engine {
         let done = self.association.stream(stream).and_then(|mut stream| act(&mut stream).map(drop));
         if let Err(error) = done {
             tracing::debug!(peer = %self.peer, stream, %error, "nothing can be sent any more");
-            self.is_broken = true;
+            self.broken.get_or_insert("nothing can be sent any more");
         }
     }
 

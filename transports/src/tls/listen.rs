@@ -45,7 +45,7 @@ impl Listener {
     ) -> Result<Self, NextError> {
         let side = credentials.server(asked, &options.certificates).await?;
         let tcp = tcp::listen::Listener::bind(asked, address, options.tcp, resolver).await?;
-        let endpoint = told(tcp.endpoint(), side.shown);
+        let endpoint = told(tcp.endpoint(), &options.certificates, side.shown);
         let terms = Terms {
             alpn: options.certificates.protocol().map(str::to_owned),
             limit: options.handshake_timeout,

@@ -46,7 +46,12 @@ pub(super) enum Decrypted {
 impl Session {
     pub(super) fn new(socket: TcpStream, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(WRITE_AHEAD));
-        let tls = Tls { connection, failed: None, end_received: false, end_sent: false };
+        // Bytes that came with the last of the handshake went through it, and with them perhaps the peer's end.
+        let (failed, end_received) = match connection.process_new_packets() {
+            Ok(state) => (None, state.peer_has_closed()),
+            Err(error) => (Some(error), false),
+        };
+        let tls = Tls { connection, failed, end_received, end_sent: false };
         Self { socket, tls: Mutex::new(tls), aborted: AtomicBool::new(false) }
     }
 

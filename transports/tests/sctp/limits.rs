@@ -42,6 +42,56 @@ async fn any_number_of_half_open_associations_takes_up_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_asked_while_nothing_can_be_sent_does_not_pile_up() {
+    let network = Network::new(1);
+    let (mut peer, mut listener, transport) = hostile(&network).await;
+    peer.associate().await;
+    let _far = peer.open(&mut *listener).await;
+    network.set(|faults| faults.is_full = true);
+    let before = network.sent().len();
+    let heartbeat = packet(peer.tag, &[chunk(HEARTBEAT, 0, &[0, 1, 0, 8, 1, 2, 3, 4])]);
+    for round in 0..20_000u32 {
+        let from = SocketAddr::from(([10, 1, (round >> 8) as u8, round as u8], 9));
+        network.inject(from, listener_address(), &peer.init());
+        network.inject("10.0.0.9:9000".parse().unwrap(), listener_address(), &heartbeat);
+        if round % 256 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    sleep(Duration::from_millis(100)).await;
+    network.set(|faults| faults.is_full = false);
+    sleep(Duration::from_millis(100)).await;
+    let answers: Vec<_> =
+        network.sent()[before..].iter().filter(|sent| sent.from == listener_address()).cloned().collect();
+    let strangers = answers.iter().filter(|sent| sent.to != "10.0.0.9:9000".parse().unwrap()).count();
+    assert!((1..5000).contains(&strangers), "{strangers} strangers were answered");
+    let known = answers.len() - strangers;
+    assert!((1..100).contains(&known), "{known} answers to the peer");
+    let mut dialer =
+        listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+    connect(&mut *listener, &mut *dialer).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_opens_and_aborts_lanes_and_acknowledges_nothing_is_aborted() {
+    let network = Network::new(1);
+    let (mut peer, _listener, _) = hostile(&network).await;
+    peer.associate().await;
+    for round in 0..2000 {
+        peer.send(0, 50, &[1, 0, 1, 0, 0]);
+        peer.send(0, 50, &[6]);
+        if round % 64 == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+    sleep(Duration::from_millis(10)).await;
+    // Long before it would count as one that nothing reaches.
+    let is_abort = |bytes: &[u8]| parse(bytes).1.iter().any(|chunk| chunk.0 == ABORT && chunk.1 == 0);
+    let sent = network.sent();
+    assert!(sent.iter().any(|sent| sent.from == listener_address() && is_abort(&sent.bytes)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stale_cookie_or_one_of_another_peer_begins_nothing() {
     let network = Network::new(1);
     let (mut peer, mut listener, _) = hostile(&network).await;

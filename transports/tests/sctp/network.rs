@@ -29,12 +29,14 @@ pub(crate) struct Faults {
     pub(crate) latency: Duration,
     /// Nothing arrives any more.
     pub(crate) is_cut: bool,
+    /// No socket takes anything to be sent.
+    pub(crate) is_full: bool,
 }
 
 impl Default for Faults {
     fn default() -> Self {
         let latency = Duration::from_millis(1);
-        Self { loss: 0, twice: 0, late: 0, longest: usize::MAX, latency, is_cut: false }
+        Self { loss: 0, twice: 0, late: 0, longest: usize::MAX, latency, is_cut: false, is_full: false }
     }
 }
 
@@ -58,6 +60,8 @@ struct State {
     next_port: u16,
     sent: Vec<Sent>,
     lost: usize,
+    /// Who waits for room.
+    waiting: Vec<Waker>,
     trace: DefaultHasher,
     start: Instant,
 }
@@ -71,13 +75,18 @@ impl Network {
             next_port: 40_000,
             sent: Vec::new(),
             lost: 0,
+            waiting: Vec::new(),
             trace: DefaultHasher::new(),
             start: Instant::now(),
         })))
     }
 
     pub(crate) fn set(&self, change: impl FnOnce(&mut Faults)) {
-        change(&mut self.lock().faults);
+        let mut state = self.lock();
+        change(&mut state.faults);
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Every datagram that was sent so far.
@@ -227,10 +236,13 @@ impl Port {
 
 impl AsyncUdpSocket for Port {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(Always)
+        Box::pin(Room(self.network.clone()))
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        if self.network.lock().faults.is_full {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         let size = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
         for bytes in transmit.contents.chunks(size) {
             self.network.send(self, transmit.destination, bytes);
@@ -266,12 +278,17 @@ impl fmt::Debug for Port {
     }
 }
 
-/// There is always room.
+/// There is room unless the network is full.
 #[derive(Debug)]
-struct Always;
+struct Room(Network);
 
-impl UdpPoller for Always {
-    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl UdpPoller for Room {
+    fn poll_writable(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.lock();
+        if state.faults.is_full {
+            state.waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(()))
     }
 }

@@ -39,6 +39,10 @@ const MESSAGES: usize = 2048;
 /// Fewest and most messages of one lane.
 const MESSAGES_OF_ONE: (usize, usize) = (4, 64);
 
+/// Packets beside the transfer that may wait to be sent. A peer can ask for an answer by each of its own, also while the
+/// socket has no room.
+const SAID_AT_ONCE: usize = 64;
+
 /// How long what dropped channels had written may take at most.
 const LONGEST_LINGER: Duration = Duration::from_secs(120);
 
@@ -255,7 +259,11 @@ impl Association {
         self.say(kind, if kind == kind::SHUTDOWN { &received } else { &[] });
     }
 
+    /// What is more than can be sent is left out: it is asked for, or said, again.
     fn say(&mut self, kind: u8, value: &[u8]) {
+        if self.outgoing.len() >= SAID_AT_ONCE {
+            return;
+        }
         self.outgoing.push(wire::packet(self.header, kind, 0, value));
     }
 

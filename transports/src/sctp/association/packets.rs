@@ -138,8 +138,8 @@ impl Association {
                 return self.lose(violation.into());
             }
         }
-        if self.engine.is_broken() {
-            self.lose(Violation::Transfer("the peer contradicts itself, or a message is too long").into());
+        if let Some(why) = self.engine.broken() {
+            self.lose(Violation::Transfer(why).into());
         }
     }
 

@@ -46,6 +46,10 @@ impl Outbox {
         self.waiting.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Sends all that waits. What the system refuses is as good as lost on its way.
     ///
     /// # Errors

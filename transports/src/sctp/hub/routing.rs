@@ -19,6 +19,9 @@ use crate::sctp::wire::Packet;
 use crate::sctp::{SCHEME, SctpOptions};
 use crate::tcp::address::endpoint;
 
+/// Behind so many datagrams that wait to be sent no stranger is answered.
+const ANSWERED_BEHIND: usize = 4096;
+
 impl Hub {
     /// Takes what has come; says whether that was something.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
@@ -101,8 +104,9 @@ impl Hub {
         }
     }
 
+    /// Answers a stranger, who asks again if it gets none: what comes faster than it can be answered must not pile up.
     fn send(&mut self, to: &Datagram, bytes: Bytes) {
-        if let Some(ports) = &mut self.ports {
+        if let Some(ports) = self.ports.as_mut().filter(|ports| ports.outbox.len() < ANSWERED_BEHIND) {
             ports.outbox.push(to.from, to.to, bytes);
         }
     }
