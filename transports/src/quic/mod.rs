@@ -16,6 +16,8 @@
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked. A dialer that is refused for its certificate learns so by its dial, since a dial
 //!   waits for the listener's answer.
+//! * **A peer that is gone**: after [`idle_timeout`](QuicOptions::idle_timeout), 30 s by default, if it said nothing, such as one
+//!   that was killed. A shorter one needs a shorter `keepalive` too.
 //! * **Migration**: a listener follows a dialer whose address changes on the way, such as behind a router that forgot it. A
 //!   dialer whose own host changes its address loses the connection, and dials again.
 //!

@@ -38,7 +38,9 @@ impl Dialer {
     }
 
     async fn dial(&mut self) -> io::Result<Channel> {
-        if let Some(shared) = self.current.as_ref().and_then(Wanted::get)
+        // It is taken away meanwhile: one that gives no answer before the dial is dropped is none to try again.
+        if let Some(current) = self.current.take()
+            && let Some(shared) = current.get()
             && let Some(opened) = open(&shared).await
         {
             match opened {
@@ -46,7 +48,10 @@ impl Dialer {
                 Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => {
                     tracing::debug!(endpoint = %self.endpoint, %error, "the association is lost, making another");
                 }
-                opened => return opened,
+                opened => {
+                    self.current = Some(current);
+                    return opened;
+                }
             }
         }
         let addresses = addresses(&self.address, &*self.reach.resolver).await?;

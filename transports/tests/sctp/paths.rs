@@ -151,3 +151,15 @@ async fn a_dial_that_nobody_answers_times_out_and_one_that_is_refused_does_not_w
     drop(dialer);
     assert_eq!(network.sockets(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_nobody_waited_for_is_no_reason_to_try_the_same_association_again() {
+    // Whoever is less patient than the dialer would be given the dead one each time, until it counts as lost.
+    let network = Network::new(3);
+    let Linked { near, mut listener, mut dialer, .. } = linked(&on(&network, SctpOptions::default())).await;
+    network.set(|now| now.loss = 1000);
+    assert!(tokio::time::timeout(Duration::from_secs(1), dialer.next()).await.is_err());
+    network.set(|now| now.loss = 0);
+    let (fresh, _far) = connect(&mut *listener, &mut *dialer).await;
+    assert_ne!(fresh.facts.group, near.facts.group);
+}
