@@ -346,7 +346,7 @@ async fn a_refused_dial_sends_nothing_to_whoever_listens_there_next() {
     next.set_nonblocking(true).unwrap();
     watched(async {
         while tasks() > before {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
         }
     })
     .await;
