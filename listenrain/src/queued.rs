@@ -8,7 +8,11 @@ use crate::packet::{Kind, Packet};
 use crate::primitives::budget::Permit;
 
 /// A packet that waits to be written, with the room it takes up. A queue may look at it, not into it.
-pub struct Queued {
+///
+/// It lies on the heap, since it changes hands some ten times on its way and is 150 bytes long.
+pub struct Queued(pub(crate) Box<Parts>);
+
+pub(crate) struct Parts {
     pub(crate) packet: Packet,
     /// When its sender stops waiting; becomes the packet's relative deadline at the moment of writing.
     pub(crate) deadline: Option<Instant>,
@@ -18,19 +22,19 @@ pub struct Queued {
 
 impl Queued {
     pub(crate) fn new(packet: Packet) -> Self {
-        Self { packet, deadline: None, permits: [None, None, None] }
+        Self(Box::new(Parts { packet, deadline: None, permits: [None, None, None] }))
     }
 
     /// What kind of packet.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.packet.kind
+        self.0.packet.kind
     }
 
     /// Bytes of its payload.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.packet.payload.len()
+        self.0.packet.payload.len()
     }
 
     /// Whether its payload is empty.

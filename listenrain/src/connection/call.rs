@@ -95,7 +95,7 @@ impl Shared {
             _ => self.admit(payload.len(), deadline, Wait::Async).await?,
         };
         let mut queued = Queued::new(Packet::new(Kind::OneWay, 0, payload));
-        queued.permits[0] = Some(permit);
+        queued.0.permits[0] = Some(permit);
         let lane = self.pick_lane();
         let pushed = self.lanes[lane].signal.outbox.push(Ticket(0), queued);
         pushed.map_err(|_| self.refused(Refusal::Closed))?;
@@ -179,8 +179,8 @@ impl Shared {
         }
         self.deadlines.add(id, deadline);
         let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
-        queued.deadline = self.abilities.deadline.then_some(deadline);
-        queued.permits[0] = Some(permit);
+        queued.0.deadline = self.abilities.deadline.then_some(deadline);
+        queued.0.permits[0] = Some(permit);
         if self.lanes[lane].signal.outbox.push(Ticket(id.to_bits()), queued).is_err() {
             self.deadlines.remove(id);
             self.forget(id, false);

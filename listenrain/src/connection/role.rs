@@ -148,7 +148,7 @@ impl Role for Caller {
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
         let (lane, epoch) = (self.lane, self.epoch);
         self.shared.calls.retain_waiting(batch, call_of, |(_, queued), context| {
-            context.permit = context.permit.take().or_else(|| queued.permits[0].take());
+            context.permit = context.permit.take().or_else(|| queued.0.permits[0].take());
             context.lane = lane;
             context.epoch = Some(epoch);
         });

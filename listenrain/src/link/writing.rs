@@ -103,12 +103,12 @@ impl Writing {
         codec: &dyn PacketCodec,
         now: &mut Option<Instant>,
     ) -> Result<(), LinkError> {
-        if let Some(deadline) = queued.deadline {
+        if let Some(deadline) = queued.0.deadline {
             let now = *now.get_or_insert_with(Instant::now);
-            queued.packet.deadline = Some(deadline.saturating_duration_since(now));
+            queued.0.packet.deadline = Some(deadline.saturating_duration_since(now));
         }
         let (before, output) = (self.output.len(), &mut self.output);
-        let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(&queued.packet, output)));
+        let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(&queued.0.packet, output)));
         self.encoded += (self.output.len() - before) as u64;
         encoded.map_err(|panic| LinkError::Panic(panic_text(&*panic)))??;
         self.leaving.push_back((self.encoded, ticket, queued));

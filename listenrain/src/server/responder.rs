@@ -140,10 +140,10 @@ impl Answer {
         self.awaited = false;
         let mut queued = Queued::new(Packet::new(kind, self.id, payload));
         // The room is given back once the answer is written.
-        queued.permits = std::mem::take(&mut self.permits);
+        queued.0.permits = std::mem::take(&mut self.permits);
         // A peer that reads no answers is read no further, once they weigh too much.
-        let [own, all, _] = &mut queued.permits;
-        own.iter_mut().chain(all).for_each(|permit| permit.grow_to(queued.packet.payload.len()));
+        let [own, all, _] = &mut queued.0.permits;
+        own.iter_mut().chain(all).for_each(|permit| permit.grow_to(queued.0.packet.payload.len()));
         let (peer, outbox) = (&self.peer, &self.peer.signal.outbox);
         let queued = match (&peer.turns, self.turn) {
             (Some(turns), Some(turn)) => turns.push(turn, queued, outbox),
