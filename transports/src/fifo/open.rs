@@ -56,6 +56,10 @@ pub(super) fn inspect(path: &Path, owner: u32) -> io::Result<Metadata> {
 pub(super) fn inspect_private(path: &Path, owner: u32) -> io::Result<Metadata> {
     let seen = inspect(path, owner)?;
     check_mode(path, &seen, 0o600)?;
+    // Removed between being found and being looked at.
+    if seen.nlink() == 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     if seen.nlink() != 1 {
         let text = format!("{} has {} names, it must have 1", path.display(), seen.nlink());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

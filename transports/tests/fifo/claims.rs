@@ -195,7 +195,7 @@ async fn dials_that_race_with_a_listener_that_goes_leave_nothing() {
                     let error = watched(read_to_end(&mut *near.read)).await.unwrap_err();
                     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
                 }
-                Err(error) => assert_eq!(error.kind, ErrorKind::ConnectionRefused),
+                Err(error) => assert_eq!(error.kind, ErrorKind::ConnectionRefused, "{error:?}"),
             }
         }
         assert_eq!(scene.files(), [""; 0]);
