@@ -115,8 +115,12 @@ impl Bed {
             (descriptors.is_none(), "file descriptors were not counted: this system does not list them"),
             (bytes.is_none(), "memory was not counted: the program's allocator is not `gauge::Counted`"),
         ];
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.extend(missing.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()));
+        missing.into_iter().filter(|(is_so, _)| *is_so).for_each(|(_, note)| self.note(note));
+    }
+
+    /// Has the record say what whoever reads it should know, although all is well.
+    pub(crate) fn note(&self, text: &str) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
     }
 
     /// `full`, or as much less as hardship and settings want, but not below `least`.
