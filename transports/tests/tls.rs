@@ -2,6 +2,8 @@
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/foreign_tls.rs"]
+mod foreign_tls;
 mod support;
 
 use std::io::ErrorKind;
@@ -10,81 +12,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use certificates::*;
+use foreign_tls::Foreign;
 use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
+use listenrain::{ChannelGenerator, Endpoint, Transport};
 use listenrain_transports::Tls;
 use listenrain_transports::certificates::HandshakeError;
 use listenrain_transports::tls::TlsOptions;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::ServerName;
 use support::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{TlsAcceptor, TlsConnector, server};
-
-/// A plain TLS server that knows nothing of this crate, with the authority that its dialers believe.
-struct Foreign {
-    authority: Authority,
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Foreign {
-    async fn new(alpn: &[&str]) -> Self {
-        let authority = Authority::new();
-        let leaf = authority.sign_local();
-        let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(&leaf.key).unwrap()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                leaf.identity.chain().to_vec(),
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { authority, listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
-    }
-
-    fn endpoint(&self) -> Endpoint {
-        let at = self.listener.local_addr().unwrap();
-        with_path(Endpoint::new("tls", &at.to_string()).unwrap(), "ca", &self.authority.ca())
-    }
-
-    async fn accept(&self) -> server::TlsStream<TcpStream> {
-        self.acceptor.accept(self.listener.accept().await.unwrap().0).await.unwrap()
-    }
-
-    /// A channel dialled by this crate, and the stream that this server has of it.
-    async fn linked(&self) -> (Channel, server::TlsStream<TcpStream>) {
-        let mut dialer = Tls::default().dialer(&self.endpoint()).unwrap();
-        let (near, far) = watched(async { tokio::join!(dialer.next(), self.accept()) }).await;
-        (near.unwrap(), far)
-    }
-}
-
-impl Authority {
-    /// How a client speaks that knows nothing of this crate and believes this authority.
-    fn client_config(&self) -> ClientConfig {
-        let ca = std::fs::read(self.ca()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"listenrain".to_vec()];
-        config
-    }
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
+use tokio_rustls::TlsConnector;
 
 async fn listen(tls: &Tls) -> Box<dyn ChannelGenerator> {
     tls.listen(&tls.scratch_endpoint()).await.unwrap()
