@@ -16,10 +16,23 @@
 
 mod cli;
 pub mod conformance;
+pub mod fault;
 pub mod gauge;
 pub mod hardship;
+pub mod history;
 pub mod layer;
 pub mod lineup;
+mod oracle;
+mod panics;
 pub mod random;
+pub mod scenario;
+pub mod stack;
+pub mod stage;
+mod stream;
+pub mod sweep;
+pub mod trace;
+pub mod world;
 
 pub use cli::main_with;
+pub use fault::FaultPlan;
+pub use world::World;

@@ -17,8 +17,8 @@ use super::bed::{Bed, Roles};
 use super::case::Threads;
 use super::held::{Held, Left};
 use super::ledger::Ledger;
-use super::panics::Panics;
 use super::trial::Trial;
+use crate::panics::Panics;
 
 /// How often tasks that are ready get their turn before their runtime is dropped.
 const TURNS: usize = 8;

@@ -34,7 +34,6 @@ mod held;
 mod ledger;
 mod macros;
 mod members;
-mod panics;
 mod pattern;
 mod polls;
 mod record;

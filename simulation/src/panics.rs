@@ -1,14 +1,18 @@
-//! Panics of a trial's threads: what they said and where, whichever task it was.
+//! Panics of the threads of a trial or of a simulated run: what they said and where, whichever task it was.
 //!
 //! tokio catches the panic of a task, and a transport's own tasks have nobody who joins them. So a panic hook looks at
-//! every panic of a thread that belongs to a trial, and notes it there instead of printing it. Panics of other threads
-//! go to the hook that was there before.
+//! every panic of a thread that is watched, and notes it there instead of printing it. Panics of other threads go to the
+//! hook that was there before. Those that were planned have a payload of their own, and are not noted.
 
 use std::cell::RefCell;
 use std::panic;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-/// What panicked in one trial.
+/// What somebody panics with who was asked to.
+#[derive(Debug)]
+pub(crate) struct Injected;
+
+/// What panicked.
 #[derive(Debug, Default)]
 pub(crate) struct Panics(Mutex<Vec<String>>);
 
@@ -41,6 +45,9 @@ fn install() {
             return before(info);
         };
         let payload = info.payload();
+        if payload.is::<Injected>() {
+            return;
+        }
         let text = payload.downcast_ref::<&str>().copied();
         let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let what = what.unwrap_or("something that is no text");

@@ -1,0 +1,131 @@
+//! Plans out of seeds: a random part of what may go wrong, each with a random time and amount.
+
+use super::{Fault, FaultKind, FaultPlan};
+use crate::random::Random;
+use crate::scenario::Scenario;
+use crate::world::World;
+
+/// When whatever does not stay is healed.
+const HEAL_MS: u64 = 2500;
+/// When the first fault begins, at the earliest, and the last, at the latest.
+const BEGINS_MS: (usize, usize) = (20, 1400);
+/// Of how many runs one has no fault at all; of how many of the rest one has a single one.
+const QUIET: usize = 10;
+const SINGLE: usize = 3;
+
+impl FaultPlan {
+    /// The plan of `seed` for `scenario` on `world`.
+    #[must_use]
+    pub fn draw(seed: u64, scenario: &Scenario, world: &dyn World) -> Self {
+        let mut random = Random::of(seed, "plan");
+        let mut kinds: Vec<_> = scenario.faults_on(world).collect();
+        let count = match kinds.len() {
+            0 => 0,
+            _ if random.one_in(QUIET) => 0,
+            _ if random.one_in(SINGLE) => 1,
+            _ => 1 + random.below(scenario.most_faults.max(1)),
+        };
+        let mut faults = Vec::new();
+        for _ in 0..count {
+            let Some(at) = (!kinds.is_empty()).then(|| random.below(kinds.len())) else { break };
+            // Of a momentary kind there may be several.
+            let kind = if kinds[at].is_momentary() { kinds[at] } else { kinds.swap_remove(at) };
+            faults.push(one(kind, scenario, &mut random));
+        }
+        if scenario.one_may_stay_broken && random.one_in(3) {
+            stay(&mut faults, scenario.servers, &mut random);
+        }
+        faults.sort_by_key(|fault| (fault.at_ms, fault.kind));
+        Self {
+            seed,
+            scenario: scenario.name.to_owned(),
+            world: world.name().to_owned(),
+            calls: scenario.load.count(seed),
+            heal_ms: HEAL_MS,
+            faults,
+        }
+    }
+}
+
+fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
+    let (least, most) = BEGINS_MS;
+    let at_ms = (least + random.below(most - least)) as u64;
+    let server = (scenario.servers > 1 && !random.one_in(4)).then(|| random.below(scenario.servers));
+    let lasts = match kind {
+        kind if kind.is_momentary() => 1000,
+        FaultKind::Crash | FaultKind::PowerLoss => 50 + random.below(700),
+        // Until the end, since it is to be seen by many calls.
+        FaultKind::Slice | FaultKind::Coalesce | FaultKind::Storm | FaultKind::SpuriousWakes => 2000,
+        _ => 50 + random.below(1200),
+    };
+    Fault {
+        kind,
+        at_ms,
+        for_ms: lasts as u64,
+        server,
+        after_bytes: after(kind, random),
+        amount: amount(kind, random),
+        stays: false,
+    }
+}
+
+/// At the edges of a packet of the native protocol, or anywhere; 0 is at once.
+fn after(kind: FaultKind, random: &mut Random) -> u64 {
+    const HEADER: u64 = 20;
+    if !kind.counts_bytes() {
+        return 0;
+    }
+    match random.below(8) {
+        0 => 0,
+        1 => 1,
+        2 => HEADER - 1,
+        3 => HEADER,
+        4 => HEADER + 1,
+        _ => random.size(16 << 10) as u64,
+    }
+}
+
+fn amount(kind: FaultKind, random: &mut Random) -> u64 {
+    let mut between = |least: usize, most: usize| (least + random.below(most - least + 1)) as u64;
+    match kind {
+        FaultKind::Slice => between(1, 40),
+        FaultKind::Coalesce => between(1000, 64_000),
+        FaultKind::Storm | FaultKind::SpuriousWakes => between(50, 500),
+        FaultKind::Delay => between(2, 150),
+        FaultKind::Bandwidth => between(20_000, 500_000),
+        FaultKind::Truncate => between(0, 300),
+        FaultKind::CorruptToServer | FaultKind::CorruptToClient => between(0, 7),
+        FaultKind::DuplicateReplies => between(100, 900),
+        FaultKind::ReorderReplies => between(2, 8),
+        FaultKind::DialSlow => between(10, 900),
+        FaultKind::Bounce | FaultKind::Flapping => between(60, 300),
+        FaultKind::Latency => between(5, 200),
+        FaultKind::Loss => between(2, 60),
+        FaultKind::BurstLoss => between(10, 150),
+        FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(10, 300),
+        FaultKind::Mtu => between(1200, 1400),
+        FaultKind::Bottleneck => between(50_000, 1_000_000),
+        _ => 0,
+    }
+}
+
+/// One server stays broken, by the first fault that can stay; the others are healed.
+fn stay(faults: &mut [Fault], servers: usize, random: &mut Random) {
+    let can_stay = |kind| {
+        matches!(
+            kind,
+            FaultKind::Crash
+                | FaultKind::PowerLoss
+                | FaultKind::Partition
+                | FaultKind::PartitionToServer
+                | FaultKind::PartitionToClient
+                | FaultKind::StallBoth
+                | FaultKind::DialRefused
+                | FaultKind::DialHung
+        )
+    };
+    if let Some(fault) = faults.iter_mut().find(|fault| can_stay(fault.kind)) {
+        fault.stays = true;
+        fault.server = Some(random.below(servers));
+    }
+}

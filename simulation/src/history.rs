@@ -1,0 +1,185 @@
+//! What became of every call of a run: the record that the oracle judges.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use listenrain::{CallError, Sent};
+
+/// How a call was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Manner {
+    /// Its reply was awaited.
+    Call,
+    /// A state machine was to be told.
+    Send,
+    /// It wanted no reply.
+    OneWay,
+}
+
+/// How a call ended, as its caller was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum End {
+    /// With its own reply.
+    Reply,
+    /// With a reply that is not its own, or not whole.
+    WrongReply,
+    /// With an error of the handler's.
+    Failed,
+    /// It never left, or the peer says that it was not executed.
+    Refused,
+    /// Its deadline passed.
+    Timeout,
+    /// Its link was lost before it was written whole.
+    LostUnsent,
+    /// Its link was lost, and it may have been executed.
+    Lost,
+    /// It was taken back by its caller.
+    Cancelled,
+    /// A one-way message is on its way.
+    Sent,
+}
+
+impl End {
+    /// How `error` ended its call.
+    #[must_use]
+    pub fn of(error: &CallError) -> Self {
+        match error {
+            CallError::Refused(_) => Self::Refused,
+            CallError::Timeout => Self::Timeout,
+            CallError::Lost { sent: Sent::No, .. } => Self::LostUnsent,
+            CallError::Lost { .. } => Self::Lost,
+            CallError::Cancelled => Self::Cancelled,
+            _ => Self::Failed,
+        }
+    }
+
+    /// Whether it says that the server did not execute the call.
+    #[must_use]
+    pub fn never_executed(self) -> bool {
+        matches!(self, Self::Refused | Self::LostUnsent)
+    }
+
+    /// Its name in traces and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::WrongReply => "wrong reply",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::LostUnsent => "lost unsent",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
+            Self::Sent => "sent",
+        }
+    }
+}
+
+/// One call.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Call {
+    /// How it was made.
+    pub manner: Manner,
+    /// When it was made.
+    pub began: Duration,
+    /// How long its caller would wait.
+    pub timeout: Duration,
+    /// When its caller was told, and what: every time it was told.
+    pub ends: Vec<(Duration, End)>,
+    /// When its handler began, every time it did.
+    pub executions: Vec<Duration>,
+    /// When the channel that had carried it was lost, with the call executed and not answered.
+    pub doomed: Option<Duration>,
+    /// What was wrong with its reply.
+    pub wrong: Option<String>,
+    /// Whether it was made after everything had been healed.
+    pub is_probe: bool,
+    /// Whether its handler was asked to fail or to panic.
+    pub may_fail: bool,
+}
+
+impl Call {
+    /// A call that is made now.
+    #[must_use]
+    pub fn new(manner: Manner, began: Duration, timeout: Duration) -> Self {
+        Self {
+            manner,
+            began,
+            timeout,
+            ends: Vec::new(),
+            executions: Vec::new(),
+            doomed: None,
+            wrong: None,
+            is_probe: false,
+            may_fail: false,
+        }
+    }
+
+    /// Whether its caller still waits.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// Every call of a run, by number.
+#[derive(Debug, Default)]
+pub struct History {
+    calls: BTreeMap<u64, Call>,
+    open: usize,
+}
+
+impl History {
+    /// Call `number` is made.
+    pub fn begins(&mut self, number: u64, call: Call) {
+        self.calls.insert(number, call);
+        self.open += 1;
+    }
+
+    /// The caller of `number` is told.
+    pub fn ends(&mut self, number: u64, at: Duration, end: End) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            self.open -= usize::from(call.is_open());
+            call.ends.push((at, end));
+        }
+    }
+
+    /// What is wrong with the reply of `number`.
+    pub fn note_wrong(&mut self, number: u64, why: String) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.wrong = Some(why);
+        }
+    }
+
+    /// The handler of `number` begins; whether there is such a call.
+    pub fn executes(&mut self, number: u64, at: Duration) -> bool {
+        let call = self.calls.get_mut(&number);
+        call.is_some_and(|call| {
+            call.executions.push(at);
+            true
+        })
+    }
+
+    /// The channel that carried all open calls is lost: those that have been executed cannot be answered any more.
+    pub fn doom(&mut self, at: Duration) {
+        for call in self.calls.values_mut().filter(|call| call.is_open() && !call.executions.is_empty()) {
+            call.doomed.get_or_insert(at);
+        }
+    }
+
+    /// Calls whose callers wait.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Every call, by number.
+    #[must_use]
+    pub fn calls(&self) -> &BTreeMap<u64, Call> {
+        &self.calls
+    }
+}

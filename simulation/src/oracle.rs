@@ -1,0 +1,110 @@
+//! Judges a run by its history: the invariants of a call, whatever went wrong.
+
+use std::time::Duration;
+
+use crate::fault::FaultKind;
+use crate::history::{Call, End, Manner};
+use crate::scenario::{Extra, Scenario};
+use crate::stage::Stage;
+
+/// How much later than its deadline a caller may be told: a turn of the scheduler, and the grain of the clock.
+const LATE: Duration = Duration::from_millis(50);
+
+/// How long after its channel was lost a caller is told so, at most.
+const TOLD_WITHIN: Duration = Duration::from_millis(300);
+
+/// What is not as it must be in the run of `stage`: what the parties saw, then what the history says.
+#[must_use]
+pub(crate) fn judge(stage: &Stage, scenario: &Scenario) -> Vec<String> {
+    let mut violations = stage.violations();
+    let judge = Judge::new(stage, scenario);
+    stage.with_history(|history| {
+        for (number, call) in history.calls() {
+            if let Err(why) = judge.call(*number, call) {
+                violations.push(why);
+            }
+        }
+    });
+    violations.truncate(MOST);
+    violations
+}
+
+const MOST: usize = 20;
+
+struct Judge<'a> {
+    scenario: &'a Scenario,
+    /// Bytes may have come out other than they went in, so that requests and replies may be anything.
+    corrupted: bool,
+    /// Nothing went wrong from outside.
+    calm: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn new(stage: &Stage, scenario: &'a Scenario) -> Self {
+        let fired = stage.kinds_fired();
+        let corrupted = fired.keys().any(|kind: &FaultKind| kind.corrupts());
+        let calm = stage.plan().faults.is_empty() && scenario.is_calm && scenario.extra == Extra::None;
+        Self { scenario, corrupted, calm }
+    }
+
+    fn call(&self, number: u64, call: &Call) -> Result<(), String> {
+        let [(told, end)] = call.ends[..] else {
+            return Err(format!("call {number} had {} outcomes: {:?}", call.ends.len(), call.ends));
+        };
+        self.in_time(number, call, told)?;
+        self.executions(number, call, end)?;
+        self.end(number, call, told, end)
+    }
+
+    fn in_time(&self, number: u64, call: &Call, told: Duration) -> Result<(), String> {
+        let took = told.saturating_sub(call.began);
+        // What wants no reply has no deadline of its own.
+        if call.manner != Manner::OneWay && took > call.timeout + LATE {
+            return Err(format!("call {number} ended after {took:?}, its deadline was {:?}", call.timeout));
+        }
+        match call.doomed {
+            Some(doomed) if told.saturating_sub(doomed) > TOLD_WITHIN => Err(format!(
+                "call {number} was lost with its channel at {doomed:?}, its caller was told at {told:?}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn executions(&self, number: u64, call: &Call, end: End) -> Result<(), String> {
+        if self.corrupted {
+            return Ok(());
+        }
+        let times = call.executions.len();
+        let most = usize::from(!end.never_executed());
+        if times > most {
+            return Err(format!("call {number}, which ended as {}, was executed {times} times", end.name()));
+        }
+        if end == End::Reply && times == 0 {
+            return Err(format!("call {number} was answered, and never executed"));
+        }
+        Ok(())
+    }
+
+    fn end(&self, number: u64, call: &Call, told: Duration, end: End) -> Result<(), String> {
+        let hostile = self.scenario.extra == Extra::HostileServers;
+        let why = call.wrong.as_deref().unwrap_or_default();
+        if end == End::WrongReply && !self.corrupted && !hostile {
+            return Err(why.to_owned());
+        }
+        if end == End::Failed && !call.may_fail && !self.corrupted && !hostile {
+            return Err(format!("call {number} failed unasked: {why}"));
+        }
+        if call.is_probe && end != End::Reply {
+            return Err(format!(
+                "call {number}, made when all was healed, ended as {} at {told:?}",
+                end.name()
+            ));
+        }
+        let answered = matches!(end, End::Reply | End::Sent | End::Cancelled | End::Failed);
+        let came_late = self.scenario.closes_at.is_some_and(|close| call.began + LATE >= close);
+        if self.calm && !answered && !came_late {
+            return Err(format!("nothing went wrong, and call {number} ended as {}", end.name()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! What the client does in a run: a load while things go wrong, then calls that must succeed, then an orderly end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use listenrain::WhenFull;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::bodies::{Asked, Task, check, request};
+use super::load::Op;
+use super::{Extra, Reach, Scenario, Situation};
+use crate::history::{Call, End, Manner};
+use crate::stack::{Caller, Stack};
+use crate::stage::Stage;
+use crate::world::{Role, Site};
+
+/// How long the parties have to find each other again once everything is healed. Nobody calls meanwhile: nothing may
+/// depend on it.
+const SETTLES: Duration = Duration::from_secs(4);
+/// Calls that must succeed then, by each way.
+const PROBES: usize = 3;
+/// How long each may take.
+const PROBE_WITHIN: Duration = Duration::from_secs(1);
+/// How much later than its deadline a caller may be told: a turn of the scheduler, and the grain of the clock.
+pub(crate) const LATE: Duration = Duration::from_millis(50);
+/// How long an orderly end may take, beyond what it was given.
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The role of the client of `scenario`.
+pub(super) fn role(scenario: Arc<Scenario>, stack: Arc<dyn Stack>) -> Role {
+    Arc::new(move |site| {
+        let (scenario, stack) = (scenario.clone(), stack.clone());
+        Box::pin(async move {
+            if let Err(why) = play(&scenario, &stack, &site).await {
+                site.stage.violation(why);
+            }
+        })
+    })
+}
+
+async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> Result<(), String> {
+    let stage = &site.stage;
+    let mut endpoints = stage.endpoints(scenario.servers).await;
+    let mut beside = JoinSet::new();
+    match scenario.extra {
+        Extra::Forwarder => {
+            endpoints[0] = super::forwarder::start(site, &endpoints[0], stack.packets(), &mut beside).await?;
+        }
+        Extra::HostileClient => {
+            beside.spawn(super::hostile::bother(site.clone(), endpoints.clone(), stack.packets()));
+        }
+        Extra::None | Extra::HostileServers => {}
+    }
+    let caller = stack.client(site, &scenario.client, scenario.reach, &endpoints)?;
+    let watcher = tokio::spawn(watch(scenario.clone(), stage.clone(), caller.clone()));
+    run_load(scenario, stack, site, &caller).await?;
+    if scenario.closes_at.is_none() {
+        settle_and_probe(scenario, stack, site, &caller).await;
+        close(stage, &caller).await;
+    }
+    watcher.abort();
+    let _ = watcher.await;
+    beside.shutdown().await;
+    let left = caller.in_use();
+    if left != crate::stack::InUse::default() {
+        stage.violation(format!("the client has {left:?} in use after its end"));
+    }
+    Ok(())
+}
+
+/// Makes every call of the load at its time, and waits until each has ended.
+async fn run_load(
+    scenario: &Arc<Scenario>,
+    stack: &Arc<dyn Stack>,
+    site: &Site,
+    caller: &Arc<dyn Caller>,
+) -> Result<(), String> {
+    let stage = &site.stage;
+    let plan = stage.plan();
+    let ways = scenario.reach.ways(scenario.servers);
+    let ops = scenario.load.ops(plan.seed, plan.calls, ways);
+    let last = ops.iter().map(|op| op.at + op.timeout).max().unwrap_or_default();
+    let began = stage.now();
+    let mut calls = JoinSet::new();
+    let all = stack.says_everything();
+    for mut op in ops {
+        if op.manner == Manner::OneWay && !all {
+            op.manner = Manner::Call;
+        }
+        let (stage, caller) = (stage.clone(), caller.clone());
+        calls.spawn(async move {
+            sleep((began + op.at).saturating_sub(stage.now())).await;
+            one(&stage, &*caller, op, false).await;
+        });
+    }
+    if let Some(at) = scenario.closes_at {
+        sleep((began + at).saturating_sub(stage.now())).await;
+        if stage.with_history(|history| history.open() > 0) {
+            stage.situation(Situation::Seen(DRAINED));
+        }
+        close(stage, caller).await;
+    }
+    let patience = (began + last).saturating_sub(stage.now()) + Duration::from_secs(5);
+    let all = async { while calls.join_next().await.is_some() {} };
+    if timeout(patience, all).await.is_err() {
+        let open = stage.with_history(crate::history::History::open);
+        return Err(format!("{open} calls had no outcome 5 s after the last deadline"));
+    }
+    Ok(())
+}
+
+/// A client was closed while its calls were in flight.
+pub(super) const DRAINED: &str = "a drain with calls in flight";
+
+/// Waits until all is healed and settled, then calls: every call must be answered.
+async fn settle_and_probe(
+    scenario: &Scenario,
+    stack: &Arc<dyn Stack>,
+    site: &Site,
+    caller: &Arc<dyn Caller>,
+) {
+    let _ = stack;
+    let stage = &site.stage;
+    sleep((stage.plan().heal() + SETTLES).saturating_sub(stage.now())).await;
+    if scenario.extra == Extra::HostileServers {
+        return;
+    }
+    let ways = scenario.reach.ways(scenario.servers);
+    for probe in 0..PROBES * ways {
+        let number = PROBE_NUMBERS + probe as u64;
+        let asked = Asked { number, reply: 1 + probe * 700, task: Task::Answer };
+        let op = Op {
+            at: Duration::ZERO,
+            manner: Manner::Call,
+            asked,
+            size: 1 + probe * 500,
+            timeout: PROBE_WITHIN,
+            cancel_after: None,
+            to: probe % ways,
+        };
+        one(stage, &**caller, op, true).await;
+    }
+    if let Reach::Pool { .. } = scenario.reach {
+        let (there, wanted) = (stage.channels(site.who), ways * scenario.client.lanes);
+        if there != wanted {
+            stage.violation(format!("{there} channels are open for {ways} pooled connections, not {wanted}"));
+        }
+    }
+}
+
+/// Numbers of calls that are made once all is healed.
+pub(crate) const PROBE_NUMBERS: u64 = 1 << 32;
+
+/// Ends `caller` in an orderly way, and looks that this takes no longer than it may.
+async fn close(stage: &Stage, caller: &Arc<dyn Caller>) {
+    const GIVEN: Duration = Duration::from_secs(1);
+    stage.set_draining(true);
+    let began = stage.now();
+    if timeout(GIVEN + CLOSE_WITHIN, caller.close(GIVEN)).await.is_err() {
+        stage.violation(format!(
+            "a close that was given {GIVEN:?} had not ended after {:?}",
+            stage.now() - began
+        ));
+    }
+    stage.set_draining(false);
+    stage.note(0, "closed", 0, (stage.now() - began).as_micros() as u64);
+}
+
+/// Makes one call, and records it.
+async fn one(stage: &Stage, caller: &dyn Caller, op: Op, is_probe: bool) {
+    let number = op.asked.number;
+    let body = request(&op.asked, op.size);
+    let call = Call::new(op.manner, stage.now(), op.timeout);
+    let may_fail = matches!(op.asked.task, Task::Fail | Task::Panic);
+    stage.call_begins(number, Call { is_probe, may_fail, ..call });
+    match op.manner {
+        Manner::Call => {
+            let call = caller.call(op.to, body, op.timeout);
+            let outcome = match op.cancel_after {
+                None => Some(call.await),
+                Some(after) => timeout(after, call).await.ok(),
+            };
+            match outcome {
+                Some(outcome) => record(stage, number, op.asked.reply, outcome),
+                None => stage.call_ends(number, End::Cancelled, None),
+            }
+        }
+        Manner::Send => {
+            let (told, reply) = (stage.clone(), op.asked.reply);
+            let tell = Box::new(move |outcome| record(&told, number, reply, outcome));
+            caller.send(op.to, body, op.timeout, tell).await;
+            // Whoever is told is told by its deadline; this task is what the run waits for.
+            let deadline = op.timeout + LATE;
+            let open = || stage.with_history(|history| history.calls()[&number].is_open());
+            let mut waited = Duration::ZERO;
+            while open() && waited < deadline {
+                sleep(Duration::from_millis(5)).await;
+                waited += Duration::from_millis(5);
+            }
+        }
+        Manner::OneWay => {
+            let end = match caller.one_way(op.to, body).await {
+                Ok(()) => End::Sent,
+                Err(error) => End::of(&error),
+            };
+            stage.call_ends(number, end, None);
+        }
+    }
+}
+
+fn record(stage: &Stage, number: u64, reply: usize, outcome: listenrain::Outcome<bytes::Bytes>) {
+    match outcome {
+        Ok(seen) => match check(number, reply, &seen) {
+            Ok(()) => stage.call_ends(number, End::Reply, None),
+            Err(why) => stage.call_ends(number, End::WrongReply, Some(why)),
+        },
+        Err(error) => {
+            let end = End::of(&error);
+            stage.call_ends(number, end, (end == End::Failed).then(|| format!("{error:?}")));
+        }
+    }
+}
+
+/// Looks whether what is bounded stays so, for ever.
+async fn watch(scenario: Arc<Scenario>, stage: Stage, caller: Arc<dyn Caller>) {
+    let setup = &scenario.client;
+    let ways = scenario.reach.ways(scenario.servers) as u64;
+    let (requests, bytes) = (setup.requests as u64 * ways, setup.bytes as u64 * ways);
+    // One that is larger than the budget alone is let in alone.
+    let bytes = bytes.max((scenario.load.largest.0 as u64) * ways);
+    loop {
+        let now = caller.in_use();
+        if now.requests > requests || now.bytes > bytes {
+            stage.violation(format!("the client has {now:?} in use, at most {requests} and {bytes} may be"));
+        }
+        if now.requests >= setup.requests as u64 && setup.when_full == WhenFull::Wait {
+            stage.situation(Situation::Seen(CLIENT_FULL));
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The client's limit was reached.
+pub(super) const CLIENT_FULL: &str = "a client at its limit of requests";

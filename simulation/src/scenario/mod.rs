@@ -1,0 +1,226 @@
+//! Scenarios: who takes part, what they do, what may go wrong, and what must have happened.
+
+mod bodies;
+mod client;
+mod forwarder;
+mod hostile;
+mod list;
+mod load;
+mod server;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use listenrain::WhenFull;
+
+pub use self::list::{all, named};
+pub use self::load::Load;
+use crate::fault::FaultKind;
+use crate::stack::Stack;
+use crate::world::{Cast, World};
+
+/// One scenario. All of it is data, so that a scenario of your own starts from one that is there:
+/// `Scenario { name: "mine", ..scenario::named("steady-load")? }`.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name in flags, plans and reports.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub meaning: &'static str,
+    /// How many servers there are. At least 1.
+    pub servers: usize,
+    /// How the client reaches them.
+    pub reach: Reach,
+    /// What may go wrong in it.
+    pub faults: &'static [FaultKind],
+    /// Most faults of one run. At least 1 where there are any.
+    pub most_faults: usize,
+    /// Whether a fault of one server may stay when the others are healed. Only where calls then go elsewhere.
+    pub one_may_stay_broken: bool,
+    /// What must have happened at least once in a batch of runs.
+    pub situations: &'static [Situation],
+    /// The client.
+    pub client: ClientSetup,
+    /// Each server.
+    pub server: ServerSetup,
+    /// What the client does.
+    pub load: Load,
+    /// When the client closes, in the middle of the load; `None`: when all is done.
+    pub closes_at: Option<Duration>,
+    /// What else takes part.
+    pub extra: Extra,
+    /// Whether every call is answered as long as nothing goes wrong.
+    pub is_calm: bool,
+}
+
+impl Scenario {
+    /// A client, a server, and a mixed load; nothing goes wrong.
+    #[must_use]
+    pub fn quiet(name: &'static str, meaning: &'static str) -> Self {
+        Self {
+            name,
+            meaning,
+            servers: 1,
+            reach: Reach::Direct,
+            faults: &[],
+            most_faults: 4,
+            one_may_stay_broken: false,
+            situations: &[],
+            client: ClientSetup::default(),
+            server: ServerSetup::default(),
+            load: Load::default(),
+            closes_at: None,
+            extra: Extra::None,
+            is_calm: true,
+        }
+    }
+
+    /// The kinds of fault that may go wrong in it on `world`.
+    pub fn faults_on<'a>(&'a self, world: &'a dyn World) -> impl Iterator<Item = FaultKind> + 'a {
+        self.faults.iter().copied().filter(|kind| world.families().contains(&kind.family()))
+    }
+
+    /// Whether it can be played on `world`: something that is to go wrong can go wrong there.
+    #[must_use]
+    pub fn applies_to(&self, world: &dyn World) -> bool {
+        self.faults.is_empty() || self.faults_on(world).next().is_some()
+    }
+
+    /// Those of its [situations](Self::situations) that can come about on `world`.
+    pub fn situations_on<'a>(&'a self, world: &'a dyn World) -> impl Iterator<Item = Situation> + 'a {
+        let possible = move |situation: &Situation| match situation {
+            Situation::Fault(kind, _) => world.families().contains(&kind.family()),
+            Situation::Seen(_) => true,
+        };
+        self.situations.iter().copied().filter(possible)
+    }
+
+    /// The parties, with `stack` in them.
+    #[must_use]
+    pub fn cast(self: &Arc<Self>, stack: &Arc<dyn Stack>) -> Cast {
+        let servers = (0..self.servers).map(|_| server::role(self.clone(), stack.clone())).collect();
+        Cast { servers, client: client::role(self.clone(), stack.clone()), packets: stack.packets() }
+    }
+}
+
+/// How a client reaches the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reach {
+    /// One connection to each server; a call says to which.
+    Direct,
+    /// One connection, to the first server that answers.
+    Standby,
+    /// A pool with a connection for each server and protocol, asked anew for each call.
+    Pool {
+        /// How many protocols. At least 1.
+        protocols: usize,
+    },
+}
+
+impl Reach {
+    /// How many ways there are for a call to go.
+    #[must_use]
+    pub fn ways(self, servers: usize) -> usize {
+        match self {
+            Self::Direct => servers,
+            Self::Standby => 1,
+            Self::Pool { protocols } => servers * protocols.max(1),
+        }
+    }
+}
+
+/// What takes part beside a client and its servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Extra {
+    /// Nothing.
+    None,
+    /// Between the client and the first server stands one that forwards packets.
+    Forwarder,
+    /// The servers speak, but not the protocol.
+    HostileServers,
+    /// Beside the client somebody dials who does not speak the protocol.
+    HostileClient,
+}
+
+/// The client's settings.
+#[derive(Debug, Clone)]
+pub struct ClientSetup {
+    /// Channels at once.
+    pub lanes: usize,
+    /// Most requests in flight.
+    pub requests: usize,
+    /// Most bytes of them.
+    pub bytes: usize,
+    /// What becomes of more.
+    pub when_full: WhenFull,
+    /// After how many failed dials calls are refused.
+    pub down_after: u32,
+}
+
+impl Default for ClientSetup {
+    fn default() -> Self {
+        Self { lanes: 1, requests: 64, bytes: 4 << 20, when_full: WhenFull::Wait, down_after: 5 }
+    }
+}
+
+/// A server's settings.
+#[derive(Debug, Clone)]
+pub struct ServerSetup {
+    /// Most channels.
+    pub connections: usize,
+    /// Most requests of a channel that are not answered.
+    pub requests: usize,
+    /// Most bytes of them.
+    pub bytes: usize,
+    /// Whether what is beyond is refused; otherwise it is not read.
+    pub refuses: bool,
+}
+
+impl Default for ServerSetup {
+    fn default() -> Self {
+        Self { connections: 64, requests: 64, bytes: 4 << 20, refuses: false }
+    }
+}
+
+/// What must have happened at least once in a batch, or the batch proves nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Situation {
+    /// A fault, at a time when something was going on.
+    Fault(FaultKind, When),
+    /// Something that the parties see.
+    Seen(&'static str),
+}
+
+/// What was going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum When {
+    /// Calls were in flight.
+    CallsInFlight,
+    /// A dial was under way.
+    Dialing,
+    /// The client was being closed in an orderly way.
+    Draining,
+    /// A packet was written in part, or read in part.
+    InPacket,
+}
+
+impl fmt::Display for Situation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seen(what) => f.write_str(what),
+            Self::Fault(kind, when) => write!(
+                f,
+                "{kind} {}",
+                match when {
+                    When::CallsInFlight => "with calls in flight",
+                    When::Dialing => "during a dial",
+                    When::Draining => "during a drain",
+                    When::InPacket => "in the middle of a packet",
+                }
+            ),
+        }
+    }
+}

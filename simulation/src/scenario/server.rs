@@ -1,0 +1,92 @@
+//! What a server does in a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::BoxFuture;
+use tokio::time::sleep;
+
+use super::bodies::{Task, reply, understand};
+use super::{Extra, Scenario, Situation};
+use crate::panics::Injected;
+use crate::stack::{Handler, Stack};
+use crate::stage::Stage;
+use crate::world::{Role, Site};
+
+/// How long a server may take to end once its clients are gone.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// The role of each server of `scenario`.
+pub(super) fn role(scenario: Arc<Scenario>, stack: Arc<dyn Stack>) -> Role {
+    Arc::new(move |site| {
+        let (scenario, stack) = (scenario.clone(), stack.clone());
+        Box::pin(async move {
+            if scenario.extra == Extra::HostileServers {
+                super::hostile::serve(&site).await;
+            } else if let Err(why) = serve(&scenario, &*stack, &site).await {
+                site.stage.violation(format!("{} could not serve: {why}", site.name));
+            }
+        })
+    })
+}
+
+async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<(), String> {
+    let listener = site.listen().await?;
+    let endpoint = listener.endpoint().clone();
+    let handler = handler(site.stage.clone(), site.who);
+    let server = stack.serve(site, &scenario.server, listener, handler)?;
+    site.announce(endpoint);
+    tokio::select! {
+        biased;
+        () = site.stage.over() => {}
+        () = watch(scenario, site, &*server) => {}
+    }
+    server.drain(DRAIN).await;
+    let left = server.in_use();
+    if left.requests > 0 || left.queued > 0 {
+        site.stage.violation(format!("{} has {left:?} in use after its end", site.name));
+    }
+    Ok(())
+}
+
+/// Looks whether what is bounded stays so, for ever.
+async fn watch(scenario: &Scenario, site: &Site, server: &dyn crate::stack::Serving) {
+    let setup = &scenario.server;
+    // Each channel has limits of its own, and what is read beyond them has to be counted too.
+    let most = (setup.requests * setup.connections) as u64;
+    loop {
+        let now = server.in_use();
+        if now.requests > most {
+            site.stage.violation(format!("{} has {} requests, the limit is {most}", site.name, now.requests));
+        }
+        if now.requests >= setup.requests as u64 {
+            site.stage.situation(Situation::Seen(FULL));
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A server's limit was reached.
+pub(super) const FULL: &str = "a server at its limit of requests";
+
+/// Does what requests ask for.
+fn handler(stage: Stage, who: u16) -> Handler {
+    Arc::new(move |body: Bytes, _one_way| {
+        let asked = understand(body);
+        if let Ok(asked) = &asked {
+            stage.call_executes(who, asked.number);
+        }
+        let answer: BoxFuture<'static, Result<Bytes, String>> = Box::pin(async move {
+            let asked = asked?;
+            match asked.task {
+                Task::Answer => {}
+                Task::Wait(wait) => sleep(wait).await,
+                Task::Panic => std::panic::panic_any(Injected),
+                Task::Fail => return Err("as it was asked to".to_owned()),
+            }
+            Ok(reply(asked.number, asked.reply))
+        });
+        answer
+    })
+}

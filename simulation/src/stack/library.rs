@@ -1,0 +1,271 @@
+//! listenrain, with its own protocol or a user's.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::{
+    Abilities, Backoff, BoxFuture, CallError, ChannelGenerator, Client, ClientBuilder, Connection,
+    ConnectionPool, Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overload,
+    PacketCodec, Protocol, ProtocolHandle, ProtocolTable, RawBytes, Request, Router, Server,
+    SharedConnections, Transport,
+};
+use listenrain_transports::{ActiveStandby, Registry};
+
+use super::{Caller, Handler, InUse, Serving, Stack, Told};
+use crate::scenario::{ClientSetup, Reach, ServerSetup};
+use crate::world::Site;
+
+/// Makes a protocol of the name that it is given.
+type Named<M> = dyn Fn(&str) -> Protocol<M> + Send + Sync;
+
+/// The library under test, speaking a protocol whose messages carry the scenario's bytes.
+pub struct Library<M: MessageCodec> {
+    name: String,
+    protocol: Arc<Named<M>>,
+    wrap: Arc<dyn Fn(Bytes) -> M::Message + Send + Sync>,
+    unwrap: Arc<dyn Fn(M::Message) -> Bytes + Send + Sync>,
+}
+
+impl Library<RawBytes> {
+    /// The library with its native protocol.
+    #[must_use]
+    pub fn native() -> Self {
+        let protocol = |name: &str| {
+            let packets = NativePackets::default().with_max_packet(8 << 20);
+            Protocol::builder(name, RawBytes).packets(packets).build().expect("native packets have ids")
+        };
+        Self::speaking("listenrain", protocol, |body| body, |body| body)
+    }
+}
+
+impl<M: MessageCodec> Library<M> {
+    /// The library with a protocol of the user's, which `protocol` makes anew for each party, with the name that it is
+    /// given. `wrap` makes a message of the bytes that a scenario has somebody say, `unwrap` gives them back. Requests must lead to command 0 or to a
+    /// command without a handler.
+    #[must_use]
+    pub fn speaking(
+        name: impl Into<String>,
+        protocol: impl Fn(&str) -> Protocol<M> + Send + Sync + 'static,
+        wrap: impl Fn(Bytes) -> M::Message + Send + Sync + 'static,
+        unwrap: impl Fn(M::Message) -> Bytes + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            protocol: Arc::new(protocol),
+            wrap: Arc::new(wrap),
+            unwrap: Arc::new(unwrap),
+        }
+    }
+}
+
+impl<M: MessageCodec> fmt::Debug for Library<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Library").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<M: MessageCodec> Stack for Library<M> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn packets(&self) -> Arc<dyn PacketCodec> {
+        (self.protocol)("packets").packets().clone()
+    }
+
+    fn says_everything(&self) -> bool {
+        self.packets().abilities() == Abilities::ALL
+    }
+
+    fn client(
+        &self,
+        site: &Site,
+        setup: &ClientSetup,
+        reach: Reach,
+        servers: &[Endpoint],
+    ) -> Result<Arc<dyn Caller>, String> {
+        let seed = site.stage.random("backoff").draw();
+        let configure = |builder: ClientBuilder<M>| configure(builder, setup, seed);
+        let dial = |endpoint: &Endpoint| {
+            let dialer = site.transport.dialer(endpoint).map_err(|error| error.to_string())?;
+            let builder = configure(Client::builder((self.protocol)("direct")));
+            builder.dial(dialer).map_err(|error| error.to_string())
+        };
+        let (wrap, unwrap) = (self.wrap.clone(), self.unwrap.clone());
+        let ways = match reach {
+            Reach::Direct => Ways::Fixed(servers.iter().map(dial).collect::<Result<Vec<_>, _>>()?),
+            Reach::Standby => {
+                let builder = configure(Client::builder((self.protocol)("standby")));
+                Ways::Fixed(vec![builder.dial(standby(site, servers)?).map_err(|error| error.to_string())?])
+            }
+            Reach::Pool { protocols } => Ways::Pooled(Pooled::new(self, site, setup, servers, protocols)?),
+        };
+        Ok(Arc::new(Calling { ways, wrap, unwrap }))
+    }
+
+    fn serve(
+        &self,
+        site: &Site,
+        setup: &ServerSetup,
+        listener: Box<dyn ChannelGenerator>,
+        handler: Handler,
+    ) -> Result<Arc<dyn Serving>, String> {
+        let _ = site;
+        let (wrap, unwrap) = (self.wrap.clone(), self.unwrap.clone());
+        let router = Router::new().fallback(move |request: Request<M::Message>| {
+            let (wrap, one_way) = (wrap.clone(), request.one_way);
+            let answer = handler(unwrap(request.message), one_way);
+            async move { answer.await.map(|body| wrap(body)).map_err(HandlerError::new) }
+        });
+        let builder = Server::builder((self.protocol)("served"), router)
+            .max_connections(setup.connections)
+            .max_requests(setup.requests)
+            .max_bytes(setup.bytes)
+            .overload(if setup.refuses { Overload::Refuse } else { Overload::StopReading })
+            .health(health());
+        builder.listen(listener).map(|server| Arc::new(server) as _).map_err(|error| error.to_string())
+    }
+}
+
+/// Looks often, so that a dead link is noticed in simulated seconds.
+fn health() -> Health {
+    let second = Duration::from_secs(1);
+    Health::every(Duration::from_millis(200), 3).packet_within(3 * second).idle_within(3 * second)
+}
+
+fn configure<M: MessageCodec>(builder: ClientBuilder<M>, setup: &ClientSetup, seed: u64) -> ClientBuilder<M> {
+    let waits = Backoff::between(Duration::from_millis(10), Duration::from_millis(200));
+    builder
+        .lanes(setup.lanes)
+        .max_requests(setup.requests)
+        .max_bytes(setup.bytes)
+        .when_full(setup.when_full)
+        .dial_timeout(Duration::from_secs(1))
+        .backoff(waits.down_after(setup.down_after).seeded(seed))
+        .health(health())
+}
+
+fn standby(site: &Site, servers: &[Endpoint]) -> Result<Box<dyn ChannelGenerator>, String> {
+    let mut members = Registry::new();
+    members.register(site.transport.clone()).map_err(|error| error.to_string())?;
+    let list = Endpoint::list("ha", servers).map_err(|error| error.to_string())?;
+    let list = list.with_option("attempt_timeout", "500ms");
+    ActiveStandby::new(members).dialer(&list).map_err(|error| error.to_string())
+}
+
+struct Calling<M: MessageCodec> {
+    ways: Ways<M>,
+    wrap: Arc<dyn Fn(Bytes) -> M::Message + Send + Sync>,
+    unwrap: Arc<dyn Fn(M::Message) -> Bytes + Send + Sync>,
+}
+
+/// Clients by number: there all the time, or asked for anew for each call.
+enum Ways<M: MessageCodec> {
+    Fixed(Vec<Client<M>>),
+    Pooled(Pooled<M>),
+}
+
+impl<M: MessageCodec> Ways<M> {
+    fn client(&self, to: usize) -> Client<M> {
+        match self {
+            Self::Fixed(clients) => clients[to % clients.len()].clone(),
+            Self::Pooled(pooled) => pooled.client(to),
+        }
+    }
+
+    fn connections(&self) -> Vec<Connection> {
+        match self {
+            Self::Fixed(clients) => clients.iter().map(|client| client.connection().clone()).collect(),
+            Self::Pooled(pooled) => pooled.pool.connections(),
+        }
+    }
+}
+
+/// A pool, with the endpoints and protocols that it is asked for.
+struct Pooled<M: MessageCodec> {
+    pool: SharedConnections,
+    transport: Arc<dyn Transport>,
+    ways: Vec<(Endpoint, ProtocolHandle<M>)>,
+    setup: ClientSetup,
+    seed: u64,
+}
+
+impl<M: MessageCodec> Pooled<M> {
+    fn new(
+        library: &Library<M>,
+        site: &Site,
+        setup: &ClientSetup,
+        servers: &[Endpoint],
+        protocols: usize,
+    ) -> Result<Self, String> {
+        let mut table = ProtocolTable::new();
+        let mut ways = Vec::new();
+        for number in 0..protocols.max(1) {
+            let protocol = (library.protocol)(&format!("pooled-{number}"));
+            let handle = table.register(protocol).map_err(|error| error.to_string())?;
+            ways.extend(servers.iter().map(|endpoint| (endpoint.clone(), handle.clone())));
+        }
+        let (transport, seed) = (site.transport.clone(), site.stage.random("backoff").draw());
+        Ok(Self { pool: SharedConnections::default(), transport, ways, setup: setup.clone(), seed })
+    }
+
+    fn client(&self, to: usize) -> Client<M> {
+        let (endpoint, handle) = &self.ways[to % self.ways.len()];
+        let configure = |builder| configure(builder, &self.setup, self.seed);
+        let client = Client::pooled(&self.pool, &*self.transport, endpoint, handle, configure);
+        client.expect("the endpoint is a server's, and the pool has room for all of them")
+    }
+}
+
+impl<M: MessageCodec> Caller for Calling<M> {
+    fn call(&self, to: usize, body: Bytes, timeout: Duration) -> BoxFuture<'_, Outcome<Bytes>> {
+        let (client, message) = (self.ways.client(to), (self.wrap)(body));
+        Box::pin(async move {
+            let reply = client.call_within(message, timeout).await?;
+            Ok((self.unwrap)(reply))
+        })
+    }
+
+    fn send(&self, to: usize, body: Bytes, timeout: Duration, told: Told) -> BoxFuture<'_, ()> {
+        let (client, message, unwrap) = (self.ways.client(to), (self.wrap)(body), self.unwrap.clone());
+        let machine = move |outcome: Outcome<M::Message>| told(outcome.map(|reply| unwrap(reply)));
+        Box::pin(async move { client.send_within(message, timeout, machine).await })
+    }
+
+    fn one_way(&self, to: usize, body: Bytes) -> BoxFuture<'_, Result<(), CallError>> {
+        let (client, message) = (self.ways.client(to), (self.wrap)(body));
+        Box::pin(async move { client.one_way(message).await })
+    }
+
+    fn close(&self, within: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            for connection in self.ways.connections() {
+                connection.close(within).await;
+            }
+        })
+    }
+
+    fn in_use(&self) -> InUse {
+        let counts = self.ways.connections().into_iter().map(|connection| connection.counts());
+        counts.fold(InUse::default(), |sum, counts| InUse {
+            requests: sum.requests + counts.in_flight,
+            bytes: sum.bytes + counts.in_flight_bytes,
+            queued: sum.queued + counts.queued,
+        })
+    }
+}
+
+impl Serving for Server {
+    fn drain(&self, within: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            Self::drain(self, within).await;
+        })
+    }
+
+    fn in_use(&self) -> InUse {
+        let counts = self.counts();
+        InUse { requests: counts.in_flight, bytes: counts.in_flight_bytes, queued: counts.queued }
+    }
+}

@@ -1,0 +1,89 @@
+//! Faults of byte streams and of dials, on top of any transport: a [`Layer`].
+//!
+//! Those that end or stall a channel, or change what it carries, are done at the end that dialled, so that each happens
+//! once. Those that only cut bytes otherwise, or hold polls up, are done at both ends.
+
+mod alarm;
+mod dial;
+mod line;
+mod polls;
+mod reading;
+mod replies;
+mod wire;
+mod writing;
+
+use std::fmt;
+use std::sync::Arc;
+
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError, PacketCodec};
+
+use self::reading::Reading;
+use self::wire::Wire;
+use self::writing::Writing;
+use crate::layer::{Layer, Side, map_halves};
+use crate::stage::Stage;
+
+/// The stream and dial faults of a run's plan, for one party.
+#[derive(Clone)]
+pub(crate) struct StreamFaults {
+    stage: Stage,
+    who: u16,
+    /// Which server it is, where it is one.
+    server: Option<usize>,
+    packets: Arc<dyn PacketCodec>,
+}
+
+impl StreamFaults {
+    /// Those that party `who` sees, which is server number `server` or a client. `packets` tells replies apart, for
+    /// faults that double or swap them.
+    #[must_use]
+    pub(crate) fn new(stage: Stage, who: u16, server: Option<usize>, packets: Arc<dyn PacketCodec>) -> Self {
+        Self { stage, who, server, packets }
+    }
+
+    /// Which server `endpoint` leads to; 0 where nobody has said that it is one.
+    fn server_at(&self, endpoint: Option<&Endpoint>) -> usize {
+        self.server
+            .unwrap_or_else(|| endpoint.and_then(|endpoint| self.stage.server_at(endpoint)).unwrap_or(0))
+    }
+}
+
+impl Layer for StreamFaults {
+    fn channel(&self, side: Side, channel: Channel) -> Channel {
+        let server = self.server_at(channel.facts.peer.as_ref());
+        self.wrap(side, server, channel)
+    }
+
+    fn next<'a>(
+        &'a self,
+        side: Side,
+        below: &'a mut dyn ChannelGenerator,
+    ) -> BoxFuture<'a, Result<Channel, NextError>> {
+        match side {
+            Side::Listener => below.next(),
+            Side::Dialer => Box::pin(async move {
+                let server = self.server_at(Some(below.endpoint()));
+                dial::next(&self.stage, self.who, server, below).await
+            }),
+        }
+    }
+}
+
+impl StreamFaults {
+    fn wrap(&self, side: Side, server: usize, channel: Channel) -> Channel {
+        let wire = Arc::new(Wire::new(self.stage.clone(), self.who, server, side));
+        let (reading, writing) = (wire.clone(), wire);
+        let packets = self.packets.clone();
+        map_halves(
+            channel,
+            |below| Box::new(Reading::new(below, reading, packets)),
+            |below| Box::new(Writing::new(below, writing)),
+        )
+    }
+}
+
+impl fmt::Debug for StreamFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamFaults").field("who", &self.who).field("server", &self.server).finish()
+    }
+}

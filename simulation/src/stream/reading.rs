@@ -1,0 +1,131 @@
+//! The half that reads, with faults.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::buffer::ReadBuffer;
+use listenrain::{ChannelRead, PacketCodec};
+
+use super::alarm::Alarm;
+use super::line::Line;
+use super::polls::Polls;
+use super::replies::Replies;
+use super::wire::{Cut, Half, Wire, reset};
+use super::writing::{Counted, flip};
+use crate::fault::FaultKind;
+
+/// Reads what the half below reads, as the plan lets it through.
+pub(super) struct Reading {
+    below: Box<dyn ChannelRead>,
+    buffer: ReadBuffer,
+    wire: Arc<Wire>,
+    polls: Polls,
+    line: Line,
+    replies: Replies,
+    counted: Counted,
+    alarm: Alarm,
+    /// How the half below has ended.
+    over: Option<Result<(), io::ErrorKind>>,
+}
+
+impl Reading {
+    pub(super) fn new(below: Box<dyn ChannelRead>, wire: Arc<Wire>, packets: Arc<dyn PacketCodec>) -> Self {
+        Self {
+            below,
+            buffer: ReadBuffer::default(),
+            polls: Polls::new(wire.random("polls of a reader")),
+            line: Line::new(FaultKind::StallToClient, wire.random("delays of a reader")),
+            replies: Replies::new(packets, wire.random("replies")),
+            counted: Counted::default(),
+            alarm: Alarm::default(),
+            over: None,
+            wire,
+        }
+    }
+
+    /// Takes from below what there is room for.
+    fn fill(&mut self, cx: &mut Context<'_>) {
+        while self.over.is_none() && self.line.has_room() {
+            match self.below.poll_read(cx, &mut self.buffer) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.over = Some(Ok(())),
+                Poll::Ready(Ok(count)) => {
+                    let bytes = self.buffer.take(count);
+                    let bytes = self.replies.pass(&self.wire, bytes);
+                    self.line.push(&self.wire, bytes);
+                }
+                Poll::Ready(Err(error)) => self.over = Some(Err(error.kind())),
+            }
+        }
+        let late = self.replies.due(&self.wire, self.over.is_some());
+        self.line.push(&self.wire, late);
+    }
+
+    /// What is delivered now: short where reads are to be, and without what a fault takes away.
+    fn deliver(&mut self, mut bytes: Bytes) -> Bytes {
+        if let Some((fault, most)) = self.wire.amount(FaultKind::Slice) {
+            let most = most.max(1) as usize;
+            if bytes.len() > most {
+                self.wire.fired(fault, false);
+                self.line.untake(bytes.split_off(most));
+            }
+        }
+        if self.wire.is_ours() {
+            if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Eof, bytes.len()) {
+                self.wire.fired(fault, at > 0 && at < bytes.len());
+                bytes.truncate(at);
+                self.wire.sever(Cut::Ended);
+            } else if let Some((fault, at)) =
+                self.counted.passes(&self.wire, FaultKind::CorruptToClient, bytes.len())
+            {
+                self.wire.fired(fault, true);
+                let bit = self.wire.stage.plan().faults[fault].amount;
+                bytes = flip(&bytes, at, bit);
+            }
+        }
+        bytes
+    }
+
+    fn next(&self) -> Option<Duration> {
+        let next = [self.wire.next_change(), self.line.next(&self.wire), self.replies.next()];
+        next.into_iter().flatten().min()
+    }
+}
+
+impl ChannelRead for Reading {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        match self.wire.cut(Half::Reading, cx) {
+            Some(Cut::Reset) => return Poll::Ready(Err(reset())),
+            Some(Cut::Ended) => return Poll::Ready(Ok(0)),
+            None => {}
+        }
+        ready!(self.polls.poll(&self.wire, cx));
+        self.fill(cx);
+        // One without bytes to count happens on an idle channel too.
+        let bytes = self.line.take(&self.wire).unwrap_or_default();
+        let bytes = self.deliver(bytes);
+        if !bytes.is_empty() {
+            let count = bytes.len();
+            self.wire.stage.note(self.wire.who, "reads", self.wire.number(), count as u64);
+            into.push(bytes);
+            return Poll::Ready(Ok(count));
+        }
+        if let Some(Cut::Ended) = self.wire.cut(Half::Reading, cx) {
+            return Poll::Ready(Ok(0));
+        }
+        if self.line.is_empty() && self.replies.is_empty() {
+            match self.over {
+                Some(Ok(())) => return Poll::Ready(Ok(0)),
+                Some(Err(kind)) => return Poll::Ready(Err(kind.into())),
+                None => {}
+            }
+        }
+        let next = self.next();
+        self.alarm.set(&self.wire.stage, next, cx);
+        self.polls.pends(&self.wire, cx);
+        Poll::Pending
+    }
+}

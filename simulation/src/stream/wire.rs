@@ -1,0 +1,116 @@
+//! What the two halves of one channel share: where it leads, and whether it was cut.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use crate::fault::FaultKind;
+use crate::layer::Side;
+use crate::random::Random;
+use crate::stage::{OpenChannel, Stage};
+
+/// One channel with faults.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) stage: Stage,
+    pub(super) who: u16,
+    pub(super) server: usize,
+    pub(super) side: Side,
+    open: OpenChannel,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    cut: Option<Cut>,
+    /// Of the half that reads and the one that writes.
+    wakers: [Option<Waker>; 2],
+}
+
+/// How a channel was ended from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// In an orderly way, as far as the reader can see.
+    Ended,
+    /// By a reset.
+    Reset,
+}
+
+/// Which half.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Half {
+    Reading,
+    Writing,
+}
+
+impl Wire {
+    pub(super) fn new(stage: Stage, who: u16, server: usize, side: Side) -> Self {
+        let open = stage.channel(who);
+        Self { stage, who, server, side, open, state: Mutex::default() }
+    }
+
+    /// Which channel of the run it is.
+    pub(super) fn number(&self) -> u64 {
+        self.open.number
+    }
+
+    pub(super) fn random(&self, what: &str) -> Random {
+        self.stage.random(what)
+    }
+
+    /// The first fault of `kind` that is on for this channel, and how much of it.
+    pub(super) fn amount(&self, kind: FaultKind) -> Option<(usize, u64)> {
+        self.stage.active(kind, self.server).next().map(|(fault, how)| (fault, how.amount))
+    }
+
+    /// Whether this end does what must not happen at both.
+    pub(super) fn is_ours(&self) -> bool {
+        self.side == Side::Dialer
+    }
+
+    pub(super) fn fired(&self, fault: usize, in_packet: bool) {
+        self.stage.fired(fault, self.who, in_packet);
+    }
+
+    /// Whether it was cut; a half that finds it whole is woken when that changes.
+    pub(super) fn cut(&self, half: Half, cx: &Context<'_>) -> Option<Cut> {
+        let mut state = self.state();
+        if state.cut.is_none() {
+            state.wakers[half as usize] = Some(cx.waker().clone());
+        }
+        state.cut
+    }
+
+    /// Cuts it. What was executed on the only channel of a client and not answered never will be.
+    pub(super) fn sever(&self, cut: Cut) {
+        let mut state = self.state();
+        state.cut.get_or_insert(cut);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.stage.note(self.who, "channel cut", self.number(), cut as u64);
+        if self.is_ours() && self.stage.channels(self.who) == 1 {
+            self.stage.doom();
+        }
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// When a fault begins or ends next.
+    pub(super) fn next_change(&self) -> Option<Duration> {
+        self.stage.next_change()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an operation on a channel that was reset is told.
+pub(super) fn reset() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "reset by a fault")
+}
+
+/// What writing to a channel that has ended is told.
+pub(super) fn ended() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "ended by a fault")
+}

@@ -1,0 +1,239 @@
+//! The half that writes, with faults.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use listenrain::ChannelWrite;
+use listenrain::buffer::WriteBuffer;
+
+use super::alarm::Alarm;
+use super::line::{CAPACITY, Line};
+use super::polls::Polls;
+use super::wire::{Cut, Half, Wire, ended, reset};
+use crate::fault::FaultKind;
+
+/// Writes to the half below what the plan lets through.
+pub(super) struct Writing {
+    below: Box<dyn ChannelWrite>,
+    wire: Arc<Wire>,
+    polls: Polls,
+    line: Line,
+    counted: Counted,
+    alarm: Alarm,
+    /// What is written vanishes, until the channel ends at this time.
+    vanishes: Option<Duration>,
+    /// It is reset as soon as what was taken is on its way.
+    resets: bool,
+}
+
+impl Writing {
+    pub(super) fn new(below: Box<dyn ChannelWrite>, wire: Arc<Wire>) -> Self {
+        Self {
+            below,
+            polls: Polls::new(wire.random("polls of a writer")),
+            line: Line::new(FaultKind::StallToServer, wire.random("delays of a writer")),
+            counted: Counted::default(),
+            alarm: Alarm::default(),
+            vanishes: None,
+            resets: false,
+            wire,
+        }
+    }
+
+    /// What every operation meets first.
+    fn admit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.wire.cut(Half::Writing, cx) {
+            Some(Cut::Reset) => {
+                self.below.abort();
+                return Poll::Ready(Err(reset()));
+            }
+            Some(Cut::Ended) => return Poll::Ready(Err(ended())),
+            None => {}
+        }
+        if self.vanishes.is_some_and(|end| self.wire.stage.now() >= end) {
+            self.wire.sever(Cut::Ended);
+            return Poll::Ready(Err(ended()));
+        }
+        self.polls.poll(&self.wire, cx).map(Ok)
+    }
+
+    /// Takes bytes off the front of `from`, and lets a fault that counts them happen.
+    fn take(&mut self, from: &mut WriteBuffer) -> usize {
+        let room = CAPACITY - self.line.len().min(CAPACITY);
+        let mut count = from.remaining().min(room);
+        if let Some((fault, most)) = self.wire.amount(FaultKind::Slice)
+            && count > most.max(1) as usize
+        {
+            self.wire.fired(fault, false);
+            count = most.max(1) as usize;
+        }
+        let offered = from.remaining();
+        if self.vanishes.is_some() {
+            from.advance(count);
+            return count;
+        }
+        if !self.wire.is_ours() {
+            self.line.push(&self.wire, from.copy_to_bytes(count));
+            return count;
+        }
+        if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Reset, count) {
+            self.wire.fired(fault, at > 0 && at < offered);
+            self.line.push(&self.wire, from.copy_to_bytes(at));
+            self.resets = true;
+            return at;
+        }
+        if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Truncate, count) {
+            self.wire.fired(fault, at > 0 && at < offered);
+            self.line.push(&self.wire, from.copy_to_bytes(at));
+            from.advance(count - at);
+            let end = Duration::from_millis(self.wire.stage.plan().faults[fault].amount);
+            self.vanishes = Some(self.wire.stage.now() + end);
+            return count;
+        }
+        let mut bytes = from.copy_to_bytes(count);
+        if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::CorruptToServer, count) {
+            self.wire.fired(fault, true);
+            bytes = flip(&bytes, at, self.wire.stage.plan().faults[fault].amount);
+        }
+        self.line.push(&self.wire, bytes);
+        count
+    }
+
+    /// Hands over what may come out. Ready when nothing waits any more.
+    fn pump(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(bytes) = self.line.take(&self.wire) {
+            let mut out = WriteBuffer::default();
+            out.put(bytes);
+            let written = self.below.poll_write(cx, &mut out);
+            self.line.untake(out.copy_to_bytes(out.remaining()));
+            match written {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
+        }
+        match self.line.is_empty() {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) {
+        let next = [self.wire.next_change(), self.line.next(&self.wire), self.vanishes];
+        self.alarm.set(&self.wire.stage, next.into_iter().flatten().min(), cx);
+        self.polls.pends(&self.wire, cx);
+    }
+
+    /// A reset with nothing to write, and the end of a channel whose bytes vanish, come with time alone.
+    fn look(&mut self) -> io::Result<()> {
+        if self.wire.is_ours()
+            && let Some((fault, 0)) = self.counted.passes(&self.wire, FaultKind::Reset, 0)
+        {
+            self.wire.fired(fault, false);
+            return Err(self.reset());
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) -> io::Error {
+        self.below.abort();
+        self.wire.sever(Cut::Reset);
+        reset()
+    }
+}
+
+impl ChannelWrite for Writing {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        ready!(self.admit(cx))?;
+        if !self.line.has_room()
+            && let Poll::Ready(Err(error)) = self.pump(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
+        if !self.line.has_room() {
+            self.wait(cx);
+            return Poll::Pending;
+        }
+        let taken = self.take(from);
+        if let Poll::Ready(Err(error)) = self.pump(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if self.resets {
+            let error = self.reset();
+            if taken == 0 {
+                return Poll::Ready(Err(error));
+            }
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.admit(cx))?;
+        self.look()?;
+        let pumped = self.pump(cx)?;
+        if pumped.is_pending() {
+            self.wait(cx);
+            return Poll::Pending;
+        }
+        // The end of what vanishes wakes whoever writes.
+        self.wait(cx);
+        self.below.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.wire.cut(Half::Writing, cx) {
+            Some(Cut::Reset) => return Poll::Ready(Err(reset())),
+            Some(Cut::Ended) => return self.below.poll_shutdown(cx),
+            None => {}
+        }
+        if self.pump(cx)?.is_pending() {
+            self.wait(cx);
+            return Poll::Pending;
+        }
+        self.below.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.below.abort();
+    }
+
+    fn flatten_below(&self) -> usize {
+        self.below.flatten_below()
+    }
+}
+
+/// Bytes that have passed since each fault that counts them was on.
+#[derive(Debug, Default)]
+pub(super) struct Counted(BTreeMap<usize, u64>);
+
+impl Counted {
+    /// `count` more bytes pass: gives the fault of `kind` that happens among them, and after how many. Each happens once
+    /// in a run.
+    pub(super) fn passes(&mut self, wire: &Wire, kind: FaultKind, count: usize) -> Option<(usize, usize)> {
+        for (fault, how) in wire.stage.active(kind, wire.server) {
+            if wire.stage.has_fired(fault) {
+                continue;
+            }
+            let passed = self.0.entry(fault).or_default();
+            let left = how.after_bytes.saturating_sub(*passed);
+            if left < count as u64 || how.after_bytes == 0 {
+                return Some((fault, left.min(count as u64) as usize));
+            }
+            *passed += count as u64;
+        }
+        None
+    }
+}
+
+/// `bytes` with one bit of byte `at` turned.
+pub(super) fn flip(bytes: &Bytes, at: usize, bit: u64) -> Bytes {
+    let mut bytes = BytesMut::from(&bytes[..]);
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1 << (bit % 8);
+    }
+    bytes.freeze()
+}

@@ -1,0 +1,146 @@
+//! Worlds: where parties live, by what they reach each other, and what can go wrong between them.
+
+mod local;
+mod outage;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use listenrain::{BoxFuture, ChannelGenerator, Endpoint, PacketCodec, Transport};
+
+pub use self::local::Local;
+pub use self::outage::{Outage, outages};
+use crate::fault::{Family, FaultPlan};
+use crate::layer::Layered;
+use crate::stage::Stage;
+use crate::stream::StreamFaults;
+
+/// Where scenarios are played.
+///
+/// # Contract
+///
+/// 1. [`play`](Self::play) plays the whole cast on a fresh [`Stage`] of its plan, each party on the transport of
+///    [`Site::new`], so that the stream and dial faults of the plan happen; those of the other
+///    [families](Self::families) it brings about itself, and says so by [`Stage::fired`].
+/// 2. It ends: with the cast, or at [`time_limit`] with a violation.
+/// 3. Nothing of a run is left when it has ended; what is left of tasks is a violation.
+/// 4. Where [`is_deterministic`](Self::is_deterministic), the same plan gives the same trace.
+pub trait World: Send + Sync + fmt::Debug + 'static {
+    /// Its name in flags, plans and reports.
+    fn name(&self) -> &str;
+
+    /// What it is, in one sentence.
+    fn meaning(&self) -> &str;
+
+    /// What can go wrong in it.
+    fn families(&self) -> &[Family];
+
+    /// Whether a plan decides everything that happens.
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+
+    /// Plays `cast` while things go wrong as `plan` says, on a thread of its own.
+    fn play(&self, plan: &FaultPlan, cast: &Cast) -> Stage;
+}
+
+/// The worlds of this repository, in order.
+#[must_use]
+pub fn all() -> Vec<Arc<dyn World>> {
+    vec![Arc::new(Local::memory())]
+}
+
+/// How long a run may last, by its own clock.
+#[must_use]
+pub fn time_limit(plan: &FaultPlan) -> Duration {
+    plan.heal() + Duration::from_secs(60)
+}
+
+/// What one party does.
+pub type Role = Arc<dyn Fn(Site) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Everyone who takes part. Servers may be started several times in a run; the client is started once, and when it is
+/// done the run is [over](Stage::end).
+#[derive(Clone)]
+pub struct Cast {
+    /// Each server, in order.
+    pub servers: Vec<Role>,
+    /// The client.
+    pub client: Role,
+    /// What tells the packets apart that they exchange.
+    pub packets: Arc<dyn PacketCodec>,
+}
+
+impl Cast {
+    /// Which party the client is; servers come before it, in order.
+    #[must_use]
+    pub fn client_number(&self) -> u16 {
+        self.servers.len() as u16
+    }
+}
+
+impl fmt::Debug for Cast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cast").field("servers", &self.servers.len()).finish_non_exhaustive()
+    }
+}
+
+/// Where one party stands: what it sees of its world.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The run.
+    pub stage: Stage,
+    /// Its place in the cast.
+    pub who: u16,
+    /// Which server it is; `None` for a client.
+    pub server: Option<usize>,
+    /// Its name, for people to read.
+    pub name: String,
+    /// What it reaches others by, with the faults of the plan.
+    pub transport: Arc<dyn Transport>,
+    /// The same without them.
+    pub bare: Arc<dyn Transport>,
+    listen: Endpoint,
+}
+
+impl Site {
+    /// The site of party `who` of `cast`, with the stream and dial faults of its plan on top of `bare`. A server listens
+    /// at `listen`, unless it has listened before.
+    #[must_use]
+    pub fn new(stage: &Stage, cast: &Cast, who: u16, bare: Arc<dyn Transport>, listen: Endpoint) -> Self {
+        let server = (usize::from(who) < cast.servers.len()).then_some(usize::from(who));
+        let faults = StreamFaults::new(stage.clone(), who, server, cast.packets.clone());
+        let name = server.map_or_else(|| "client".to_owned(), |server| format!("server {server}"));
+        let transport = Arc::new(Layered::new(bare.clone(), Arc::new(faults)));
+        Self { stage: stage.clone(), who, server, name, transport, bare, listen }
+    }
+
+    /// The listener of a server: where it has listened before, if it has.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot listen, for people to read.
+    pub async fn listen(&self) -> Result<Box<dyn ChannelGenerator>, String> {
+        let before = self.server.and_then(|server| self.stage.endpoint(server));
+        let endpoint = before.unwrap_or_else(|| self.listen.clone());
+        self.transport.listen(&endpoint).await.map_err(|error| format!("{error:?}"))
+    }
+
+    /// A listener of a party that is none of the plan's servers, such as a forwarder.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot listen, for people to read.
+    pub async fn listen_beside(&self) -> Result<Box<dyn ChannelGenerator>, String> {
+        self.bare.listen(&self.listen).await.map_err(|error| format!("{error:?}"))
+    }
+
+    /// It serves at `endpoint` now.
+    pub fn announce(&self, endpoint: Endpoint) {
+        if let Some(server) = self.server {
+            self.stage.note(self.who, "listens", server as u64, 0);
+            self.stage.listens(server, endpoint);
+        }
+    }
+}
