@@ -2,7 +2,7 @@
 //!
 //! * **Half-close**: [`poll_shutdown`](listenrain::ChannelWrite::poll_shutdown) sends a FIN; the other direction goes on.
 //! * **Abort**: cannot be had as such, since the simulator sends a RST only for bytes left unread. An abort tells the local
-//!   reader, with `ConnectionAborted`; when the read half is dropped the peer sees `ConnectionReset` if bytes were left
+//!   reader, with `ConnectionAborted`; when both halves are dropped the peer sees `ConnectionReset` if bytes were left
 //!   unread, else an orderly end. So [`Capabilities::abort`] is false.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then a reset, which may overtake what was written.
 //! * **Backpressure**: the simulator's `tcp_capacity` of writes that the peer has not read, however large each is.
@@ -11,11 +11,10 @@
 //! What one write takes, one read gives: nothing is cut or joined on the way. A write that is lost on the way leaves the
 //! channel silent for ever, as if the path were dead. Listening binds every address of the host.
 
-use std::future::Future;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
@@ -24,7 +23,6 @@ use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
     EndpointError, NextError, Transport,
 };
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use turmoil::net::{TcpListener, TcpStream};
@@ -187,88 +185,103 @@ fn channel(stream: TcpStream) -> io::Result<Channel> {
     let (local, peer) = (endpoint(stream.local_addr()?), endpoint(stream.peer_addr()?));
     let facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
     let (read, write) = stream.into_split();
-    let (abort, aborted) = oneshot::channel();
-    let read = ReadHalf { half: Plain(read), other: Other::Open(aborted) };
-    let write = WriteHalf { half: Some(Plain(write)), has_ended: false, abort: Some(abort) };
-    Ok(Channel::from_halves(read, write, facts))
+    let stream = Stream { read: Plain(read), write: Some(Plain(write)), reader: None, state: State::Open };
+    let stream = Arc::new(Mutex::new(stream));
+    Ok(Channel::from_halves(ReadHalf(stream.clone()), WriteHalf(stream), facts))
 }
 
-struct ReadHalf {
-    /// Dropped first: for bytes left unread the simulator sends a reset in place of the write half's end.
-    half: Plain<OwnedReadHalf>,
-    other: Other,
+/// What the two halves share. As with a real socket it closes when both are gone: the simulator would answer whatever
+/// comes after its own read half with a reset, an end too.
+struct Stream {
+    /// Dropped first: for bytes left unread the simulator sends a reset in place of an end.
+    read: Plain<OwnedReadHalf>,
+    write: Option<Plain<OwnedWriteHalf>>,
+    reader: Option<Waker>,
+    state: State,
 }
 
-/// What the read half knows of the write half.
-enum Other {
-    Open(oneshot::Receiver<Plain<OwnedWriteHalf>>),
-    Dropped,
-    /// It is kept here, so that its end comes after the read half's.
-    Aborted {
-        _half: Plain<OwnedWriteHalf>,
-    },
+#[derive(PartialEq, Eq)]
+enum State {
+    Open,
+    /// Writing has ended.
+    Ended,
+    Aborted,
 }
 
-impl ReadHalf {
-    /// Fails once this side has aborted; until then an abort wakes the task of `cx`.
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if let Other::Open(abort) = &mut self.other {
-            match Pin::new(abort).poll(cx) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(half)) => self.other = Other::Aborted { _half: half },
-                Poll::Ready(Err(_)) => self.other = Other::Dropped,
-            }
+impl Stream {
+    fn check(&self) -> io::Result<()> {
+        if self.state != State::Aborted {
+            return Ok(());
         }
-        if matches!(self.other, Other::Aborted { .. }) { Err(aborted()) } else { Ok(()) }
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel"))
+    }
+
+    fn write(&mut self) -> io::Result<&mut Plain<OwnedWriteHalf>> {
+        self.check()?;
+        Ok(self.write.as_mut().expect("it is there as long as its half"))
     }
 }
+
+type Shared = Arc<Mutex<Stream>>;
+
+fn lock(stream: &Shared) -> MutexGuard<'_, Stream> {
+    stream.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct ReadHalf(Shared);
 
 impl ChannelRead for ReadHalf {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        self.half.poll_read(cx, into)
+        let mut stream = lock(&self.0);
+        stream.check()?;
+        let read = stream.read.poll_read(cx, into);
+        if read.is_pending() {
+            stream.reader = Some(cx.waker().clone());
+        }
+        read
     }
 }
 
-struct WriteHalf {
-    /// Gone after an abort.
-    half: Option<Plain<OwnedWriteHalf>>,
-    has_ended: bool,
-    abort: Option<oneshot::Sender<Plain<OwnedWriteHalf>>>,
-}
-
-impl WriteHalf {
-    fn half(&mut self) -> io::Result<&mut Plain<OwnedWriteHalf>> {
-        self.half.as_mut().ok_or_else(aborted)
-    }
-}
+struct WriteHalf(Shared);
 
 impl ChannelWrite for WriteHalf {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        self.half()?.poll_write(cx, from)
+        lock(&self.0).write()?.poll_write(cx, from)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.half()?.poll_flush(cx)
+        lock(&self.0).write()?.poll_flush(cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = lock(&self.0);
         // The simulator calls a second time an error.
-        if !self.has_ended {
-            ready!(self.half()?.poll_shutdown(cx))?;
-            self.has_ended = true;
+        if stream.state != State::Ended {
+            ready!(stream.write()?.poll_shutdown(cx))?;
+            stream.state = State::Ended;
         }
         Poll::Ready(Ok(()))
     }
 
     fn abort(&mut self) {
-        if let (Some(half), Some(abort)) = (self.half.take(), self.abort.take()) {
-            // Without a reader it comes back and is dropped here.
-            let _ = abort.send(half);
+        let reader = {
+            let mut stream = lock(&self.0);
+            stream.state = State::Aborted;
+            stream.reader.take()
+        };
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
 }
 
-fn aborted() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
+impl Drop for WriteHalf {
+    /// Ends the stream in an orderly way while it is still read. Else it closes as a whole, as it does after an abort.
+    fn drop(&mut self) {
+        let is_read = Arc::strong_count(&self.0) > 1;
+        let mut stream = lock(&self.0);
+        if is_read && stream.state != State::Aborted {
+            stream.write = None;
+        }
+    }
 }

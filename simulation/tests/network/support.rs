@@ -1,13 +1,17 @@
 //! Hosts that serve and call.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{
-    Backoff, CallError, Client, Endpoint, Health, Protocol, RawBytes, Router, Server, Transport,
+    Backoff, CallError, ChannelRead, ChannelWrite, Client, Endpoint, Health, Protocol, RawBytes, Router,
+    Server, Transport,
 };
 use listenrain_simulation::network::{self, SimulatedTcp, SimulatedUdp};
 use listenrain_transports::Quic;
@@ -118,4 +122,34 @@ pub(crate) fn step_for(sim: &mut Sim<'_>, time: Duration) {
     while sim.elapsed() < until {
         sim.step().unwrap();
     }
+}
+
+/// Everything up to the end of the stream.
+pub(crate) async fn read_to_end(from: &mut dyn ChannelRead) -> io::Result<Bytes> {
+    let mut into = ReadBuffer::default();
+    while poll_fn(|cx| from.poll_read(cx, &mut into)).await? > 0 {}
+    let len = into.len();
+    Ok(into.take(len))
+}
+
+/// One read: what it gave.
+pub(crate) async fn read(from: &mut dyn ChannelRead) -> io::Result<Bytes> {
+    let mut into = ReadBuffer::default();
+    let len = poll_fn(|cx| from.poll_read(cx, &mut into)).await?;
+    Ok(into.take(len))
+}
+
+/// Writes and flushes all of `bytes`.
+pub(crate) async fn write_all(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::Result<()> {
+    let mut from = WriteBuffer::new(to.flatten_below());
+    from.put(bytes);
+    while !from.is_empty() {
+        assert!(poll_fn(|cx| to.poll_write(cx, &mut from)).await? > 0);
+    }
+    poll_fn(|cx| to.poll_flush(cx)).await
+}
+
+/// Ends writing.
+pub(crate) async fn shutdown(to: &mut dyn ChannelWrite) -> io::Result<()> {
+    poll_fn(|cx| to.poll_shutdown(cx)).await
 }
