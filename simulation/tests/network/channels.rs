@@ -9,24 +9,28 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::support::*;
 
-/// Runs `serving` on the host `server` with what it accepts first, and `asking` on `client` with what it dialled.
+/// Runs `serving` on the host `server` with what it accepts first, and `asking` on `client` with what it dialled. Each
+/// host runs until both are done, since QUIC still has to deliver what was written and to acknowledge what was read.
 fn between(
     scheme: &'static str,
     serving: impl AsyncFnOnce(Channel) + 'static,
     asking: impl AsyncFnOnce(Channel) + 'static,
 ) {
-    let mut sim = network::builder(7).build();
+    let (mut sim, notes) = (network::builder(7).build(), Notes::default());
+    let noting = notes.clone();
     sim.client("server", async move {
         let transport = transport(scheme, "server", 1);
         let mut listener = transport.listen(&server_at(scheme)).await?;
         serving(listener.next().await?).await;
+        noting.add("served");
+        noting.wait_for("asked").await;
         Ok(())
     });
     sim.client("client", async move {
         let transport = transport(scheme, "client", 2);
         asking(transport.dialer(&server_at(scheme))?.next().await?).await;
-        // A client that is done is run no more, and QUIC still has to acknowledge what it read.
-        sleep(Duration::from_secs(10)).await;
+        notes.add("asked");
+        notes.wait_for("served").await;
         Ok(())
     });
     sim.run().unwrap();
