@@ -9,7 +9,9 @@
 //! * **Peer identity**: its host's name, nothing more.
 //!
 //! What one write takes, one read gives: nothing is cut or joined on the way. A write that is lost on the way leaves the
-//! channel silent for ever, as if the path were dead. Listening binds every address of the host.
+//! channel silent for ever, as if the path were dead. Writing that waits for room is not woken by a reset, reading is.
+//! Listening binds every address of the host. Every dial that fails keeps one of the host's 16,384 ports for ever, and
+//! when there is none left the simulator panics.
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -45,8 +47,9 @@ impl SimulatedTcp {
         Self { host: host.to_owned(), connect_timeout: Duration::from_secs(10) }
     }
 
-    /// How long one dial may take; beyond it the dial fails with `TimedOut`. Default: 10 s, as for real TCP. Only a link
-    /// on hold or a listener that does not accept makes a dial wait: where nobody listens, or the link is cut, it is refused.
+    /// How long one dial may take; beyond it the dial fails with `TimedOut`. Default: 10 s, as for real TCP. What makes a dial
+    /// wait is a host that is down, a link on hold, or a listener that does not accept; where nobody listens, or the link is
+    /// cut, it is refused.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -235,9 +238,11 @@ impl ChannelRead for ReadHalf {
         let mut stream = lock(&self.0);
         stream.check()?;
         let read = stream.read.poll_read(cx, into);
-        if read.is_pending() {
-            stream.reader = Some(cx.waker().clone());
-        }
+        let waits = read.is_pending().then(|| cx.waker().clone());
+        let old = std::mem::replace(&mut stream.reader, waits);
+        drop(stream);
+        // Dropping a waker may run any code.
+        drop(old);
         read
     }
 }

@@ -26,7 +26,8 @@ use super::names;
 /// # Contract
 ///
 /// 1. It is asked once for each datagram, in the order in which they are sent, before the simulator sees it.
-/// 2. It is asked in the middle of sending, so it must not send, wait or block.
+/// 2. It is asked on the host that sends, where [`turmoil::sim_elapsed`] tells the time, and in the middle of sending: it must
+///    not send, wait or block.
 /// 3. What is random about it comes from a seed, or runs will not repeat.
 pub trait Tamper: Send + Sync + Debug + 'static {
     /// What shall become of `datagram`.

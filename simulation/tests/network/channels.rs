@@ -1,11 +1,13 @@
 //! What one channel of the simulated network does, and its generators.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use listenrain::{Channel, Transport};
 use listenrain_simulation::network::{self, SimulatedTcp};
 use tokio::time::{Instant, sleep, timeout};
+use turmoil::IpVersion;
 
 use super::support::*;
 
@@ -157,7 +159,7 @@ async fn dialled(tcp: &SimulatedTcp, address: &str) -> (ErrorKind, bool) {
 #[test]
 fn a_dial_that_comes_to_nothing_says_why() {
     let mut sim = network::builder(7).build();
-    sim.host("server", || std::future::pending());
+    sim.host("server", std::future::pending);
     sim.client("client", async {
         let tcp = SimulatedTcp::on("client").connect_timeout(Duration::from_secs(3));
         assert_eq!(dialled(&tcp, "server:7000").await, (ErrorKind::ConnectionRefused, false));
@@ -196,7 +198,7 @@ fn an_endpoint_that_is_none_of_tcps_is_refused_with_a_reason() {
 #[test]
 fn a_port_is_taken_until_its_listener_is_dropped_and_only_a_hosts_own_address_can_be_bound() {
     let mut sim = network::builder(7).build();
-    sim.host("other", || std::future::pending());
+    sim.host("other", std::future::pending);
     sim.client("server", async {
         let tcp = SimulatedTcp::on("server");
         let listen = async |address: &str| tcp.listen(&at("tcp", address)).await.map_err(|error| error.kind);
@@ -287,4 +289,25 @@ fn quic_dials_by_name_and_by_the_endpoint_that_a_listener_tells() {
         Ok(())
     });
     sim.run().unwrap();
+}
+
+#[test]
+fn a_simulation_of_ipv6_carries_both_transports() {
+    for scheme in ["tcp", "quic"] {
+        let mut sim = network::builder(7).ip_version(IpVersion::V6).build();
+        sim.host("server", move || async move {
+            serve(&*transport(scheme, "server", 1), &server_at(scheme)).await.ended().await?;
+            Ok(())
+        });
+        sim.client("client", async move {
+            let by_address = SocketAddr::new(turmoil::lookup("server"), PORT).to_string();
+            assert!(by_address.starts_with('['));
+            for endpoint in [server_at(scheme), at(scheme, &by_address)] {
+                let client = client(&*transport(scheme, "client", 2), &endpoint);
+                assert!(echo(&client, pattern(3000)).await? == pattern(3000));
+            }
+            Ok(())
+        });
+        sim.run().unwrap();
+    }
 }

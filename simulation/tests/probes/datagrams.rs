@@ -122,7 +122,7 @@ fn a_datagram_may_have_any_size_and_is_cut_to_the_space_of_its_reader_without_a_
 #[test]
 fn nobody_says_that_a_port_is_closed_but_an_address_of_no_host_is_refused_at_once() {
     let mut sim = steady(MS).build();
-    sim.host("server", || std::future::pending());
+    sim.host("server", std::future::pending);
     sim.client("client", async {
         let socket = UdpSocket::bind(("0.0.0.0", 0)).await?;
         socket.connect(("server", PORT)).await?;

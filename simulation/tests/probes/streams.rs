@@ -150,7 +150,7 @@ fn streams_are_counted_on_both_ends_until_both_halves_are_gone() {
 #[test]
 fn a_connect_that_came_to_nothing_is_counted_for_ever() {
     let mut sim = steady(MS).build();
-    sim.host("server", || std::future::pending());
+    sim.host("server", std::future::pending);
     sim.client("client", async {
         for count in 1..=3 {
             let error = TcpStream::connect(("server", PORT)).await.unwrap_err();
@@ -170,7 +170,7 @@ fn a_connect_that_came_to_nothing_is_counted_for_ever() {
 fn a_connect_that_came_to_nothing_keeps_its_port_until_there_is_none() {
     // 16,384 failed dials of one host, by default.
     let mut sim = steady(MS).ephemeral_ports(50_000..=50_002).build();
-    sim.host("server", || std::future::pending());
+    sim.host("server", std::future::pending);
     sim.client("client", async {
         for _ in 0..3 {
             TcpStream::connect(("server", PORT)).await.unwrap_err();
