@@ -18,7 +18,7 @@ use std::sync::Arc;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError, PacketCodec};
 
 use self::reading::Reading;
-use self::wire::Wire;
+pub(crate) use self::wire::{Cut, Wire};
 use self::writing::Writing;
 use crate::layer::{Layer, Side, map_halves};
 use crate::stage::Stage;
@@ -72,6 +72,7 @@ impl Layer for StreamFaults {
 impl StreamFaults {
     fn wrap(&self, side: Side, server: usize, channel: Channel) -> Channel {
         let wire = Arc::new(Wire::new(self.stage.clone(), self.who, server, side));
+        self.stage.registers(wire.number(), self.who, &wire);
         let (reading, writing) = (wire.clone(), wire);
         let packets = self.packets.clone();
         map_halves(

@@ -12,7 +12,7 @@ use crate::stage::{OpenChannel, Stage};
 
 /// One channel with faults.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     pub(super) stage: Stage,
     pub(super) who: u16,
     pub(super) server: usize,
@@ -30,7 +30,7 @@ struct State {
 
 /// How a channel was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// In an orderly way, as far as the reader can see.
     Ended,
     /// By a reset.
@@ -83,7 +83,7 @@ impl Wire {
     }
 
     /// Cuts it. What was executed on the only channel of a client and not answered never will be.
-    pub(super) fn sever(&self, cut: Cut) {
+    pub(crate) fn sever(&self, cut: Cut) {
         let mut state = self.state();
         state.cut.get_or_insert(cut);
         let wakers = std::mem::take(&mut state.wakers);
