@@ -293,17 +293,25 @@ impl Stage {
         self.seen().situations.clone()
     }
 
-    /// A channel of the client `who` is lost: what was executed on its only one and not answered never will be.
-    pub(crate) fn channel_lost(&self, who: u16) {
+    /// A channel of the client `who` is lost, which had taken these calls.
+    pub(crate) fn channel_lost(&self, who: u16, calls: &[u64]) {
         let now = self.now();
         let mut seen = self.seen();
-        match seen.channels.get(&who) {
-            Some(1) => seen.history.doom(now),
-            Some(2..) => {
-                seen.situations.insert(Situation::Seen(LANE_DEAD));
-            }
-            _ => {}
+        if seen.channels.get(&who).is_some_and(|channels| *channels > 1) {
+            seen.situations.insert(Situation::Seen(LANE_DEAD));
         }
+        calls.iter().for_each(|number| seen.history.doom(*number, now));
+    }
+
+    /// Channel `channel` has taken all of call `number`; whether there is such a call.
+    pub(crate) fn call_is_sent(&self, who: u16, number: u64) -> bool {
+        let now = self.now();
+        let mut seen = self.seen();
+        let is_call = seen.history.is_sent(number, now);
+        if is_call {
+            seen.trace.add(now, who, "sent", number, 0);
+        }
+        is_call
     }
 
     /// Fault number `fault` has killed `server`, which is party `who`; there are `servers` of them.

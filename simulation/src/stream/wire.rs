@@ -24,6 +24,9 @@ pub(crate) struct Wire {
 #[derive(Debug, Default)]
 struct State {
     cut: Option<Cut>,
+    /// Calls that it has taken.
+    calls: Vec<u64>,
+    is_lost: bool,
     /// Of the half that reads and the one that writes.
     wakers: [Option<Waker>; 2],
 }
@@ -89,10 +92,28 @@ impl Wire {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.stage.note(self.who, "channel cut", self.number(), cut as u64);
-        if self.is_ours() {
-            self.stage.channel_lost(self.who);
-        }
+        self.lost();
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// It has taken all of call `number`, if that is one.
+    pub(super) fn took(&self, number: u64) {
+        if self.stage.call_is_sent(self.who, number) {
+            self.state().calls.push(number);
+        }
+    }
+
+    /// Nothing comes by it any more.
+    pub(super) fn lost(&self) {
+        if !self.is_ours() {
+            return;
+        }
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.is_lost, true) {
+            let calls = std::mem::take(&mut state.calls);
+            drop(state);
+            self.stage.channel_lost(self.who, &calls);
+        }
     }
 
     /// When a fault begins or ends next.
