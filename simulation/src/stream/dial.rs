@@ -38,6 +38,7 @@ pub(super) async fn next(
     let dialled = below.next().await;
     stage.note(who, if dialled.is_ok() { "dialled" } else { "dial failed" }, server as u64, 0);
     let channel = dialled?;
+    stage.led_to(server);
     match on(FaultKind::DialClosed) {
         None => Ok(channel),
         Some((fault, _)) => {
