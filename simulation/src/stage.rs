@@ -49,6 +49,8 @@ struct Seen {
     down: BTreeSet<usize>,
     /// Where the client was led last.
     led_to: Option<usize>,
+    /// Writes, dials and datagrams between the client and each server.
+    passed: BTreeMap<usize, u64>,
 }
 
 /// A client was led to another server than before.
@@ -304,6 +306,17 @@ impl Stage {
         }
         drop(seen);
         self.fired(fault, server as u16, false);
+    }
+
+    /// Something is to pass between the client and `server`.
+    pub fn passes(&self, server: usize) {
+        *self.seen().passed.entry(server).or_default() += 1;
+    }
+
+    /// How much was to pass between the client and `server` so far: writes, dials, datagrams.
+    #[must_use]
+    pub fn passed(&self, server: usize) -> u64 {
+        self.seen().passed.get(&server).copied().unwrap_or(0)
     }
 
     /// The client was led to `server`.

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`tcp`] | [`SimulatedTcp`], the transport of `tcp://HOST:PORT` |
 //! | [`udp`] | [`SimulatedUdp`], the sockets below QUIC, and [`Tamper`], which decides what becomes of each datagram |
-//! | [`quic`] | the real QUIC of `listenrain-transports` over those sockets |
+//! | [`mod@quic`] | the real QUIC of `listenrain-transports` over those sockets |
 //! | [`names`] | from a host's name to its address and back |
 //!
 //! Each host makes its own transports when it starts, and anew when it comes back from a crash: they belong to the host
