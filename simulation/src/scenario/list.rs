@@ -8,7 +8,8 @@ use crate::fault::FaultKind as K;
 /// Every scenario, in order.
 #[must_use]
 pub fn all() -> Vec<Arc<Scenario>> {
-    vec![Arc::new(steady_load())]
+    let all = [steady_load()].into_iter().chain(super::flaws::flaws());
+    all.map(Arc::new).collect()
 }
 
 /// The scenario of this name.
