@@ -137,7 +137,7 @@ fn of_our_own() -> Vec<Double> {
         double(
             (Flaw::KeepsRoom, "own", "keeps-room"),
             "A call that is taken back keeps its room.",
-            ("steady-load", "in use after its end"),
+            ("lr10-the-deadline-covers-the-queue", "in use after its end"),
         ),
     ]
 }

@@ -4,7 +4,8 @@
 //! crash, hang or lose something in normal operation, and some that the library was built to be safe from. Without one
 //! it is sound, and passes the same scenarios: what a scenario notices is the mistake.
 //!
-//! The model has what is needed for that and no more: one channel a connection, and no pings.
+//! The model has what is needed for that and no more: one channel a connection, and no pings, so it does not learn of a
+//! channel that is silently dead.
 
 mod budget;
 mod calls;
