@@ -177,6 +177,12 @@ impl History {
         self.open
     }
 
+    /// Calls that ended as `end`.
+    #[must_use]
+    pub fn count(&self, end: End) -> usize {
+        self.calls.values().filter(|call| call.ends.iter().any(|(_, told)| *told == end)).count()
+    }
+
     /// Every call, by number.
     #[must_use]
     pub fn calls(&self) -> &BTreeMap<u64, Call> {

@@ -7,6 +7,7 @@
 //! | [`layer`] | what stands between a transport and its user: hardships are made of it |
 //! | [`lineup`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |
 //! | [`gauge`] | an allocator that counts, for tests that look at memory |
+//! | [`network`] | TCP and QUIC over a simulated network, on which time is the simulator's |
 //! | [`random`] | seeded randomness |
 //!
 //! The models of the concurrency primitives are tests: see `tests/models`. Randomness comes from one seed; real time is
@@ -23,6 +24,7 @@ pub mod hardship;
 pub mod history;
 pub mod layer;
 pub mod lineup;
+pub mod network;
 mod oracle;
 mod panics;
 pub mod random;

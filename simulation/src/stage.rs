@@ -45,7 +45,22 @@ struct Seen {
     dialing: usize,
     draining: bool,
     drawn: u64,
+    /// Servers that do not run.
+    down: BTreeSet<usize>,
+    /// Where the client was led last.
+    led_to: Option<usize>,
+    /// Writes, dials and datagrams between the client and each server.
+    passed: BTreeMap<usize, u64>,
 }
+
+/// A client was led to another server than before.
+pub(crate) const FAILED_OVER: &str = "a client led to the standby";
+/// A client was led to the active server again.
+pub(crate) const FAILED_BACK: &str = "a client led back to the active server";
+/// No server ran.
+pub(crate) const ALL_DOWN: &str = "every server down at once";
+/// Some lanes of a client were lost while others were not.
+pub(crate) const LANE_DEAD: &str = "a lane lost beside others";
 
 /// Most violations that one run reports.
 const MOST_VIOLATIONS: usize = 20;
@@ -103,6 +118,7 @@ impl Stage {
 
     /// Server `server` listens at `endpoint`.
     pub fn listens(&self, server: usize, endpoint: Endpoint) {
+        self.seen().down.remove(&server);
         self.shared.listening.send_modify(|listening| {
             listening.insert(server, endpoint);
         });
@@ -267,10 +283,51 @@ impl Stage {
         self.seen().situations.clone()
     }
 
-    /// The only channel that a client had is lost.
-    pub fn doom(&self) {
+    /// A channel of the client `who` is lost: what was executed on its only one and not answered never will be.
+    pub(crate) fn channel_lost(&self, who: u16) {
         let now = self.now();
-        self.seen().history.doom(now);
+        let mut seen = self.seen();
+        match seen.channels.get(&who) {
+            Some(1) => seen.history.doom(now),
+            Some(2..) => {
+                seen.situations.insert(Situation::Seen(LANE_DEAD));
+            }
+            _ => {}
+        }
+    }
+
+    /// Fault number `fault` has killed `server`, which is party `who`; there are `servers` of them.
+    pub fn killed(&self, fault: usize, server: usize, servers: usize) {
+        self.note(server as u16, "killed", server as u64, 0);
+        let mut seen = self.seen();
+        seen.down.insert(server);
+        if seen.down.len() == servers {
+            seen.situations.insert(Situation::Seen(ALL_DOWN));
+        }
+        drop(seen);
+        self.fired(fault, server as u16, false);
+    }
+
+    /// Something is to pass between the client and `server`.
+    pub fn passes(&self, server: usize) {
+        *self.seen().passed.entry(server).or_default() += 1;
+    }
+
+    /// How much was to pass between the client and `server` so far: writes, dials, datagrams.
+    #[must_use]
+    pub fn passed(&self, server: usize) -> u64 {
+        self.seen().passed.get(&server).copied().unwrap_or(0)
+    }
+
+    /// The client was led to `server`.
+    pub(crate) fn led_to(&self, server: usize) {
+        let mut seen = self.seen();
+        let situation = match seen.led_to.replace(server) {
+            Some(before) if before < server => FAILED_OVER,
+            Some(before) if before > server => FAILED_BACK,
+            _ => return,
+        };
+        seen.situations.insert(Situation::Seen(situation));
     }
 
     /// A dial is under way until what is given back is dropped.

@@ -103,7 +103,7 @@ fn amount(kind: FaultKind, random: &mut Random) -> u64 {
         FaultKind::Loss => between(2, 60),
         FaultKind::BurstLoss => between(10, 150),
         FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(10, 300),
-        FaultKind::Mtu => between(1200, 1400),
+        FaultKind::Mtu => between(600, 1199),
         FaultKind::Bottleneck => between(50_000, 1_000_000),
         _ => 0,
     }

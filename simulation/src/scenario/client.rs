@@ -112,6 +112,10 @@ async fn run_load(
         let open = stage.with_history(crate::history::History::open);
         return Err(format!("{open} calls had no outcome 5 s after the last deadline"));
     }
+    let timeouts = stage.with_history(|history| history.count(End::Timeout));
+    if timeouts >= 10 {
+        stage.situation(Situation::Seen(MANY_TIMEOUTS));
+    }
     Ok(())
 }
 
@@ -251,6 +255,9 @@ fn record(stage: &Stage, number: u64, reply: usize, outcome: listenrain::Outcome
         },
         Err(error) => {
             let end = End::of(&error);
+            if let CallError::Refused(Refusal::ByPeer(_)) = error {
+                stage.situation(Situation::Seen(REFUSED));
+            }
             stage.call_ends(number, end, (end == End::Failed).then(|| format!("{error:?}")));
         }
     }
@@ -274,6 +281,11 @@ async fn watch(scenario: Arc<Scenario>, stage: Stage, caller: Arc<dyn Caller>) {
         sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// The server refused a call.
+pub(super) const REFUSED: &str = "a call refused by the server";
+/// Many deadlines passed in the same run.
+pub(super) const MANY_TIMEOUTS: &str = "ten timeouts in one run";
 
 /// The client's limit was reached.
 pub(super) const CLIENT_FULL: &str = "a client at its limit of requests";

@@ -56,7 +56,7 @@ fn drain_writes_each_once() -> Scenario {
         closes_at: Some(ms(600)),
         ..Scenario::quiet(
             "lr01-drain-writes-each-once",
-            "A client that is closed writes each request that is queued once.",
+            "a client that is closed writes each request that is queued once",
         )
     }
 }
@@ -68,7 +68,7 @@ fn redials_without_traffic() -> Scenario {
         load: Load { slow: 400, ..quick(ms(500)) },
         ..Scenario::quiet(
             "lr02-redials-without-traffic",
-            "A client whose channel ends dials again at once, so that the next call is answered.",
+            "a client whose channel ends dials again at once, so that the next call is answered",
         )
     }
 }
@@ -80,7 +80,7 @@ fn lost_link_is_told() -> Scenario {
         load: slow(ms(1400), ms(900)),
         ..Scenario::quiet(
             "lr03-a-lost-link-is-told",
-            "Callers in flight on a channel that is lost are told so at once.",
+            "callers in flight on a channel that is lost are told so at once",
         )
     }
 }
@@ -93,7 +93,7 @@ fn deadlines_outlive_dials() -> Scenario {
         load: Load { slow: 300, slowest: ms(60), timeout: (ms(100), ms(400)), ..quick(ms(1500)) },
         ..Scenario::quiet(
             "lr04-deadlines-outlive-a-failed-dial",
-            "Deadlines are kept whatever becomes of the connection.",
+            "deadlines are kept whatever becomes of the connection",
         )
     }
 }
@@ -106,7 +106,7 @@ fn two_closes_are_one() -> Scenario {
         load: Load { calls: (40, 80), ..quick(ms(1500)) },
         ..Scenario::quiet(
             "lr05-two-closes-are-one",
-            "Many callers may find a connection down, and close it twice: nothing panics.",
+            "many callers may find a connection down, and close it twice: nothing panics",
         )
     }
 }
@@ -118,7 +118,7 @@ fn lost_channel_is_closed() -> Scenario {
         load: quick(ms(1400)),
         ..Scenario::quiet(
             "lr06-a-lost-channel-is-closed",
-            "A server closes each channel that its client has left, without waiting for something to write.",
+            "a server closes each channel that its client has left, without waiting for something to write",
         )
     }
 }
@@ -130,7 +130,7 @@ fn handlers_outlive_channels() -> Scenario {
         load: Load { calls: (40, 80), ..slow(ms(1000), ms(800)) },
         ..Scenario::quiet(
             "lr07-handlers-outlive-their-channel",
-            "Handlers whose channel is gone end, however many of them have something to reply.",
+            "handlers whose channel is gone end, however many of them have something to reply",
         )
     }
 }
@@ -138,7 +138,7 @@ fn handlers_outlive_channels() -> Scenario {
 fn idle_close_ends() -> Scenario {
     Scenario {
         load: Load { calls: (1, 10), ..quick(ms(300)) },
-        ..Scenario::quiet("lr08-an-idle-close-ends", "A connection without traffic is closed at once.")
+        ..Scenario::quiet("lr08-an-idle-close-ends", "a connection without traffic is closed at once")
     }
 }
 
@@ -150,7 +150,7 @@ fn close_of_a_broken_link_ends() -> Scenario {
         closes_at: Some(ms(700)),
         ..Scenario::quiet(
             "lr09-a-broken-link-closes-too",
-            "A close ends in time when the channel breaks before it or meanwhile.",
+            "a close ends in time when the channel breaks before it or meanwhile",
         )
     }
 }
@@ -165,7 +165,7 @@ fn deadline_covers_the_queue() -> Scenario {
         is_calm: false,
         ..Scenario::quiet(
             "lr10-the-deadline-covers-the-queue",
-            "The time that a call waits for room counts, and one that gives up leaves its room to others.",
+            "the time that a call waits for room counts, and one that gives up leaves its room to others",
         )
     }
 }
@@ -187,7 +187,7 @@ fn drain_writes_all() -> Scenario {
         situations: &[Situation::Seen(DRAINED), Situation::Seen(FULL)],
         ..backlog(
             "lr11-a-drain-writes-all",
-            "Every request that is queued when a client is closed is answered.",
+            "every request that is queued when a client is closed is answered",
         )
     }
 }
@@ -199,7 +199,7 @@ fn drain_takes_replies() -> Scenario {
         closes_at: Some(ms(400)),
         ..Scenario::quiet(
             "lr12-a-drain-takes-replies",
-            "A reply that arrives while its client is being closed reaches its caller.",
+            "a reply that arrives while its client is being closed reaches its caller",
         )
     }
 }
@@ -211,7 +211,7 @@ fn protocols_do_not_share() -> Scenario {
         load: quick(ms(500)),
         ..Scenario::quiet(
             "lr13-protocols-do-not-share",
-            "A pool has a connection for each endpoint and protocol.",
+            "a pool has a connection for each endpoint and protocol",
         )
     }
 }
@@ -225,7 +225,7 @@ fn late_drop_spares_the_fresh() -> Scenario {
         load: Load { calls: (40, 80), ..quick(ms(1500)) },
         ..Scenario::quiet(
             "lr14-a-late-drop-spares-the-fresh",
-            "Whoever drops a connection that is down from its pool does not drop the one in its place.",
+            "whoever drops a connection that is down from its pool does not drop the one in its place",
         )
     }
 }
@@ -243,7 +243,7 @@ fn failover_closes_the_old() -> Scenario {
         load: quick(ms(1400)),
         ..Scenario::quiet(
             "lr15-a-failover-closes-the-old",
-            "Of the channels of a client with a standby one stays open, however often it has changed over.",
+            "of the channels of a client with a standby one stays open, however often it has changed over",
         )
     }
 }
@@ -259,7 +259,7 @@ fn standby_is_tried() -> Scenario {
         begins_at: ms(1450),
         ..Scenario::quiet(
             "lr16-the-standby-is-tried",
-            "A client whose active server is down when it first dials has the standby answer.",
+            "a client whose active server is down when it first dials has the standby answer",
         )
     }
 }

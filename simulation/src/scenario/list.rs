@@ -1,15 +1,21 @@
 //! Every scenario.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Scenario, Situation, When};
+use super::Situation::{Fault, Seen};
+use super::When::{CallsInFlight, Dialing, Draining, InPacket};
+use super::{
+    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, server,
+};
 use crate::fault::FaultKind as K;
+use crate::stage;
 
 /// Every scenario, in order.
 #[must_use]
 pub fn all() -> Vec<Arc<Scenario>> {
-    let all = [steady_load()].into_iter().chain(super::flaws::flaws());
-    all.map(Arc::new).collect()
+    let groups = [whole_links(), lost_links(), many_servers(), limits(), strangers(), flaws::flaws()];
+    groups.into_iter().flatten().map(Arc::new).collect()
 }
 
 /// The scenario of this name.
@@ -18,8 +24,9 @@ pub fn named(name: &str) -> Option<Arc<Scenario>> {
     all().into_iter().find(|scenario| scenario.name == name)
 }
 
-fn steady_load() -> Scenario {
-    Scenario {
+/// What a link may do without being lost.
+fn whole_links() -> Vec<Scenario> {
+    let steady = Scenario {
         faults: &[
             K::Slice,
             K::Coalesce,
@@ -27,20 +34,251 @@ fn steady_load() -> Scenario {
             K::SpuriousWakes,
             K::Delay,
             K::Bandwidth,
+            K::DuplicateReplies,
+            K::ReorderReplies,
+            K::Latency,
+            K::DoubledDatagrams,
+            K::Mtu,
+            K::Bottleneck,
+        ],
+        ..Scenario::quiet("steady-load", "a mixed load over a link that is odd, slow, and never lost")
+    };
+    let large = Scenario {
+        faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay, K::Bandwidth, K::Reset, K::Eof, K::BurstLoss],
+        situations: &[Fault(K::Reset, InPacket), Fault(K::Eof, InPacket)],
+        load: Load { largest: (700 << 10, 1 << 20), large: 120, calls: (10, 30), ..Load::default() },
+        ..Scenario::quiet("large-among-small", "requests and replies of a mebibyte between small ones")
+    };
+    let slow_reader = Scenario {
+        faults: &[K::Bandwidth, K::StallToClient, K::Slice, K::Bottleneck, K::Hold],
+        load: Load { largest: (1 << 10, 256 << 10), large: 300, ..Load::default() },
+        ..Scenario::quiet("slow-reader", "large replies to a client that takes them slowly or not at all")
+    };
+    let corruption = Scenario {
+        faults: &[K::CorruptToServer, K::CorruptToClient, K::Slice, K::CorruptDatagrams],
+        situations: &[Fault(K::CorruptToServer, CallsInFlight), Fault(K::CorruptToClient, CallsInFlight)],
+        ..Scenario::quiet("corruption", "bits that flip on their way, in headers and in payloads")
+    };
+    vec![steady, large, slow_reader, corruption]
+}
+
+/// Links that are lost, in every way there is, and come back.
+fn lost_links() -> Vec<Scenario> {
+    let link_loss = Scenario {
+        faults: &[
             K::Reset,
             K::Eof,
             K::Truncate,
-            K::StallBoth,
-            K::DialRefused,
             K::Crash,
-            K::DuplicateReplies,
-            K::ReorderReplies,
-            K::CorruptToClient,
-            K::CorruptToServer,
-            K::DialHung,
+            K::DialRefused,
+            K::DialSlow,
             K::DialClosed,
+            K::Slice,
+            K::Delay,
         ],
-        situations: &[Situation::Fault(K::Reset, When::CallsInFlight)],
-        ..Scenario::quiet("steady-load", "a mixed load")
+        situations: &[
+            Fault(K::Reset, CallsInFlight),
+            Fault(K::Eof, CallsInFlight),
+            Fault(K::Truncate, CallsInFlight),
+            Fault(K::Crash, CallsInFlight),
+            Fault(K::Reset, InPacket),
+            Fault(K::Truncate, InPacket),
+        ],
+        ..Scenario::quiet("link-loss", "the link is lost with calls in flight, and dialled again")
+    };
+    let flapping = Scenario {
+        faults: &[K::Bounce, K::Flapping, K::DialHung, K::DialClosed, K::DialRefused],
+        situations: &[Fault(K::Bounce, CallsInFlight)],
+        ..Scenario::quiet("flapping", "a server or a network that is there and gone in turn")
+    };
+    let half_open = Scenario {
+        faults: &[
+            K::PowerLoss,
+            K::Partition,
+            K::PartitionToServer,
+            K::PartitionToClient,
+            K::StallToServer,
+            K::StallToClient,
+            K::StallBoth,
+            K::Hold,
+        ],
+        situations: &[Fault(K::PowerLoss, CallsInFlight)],
+        ..Scenario::quiet("half-open", "a peer that is gone without a word, one way or both")
+    };
+    let lossy = Scenario {
+        faults: &[K::Loss, K::BurstLoss, K::CorruptDatagrams, K::DoubledDatagrams, K::Latency, K::Mtu],
+        ..Scenario::quiet("lossy-network", "a network that loses, doubles, swaps and spoils what it carries")
+    };
+    let lanes = Scenario {
+        faults: &[K::Reset, K::Eof, K::Truncate, K::DialHung, K::DialRefused, K::DialSlow, K::Slice],
+        situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(stage::LANE_DEAD)],
+        client: ClientSetup { lanes: 4, ..ClientSetup::default() },
+        ..Scenario::quiet("lanes", "four lanes of which one is lost, and cannot be dialled for a while")
+    };
+    let drain = Scenario {
+        faults: &[K::Reset, K::Eof, K::Crash, K::StallBoth, K::Slice, K::Delay, K::Storm],
+        situations: &[Seen(client::DRAINED), Fault(K::Reset, Draining), Fault(K::Crash, Draining)],
+        closes_at: Some(Duration::from_millis(700)),
+        load: Load {
+            slow: 500,
+            slowest: Duration::from_millis(700),
+            timeout: (Duration::from_secs(1), Duration::from_secs(2)),
+            ..Load::default()
+        },
+        ..Scenario::quiet("drain", "a client that is closed under load, with calls in flight")
+    };
+    vec![link_loss, flapping, half_open, lossy, lanes, drain]
+}
+
+/// More than one server.
+fn many_servers() -> Vec<Scenario> {
+    let failover = Scenario {
+        servers: 2,
+        reach: Reach::Standby,
+        one_may_stay_broken: true,
+        faults: &[
+            K::Crash,
+            K::Bounce,
+            K::PowerLoss,
+            K::Partition,
+            K::Reset,
+            K::Eof,
+            K::DialRefused,
+            K::DialHung,
+        ],
+        situations: &[
+            Fault(K::Crash, CallsInFlight),
+            Fault(K::Reset, InPacket),
+            Seen(stage::FAILED_OVER),
+            Seen(stage::FAILED_BACK),
+        ],
+        ..Scenario::quiet("failover", "an active and a standby server, either of which is lost")
+    };
+    let both_down = Scenario {
+        servers: 2,
+        reach: Reach::Standby,
+        faults: &[K::Crash, K::Bounce, K::PowerLoss],
+        situations: &[Seen(stage::ALL_DOWN)],
+        client: ClientSetup { down_after: 2, ..ClientSetup::default() },
+        ..Scenario::quiet("both-down", "every server is down, and comes back")
+    };
+    let churn = Scenario {
+        servers: 3,
+        reach: Reach::Pool { protocols: 2 },
+        faults: &[
+            K::Reset,
+            K::Eof,
+            K::Crash,
+            K::Bounce,
+            K::DialRefused,
+            K::DialSlow,
+            K::DialClosed,
+            K::Partition,
+        ],
+        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Crash, Dialing)],
+        ..Scenario::quiet(
+            "pool-churn",
+            "a pool asked for each call, over servers and protocols that come and go",
+        )
+    };
+    let forwarder = Scenario {
+        extra: Extra::Forwarder,
+        faults: &[K::Reset, K::Eof, K::Slice, K::Delay, K::Storm, K::Crash],
+        situations: &[forwarder::FORWARDED],
+        ..Scenario::quiet(
+            "forwarder",
+            "a forwarder between a client and its server, with faults on both sides",
+        )
+    };
+    vec![failover, both_down, churn, forwarder]
+}
+
+/// Limits that are reached.
+fn limits() -> Vec<Scenario> {
+    let slow_handler = Scenario {
+        faults: &[K::Reset, K::Crash, K::StallToServer, K::Slice],
+        situations: &[Seen(server::FULL)],
+        server: ServerSetup { requests: 6, ..ServerSetup::default() },
+        load: Load { slow: 700, slowest: Duration::from_millis(700), ..Load::default() },
+        is_calm: false,
+        ..Scenario::quiet("slow-handler", "handlers that are slower than their callers, and a small limit")
+    };
+    let overload = Scenario {
+        faults: &[K::Reset, K::Slice, K::Bandwidth, K::Crash],
+        situations: &[Seen(server::FULL), Seen(client::CLIENT_FULL), Seen(client::REFUSED)],
+        server: ServerSetup { requests: 4, bytes: 8 << 10, refuses: true, ..ServerSetup::default() },
+        client: ClientSetup { requests: 12, bytes: 16 << 10, ..ClientSetup::default() },
+        load: Load {
+            calls: (80, 200),
+            bursts: 900,
+            slow: 500,
+            over: Duration::from_millis(1000),
+            ..Load::default()
+        },
+        is_calm: false,
+        ..Scenario::quiet("overload", "more than either side admits, in bursts")
+    };
+    let storms = Scenario {
+        faults: &[K::Delay, K::StallToClient, K::StallToServer, K::Storm, K::Reset, K::Hold],
+        situations: &[Seen(client::MANY_TIMEOUTS)],
+        load: Load {
+            calls: (80, 200),
+            timeout: (Duration::from_millis(1), Duration::from_millis(40)),
+            bursts: 800,
+            slow: 400,
+            slowest: Duration::from_millis(60),
+            cancelled: 200,
+            ..Load::default()
+        },
+        is_calm: false,
+        ..Scenario::quiet("deadline-storms", "many deadlines that pass together, and calls taken back")
+    };
+    vec![slow_handler, overload, storms]
+}
+
+/// Peers that do not speak the protocol.
+fn strangers() -> Vec<Scenario> {
+    let server = Scenario {
+        extra: Extra::HostileServers,
+        faults: &[K::Slice, K::Storm, K::Latency],
+        situations: &hostile::ABUSES,
+        ..Scenario::quiet(
+            "hostile-server",
+            "a server that answers with garbage, claims, strays or not at all",
+        )
+    };
+    let client = Scenario {
+        extra: Extra::HostileClient,
+        faults: &[K::Slice, K::Reset, K::Crash, K::Latency],
+        situations: &hostile::ABUSES,
+        ..Scenario::quiet("hostile-client", "a client of good manners beside one of bad ones")
+    };
+    vec![server, client]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_every_kind_of_fault_is_somewhere() {
+        let all = all();
+        let names: BTreeSet<_> = all.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all.len());
+        let used: BTreeSet<_> = all.iter().flat_map(|scenario| scenario.faults.iter().copied()).collect();
+        let missing: Vec<_> = K::ALL.iter().filter(|kind| !used.contains(kind)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_situation_of_a_fault_needs_the_fault() {
+        for scenario in all() {
+            for situation in scenario.situations {
+                if let Fault(kind, _) = situation {
+                    assert!(scenario.faults.contains(kind), "{}: {situation}", scenario.name);
+                }
+            }
+        }
     }
 }

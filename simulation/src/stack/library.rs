@@ -11,6 +11,7 @@ use listenrain::{
     PacketCodec, Protocol, ProtocolHandle, ProtocolTable, RawBytes, Request, Router, Server,
     SharedConnections, Transport,
 };
+use listenrain_transports::ha::HaOptions;
 use listenrain_transports::{ActiveStandby, Registry};
 
 use super::{Caller, Handler, InUse, Serving, Stack, Told};
@@ -151,8 +152,10 @@ fn standby(site: &Site, servers: &[Endpoint]) -> Result<Box<dyn ChannelGenerator
     let mut members = Registry::new();
     members.register(site.transport.clone()).map_err(|error| error.to_string())?;
     let list = Endpoint::list("ha", servers).map_err(|error| error.to_string())?;
-    let list = list.with_option("attempt_timeout", "500ms");
-    ActiveStandby::new(members).dialer(&list).map_err(|error| error.to_string())
+    let options = HaOptions::default().attempt_timeout(Duration::from_millis(500));
+    let options = options.seeded(site.stage.random("standby").draw());
+    let transport = ActiveStandby::new(members).with_options(options).map_err(|error| error.to_string())?;
+    transport.dialer(&list).map_err(|error| error.to_string())
 }
 
 struct Calling<M: MessageCodec> {

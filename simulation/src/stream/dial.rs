@@ -18,6 +18,7 @@ pub(super) async fn next(
 ) -> Result<Channel, NextError> {
     let _dialing = stage.dialing();
     stage.note(who, "dials", server as u64, 0);
+    stage.passes(server);
     let on = |kind| stage.active(kind, server).next().map(|(fault, how)| (fault, how.amount));
     if let Some((fault, _)) = on(FaultKind::DialRefused) {
         stage.fired(fault, who, false);
@@ -38,6 +39,7 @@ pub(super) async fn next(
     let dialled = below.next().await;
     stage.note(who, if dialled.is_ok() { "dialled" } else { "dial failed" }, server as u64, 0);
     let channel = dialled?;
+    stage.led_to(server);
     match on(FaultKind::DialClosed) {
         None => Ok(channel),
         Some((fault, _)) => {

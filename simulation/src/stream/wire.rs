@@ -89,8 +89,8 @@ impl Wire {
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.stage.note(self.who, "channel cut", self.number(), cut as u64);
-        if self.is_ours() && self.stage.channels(self.who) == 1 {
-            self.stage.doom();
+        if self.is_ours() {
+            self.stage.channel_lost(self.who);
         }
         wakers.into_iter().flatten().for_each(Waker::wake);
     }

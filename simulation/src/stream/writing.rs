@@ -111,7 +111,7 @@ impl Writing {
             let written = self.below.poll_write(cx, &mut out);
             self.line.untake(out.copy_to_bytes(out.remaining()));
             match written {
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.wire.stage.passes(self.wire.server),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => break,
             }

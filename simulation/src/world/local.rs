@@ -99,7 +99,7 @@ async fn run(stage: &Stage, cast: &Cast, make: &(dyn Fn() -> Arc<dyn Transport> 
         .zip(0..)
         .map(|(role, who)| {
             let site = site(who, transport.scratch_endpoint());
-            tokio::spawn(supervise(site, role.clone(), start))
+            tokio::spawn(supervise(site, role.clone(), start, cast.servers.len()))
         })
         .collect();
     let client = site(cast.client_number(), transport.scratch_endpoint());
@@ -119,7 +119,7 @@ async fn finish(stage: &Stage, task: JoinHandle<()>, who: &str) {
 }
 
 /// Runs a server, kills it and starts it again as the plan says.
-async fn supervise(site: Site, role: Role, start: Instant) {
+async fn supervise(site: Site, role: Role, start: Instant, servers: usize) {
     let stage = site.stage.clone();
     let number = site.server.unwrap_or_default();
     for outage in outages(stage.plan(), number) {
@@ -132,8 +132,7 @@ async fn supervise(site: Site, role: Role, start: Instant) {
         }
         running.0.abort();
         let _ = (&mut running.0).await;
-        stage.note(site.who, "killed", number as u64, 0);
-        stage.fired(outage.fault, site.who, false);
+        stage.killed(outage.fault, number, servers);
         let Some(until) = outage.until else { return };
         tokio::select! {
             biased;

@@ -1,5 +1,6 @@
 //! Worlds: where parties live, by what they reach each other, and what can go wrong between them.
 
+mod hosts;
 mod local;
 mod outage;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use listenrain::{BoxFuture, ChannelGenerator, Endpoint, PacketCodec, Transport};
 
+pub use self::hosts::Hosts;
 pub use self::local::Local;
 pub use self::outage::{Outage, outages};
 use crate::fault::{Family, FaultPlan};
@@ -48,7 +50,7 @@ pub trait World: Send + Sync + fmt::Debug + 'static {
 /// The worlds of this repository, in order.
 #[must_use]
 pub fn all() -> Vec<Arc<dyn World>> {
-    vec![Arc::new(Local::memory())]
+    vec![Arc::new(Local::memory()), Arc::new(Hosts::tcp()), Arc::new(Hosts::quic())]
 }
 
 /// How long a run may last, by its own clock.
