@@ -17,6 +17,7 @@
 
 mod cli;
 pub mod conformance;
+pub mod doubles;
 pub mod fault;
 pub mod gauge;
 pub mod hardship;
