@@ -50,6 +50,24 @@ async fn an_idle_connection_closes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_a_channel_that_never_came_is_given_up_at_close() {
+    // LR09: lanes that ended by themselves left what was queued where it was, with the room that it took up.
+    for is_hanging in [true, false] {
+        let net = Net::new();
+        net.hang(is_hanging);
+        net.refuse_after(0);
+        let client = connect(&net, native());
+        client.one_way(Bytes::from("message")).await.unwrap();
+        let call = start(&client, "asked").await;
+        client.connection().close(ms(20)).await;
+        let ended = call.await.unwrap().unwrap_err();
+        assert!(matches!(ended, CallError::Refused(Refusal::Closed)), "{ended:?}");
+        let counts = client.counts();
+        assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.queued), (0, 0, 0), "{is_hanging}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn closing_twice_is_closing_once() {
     // LR05: a second close of the original's queue was a panic.
     let (net, _server, client) = linked(silent()).await;

@@ -17,6 +17,7 @@
 
 mod cli;
 pub mod conformance;
+pub mod doubles;
 pub mod fault;
 pub mod gauge;
 pub mod hardship;
@@ -35,6 +36,7 @@ pub mod sweep;
 pub mod trace;
 pub mod world;
 
-pub use cli::main_with;
+pub use cli::{Tool, main_with};
 pub use fault::FaultPlan;
+pub use sweep::sweep;
 pub use world::World;

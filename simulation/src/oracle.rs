@@ -111,7 +111,8 @@ impl<'a> Judge<'a> {
             ));
         }
         let answered = matches!(end, End::Reply | End::Sent | End::Cancelled | End::Failed);
-        let came_late = self.scenario.closes_at.is_some_and(|close| call.began + LATE >= close);
+        let closes = self.scenario.closes_at.map(|after| self.scenario.begins_at + after);
+        let came_late = closes.is_some_and(|close| call.began + LATE >= close);
         if self.calm && !answered && !came_late {
             return Err(format!("nothing went wrong, and call {number} ended as {}", end.name()));
         }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::bodies::{Asked, Task, check, request};
 use super::load::Op;
-use super::{Extra, Reach, Scenario, Situation};
+use super::{Extra, Scenario, Situation};
 use crate::history::{Call, End, Manner};
 use crate::stack::{Caller, Stack};
 use crate::stage::Stage;
@@ -53,6 +53,7 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
         }
         Extra::None | Extra::HostileServers => {}
     }
+    sleep(scenario.begins_at.saturating_sub(stage.now())).await;
     let caller = stack.client(site, &scenario.client, scenario.reach, &endpoints)?;
     let watcher = tokio::spawn(watch(scenario.clone(), stage.clone(), caller.clone()));
     run_load(scenario, stack, site, &caller).await?;
@@ -63,6 +64,10 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
     watcher.abort();
     let _ = watcher.await;
     beside.shutdown().await;
+    let channels = channels_at_last(stage, site.who).await;
+    if channels > 0 {
+        stage.violation(format!("the client has {channels} channels open after its end"));
+    }
     let left = caller.in_use();
     if left != crate::stack::InUse::default() {
         stage.violation(format!("the client has {left:?} in use after its end"));
@@ -146,12 +151,33 @@ async fn settle_and_probe(
         };
         one(stage, &**caller, op, true).await;
     }
-    if let Reach::Pool { .. } = scenario.reach {
-        let (there, wanted) = (stage.channels(site.who), ways * scenario.client.lanes);
-        if there != wanted {
-            stage.violation(format!("{there} channels are open for {ways} pooled connections, not {wanted}"));
-        }
+    count_channels(scenario, site);
+}
+
+/// Once all is healed and settled there are the channels that the client wants, at both their ends, and no others.
+fn count_channels(scenario: &Scenario, site: &Site) {
+    let stage = &site.stage;
+    if scenario.extra != Extra::None || stage.plan().faults.iter().any(|fault| fault.stays) {
+        return;
     }
+    let wanted = scenario.reach.ways(scenario.servers) * scenario.client.lanes;
+    let here = stage.channels(site.who);
+    if here != wanted {
+        stage.violation(format!("the client has {here} channels open, not {wanted}"));
+    }
+    let there: usize = (0..site.who).map(|server| stage.channels(server)).sum();
+    if there != here {
+        stage.violation(format!("the servers have {there} channels open, the client {here}"));
+    }
+}
+
+/// How many channels party `who` has open a little after its end: whoever is told of an end still has to let go.
+pub(super) async fn channels_at_last(stage: &Stage, who: u16) -> usize {
+    const LETS_GO: Duration = Duration::from_millis(100);
+    if stage.channels(who) > 0 {
+        sleep(LETS_GO).await;
+    }
+    stage.channels(who)
 }
 
 /// Numbers of calls that are made once all is healed.
@@ -162,7 +188,9 @@ async fn close(stage: &Stage, caller: &Arc<dyn Caller>) {
     const GIVEN: Duration = Duration::from_secs(1);
     stage.set_draining(true);
     let began = stage.now();
-    if timeout(GIVEN + CLOSE_WITHIN, caller.close(GIVEN)).await.is_err() {
+    // Two at once are one.
+    let both = async { tokio::join!(caller.close(GIVEN), caller.close(GIVEN)) };
+    if timeout(GIVEN + CLOSE_WITHIN, both).await.is_err() {
         stage.violation(format!(
             "a close that was given {GIVEN:?} had not ended after {:?}",
             stage.now() - began
@@ -214,7 +242,13 @@ async fn one(stage: &Stage, caller: &dyn Caller, op: Op, is_probe: bool) {
     }
 }
 
+/// A server was not there for so long that calls were refused.
+pub(super) const DOWN: &str = "calls refused, as the server is down";
+
 fn record(stage: &Stage, number: u64, reply: usize, outcome: listenrain::Outcome<bytes::Bytes>) {
+    if let Err(CallError::Refused(Refusal::Down { .. })) = outcome {
+        stage.situation(Situation::Seen(DOWN));
+    }
     match outcome {
         Ok(seen) => match check(number, reply, &seen) {
             Ok(()) => stage.call_ends(number, End::Reply, None),

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use super::Situation::{Fault, Seen};
 use super::When::{CallsInFlight, Dialing, Draining, InPacket};
-use super::{ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, forwarder, hostile, server};
+use super::{
+    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, server,
+};
 use crate::fault::FaultKind as K;
 use crate::stage;
 
 /// Every scenario, in order.
 #[must_use]
 pub fn all() -> Vec<Arc<Scenario>> {
-    let groups = [whole_links(), lost_links(), many_servers(), limits(), strangers()];
+    let groups = [whole_links(), lost_links(), many_servers(), limits(), strangers(), flaws::flaws()];
     groups.into_iter().flatten().map(Arc::new).collect()
 }
 

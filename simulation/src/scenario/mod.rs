@@ -2,6 +2,7 @@
 
 mod bodies;
 mod client;
+mod flaws;
 mod forwarder;
 mod hostile;
 mod list;
@@ -46,7 +47,9 @@ pub struct Scenario {
     pub server: ServerSetup,
     /// What the client does.
     pub load: Load,
-    /// When the client closes, in the middle of the load; `None`: when all is done.
+    /// When the client begins to dial. What has gone wrong by then is so from the start.
+    pub begins_at: Duration,
+    /// How long after that the client closes, in the middle of the load; `None`: when all is done.
     pub closes_at: Option<Duration>,
     /// What else takes part.
     pub extra: Extra,
@@ -70,6 +73,7 @@ impl Scenario {
             client: ClientSetup::default(),
             server: ServerSetup::default(),
             load: Load::default(),
+            begins_at: Duration::ZERO,
             closes_at: None,
             extra: Extra::None,
             is_calm: true,

@@ -8,7 +8,7 @@ use listenrain::BoxFuture;
 use tokio::time::sleep;
 
 use super::bodies::{Task, reply, understand};
-use super::{Extra, Scenario, Situation};
+use super::{Extra, Reach, Scenario, Situation};
 use crate::panics::Injected;
 use crate::stack::{Handler, Stack};
 use crate::stage::Stage;
@@ -34,7 +34,8 @@ pub(super) fn role(scenario: Arc<Scenario>, stack: Arc<dyn Stack>) -> Role {
 async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<(), String> {
     let listener = site.listen().await?;
     let endpoint = listener.endpoint().clone();
-    let handler = handler(site.stage.clone(), site.who);
+    let is_standby = scenario.reach == Reach::Standby && site.server > Some(0);
+    let handler = handler(site.stage.clone(), site.who, is_standby);
     let server = stack.serve(site, &scenario.server, listener, handler)?;
     site.announce(endpoint);
     tokio::select! {
@@ -46,6 +47,10 @@ async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<()
     let left = server.in_use();
     if left.requests > 0 || left.queued > 0 {
         site.stage.violation(format!("{} has {left:?} in use after its end", site.name));
+    }
+    let left = super::client::channels_at_last(&site.stage, site.who).await;
+    if left > 0 {
+        site.stage.violation(format!("{} has {left} channels open after its end", site.name));
     }
     Ok(())
 }
@@ -70,12 +75,18 @@ async fn watch(scenario: &Scenario, site: &Site, server: &dyn crate::stack::Serv
 /// A server's limit was reached.
 pub(super) const FULL: &str = "a server at its limit of requests";
 
+/// A server that is not the first of its list was asked.
+pub(super) const STANDBY: &str = "a standby that is asked";
+
 /// Does what requests ask for.
-fn handler(stage: Stage, who: u16) -> Handler {
+fn handler(stage: Stage, who: u16, is_standby: bool) -> Handler {
     Arc::new(move |body: Bytes, _one_way| {
         let asked = understand(body);
         if let Ok(asked) = &asked {
             stage.call_executes(who, asked.number);
+            if is_standby {
+                stage.situation(Situation::Seen(STANDBY));
+            }
         }
         let answer: BoxFuture<'static, Result<Bytes, String>> = Box::pin(async move {
             let asked = asked?;

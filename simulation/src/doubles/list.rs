@@ -1,0 +1,143 @@
+//! Every double.
+
+use std::sync::Arc;
+
+use super::Double;
+use super::flaw::Flaw;
+use super::model::Model;
+
+/// Every double: first those with a flaw of the original, by number.
+#[must_use]
+pub fn all() -> Vec<Double> {
+    let mut all = of_the_original();
+    all.extend(of_our_own());
+    all
+}
+
+fn double(
+    (flaw, number, name): (Flaw, &'static str, &'static str),
+    meaning: &'static str,
+    (scenario, says): (&'static str, &'static str),
+) -> Double {
+    Double { name, flaw: number, meaning, scenario, says, stack: Arc::new(Model::with(name, flaw)) }
+}
+
+fn of_the_original() -> Vec<Double> {
+    vec![
+        double(
+            (Flaw::LR01, "LR01", "drain-repeats"),
+            "A drain writes the first request of the queue for ever, and no other.",
+            ("lr01-drain-writes-each-once", "times"),
+        ),
+        double(
+            (Flaw::LR02, "LR02", "parked-writer"),
+            "The writer waits for something to write while the channel has ended, and writes that into it.",
+            ("lr02-redials-without-traffic", "made when all was healed, ended as lost"),
+        ),
+        double(
+            (Flaw::LR03, "LR03", "silent-loss"),
+            "Callers in flight are not told that their link is lost.",
+            ("lr03-a-lost-link-is-told", "was lost with its channel"),
+        ),
+        double(
+            (Flaw::LR04, "LR04", "dead-timers"),
+            "After a failed redial nobody looks at deadlines any more.",
+            ("lr04-deadlines-outlive-a-failed-dial", "its deadline was"),
+        ),
+        double(
+            (Flaw::LR05, "LR05", "two-closes"),
+            "Each call that finds the connection down closes its queue, and the second close panics.",
+            ("lr05-two-closes-are-one", "close of closed channel"),
+        ),
+        double(
+            (Flaw::LR06, "LR06", "leaky-server"),
+            "The server's writer waits for something to write while the channel has ended, and keeps it open.",
+            ("lr06-a-lost-channel-is-closed", "channels open"),
+        ),
+        double(
+            (Flaw::LR07, "LR07", "stuck-handlers"),
+            "Handlers queue their replies for a link that is gone, and wait for ever when the queue is full.",
+            ("lr07-handlers-outlive-their-channel", "in use after its end"),
+        ),
+        double(
+            (Flaw::LR08, "LR08", "idle-close-hangs"),
+            "A close waits for tasks that wait for traffic.",
+            ("lr08-an-idle-close-ends", "had not ended after"),
+        ),
+        double(
+            (Flaw::LR09, "LR09", "broken-close-hangs"),
+            "A close waits for the goodbye of a writer that has left on an error.",
+            ("lr09-a-broken-link-closes-too", "had not ended after"),
+        ),
+        double(
+            (Flaw::LR10, "LR10", "queue-is-free"),
+            "The time that a call waits for room does not count.",
+            ("lr10-the-deadline-covers-the-queue", "its deadline was"),
+        ),
+        double(
+            (Flaw::LR11, "LR11", "drain-halves"),
+            "A drain keeps half of the queue, and loses the rest.",
+            ("lr11-a-drain-writes-all", "nothing went wrong"),
+        ),
+        double(
+            (Flaw::LR12, "LR12", "drain-deaf"),
+            "A reply that arrives during a close is decoded and thrown away.",
+            ("lr12-a-drain-takes-replies", "nothing went wrong"),
+        ),
+        double(
+            (Flaw::LR13, "LR13", "pool-mixes"),
+            "A pool tells connections apart by their endpoint alone.",
+            ("lr13-protocols-do-not-share", "the client has 2 channels open, not 4"),
+        ),
+        double(
+            (Flaw::LR14, "LR14", "pool-evicts"),
+            "A pool drops whatever is there under an endpoint, and does not close it.",
+            ("lr14-a-late-drop-spares-the-fresh", "channels open"),
+        ),
+        double(
+            (Flaw::LR15, "LR15", "failover-leaks"),
+            "The channel that a failover leaves behind is not closed.",
+            ("lr15-a-failover-closes-the-old", "channels open, not 1"),
+        ),
+        double(
+            (Flaw::LR16, "LR16", "active-only"),
+            "A failed dial of the active server is the answer: the standby is never tried.",
+            ("lr16-the-standby-is-tried", "made when all was healed"),
+        ),
+    ]
+}
+
+fn of_our_own() -> Vec<Double> {
+    vec![
+        double(
+            (Flaw::Resends, "own", "resends"),
+            "What was sent before its link was lost is sent again.",
+            ("lr03-a-lost-link-is-told", "was executed 2 times"),
+        ),
+        double(
+            (Flaw::SaysUnsent, "own", "says-unsent"),
+            "Whatever is lost with its link is said not to have been sent.",
+            ("lr03-a-lost-link-is-told", "ended as lost unsent, was executed 1 times"),
+        ),
+        double(
+            (Flaw::ReusesIds, "own", "reuses-ids"),
+            "An id is used again as soon as its call has ended: a late reply reaches another caller.",
+            ("lr10-the-deadline-covers-the-queue", "was given the reply to"),
+        ),
+        double(
+            (Flaw::NoLimit, "own", "no-limit"),
+            "There is no limit to what a client has in flight.",
+            ("lr10-the-deadline-covers-the-queue", "at most 4 and"),
+        ),
+        double(
+            (Flaw::LooksOnTraffic, "own", "looks-on-traffic"),
+            "Deadlines are looked at when something arrives.",
+            ("lr10-the-deadline-covers-the-queue", "its deadline was"),
+        ),
+        double(
+            (Flaw::KeepsRoom, "own", "keeps-room"),
+            "A call that is taken back keeps its room.",
+            ("lr10-the-deadline-covers-the-queue", "in use after its end"),
+        ),
+    ]
+}
