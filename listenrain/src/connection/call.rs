@@ -183,10 +183,11 @@ impl Shared {
         queued.0.deadline = self.abilities.deadline.then_some(deadline);
         queued.0.permits[0] = Some(permit);
         if self.signals[lane].outbox.push(Ticket(id.to_bits()), queued).is_err() {
-            self.deadlines.remove(id);
             self.forget(id, false);
-            if self.calls.cancel(id).is_some() {
-                return Err(self.refused(Refusal::Closed));
+            // The close may have ended it already; either way its end is in the table, where its caller looks for it.
+            if let Ok(told) = self.calls.end(id, Err(CallError::Refused(Refusal::Closed))) {
+                count(&self.counters.refused);
+                told.tell();
             }
         }
         self.move_if_stranded(lane);

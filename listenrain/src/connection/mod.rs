@@ -219,10 +219,10 @@ impl Connection {
         shared.shut();
         shared.signals.iter().for_each(|signal| signal.finish());
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
-        if tokio::time::timeout_at(grace, shared.tasks.wait()).await.is_err() {
-            shared.stop_now();
-            shared.tasks.wait().await;
-        }
+        let _ = tokio::time::timeout_at(grace, shared.tasks.wait()).await;
+        // Also where every task has ended: what never had a channel gives its room back, and nothing more is queued.
+        shared.stop_now();
+        shared.tasks.wait().await;
     }
 }
 
