@@ -100,7 +100,7 @@ impl Shared {
         let lane = self.pick_lane();
         let pushed = self.signals[lane].outbox.push(Ticket(0), queued);
         pushed.map_err(|_| self.refused(Refusal::Closed))?;
-        self.move_if_stranded(lane);
+        self.see_to_queued(lane, None);
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Shared {
                 told.tell();
             }
         }
-        self.move_if_stranded(lane);
+        self.see_to_queued(lane, Some(id));
         Ok(id)
     }
 

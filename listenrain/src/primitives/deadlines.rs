@@ -52,7 +52,7 @@ impl<T: Order> Deadlines<T> {
     }
 
     pub(crate) fn remove(&self, call: CallId) {
-        if !mutant("deadlines: an answered call is watched on") {
+        if !mutant("deadlines: an ended call is watched on") {
             lock(&self.inner).order.remove(call);
         }
     }

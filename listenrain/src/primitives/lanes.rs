@@ -1,5 +1,6 @@
 //! The lanes of a connection: which channel in turn is each one's own, which are open, and what state follows from it.
 
+use super::outbox::{Outbox, Ticket};
 use crate::sync::{AtomicU64, Ordering, mutant};
 
 /// What state a connection is in, without what is known beside.
@@ -79,25 +80,50 @@ impl<S: Shown> Lanes<S> {
         self.words.iter().all(|word| word.load(Ordering::Acquire) & OVER != 0)
     }
 
+    /// Gives what is queued on a lane that is not open to one that is; `moving` is told of each item, and where it goes.
+    pub(crate) fn move_stranded<'a, T: 'a>(
+        &self,
+        mut lane: usize,
+        outbox_of: impl Fn(usize) -> &'a Outbox<T>,
+        mut moving: impl FnMut(Ticket, usize),
+    ) {
+        while let Some(open) = self.stand_in(lane) {
+            for (ticket, item) in outbox_of(lane).drain() {
+                moving(ticket, open);
+                // What a closed queue refuses has ended with the connection.
+                let _ = outbox_of(open).push(ticket, item);
+            }
+            if mutant("lanes: a lane that is lost meanwhile keeps what it was given") {
+                return;
+            }
+            // That one may have been lost meanwhile, and its own queue been seen to already.
+            lane = open;
+        }
+    }
+
     /// The lane that what is queued on this one goes to: none when this one is open, or no other is.
-    pub(crate) fn stand_in(&self, lane: usize) -> Option<usize> {
+    fn stand_in(&self, lane: usize) -> Option<usize> {
         if self.is_open(lane) { None } else { (0..self.len()).find(|other| self.is_open(*other)) }
     }
 
     /// The lane has one more channel, and that one is its own from now on: gives its epoch.
     pub(crate) fn opened(&self, lane: usize, working: S::State) -> u64 {
-        let word = &self.words[lane];
-        // Only the lane's own task opens it; a loss that comes in between changes no epoch.
-        let epoch = self.epoch(lane) + 1;
-        word.store(epoch * EPOCH + OPEN, Ordering::Release);
+        let next = |word: u64| Some((word / EPOCH + 1) * EPOCH + OPEN);
+        let (Ok(before) | Err(before)) =
+            self.words[lane].fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
         self.enter_if(working, || self.any_open());
-        epoch
+        before / EPOCH + 1
     }
 
     /// The channel of `epoch` is lost: closes the lane if it is still its own.
     pub(crate) fn lost(&self, lane: usize, epoch: u64, recovering: S::State) {
         let own =
             if mutant("lanes: the loss of any channel closes the lane") { self.epoch(lane) } else { epoch };
+        if mutant("lanes: a lane is closed after its loss is shown") {
+            self.enter_without_lanes(recovering);
+            self.words[lane].fetch_and(!OPEN, Ordering::AcqRel);
+            return;
+        }
         let (open, closed) = (own * EPOCH + OPEN, own * EPOCH);
         if self.words[lane].compare_exchange(open, closed, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             self.enter_without_lanes(recovering);

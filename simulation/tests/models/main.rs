@@ -5,8 +5,10 @@
 //! needs a flag: `cargo test` runs them.
 
 mod budget;
+mod deadlines;
 mod in_flight;
 mod keyed;
+mod lanes;
 mod outbox;
 #[allow(
     dead_code,
