@@ -179,6 +179,9 @@ impl<C, O> InFlight<C, O> {
         let was = lock(&self.slots).take(id);
         match was? {
             State::Waiting(context, waiter) => Some((context, waiter)),
+            State::Done(context, _) if mutant("in_flight: a cancel takes an ended call for its own") => {
+                Some((context, Waiter::Task(None)))
+            }
             _ => None,
         }
     }

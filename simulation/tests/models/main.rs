@@ -5,6 +5,8 @@
 //! needs a flag: `cargo test` runs them.
 
 mod budget;
+mod calls;
+mod coverage;
 mod deadlines;
 mod in_flight;
 mod keyed;
