@@ -160,36 +160,18 @@ async fn a_close_gives_back_the_room_of_what_waited_for_a_channel() {
     assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));
 }
 
-/// The gate that [`late_ids`] holds up a caller at.
-type Gate = std::sync::Arc<std::sync::Barrier>;
-
-/// Ids of which each is read between two meetings at the gate.
-fn late_ids(gate: &Gate) -> listenrain::Protocol<listenrain::RawBytes> {
-    let gate = std::sync::Arc::clone(gate);
-    let id_of = move |bytes: &[u8]| {
-        gate.wait();
-        gate.wait();
-        bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"))
-    };
-    listenrain::Protocol::builder("late ids", listenrain::RawBytes)
-        .packets(listenrain::OriginalPackets::default())
-        .correlation(listenrain::Correlation::by_message(id_of))
-        .build()
-        .unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_on_its_way_into_the_queue_during_close_leaves_nothing_there() {
     // The queue of a closed connection still took in what came late.
-    let gate = Gate::new(std::sync::Barrier::new(2));
+    let gate = Gate::default();
     let (_net, _peer, client) = by_hand(late_ids(&gate)).await;
     let caller = std::thread::spawn({
         let client = client.clone();
         move || client.call_blocking(Bytes::from("late"))
     });
-    gate.wait();
+    gate.meet();
     client.connection().close(ms(1)).await;
-    gate.wait();
+    gate.meet();
     let refused = caller.join().unwrap().unwrap_err();
     assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
     let counts = client.counts();

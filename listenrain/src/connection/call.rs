@@ -183,6 +183,7 @@ impl Shared {
         queued.0.deadline = self.abilities.deadline.then_some(deadline);
         queued.0.permits[0] = Some(permit);
         if self.signals[lane].outbox.push(Ticket(id.to_bits()), queued).is_err() {
+            self.deadlines.remove(id);
             self.forget(id, false);
             // The close may have ended it already; either way its end is in the table, where its caller looks for it.
             if let Ok(told) = self.calls.end(id, Err(CallError::Refused(Refusal::Closed))) {

@@ -307,17 +307,17 @@ fn put_back_and_end() {
 
 #[test]
 fn a_call_that_is_launched_during_a_close_ends_once_and_leaves_nothing() {
-    check(2, launch_and_close);
+    check(3, launch_and_close);
 }
 
 #[test]
 fn a_queue_that_takes_in_what_comes_after_the_close_is_caught() {
-    check_catches("outbox: a push after the close is queued", "nothing is queued", 2, launch_and_close);
+    check_catches("outbox: a push after the close is queued", "nothing is queued", 3, launch_and_close);
 }
 
 #[test]
 fn a_table_that_takes_in_what_comes_after_the_close_is_caught() {
-    check_catches("in_flight: close lets callers in", STUCK, 2, launch_and_close);
+    check_catches("in_flight: close lets callers in", STUCK, 3, launch_and_close);
 }
 
 #[test]
