@@ -36,6 +36,7 @@ pub mod sweep;
 pub mod trace;
 pub mod world;
 
-pub use cli::main_with;
+pub use cli::{Tool, main_with};
 pub use fault::FaultPlan;
+pub use sweep::sweep;
 pub use world::World;

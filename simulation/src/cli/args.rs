@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::sweep::{EXAMPLES as SWEEP_EXAMPLES, ListArgs, ReplayArgs, SweepArgs};
+
 const EXAMPLES: &str = "\
 Examples:
   listenrain-simulation conformance                      every case on every transport
@@ -15,9 +17,10 @@ Examples:
 Exit codes: 0 every trial passed or was skipped, 1 one failed or timed out, 2 wrong usage,
 130 interrupted (what was run is printed and written).";
 
-/// Puts transports to the test: what every transport must do, and again under hardships.
+/// Puts transports to the test: what every transport must do, and again under hardships; and puts whole runs of clients
+/// and servers through faults, in simulated time.
 #[derive(Debug, Parser)]
-#[command(name = "listenrain-simulation", version, about, after_help = EXAMPLES)]
+#[command(name = "listenrain-simulation", version, about, after_help = format!("{EXAMPLES}\n\n{SWEEP_EXAMPLES}"))]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -28,6 +31,14 @@ pub(super) enum Command {
     /// Runs the cases of the conformance kit and prints the matrix of case by transport.
     #[command(after_help = EXAMPLES)]
     Conformance(ConformanceArgs),
+    /// Plays many seeds, each with faults of its own, and looks whether every call ended as it must.
+    #[command(after_help = SWEEP_EXAMPLES)]
+    Sweep(SweepArgs),
+    /// Plays one seed or one plan again.
+    #[command(after_help = SWEEP_EXAMPLES)]
+    Replay(ReplayArgs),
+    /// What there is to be swept: scenarios and worlds, which of them go together, and faults.
+    List(ListArgs),
     /// A completion script for a shell, on standard output.
     Completions {
         /// Which shell.

@@ -11,7 +11,11 @@ mod plan;
 mod progress;
 mod report;
 mod session;
+mod sweep;
 mod table;
+mod tool;
+
+pub use self::tool::Tool;
 
 use std::process::ExitCode;
 
@@ -21,13 +25,19 @@ use self::args::{Cli, Command};
 use self::exit::Exit;
 use crate::lineup::Lineup;
 
-/// Runs the tool on this process's arguments, with the transports of `lineup`.
+/// Runs the tool on this process's arguments, with the transports of `lineup`, and otherwise with what
+/// [`Tool::default`] has.
 ///
 /// It starts this program again for cases that need a process of their own, so a program of your own calls this first
 /// thing in its `main`. Memory is only accounted for when the program has [`Counted`](crate::gauge::Counted) as its
 /// allocator.
 #[must_use]
 pub fn main_with(lineup: Lineup) -> ExitCode {
+    Tool::default().lineup(lineup).main()
+}
+
+/// Does what this process's arguments ask of `tool`.
+fn obey(tool: &Tool) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => error.exit(),
@@ -35,13 +45,16 @@ pub fn main_with(lineup: Lineup) -> ExitCode {
     let exit = match cli.command {
         Command::Conformance(args) if args.list => list::list(&args),
         Command::Conformance(args) if args.negative_controls => negative::negative(&args),
-        Command::Conformance(args) => session::conformance(&args, &lineup),
+        Command::Conformance(args) => session::conformance(&args, &tool.lineup),
+        Command::Sweep(args) => sweep::sweep(&args, tool),
+        Command::Replay(args) => sweep::replay(&args, tool),
+        Command::List(args) => sweep::list(&args, tool),
         Command::Completions { shell } => {
             let name = env!("CARGO_PKG_NAME");
             clap_complete::generate(shell, &mut Cli::command(), name, &mut std::io::stdout());
             Exit::Well
         }
-        Command::Trial { order } => order::run(&order, &lineup),
+        Command::Trial { order } => order::run(&order, &tool.lineup),
     };
     exit.into()
 }

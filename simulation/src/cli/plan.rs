@@ -71,7 +71,16 @@ pub(super) fn hardships(named: &[String]) -> Result<Vec<Option<Hardship>>, Strin
 }
 
 /// Whether every value that was given means something.
-fn check(flag: &str, given: &[String], known: &[&str], means: fn(&str, &str) -> bool) -> Result<(), String> {
+///
+/// # Errors
+///
+/// As [`transports`].
+pub(super) fn check(
+    flag: &str,
+    given: &[String],
+    known: &[&str],
+    means: fn(&str, &str) -> bool,
+) -> Result<(), String> {
     match given.iter().find(|value| !known.iter().any(|known| means(value, known))) {
         Some(value) => Err(format!("{flag}: there is no `{value}`; there are: {}", known.join(", "))),
         None => Ok(()),

@@ -32,6 +32,13 @@ impl Progress {
         }
     }
 
+    /// Takes the bar away, so that what follows stands alone.
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Says something at once.
     pub(super) fn say(&self, line: &str) {
         match &self.0 {
@@ -43,8 +50,6 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
+        self.clear();
     }
 }

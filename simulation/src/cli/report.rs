@@ -54,7 +54,7 @@ impl Report {
 }
 
 impl Environment {
-    fn here() -> Self {
+    pub(super) fn here() -> Self {
         let program = env!("CARGO_PKG_NAME").to_owned();
         let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
         Self {

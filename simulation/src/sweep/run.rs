@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fault::{FaultKind, FaultPlan};
+use crate::history::History;
 use crate::oracle::judge;
 use crate::panics::Panics;
 use crate::scenario::{Scenario, Situation};
 use crate::stack::Stack;
 use crate::trace::Trace;
-use crate::world::World;
+use crate::world::{World, time_limit};
 
 /// What became of one run.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub struct Ran {
     pub situations: BTreeSet<Situation>,
     /// How many calls were made.
     pub calls: usize,
+    /// How many ended in which way, by its [name](crate::history::End::name).
+    pub ends: BTreeMap<&'static str, usize>,
     /// How long it lasted by its own clock.
     pub simulated: Duration,
     /// How long it took.
@@ -41,9 +45,30 @@ impl Ran {
     pub fn is_good(&self) -> bool {
         self.violations.is_empty()
     }
+
+    /// A run of `plan` in which nothing happened.
+    pub(super) fn nothing(plan: FaultPlan) -> Self {
+        Self {
+            plan,
+            violations: Vec::new(),
+            trace: Trace::new(),
+            fired: BTreeMap::new(),
+            situations: BTreeSet::new(),
+            calls: 0,
+            ends: BTreeMap::new(),
+            simulated: Duration::ZERO,
+            took: Duration::ZERO,
+        }
+    }
 }
 
-/// Plays `plan` on a thread of its own, with `stack` as client and servers.
+/// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
+/// more than their own [limit](crate::world::time_limit) in the worst case; what takes longer is stuck in a loop that
+/// never waits.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
+
+/// Plays `plan` on a thread of its own, with `stack` as client and servers. Where it does not end at all that is a
+/// violation, and the thread is left behind.
 ///
 /// # Panics
 ///
@@ -56,45 +81,59 @@ pub fn run(
     stack: &Arc<dyn Stack>,
 ) -> Ran {
     let began = Instant::now();
-    let (played, panics) = {
+    let panics = Arc::new(Panics::default());
+    let (tell, told) = channel();
+    let play = {
         let (plan, scenario) = (plan.clone(), scenario.clone());
         let (world, stack) = (world.clone(), stack.clone());
-        let panics = Arc::new(Panics::default());
         let watched = panics.clone();
-        // A thread of its own: what is random once a thread, such as the keys of a hash map, is fresh in each run.
-        let play = thread::Builder::new().name("run".to_owned()).spawn(move || {
+        move || {
             watched.watch_this_thread();
             let cast = scenario.cast(&stack);
             let stage = world.play(&plan, &cast);
             let violations = judge(&stage, &scenario);
-            (stage, violations)
-        });
-        (play.expect("a thread for a run").join(), panics)
+            // Nobody listens any more where it took too long.
+            let _ = tell.send((stage, violations));
+        }
     };
-    let mut ran = match played {
-        Ok((stage, violations)) => Ran {
-            violations,
-            trace: stage.trace(),
-            fired: stage.kinds_fired(),
-            situations: stage.situations(),
-            calls: stage.with_history(|history| history.calls().len()),
-            simulated: stage.lasted(),
-            took: began.elapsed(),
-            plan: plan.clone(),
-        },
-        Err(_) => Ran {
-            violations: Vec::new(),
-            trace: Trace::new(),
-            fired: BTreeMap::new(),
-            situations: BTreeSet::new(),
-            calls: 0,
-            simulated: Duration::ZERO,
-            took: began.elapsed(),
-            plan: plan.clone(),
-        },
-    };
+    // A thread of its own: what is random once a thread, such as the keys of a hash map, is fresh in each run.
+    let thread = thread::Builder::new().name("run".to_owned()).spawn(play).expect("a thread for a run");
+    let limit = STUCK_AFTER.max(2 * time_limit(plan));
+    let mut ran = Ran::nothing(plan.clone());
+    match told.recv_timeout(limit) {
+        Ok((stage, violations)) => {
+            // It may panic yet, when what belongs to the thread goes.
+            let _ = thread.join();
+            ran = Ran {
+                violations,
+                trace: stage.trace(),
+                fired: stage.kinds_fired(),
+                situations: stage.situations(),
+                calls: stage.with_history(|history| history.calls().len()),
+                ends: stage.with_history(ends),
+                simulated: stage.lasted(),
+                ..ran
+            };
+        }
+        Err(RecvTimeoutError::Timeout) => {
+            ran.violations.push(format!("the run had not ended after {limit:?} of real time"));
+        }
+        // It panicked, and what it said was noted.
+        Err(RecvTimeoutError::Disconnected) => {
+            let _ = thread.join();
+        }
+    }
     ran.violations.extend(panics.describe());
+    ran.took = began.elapsed();
     ran
+}
+
+fn ends(history: &History) -> BTreeMap<&'static str, usize> {
+    let ends = history.calls().values().flat_map(|call| &call.ends);
+    ends.fold(BTreeMap::new(), |mut counts, (_, end)| {
+        *counts.entry(end.name()).or_default() += 1;
+        counts
+    })
 }
 
 /// Plays `plan` twice; where the world is deterministic both must be the same, event by event.

@@ -1,0 +1,139 @@
+//! `replay`: plays one plan again, and shows all that is known of it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::ReplayArgs;
+use super::choose;
+use crate::cli::Tool;
+use crate::cli::exit::Exit;
+use crate::cli::output::print;
+use crate::fault::FaultPlan;
+use crate::scenario::Scenario;
+use crate::sweep::{Ran, run};
+use crate::world::World;
+
+/// Most bytes of a file with a plan.
+const LONGEST_PLAN: u64 = 1 << 20;
+
+/// Plays what `args` ask for: twice where that must be the same.
+pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
+    let (plan, scenario, world) = match prepare(args, tool) {
+        Ok(prepared) => prepared,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return Exit::Usage;
+        }
+    };
+    let mut first = run(&plan, &scenario, &world, &tool.stack);
+    let hash = first.trace.hash();
+    let repeated = if world.is_deterministic() {
+        let second = run(&plan, &scenario, &world, &tool.stack);
+        match first.trace.first_difference(&second.trace) {
+            None => format!("trace {hash:016x}, {} events; played twice, identical", first.trace.count()),
+            Some(difference) => {
+                first.violations.push(format!("the same plan gave another run: {difference}"));
+                format!("traces {hash:016x} and {:016x}, which differ", second.trace.hash())
+            }
+        }
+    } else {
+        let count = first.trace.count();
+        format!("trace {hash:016x}, {count} events; played once, since {} is not deterministic", world.name())
+    };
+    let text = format!("{}{repeated}\n{}", describe(&first, args.trace), verdict(&first));
+    match print(&text) {
+        Ok(()) if first.is_good() => Exit::Well,
+        Ok(()) => Exit::Failed,
+        Err(why) => {
+            eprintln!("error: {why}");
+            Exit::Failed
+        }
+    }
+}
+
+type Prepared = (FaultPlan, Arc<Scenario>, Arc<dyn World>);
+
+fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
+    match &args.plan {
+        Some(path) => {
+            let shown = path.display();
+            let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
+            let mut plan = FaultPlan::parse(&text)
+                .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
+            let (scenario, world) =
+                cell(&plan.scenario, &plan.world, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
+            if plan.calls == 0 {
+                plan.calls = scenario.load.count(plan.seed);
+            }
+            Ok((plan, scenario, world))
+        }
+        None => {
+            let given = |name: &Option<String>| name.clone().unwrap_or_default();
+            let (scenario, world) = cell(&given(&args.scenario), &given(&args.world), tool)?;
+            let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*world);
+            Ok((plan, scenario, world))
+        }
+    }
+}
+
+fn cell(scenario: &str, world: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn World>), String> {
+    // One is played, so the word for every one means none.
+    let one = |name: &str| [if name == "all" { String::new() } else { name.to_owned() }];
+    let scenario = choose::scenarios(&one(scenario), &tool.scenarios)?.swap_remove(0);
+    let world = choose::worlds(&one(world), &tool.worlds)?.swap_remove(0);
+    if !scenario.applies_to(&*world) {
+        let (scenario, world) = (scenario.name, world.name());
+        return Err(format!(
+            "nothing of what is to go wrong in {scenario} can go wrong in {world}; see `list`"
+        ));
+    }
+    Ok((scenario, world))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(fs::File::open(path)?) };
+    source.take(LONGEST_PLAN + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_PLAN {
+        return Err(io::Error::other(format!("longer than {LONGEST_PLAN} bytes, the most that is allowed")));
+    }
+    Ok(text)
+}
+
+fn describe(ran: &Ran, with_trace: bool) -> String {
+    let mut text = format!("{}\n", ran.plan);
+    // Writing to a string cannot fail.
+    if with_trace {
+        ran.trace.events().iter().for_each(|event| {
+            let _ = writeln!(text, "{event}");
+        });
+        let left = ran.trace.count() - ran.trace.events().len() as u64;
+        let _ = if left > 0 { writeln!(text, "and {left} more events, which were not kept") } else { Ok(()) };
+    }
+    let ends: Vec<_> = ran.ends.iter().map(|(end, count)| format!("{end} {count}")).collect();
+    let fired: Vec<_> = ran.fired.iter().map(|(kind, times)| format!("{kind} {times}")).collect();
+    let seen: Vec<_> = ran.situations.iter().map(ToString::to_string).collect();
+    for (what, items) in [("ended as", ends), ("faults happened", fired), ("seen", seen)] {
+        let items = if items.is_empty() { "nothing".to_owned() } else { items.join(", ") };
+        let _ = writeln!(text, "{what}: {items}");
+    }
+    let _ = writeln!(
+        text,
+        "{} calls in {:.3} s of its own clock, {:.3} s of real time",
+        ran.calls,
+        ran.simulated.as_secs_f64(),
+        ran.took.as_secs_f64()
+    );
+    text
+}
+
+fn verdict(ran: &Ran) -> String {
+    match &ran.violations[..] {
+        [] => "all is as it must be\n".to_owned(),
+        violations => violations.iter().fold("FAILED\n".to_owned(), |text, why| format!("{text}  - {why}\n")),
+    }
+}

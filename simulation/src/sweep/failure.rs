@@ -1,0 +1,92 @@
+//! A run that failed: what was wrong, how to see it again, and the smallest plan that still fails.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Cell, Ran, Shrunk, Stop, Within, run, run_twice, shrink};
+use crate::fault::FaultPlan;
+use crate::stack::Stack;
+
+/// A run that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What was played.
+    pub plan: FaultPlan,
+    /// What was not as it must be.
+    pub violations: Vec<String>,
+    /// The hash of its trace.
+    pub trace_hash: u64,
+    /// The command that plays it again.
+    pub replay: String,
+    /// The smallest plan that still fails; `None` until it was looked for.
+    pub smallest: Option<Shrunk>,
+    /// What is not as it must be when that is played.
+    pub smallest_violations: Vec<String>,
+    /// It was played twice, so that it may be the second time alone that gave it away.
+    twice: bool,
+}
+
+/// How often a plan is played before it counts as one that does not fail, where a world is not deterministic.
+const TRIES: usize = 3;
+
+impl Failure {
+    /// That `ran` failed, which was played `twice`. `command` is what stands before the flags of its replay.
+    pub(super) fn new(ran: Ran, twice: bool, command: &str) -> Self {
+        let FaultPlan { seed, scenario, world, .. } = &ran.plan;
+        let replay = format!("{command} --seed {seed} --scenario {scenario} --world {world}");
+        Self {
+            replay,
+            violations: ran.violations,
+            trace_hash: ran.trace.hash(),
+            smallest: None,
+            smallest_violations: Vec::new(),
+            twice,
+            plan: ran.plan,
+        }
+    }
+
+    /// Looks for the smallest plan that still fails in `cell`, until `stop` at most.
+    pub(super) fn shrink(&mut self, cell: &Cell, stack: &Arc<dyn Stack>, within: Within, stop: &Stop) {
+        let play = if self.twice { run_twice } else { run };
+        let tries = if cell.world.is_deterministic() { 1 } else { TRIES };
+        let mut violations = self.violations.clone();
+        let mut smallest = shrink(&self.plan, within, |plan| {
+            let fails = |_| {
+                let ran = (!stop.is_set()).then(|| play(plan, &cell.scenario, &cell.world, stack))?;
+                (!ran.is_good()).then_some(ran.violations)
+            };
+            let found = (0..tries).find_map(fails);
+            let is_found = found.is_some();
+            violations = found.unwrap_or_else(|| std::mem::take(&mut violations));
+            is_found
+        });
+        smallest.is_cut_short |= stop.is_set();
+        (self.smallest, self.smallest_violations) = (Some(smallest), violations);
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "FAILED: {}", self.plan)?;
+        write_violations(f, &self.violations)?;
+        writeln!(f, "  again: {}", self.replay)?;
+        let Some(Shrunk { plan, tries, is_cut_short }) = &self.smallest else { return Ok(()) };
+        let tried = match is_cut_short {
+            true => format!("so far, in {tries} tries"),
+            false => format!("found in {tries} tries"),
+        };
+        if *plan == self.plan {
+            return writeln!(f, "  no smaller plan fails ({tried})");
+        }
+        writeln!(f, "  the smallest plan that fails ({tried}):")?;
+        for line in plan.to_string().lines() {
+            writeln!(f, "    {line}")?;
+        }
+        write_violations(f, &self.smallest_violations)
+    }
+}
+
+fn write_violations(f: &mut fmt::Formatter<'_>, violations: &[String]) -> fmt::Result {
+    violations.iter().try_for_each(|violation| writeln!(f, "  - {violation}"))
+}

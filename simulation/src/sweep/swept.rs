@@ -1,0 +1,119 @@
+//! What a batch of runs found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::{Cell, Coverage, Failure, Missing, Ran, summary};
+
+/// What a batch of runs found. Its text is what the tool prints.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Swept {
+    /// The seeds that were asked for.
+    pub seeds: Range<u64>,
+    /// How many of them were played.
+    pub runs: u64,
+    /// How many of those were played twice, and their traces compared.
+    pub compared: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// Those that failed, by seed: the first [`MOST_FAILURES`](Self::MOST_FAILURES).
+    pub failures: Vec<Failure>,
+    /// What happened in them.
+    pub coverage: Coverage,
+    /// How many calls were made.
+    pub calls: u64,
+    /// How long all runs lasted by their own clocks, together.
+    pub simulated: Duration,
+    /// How long all of it took, without the search for smaller plans.
+    pub took: Duration,
+    /// Whether it was ended before the last seed.
+    pub is_interrupted: bool,
+    /// Whether coverage is only reported.
+    pub is_partial: bool,
+}
+
+impl Swept {
+    /// Most failures that are kept and shrunk; more are counted.
+    pub const MOST_FAILURES: usize = 20;
+
+    pub(super) fn nothing(seeds: Range<u64>, is_partial: bool) -> Self {
+        Self {
+            seeds,
+            runs: 0,
+            compared: 0,
+            failed: 0,
+            failures: Vec::new(),
+            coverage: Coverage::default(),
+            calls: 0,
+            simulated: Duration::ZERO,
+            took: Duration::ZERO,
+            is_interrupted: false,
+            is_partial,
+        }
+    }
+
+    /// One more run, in `cell`, which was played `twice`.
+    pub(super) fn add(&mut self, cell: &Cell, ran: Ran, twice: bool, replay: &str) {
+        let compared = twice && cell.world.is_deterministic();
+        self.runs += 1;
+        self.compared += u64::from(compared);
+        self.calls += ran.calls as u64;
+        self.simulated += ran.simulated * if compared { 2 } else { 1 };
+        self.coverage.add(cell, &ran);
+        if ran.is_good() {
+            return;
+        }
+        self.failed += 1;
+        let failure = Failure::new(ran, twice, replay);
+        let at = self.failures.partition_point(|other| other.plan.seed < failure.plan.seed);
+        self.failures.insert(at, failure);
+        self.failures.truncate(Self::MOST_FAILURES);
+    }
+
+    /// Whether no run failed and, unless the batch is [partial](super::Sweep::partial) or was interrupted, everything
+    /// happened that was enabled.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.failed == 0 && self.lacks().is_empty()
+    }
+
+    /// What never happened although it was enabled, where that counts.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<Missing> {
+        match self.is_partial || self.is_interrupted {
+            true => Vec::new(),
+            false => self.coverage.missing().collect(),
+        }
+    }
+
+    /// How many seeds were played in a second of real time.
+    #[must_use]
+    pub fn seeds_per_second(&self) -> f64 {
+        self.runs as f64 / self.took.as_secs_f64().max(1e-6)
+    }
+
+    /// How many times faster than real time the clocks of the runs went, all together.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.simulated.as_secs_f64() / self.took.as_secs_f64().max(1e-6)
+    }
+
+    /// Runs of each scenario, and on which worlds.
+    #[must_use]
+    pub fn by_scenario(&self) -> BTreeMap<&'static str, Vec<(&str, u64)>> {
+        let mut scenarios: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for ((scenario, world), runs) in &self.coverage.cells {
+            scenarios.entry(*scenario).or_default().push((world.as_str(), *runs));
+        }
+        scenarios
+    }
+}
+
+impl fmt::Display for Swept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        summary::write(f, self)
+    }
+}
