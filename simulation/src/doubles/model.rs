@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Kind, Outcome, PacketCodec, Refusal};
+use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Kind, Outcome, Refusal};
 
 use super::flaw::{Faulty, Flaw};
 use super::line::{Kept, Line};
@@ -13,7 +13,7 @@ use super::server::Running;
 use super::source::Source;
 use super::wire::codec;
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
-use crate::stack::{Caller, Handler, InUse, Serving, Stack, Told};
+use crate::stack::{BareBodies, Bodies, Caller, Handler, InUse, Serving, Stack, Told};
 use crate::world::Site;
 
 /// How long a message that wants no reply may wait to be written.
@@ -43,8 +43,8 @@ impl Stack for Model {
         self.name
     }
 
-    fn packets(&self) -> Arc<dyn PacketCodec> {
-        Arc::new(codec())
+    fn bodies(&self) -> Arc<dyn Bodies> {
+        Arc::new(BareBodies(Arc::new(codec())))
     }
 
     fn client(
