@@ -46,20 +46,31 @@ impl Failure {
         }
     }
 
-    /// Looks for the smallest plan that still fails in `cell`, until `stop` at most.
-    pub(super) fn shrink(&mut self, cell: &Cell, stack: &Arc<dyn Stack>, within: Within, stop: &Stop) {
+    /// Looks for the smallest plan that still fails in `cell`, until `stop` at most. A run has failed as this one where
+    /// `is_alike` its violations.
+    pub(super) fn shrink(
+        &mut self,
+        cell: &Cell,
+        stack: &Arc<dyn Stack>,
+        within: Within,
+        stop: &Stop,
+        is_alike: impl Fn(&[String]) -> bool,
+    ) {
         let play = if self.twice { run_twice } else { run };
         let tries = if cell.world.is_deterministic() { 1 } else { TRIES };
         let mut violations = self.violations.clone();
         let mut smallest = shrink(&self.plan, within, |plan| {
             let fails = |_| {
                 let ran = (!stop.is_set()).then(|| play(plan, &cell.scenario, &cell.world, stack))?;
-                (!ran.is_good()).then_some(ran.violations)
+                is_alike(&ran.violations).then_some(ran.violations)
             };
-            let found = (0..tries).find_map(fails);
-            let is_found = found.is_some();
-            violations = found.unwrap_or_else(|| std::mem::take(&mut violations));
-            is_found
+            match (0..tries).find_map(fails) {
+                Some(found) => {
+                    violations = found;
+                    true
+                }
+                None => false,
+            }
         });
         smallest.is_cut_short |= stop.is_set();
         (self.smallest, self.smallest_violations) = (Some(smallest), violations);

@@ -94,7 +94,8 @@ fn shrink(sweep: &Sweep, deal: &Deal, swept: &mut Swept) {
                     let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(failure) = next else { return };
                     let Some(cell) = deal.cell(failure.plan.seed) else { return };
-                    failure.shrink(cell, &sweep.stack, Within::default(), &sweep.stop);
+                    let fails = |violations: &[String]| !violations.is_empty();
+                    failure.shrink(cell, &sweep.stack, Within::default(), &sweep.stop, fails);
                 }
             });
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::args::SweepArgs;
-use super::{choose, report};
+use super::{choose, doubles, report};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::progress::Progress;
@@ -15,6 +15,9 @@ use crate::sweep::{Failure, Stop, Sweep, Swept};
 
 /// Plays what `args` ask for.
 pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
+    if args.doubles {
+        return doubles::sweep(args, tool);
+    }
     let (sweep, json) = match prepare(args, tool) {
         Ok(prepared) => prepared,
         Err(why) => {
@@ -70,7 +73,7 @@ fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), Str
 }
 
 /// The first Ctrl-C ends the sweep, the second the program.
-fn stop_at_ctrl_c(stop: Stop) {
+pub(super) fn stop_at_ctrl_c(stop: Stop) {
     let Some(runtime) = session::runtime() else { return };
     thread::spawn(move || {
         runtime.block_on(async {
