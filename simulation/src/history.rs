@@ -90,9 +90,11 @@ pub struct Call {
     pub timeout: Duration,
     /// When its caller was told, and what: every time it was told.
     pub ends: Vec<(Duration, End)>,
+    /// When a channel had taken all of it, every time one did.
+    pub sent: Vec<Duration>,
     /// When its handler began, every time it did.
     pub executions: Vec<Duration>,
-    /// When the channel that had carried it was lost, with the call executed and not answered.
+    /// When the channel that had taken it was lost, with the call not answered.
     pub doomed: Option<Duration>,
     /// What was wrong with its reply.
     pub wrong: Option<String>,
@@ -111,6 +113,7 @@ impl Call {
             began,
             timeout,
             ends: Vec::new(),
+            sent: Vec::new(),
             executions: Vec::new(),
             doomed: None,
             wrong: None,
@@ -164,9 +167,18 @@ impl History {
         })
     }
 
-    /// The channel that carried all open calls is lost: those that have been executed cannot be answered any more.
-    pub fn doom(&mut self, at: Duration) {
-        for call in self.calls.values_mut().filter(|call| call.is_open() && !call.executions.is_empty()) {
+    /// A channel has taken all of `number`; whether there is such a call.
+    pub fn is_sent(&mut self, number: u64, at: Duration) -> bool {
+        let call = self.calls.get_mut(&number);
+        call.is_some_and(|call| {
+            call.sent.push(at);
+            true
+        })
+    }
+
+    /// The channel that had taken `number` is lost: nothing can answer it any more.
+    pub fn doom(&mut self, number: u64, at: Duration) {
+        if let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_open()) {
             call.doomed.get_or_insert(at);
         }
     }

@@ -71,13 +71,23 @@ impl<'a> Judge<'a> {
     }
 
     fn executions(&self, number: u64, call: &Call, end: End) -> Result<(), String> {
+        let name = end.name();
+        if call.sent.len() > 1 {
+            let times = &call.sent;
+            return Err(format!(
+                "call {number}, which ended as {name}, was sent more than once: at {times:?}"
+            ));
+        }
+        if end == End::LostUnsent && !call.sent.is_empty() {
+            return Err(format!("call {number} ended as {name}, and was sent at {:?}", call.sent[0]));
+        }
         if self.corrupted {
             return Ok(());
         }
         let times = call.executions.len();
         let most = usize::from(!end.never_executed());
         if times > most {
-            return Err(format!("call {number}, which ended as {}, was executed {times} times", end.name()));
+            return Err(format!("call {number}, which ended as {name}, was executed {times} times"));
         }
         if end == End::Reply && times == 0 {
             return Err(format!("call {number} was answered, and never executed"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use listenrain::Endpoint;
@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultKind, FaultPlan};
 use crate::history::{Call, End, History};
 use crate::random::Random;
 use crate::scenario::Situation;
+use crate::stream::{Cut, Wire};
 use crate::trace::{Event, Trace};
 
 /// Tells the time of a run.
@@ -45,6 +46,12 @@ struct Seen {
     dialing: usize,
     draining: bool,
     drawn: u64,
+    /// Open channels by number, with whose they are, to be cut when their program is killed.
+    wires: BTreeMap<u64, (u16, Weak<Wire>)>,
+    /// Parties whose programs are about to be killed.
+    dying: BTreeSet<u16>,
+    /// Nothing counts any more.
+    is_closed: bool,
     /// Servers that do not run.
     down: BTreeSet<usize>,
     /// Where the client was led last.
@@ -113,7 +120,10 @@ impl Stage {
     /// Notes something that happened to party `who`.
     pub fn note(&self, who: u16, what: &'static str, number: u64, amount: u64) {
         let now = self.now();
-        self.seen().trace.add(now, who, what, number, amount);
+        let mut seen = self.seen();
+        if !seen.is_closed {
+            seen.trace.add(now, who, what, number, amount);
+        }
     }
 
     /// Server `server` listens at `endpoint`.
@@ -283,17 +293,25 @@ impl Stage {
         self.seen().situations.clone()
     }
 
-    /// A channel of the client `who` is lost: what was executed on its only one and not answered never will be.
-    pub(crate) fn channel_lost(&self, who: u16) {
+    /// A channel of the client `who` is lost, which had taken these calls.
+    pub(crate) fn channel_lost(&self, who: u16, calls: &[u64]) {
         let now = self.now();
         let mut seen = self.seen();
-        match seen.channels.get(&who) {
-            Some(1) => seen.history.doom(now),
-            Some(2..) => {
-                seen.situations.insert(Situation::Seen(LANE_DEAD));
-            }
-            _ => {}
+        if seen.channels.get(&who).is_some_and(|channels| *channels > 1) {
+            seen.situations.insert(Situation::Seen(LANE_DEAD));
         }
+        calls.iter().for_each(|number| seen.history.doom(*number, now));
+    }
+
+    /// Channel `channel` has taken all of call `number`; whether there is such a call.
+    pub(crate) fn call_is_sent(&self, who: u16, number: u64) -> bool {
+        let now = self.now();
+        let mut seen = self.seen();
+        let is_call = seen.history.is_sent(number, now);
+        if is_call {
+            seen.trace.add(now, who, "sent", number, 0);
+        }
+        is_call
     }
 
     /// Fault number `fault` has killed `server`, which is party `who`; there are `servers` of them.
@@ -328,6 +346,38 @@ impl Stage {
             _ => return,
         };
         seen.situations.insert(Situation::Seen(situation));
+    }
+
+    /// Cuts every channel of party `who`, oldest first, and each that it opens from now on: its program is about to be
+    /// killed. A runtime that is dropped drops its tasks in no order that a seed decides.
+    pub(crate) fn dies(&self, who: u16) {
+        let mut seen = self.seen();
+        seen.dying.insert(who);
+        let its = seen.wires.values().filter(|(whose, _)| *whose == who);
+        let wires: Vec<_> = its.filter_map(|(_, wire)| wire.upgrade()).collect();
+        drop(seen);
+        wires.iter().for_each(|wire| wire.sever(Cut::Reset));
+    }
+
+    /// Party `who` is started again.
+    pub(crate) fn lives(&self, who: u16) {
+        self.seen().dying.remove(&who);
+    }
+
+    /// A channel is there that has to be cut when its program is killed.
+    pub(crate) fn registers(&self, number: u64, who: u16, wire: &Arc<Wire>) {
+        let mut seen = self.seen();
+        seen.wires.insert(number, (who, Arc::downgrade(wire)));
+        let is_dying = seen.dying.contains(&who);
+        drop(seen);
+        if is_dying {
+            wire.sever(Cut::Reset);
+        }
+    }
+
+    /// The run is over: what happens while it is taken down is no part of it.
+    pub(crate) fn close(&self) {
+        self.seen().is_closed = true;
     }
 
     /// A dial is under way until what is given back is dropped.
@@ -405,9 +455,13 @@ impl Drop for OpenChannel {
     fn drop(&mut self) {
         let now = self.stage.now();
         let mut seen = self.stage.seen();
+        seen.wires.remove(&self.number);
         if let Some(channels) = seen.channels.get_mut(&self.who) {
             *channels -= 1;
         }
-        seen.trace.add(now, self.who, "channel closes", self.number, 0);
+        // Those of a program that is killed close in any order.
+        if !seen.is_closed && !seen.dying.contains(&self.who) {
+            seen.trace.add(now, self.who, "channel closes", self.number, 0);
+        }
     }
 }

@@ -45,10 +45,11 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
     let mut beside = JoinSet::new();
     match scenario.extra {
         Extra::Forwarder => {
-            endpoints[0] = super::forwarder::start(site, &endpoints[0], stack.packets(), &mut beside).await?;
+            endpoints[0] =
+                super::forwarder::start(site, &endpoints[0], stack.bodies().packets(), &mut beside).await?;
         }
         Extra::HostileClient => {
-            beside.spawn(super::hostile::bother(site.clone(), endpoints.clone(), stack.packets()));
+            beside.spawn(super::hostile::bother(site.clone(), endpoints.clone(), stack.bodies().packets()));
         }
         Extra::None | Extra::HostileServers => {}
     }

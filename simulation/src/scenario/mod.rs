@@ -104,7 +104,7 @@ impl Scenario {
     #[must_use]
     pub fn cast(self: &Arc<Self>, stack: &Arc<dyn Stack>) -> Cast {
         let servers = (0..self.servers).map(|_| server::role(self.clone(), stack.clone())).collect();
-        Cast { servers, client: client::role(self.clone(), stack.clone()), packets: stack.packets() }
+        Cast { servers, client: client::role(self.clone(), stack.clone()), bodies: stack.bodies() }
     }
 }
 

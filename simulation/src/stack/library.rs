@@ -14,7 +14,7 @@ use listenrain::{
 use listenrain_transports::ha::HaOptions;
 use listenrain_transports::{ActiveStandby, Registry};
 
-use super::{Caller, Handler, InUse, Serving, Stack, Told};
+use super::{Bodies, Caller, Handler, InUse, Serving, Stack, Told};
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
 use crate::world::Site;
 
@@ -72,12 +72,12 @@ impl<M: MessageCodec> Stack for Library<M> {
         &self.name
     }
 
-    fn packets(&self) -> Arc<dyn PacketCodec> {
-        (self.protocol)("packets").packets().clone()
+    fn bodies(&self) -> Arc<dyn Bodies> {
+        Arc::new(Spoken { protocol: (self.protocol)("bodies"), unwrap: self.unwrap.clone() })
     }
 
     fn says_everything(&self) -> bool {
-        self.packets().abilities() == Abilities::ALL
+        (self.protocol)("abilities").packets().abilities() == Abilities::ALL
     }
 
     fn client(
@@ -127,6 +127,27 @@ impl<M: MessageCodec> Stack for Library<M> {
             .overload(if setup.refuses { Overload::Refuse } else { Overload::StopReading })
             .health(health());
         builder.listen(listener).map(|server| Arc::new(server) as _).map_err(|error| error.to_string())
+    }
+}
+
+struct Spoken<M: MessageCodec> {
+    protocol: Protocol<M>,
+    unwrap: Arc<dyn Fn(M::Message) -> Bytes + Send + Sync>,
+}
+
+impl<M: MessageCodec> Bodies for Spoken<M> {
+    fn packets(&self) -> Arc<dyn PacketCodec> {
+        self.protocol.packets().clone()
+    }
+
+    fn body(&self, payload: Bytes) -> Option<Bytes> {
+        self.protocol.messages().decode(payload).ok().map(|message| (self.unwrap)(message))
+    }
+}
+
+impl<M: MessageCodec> fmt::Debug for Spoken<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Spoken").field(&self.protocol).finish()
     }
 }
 

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome, PacketCodec};
+use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome};
 
 pub use self::library::Library;
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
+pub use crate::stream::Bodies;
 use crate::world::Site;
 
 /// Makes clients and servers that understand each other.
@@ -21,8 +22,8 @@ pub trait Stack: Send + Sync + fmt::Debug + 'static {
     /// Its name in reports.
     fn name(&self) -> &str;
 
-    /// How its packets are told apart, for faults that double or swap replies.
-    fn packets(&self) -> Arc<dyn PacketCodec>;
+    /// What its packets are and carry, for whoever stands between its parties.
+    fn bodies(&self) -> Arc<dyn Bodies>;
 
     /// Whether it can say all that the library's own protocol can: ids in packets, errors, one-ways, pings.
     fn says_everything(&self) -> bool {

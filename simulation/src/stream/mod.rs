@@ -9,16 +9,18 @@ mod line;
 mod polls;
 mod reading;
 mod replies;
+mod sent;
 mod wire;
 mod writing;
 
 use std::fmt;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError, PacketCodec};
+use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 
 use self::reading::Reading;
-use self::wire::Wire;
+pub use self::sent::Bodies;
+pub(crate) use self::wire::{Cut, Wire};
 use self::writing::Writing;
 use crate::layer::{Layer, Side, map_halves};
 use crate::stage::Stage;
@@ -30,15 +32,15 @@ pub(crate) struct StreamFaults {
     who: u16,
     /// Which server it is, where it is one.
     server: Option<usize>,
-    packets: Arc<dyn PacketCodec>,
+    bodies: Arc<dyn Bodies>,
 }
 
 impl StreamFaults {
-    /// Those that party `who` sees, which is server number `server` or a client. `packets` tells replies apart, for
-    /// faults that double or swap them.
+    /// Those that party `who` sees, which is server number `server` or a client. `bodies` tells packets apart, for faults
+    /// that double or swap replies, and which call a packet carries.
     #[must_use]
-    pub(crate) fn new(stage: Stage, who: u16, server: Option<usize>, packets: Arc<dyn PacketCodec>) -> Self {
-        Self { stage, who, server, packets }
+    pub(crate) fn new(stage: Stage, who: u16, server: Option<usize>, bodies: Arc<dyn Bodies>) -> Self {
+        Self { stage, who, server, bodies }
     }
 
     /// Which server `endpoint` leads to; 0 where nobody has said that it is one.
@@ -72,12 +74,13 @@ impl Layer for StreamFaults {
 impl StreamFaults {
     fn wrap(&self, side: Side, server: usize, channel: Channel) -> Channel {
         let wire = Arc::new(Wire::new(self.stage.clone(), self.who, server, side));
+        self.stage.registers(wire.number(), self.who, &wire);
         let (reading, writing) = (wire.clone(), wire);
-        let packets = self.packets.clone();
+        let (packets, bodies) = (self.bodies.packets(), self.bodies.clone());
         map_halves(
             channel,
             |below| Box::new(Reading::new(below, reading, packets)),
-            |below| Box::new(Writing::new(below, writing)),
+            |below| Box::new(Writing::new(below, writing, bodies)),
         )
     }
 }

@@ -117,10 +117,9 @@ impl ChannelRead for Reading {
             return Poll::Ready(Ok(0));
         }
         if self.line.is_empty() && self.replies.is_empty() {
-            match self.over {
-                Some(Ok(())) => return Poll::Ready(Ok(0)),
-                Some(Err(kind)) => return Poll::Ready(Err(kind.into())),
-                None => {}
+            if let Some(over) = self.over {
+                self.wire.lost();
+                return Poll::Ready(over.map(|()| 0).map_err(io::Error::from));
             }
         }
         let next = self.next();

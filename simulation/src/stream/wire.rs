@@ -12,7 +12,7 @@ use crate::stage::{OpenChannel, Stage};
 
 /// One channel with faults.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     pub(super) stage: Stage,
     pub(super) who: u16,
     pub(super) server: usize,
@@ -24,13 +24,16 @@ pub(super) struct Wire {
 #[derive(Debug, Default)]
 struct State {
     cut: Option<Cut>,
+    /// Calls that it has taken.
+    calls: Vec<u64>,
+    is_lost: bool,
     /// Of the half that reads and the one that writes.
     wakers: [Option<Waker>; 2],
 }
 
 /// How a channel was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// In an orderly way, as far as the reader can see.
     Ended,
     /// By a reset.
@@ -83,16 +86,34 @@ impl Wire {
     }
 
     /// Cuts it. What was executed on the only channel of a client and not answered never will be.
-    pub(super) fn sever(&self, cut: Cut) {
+    pub(crate) fn sever(&self, cut: Cut) {
         let mut state = self.state();
         state.cut.get_or_insert(cut);
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         self.stage.note(self.who, "channel cut", self.number(), cut as u64);
-        if self.is_ours() {
-            self.stage.channel_lost(self.who);
-        }
+        self.lost();
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// It has taken all of call `number`, if that is one.
+    pub(super) fn took(&self, number: u64) {
+        if self.stage.call_is_sent(self.who, number) {
+            self.state().calls.push(number);
+        }
+    }
+
+    /// Nothing comes by it any more.
+    pub(super) fn lost(&self) {
+        if !self.is_ours() {
+            return;
+        }
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.is_lost, true) {
+            let calls = std::mem::take(&mut state.calls);
+            drop(state);
+            self.stage.channel_lost(self.who, &calls);
+        }
     }
 
     /// When a fault begins or ends next.

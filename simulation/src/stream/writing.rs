@@ -13,6 +13,7 @@ use listenrain::buffer::WriteBuffer;
 use super::alarm::Alarm;
 use super::line::{CAPACITY, Line};
 use super::polls::Polls;
+use super::sent::{Bodies, Sent};
 use super::wire::{Cut, Half, Wire, ended, reset};
 use crate::fault::FaultKind;
 
@@ -26,12 +27,13 @@ pub(super) struct Writing {
     alarm: Alarm,
     /// What is written vanishes, until the channel ends at this time.
     vanishes: Option<Duration>,
+    sent: Sent,
     /// It is reset as soon as what was taken is on its way.
     resets: bool,
 }
 
 impl Writing {
-    pub(super) fn new(below: Box<dyn ChannelWrite>, wire: Arc<Wire>) -> Self {
+    pub(super) fn new(below: Box<dyn ChannelWrite>, wire: Arc<Wire>, bodies: Arc<dyn Bodies>) -> Self {
         Self {
             below,
             polls: Polls::new(wire.random("polls of a writer")),
@@ -40,6 +42,7 @@ impl Writing {
             alarm: Alarm::default(),
             vanishes: None,
             resets: false,
+            sent: Sent::new(bodies),
             wire,
         }
     }
@@ -72,29 +75,30 @@ impl Writing {
             count = most.max(1) as usize;
         }
         let offered = from.remaining();
-        if self.vanishes.is_some() {
-            from.advance(count);
-            return count;
-        }
         if !self.wire.is_ours() {
             self.line.push(&self.wire, from.copy_to_bytes(count));
             return count;
         }
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Reset, count) {
             self.wire.fired(fault, at > 0 && at < offered);
-            self.line.push(&self.wire, from.copy_to_bytes(at));
+            let bytes = from.copy_to_bytes(at);
+            self.sent.pass(&self.wire, bytes.clone());
+            self.line.push(&self.wire, bytes);
             self.resets = true;
             return at;
         }
+        let mut bytes = from.copy_to_bytes(count);
+        self.sent.pass(&self.wire, bytes.clone());
+        if self.vanishes.is_some() {
+            return count;
+        }
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Truncate, count) {
             self.wire.fired(fault, at > 0 && at < offered);
-            self.line.push(&self.wire, from.copy_to_bytes(at));
-            from.advance(count - at);
+            self.line.push(&self.wire, bytes.split_to(at));
             let end = Duration::from_millis(self.wire.stage.plan().faults[fault].amount);
             self.vanishes = Some(self.wire.stage.now() + end);
             return count;
         }
-        let mut bytes = from.copy_to_bytes(count);
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::CorruptToServer, count) {
             self.wire.fired(fault, true);
             bytes = flip(&bytes, at, self.wire.stage.plan().faults[fault].amount);

@@ -84,6 +84,7 @@ impl World for Local {
                 stage.violation(format!("the run had not ended after {:?}", time_limit(plan)));
             }
             tasks_end(&stage).await;
+            stage.close();
             stage
         })
     }

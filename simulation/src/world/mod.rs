@@ -8,13 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain::{BoxFuture, ChannelGenerator, Endpoint, PacketCodec, Transport};
+use listenrain::{BoxFuture, ChannelGenerator, Endpoint, Transport};
 
 pub use self::hosts::Hosts;
 pub use self::local::Local;
 pub use self::outage::{Outage, outages};
 use crate::fault::{Family, FaultPlan};
 use crate::layer::Layered;
+use crate::stack::Bodies;
 use crate::stage::Stage;
 use crate::stream::StreamFaults;
 
@@ -70,8 +71,8 @@ pub struct Cast {
     pub servers: Vec<Role>,
     /// The client.
     pub client: Role,
-    /// What tells the packets apart that they exchange.
-    pub packets: Arc<dyn PacketCodec>,
+    /// What the packets are and carry that they exchange.
+    pub bodies: Arc<dyn Bodies>,
 }
 
 impl Cast {
@@ -112,7 +113,7 @@ impl Site {
     #[must_use]
     pub fn new(stage: &Stage, cast: &Cast, who: u16, bare: Arc<dyn Transport>, listen: Endpoint) -> Self {
         let server = (usize::from(who) < cast.servers.len()).then_some(usize::from(who));
-        let faults = StreamFaults::new(stage.clone(), who, server, cast.packets.clone());
+        let faults = StreamFaults::new(stage.clone(), who, server, cast.bodies.clone());
         let name = server.map_or_else(|| "client".to_owned(), |server| format!("server {server}"));
         let transport = Arc::new(Layered::new(bare.clone(), Arc::new(faults)));
         Self { stage: stage.clone(), who, server, name, transport, bare, listen }

@@ -159,7 +159,7 @@ impl World for Hosts {
                 break;
             }
         }
-        // Whatever hosts still hold ends here, on this thread.
+        stage.close();
         drop(sim);
         stage
     }
@@ -198,16 +198,16 @@ impl Hosts {
 /// Plays a role, and looks that nothing of it is left.
 async fn party(site: Site, role: Role) {
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    let (before, stage, name) = (tasks(), site.stage.clone(), site.name.clone());
+    let (before, stage, name, who) = (tasks(), site.stage.clone(), site.name.clone(), site.who);
     role(site).await;
     let began = Instant::now();
-    let left = || (tasks().saturating_sub(before), turmoil::established_tcp_stream_count());
+    let left = || (tasks().saturating_sub(before), stage.channels(who));
     while left() != (0, 0) && began.elapsed() < CLEARS {
         sleep(Duration::from_millis(10)).await;
     }
-    let (tasks, streams) = left();
-    if (tasks, streams) != (0, 0) {
-        stage.violation(format!("{name} has {tasks} tasks and {streams} streams {CLEARS:?} after its end"));
+    let (tasks, channels) = left();
+    if (tasks, channels) != (0, 0) {
+        stage.violation(format!("{name} has {tasks} tasks and {channels} channels {CLEARS:?} after its end"));
     }
 }
 
@@ -256,6 +256,11 @@ impl Power {
                 links.darken(sim, self.server);
             }
             stage.killed(outage.fault, self.server, self.servers);
+            stage.dies(self.server as u16);
+            // Its tasks see that, one after the other.
+            if let Err(error) = sim.step() {
+                stage.violation(format!("the simulator stopped: {error}"));
+            }
             sim.crash(name.as_str());
             if outage.until.is_none() {
                 // It is done: nobody will start it again.
@@ -266,6 +271,7 @@ impl Power {
             self.is_off = false;
             self.next = self.outages.next();
             links.lighten(sim, self.server);
+            stage.lives(self.server as u16);
             sim.bounce(name.as_str());
         }
     }
