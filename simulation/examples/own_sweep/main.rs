@@ -13,7 +13,7 @@ use listenrain_simulation::world::Local;
 
 use self::transport::TinCans;
 
-/// Bytes backwards, and nothing to tell replies apart but their order.
+/// Bytes backwards. What scenarios say begins with the number of its call, in replies too: that is the id.
 #[derive(Debug)]
 struct Backwards;
 
@@ -31,8 +31,9 @@ impl MessageCodec for Backwards {
 
 fn protocol(name: &str) -> Protocol<Backwards> {
     let packets = OriginalPackets::default().with_max_packet(8 << 20);
+    let id = |payload: &[u8]| payload.last_chunk::<8>().copied().ok_or(MessageError::new("no id"));
     let builder = Protocol::builder(name, Backwards).packets(packets);
-    builder.correlation(Correlation::by_order()).build().expect("order needs no ids")
+    builder.correlation(Correlation::by_message(id)).build().expect("messages have ids")
 }
 
 fn main() -> ExitCode {

@@ -98,6 +98,34 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What is the same in violations that differ in their numbers alone: their first words that have no digit.
+pub(super) fn kind_of(violation: &str) -> Vec<&str> {
+    let words = violation.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()));
+    words.take(4).collect()
+}
+
+/// Whether one of `violations` is of the same kind as one of `others`.
+pub(super) fn is_alike(violations: &[String], others: &[String]) -> bool {
+    let kinds: Vec<_> = others.iter().map(|other| kind_of(other)).collect();
+    violations.iter().any(|violation| kinds.contains(&kind_of(violation)))
+}
+
 fn write_violations(f: &mut fmt::Formatter<'_>, violations: &[String]) -> fmt::Result {
     violations.iter().try_for_each(|violation| writeln!(f, "  - {violation}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_are_alike_where_their_numbers_alone_differ() {
+        // Broken by a search that ends at another mistake than the one it began with.
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let first =
+            texts(&["call 7 was given the reply to 8", "call 9 ended after 1.2s, its deadline was 1s"]);
+        assert!(is_alike(&texts(&["call 1 ended after 900ms, its deadline was 400ms"]), &first));
+        assert!(!is_alike(&texts(&["nothing went wrong, and call 4 ended as lost"]), &first));
+        assert!(!is_alike(&[], &first));
+    }
 }
