@@ -227,6 +227,8 @@ impl Connection {
             shared.stop_now();
             shared.tasks.wait().await;
         }
+        // Lanes that had no channel have ended by themselves, and left what was queued on them.
+        shared.stop_now();
     }
 }
 

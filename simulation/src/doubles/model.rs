@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Kind, Outcome, PacketCodec, Refusal};
+use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Kind, Outcome, Refusal};
 
 use super::flaw::{Faulty, Flaw};
 use super::line::{Kept, Line};
@@ -13,7 +13,7 @@ use super::server::Running;
 use super::source::Source;
 use super::wire::codec;
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
-use crate::stack::{Bodies, Caller, Handler, InUse, Serving, Stack, Told};
+use crate::stack::{BareBodies, Bodies, Caller, Handler, InUse, Serving, Stack, Told};
 use crate::world::Site;
 
 /// How long a message that wants no reply may wait to be written.
@@ -38,27 +38,13 @@ impl Model {
     }
 }
 
-/// Payloads are what a scenario has somebody say.
-#[derive(Debug)]
-struct AsTheyAre;
-
-impl Bodies for AsTheyAre {
-    fn packets(&self) -> Arc<dyn PacketCodec> {
-        Arc::new(codec())
-    }
-
-    fn body(&self, payload: Bytes) -> Option<Bytes> {
-        Some(payload)
-    }
-}
-
 impl Stack for Model {
     fn name(&self) -> &str {
         self.name
     }
 
     fn bodies(&self) -> Arc<dyn Bodies> {
-        Arc::new(AsTheyAre)
+        Arc::new(BareBodies(Arc::new(codec())))
     }
 
     fn client(

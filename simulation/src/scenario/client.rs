@@ -59,7 +59,7 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
     run_load(scenario, stack, site, &caller).await?;
     if scenario.closes_at.is_none() {
         settle_and_probe(scenario, stack, site, &caller).await;
-        close(stage, &caller).await;
+        close(stage, &caller, scenario.closes_within).await;
     }
     watcher.abort();
     let _ = watcher.await;
@@ -105,7 +105,7 @@ async fn run_load(
         if stage.with_history(|history| history.open() > 0) {
             stage.situation(Situation::Seen(DRAINED));
         }
-        close(stage, caller).await;
+        close(stage, caller, scenario.closes_within).await;
     }
     let patience = (began + last).saturating_sub(stage.now()) + Duration::from_secs(5);
     let all = async { while calls.join_next().await.is_some() {} };
@@ -183,16 +183,15 @@ pub(super) async fn channels_at_last(stage: &Stage, who: u16) -> usize {
 /// Numbers of calls that are made once all is healed.
 pub(crate) const PROBE_NUMBERS: u64 = 1 << 32;
 
-/// Ends `caller` in an orderly way, and looks that this takes no longer than it may.
-async fn close(stage: &Stage, caller: &Arc<dyn Caller>) {
-    const GIVEN: Duration = Duration::from_secs(1);
+/// Ends `caller` in an orderly way, and looks that this takes no longer than it is `given`.
+async fn close(stage: &Stage, caller: &Arc<dyn Caller>, given: Duration) {
     stage.set_draining(true);
     let began = stage.now();
     // Two at once are one.
-    let both = async { tokio::join!(caller.close(GIVEN), caller.close(GIVEN)) };
-    if timeout(GIVEN + CLOSE_WITHIN, both).await.is_err() {
+    let both = async { tokio::join!(caller.close(given), caller.close(given)) };
+    if timeout(given + CLOSE_WITHIN, both).await.is_err() {
         stage.violation(format!(
-            "a close that was given {GIVEN:?} had not ended after {:?}",
+            "a close that was given {given:?} had not ended after {:?}",
             stage.now() - began
         ));
     }

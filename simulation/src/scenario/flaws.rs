@@ -170,22 +170,24 @@ fn deadline_covers_the_queue() -> Scenario {
     }
 }
 
-/// A server that is busy, so that requests queue up at the client until it is closed.
-fn backlog(name: &'static str, meaning: &'static str) -> Scenario {
-    let load = slow(ms(150), ms(60));
-    Scenario {
-        server: ServerSetup { requests: 2, ..ServerSetup::default() },
-        load: Load { calls: (26, 32), largest: (160 << 10, 1 << 10), large: 900, one_way: 0, ..load },
-        client: ClientSetup { bytes: 16 << 20, ..ClientSetup::default() },
-        closes_at: Some(ms(200)),
-        ..Scenario::quiet(name, meaning)
-    }
-}
-
 fn drain_writes_all() -> Scenario {
     Scenario {
+        // A server that is busy: more than fits into a channel waits at the client until it is closed.
+        server: ServerSetup { requests: 2, ..ServerSetup::default() },
+        client: ClientSetup { bytes: 16 << 20, ..ClientSetup::default() },
+        load: Load {
+            calls: (20, 24),
+            largest: (160 << 10, 1 << 10),
+            large: 900,
+            one_way: 0,
+            timeout: (ms(10_000), ms(12_000)),
+            ..slow(ms(150), ms(120))
+        },
         situations: &[Situation::Seen(DRAINED), Situation::Seen(FULL)],
-        ..backlog(
+        closes_at: Some(ms(200)),
+        // Enough for a slow network.
+        closes_within: ms(9000),
+        ..Scenario::quiet(
             "lr11-a-drain-writes-all",
             "every request that is queued when a client is closed is answered",
         )

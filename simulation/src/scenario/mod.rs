@@ -51,6 +51,8 @@ pub struct Scenario {
     pub begins_at: Duration,
     /// How long after that the client closes, in the middle of the load; `None`: when all is done.
     pub closes_at: Option<Duration>,
+    /// How long an orderly end is given, whenever it is.
+    pub closes_within: Duration,
     /// What else takes part.
     pub extra: Extra,
     /// Whether every call is answered as long as nothing goes wrong.
@@ -75,6 +77,7 @@ impl Scenario {
             load: Load::default(),
             begins_at: Duration::ZERO,
             closes_at: None,
+            closes_within: Duration::from_secs(1),
             extra: Extra::None,
             is_calm: true,
         }

@@ -14,7 +14,7 @@ use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome};
 
 pub use self::library::Library;
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
-pub use crate::stream::Bodies;
+pub use crate::stream::{BareBodies, Bodies};
 use crate::world::Site;
 
 /// Makes clients and servers that understand each other.

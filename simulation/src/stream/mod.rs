@@ -19,7 +19,7 @@ use std::sync::Arc;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 
 use self::reading::Reading;
-pub use self::sent::Bodies;
+pub use self::sent::{BareBodies, Bodies};
 pub(crate) use self::wire::{Cut, Wire};
 use self::writing::Writing;
 use crate::layer::{Layer, Side, map_halves};

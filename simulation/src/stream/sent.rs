@@ -18,6 +18,20 @@ pub trait Bodies: Send + Sync + fmt::Debug + 'static {
     fn body(&self, payload: Bytes) -> Option<Bytes>;
 }
 
+/// Packets whose payload is the body as it is.
+#[derive(Debug, Clone)]
+pub struct BareBodies(pub Arc<dyn PacketCodec>);
+
+impl Bodies for BareBodies {
+    fn packets(&self) -> Arc<dyn PacketCodec> {
+        self.0.clone()
+    }
+
+    fn body(&self, payload: Bytes) -> Option<Bytes> {
+        Some(payload)
+    }
+}
+
 /// Looks at what is written, and notes each request that is whole.
 pub(super) struct Sent {
     bodies: Arc<dyn Bodies>,
