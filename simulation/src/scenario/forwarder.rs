@@ -21,7 +21,7 @@ pub(super) async fn start(
 ) -> Result<Endpoint, String> {
     let mut listener = site.listen_beside().await?;
     let endpoint = listener.endpoint().clone();
-    let mut dialer = site.transport.dialer(server).map_err(|error| error.to_string())?;
+    let mut dialer = site.forwarding.dialer(server).map_err(|error| error.to_string())?;
     let stage = site.stage.clone();
     beside.spawn(async move {
         let mut links = JoinSet::new();

@@ -52,6 +52,8 @@ fn whole_links() -> Vec<Scenario> {
     let slow_reader = Scenario {
         faults: &[K::Bandwidth, K::StallToClient, K::Slice, K::Bottleneck, K::Hold],
         load: Load { largest: (1 << 10, 256 << 10), large: 300, ..Load::default() },
+        // A network that swaps packets may be too slow for so much.
+        is_calm: false,
         ..Scenario::quiet("slow-reader", "large replies to a client that takes them slowly or not at all")
     };
     let corruption = Scenario {
@@ -84,11 +86,13 @@ fn lost_links() -> Vec<Scenario> {
             Fault(K::Reset, InPacket),
             Fault(K::Truncate, InPacket),
         ],
+        load: Load::busy(),
         ..Scenario::quiet("link-loss", "the link is lost with calls in flight, and dialled again")
     };
     let flapping = Scenario {
         faults: &[K::Bounce, K::Flapping, K::DialHung, K::DialClosed, K::DialRefused],
         situations: &[Fault(K::Bounce, CallsInFlight)],
+        load: Load::busy(),
         ..Scenario::quiet("flapping", "a server or a network that is there and gone in turn")
     };
     let half_open = Scenario {
@@ -103,16 +107,19 @@ fn lost_links() -> Vec<Scenario> {
             K::Hold,
         ],
         situations: &[Fault(K::PowerLoss, CallsInFlight)],
+        load: Load::busy(),
         ..Scenario::quiet("half-open", "a peer that is gone without a word, one way or both")
     };
     let lossy = Scenario {
         faults: &[K::Loss, K::BurstLoss, K::CorruptDatagrams, K::DoubledDatagrams, K::Latency, K::Mtu],
+        load: Load::busy(),
         ..Scenario::quiet("lossy-network", "a network that loses, doubles, swaps and spoils what it carries")
     };
     let lanes = Scenario {
         faults: &[K::Reset, K::Eof, K::Truncate, K::DialHung, K::DialRefused, K::DialSlow, K::Slice],
         situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(stage::LANE_DEAD)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
+        load: Load::busy(),
         ..Scenario::quiet("lanes", "four lanes of which one is lost, and cannot be dialled for a while")
     };
     let drain = Scenario {
@@ -152,6 +159,7 @@ fn many_servers() -> Vec<Scenario> {
             Seen(stage::FAILED_OVER),
             Seen(stage::FAILED_BACK),
         ],
+        load: Load::busy(),
         ..Scenario::quiet("failover", "an active and a standby server, either of which is lost")
     };
     let both_down = Scenario {
@@ -160,6 +168,7 @@ fn many_servers() -> Vec<Scenario> {
         faults: &[K::Crash, K::Bounce, K::PowerLoss],
         situations: &[Seen(stage::ALL_DOWN)],
         client: ClientSetup { down_after: 2, ..ClientSetup::default() },
+        load: Load::busy(),
         ..Scenario::quiet("both-down", "every server is down, and comes back")
     };
     let churn = Scenario {
@@ -175,7 +184,8 @@ fn many_servers() -> Vec<Scenario> {
             K::DialClosed,
             K::Partition,
         ],
-        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Crash, Dialing)],
+        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, InPacket)],
+        load: Load::busy(),
         ..Scenario::quiet(
             "pool-churn",
             "a pool asked for each call, over servers and protocols that come and go",
@@ -185,6 +195,7 @@ fn many_servers() -> Vec<Scenario> {
         extra: Extra::Forwarder,
         faults: &[K::Reset, K::Eof, K::Slice, K::Delay, K::Storm, K::Crash],
         situations: &[forwarder::FORWARDED],
+        load: Load::busy(),
         ..Scenario::quiet(
             "forwarder",
             "a forwarder between a client and its server, with faults on both sides",

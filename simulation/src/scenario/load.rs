@@ -57,6 +57,14 @@ impl Default for Load {
     }
 }
 
+impl Load {
+    /// One whose calls are in flight nearly all the time.
+    #[must_use]
+    pub fn busy() -> Self {
+        Self { calls: (40, 120), slow: 600, slowest: Duration::from_millis(300), ..Self::default() }
+    }
+}
+
 /// One call of a load.
 #[derive(Debug, Clone)]
 pub(super) struct Op {

@@ -33,6 +33,8 @@ pub(crate) struct StreamFaults {
     /// Which server it is, where it is one.
     server: Option<usize>,
     bodies: Arc<dyn Bodies>,
+    /// Whether what it sends are calls that it makes.
+    calls: bool,
 }
 
 impl StreamFaults {
@@ -40,7 +42,13 @@ impl StreamFaults {
     /// that double or swap replies, and which call a packet carries.
     #[must_use]
     pub(crate) fn new(stage: Stage, who: u16, server: Option<usize>, bodies: Arc<dyn Bodies>) -> Self {
-        Self { stage, who, server, bodies }
+        Self { stage, who, server, bodies, calls: true }
+    }
+
+    /// The same for one that passes on what others call.
+    pub(crate) fn forwarding(mut self) -> Self {
+        self.calls = false;
+        self
     }
 
     /// Which server `endpoint` leads to; 0 where nobody has said that it is one.
@@ -73,7 +81,7 @@ impl Layer for StreamFaults {
 
 impl StreamFaults {
     fn wrap(&self, side: Side, server: usize, channel: Channel) -> Channel {
-        let wire = Arc::new(Wire::new(self.stage.clone(), self.who, server, side));
+        let wire = Arc::new(Wire::new(self.stage.clone(), self.who, server, side, self.calls));
         self.stage.registers(wire.number(), self.who, &wire);
         let (reading, writing) = (wire.clone(), wire);
         let (packets, bodies) = (self.bodies.packets(), self.bodies.clone());

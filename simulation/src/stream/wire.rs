@@ -17,6 +17,7 @@ pub(crate) struct Wire {
     pub(super) who: u16,
     pub(super) server: usize,
     pub(super) side: Side,
+    calls: bool,
     open: OpenChannel,
     state: Mutex<State>,
 }
@@ -48,9 +49,9 @@ pub(super) enum Half {
 }
 
 impl Wire {
-    pub(super) fn new(stage: Stage, who: u16, server: usize, side: Side) -> Self {
+    pub(super) fn new(stage: Stage, who: u16, server: usize, side: Side, calls: bool) -> Self {
         let open = stage.channel(who);
-        Self { stage, who, server, side, open, state: Mutex::default() }
+        Self { stage, who, server, side, calls, open, state: Mutex::default() }
     }
 
     /// Which channel of the run it is.
@@ -98,7 +99,7 @@ impl Wire {
 
     /// It has taken all of call `number`, if that is one.
     pub(super) fn took(&self, number: u64) {
-        if self.stage.call_is_sent(self.who, number) {
+        if self.calls && self.stage.call_is_sent(self.who, number) {
             self.state().calls.push(number);
         }
     }

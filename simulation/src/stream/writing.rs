@@ -28,6 +28,8 @@ pub(super) struct Writing {
     /// What is written vanishes, until the channel ends at this time.
     vanishes: Option<Duration>,
     sent: Sent,
+    /// What the half below said of bytes that had been taken: told when more is written.
+    failed: Option<io::Error>,
     /// It is reset as soon as what was taken is on its way.
     resets: bool,
 }
@@ -43,6 +45,7 @@ impl Writing {
             vanishes: None,
             resets: false,
             sent: Sent::new(bodies),
+            failed: None,
             wire,
         }
     }
@@ -153,6 +156,9 @@ impl Writing {
 impl ChannelWrite for Writing {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
         ready!(self.admit(cx))?;
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         if !self.line.has_room()
             && let Poll::Ready(Err(error)) = self.pump(cx)
         {
@@ -164,7 +170,8 @@ impl ChannelWrite for Writing {
         }
         let taken = self.take(from);
         if let Poll::Ready(Err(error)) = self.pump(cx) {
-            return Poll::Ready(Err(error));
+            // The bytes were taken all the same, and whoever wrote them must not send them elsewhere.
+            self.failed = Some(error);
         }
         if self.resets {
             let error = self.reset();
@@ -177,6 +184,9 @@ impl ChannelWrite for Writing {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.admit(cx))?;
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
         self.look()?;
         let pumped = self.pump(cx)?;
         if pumped.is_pending() {

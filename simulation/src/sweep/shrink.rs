@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn many() -> FaultPlan {
-        let noise = |number| fault([FaultKind::Delay, FaultKind::Storm][number % 2], number as u64);
+        let noise = |number: usize| fault([FaultKind::Delay, FaultKind::Storm][number % 2], number as u64);
         let mut faults: Vec<_> = (0..15).map(noise).collect();
         faults.insert(4, fault(FaultKind::Reset, 100));
         faults.insert(11, fault(FaultKind::StallBoth, 200));

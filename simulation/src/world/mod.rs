@@ -104,6 +104,8 @@ pub struct Site {
     pub transport: Arc<dyn Transport>,
     /// The same without them.
     pub bare: Arc<dyn Transport>,
+    /// What one who forwards at this site reaches others by, with the faults of the plan.
+    pub forwarding: Arc<dyn Transport>,
     listen: Endpoint,
 }
 
@@ -115,8 +117,9 @@ impl Site {
         let server = (usize::from(who) < cast.servers.len()).then_some(usize::from(who));
         let faults = StreamFaults::new(stage.clone(), who, server, cast.bodies.clone());
         let name = server.map_or_else(|| "client".to_owned(), |server| format!("server {server}"));
+        let forwarding = Arc::new(Layered::new(bare.clone(), Arc::new(faults.clone().forwarding())));
         let transport = Arc::new(Layered::new(bare.clone(), Arc::new(faults)));
-        Self { stage: stage.clone(), who, server, name, transport, bare, listen }
+        Self { stage: stage.clone(), who, server, name, transport, bare, forwarding, listen }
     }
 
     /// The listener of a server: where it has listened before, if it has.

@@ -31,8 +31,7 @@ enum State {
 
 impl Links {
     pub(super) fn new(servers: usize) -> Self {
-        let open =
-            || Link { state: State::Open, latency: LATENCY_MS.1, fail: 0, dark: false, on: Vec::new() };
+        let open = || Link { state: State::Open, latency: LATENCY_MS, fail: 0, dark: false, on: Vec::new() };
         Self((0..servers).map(|_| open()).collect())
     }
 
@@ -59,7 +58,7 @@ impl Links {
 impl Link {
     fn look(&mut self, sim: &mut Sim<'_>, stage: &Stage, server: usize, now: Duration) {
         let mut on = Vec::new();
-        let (mut state, mut latency, mut fail) = (State::Open, LATENCY_MS.1, 0);
+        let (mut state, mut latency, mut fail) = (State::Open, LATENCY_MS, 0);
         for (number, fault) in stage.plan().faults.iter().enumerate() {
             let ends = fault.ends(stage.plan().heal());
             let is_on = fault.concerns(server) && fault.begins() <= now && ends.is_none_or(|end| now < end);
