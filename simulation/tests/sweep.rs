@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use listenrain_simulation::scenario::{self, Scenario};
+use listenrain_simulation::scenario::{self, Scenario, Situation};
 use listenrain_simulation::stack::Library;
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
 use listenrain_simulation::world::{self, Local};
@@ -83,12 +83,12 @@ fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
 
 #[test]
 fn what_was_enabled_and_never_happened_fails_a_batch_unless_it_is_a_part() {
-    // A fault that begins when all is over cannot happen: here, a dial that is refused when nobody dials.
-    let never = listenrain_simulation::scenario::Situation::Seen("a blue moon");
-    let scenario = Scenario { situations: &[never], ..Scenario::quiet("moon", "waits for what never comes") };
+    // Broken by a batch that looks only at what happened.
+    const NEVER: Situation = Situation::Seen("a blue moon");
+    let scenario = Scenario { situations: &[NEVER], ..Scenario::quiet("moon", "waits for what never comes") };
     let batch = sweep(0..3).world(Local::memory()).scenario(scenario);
     let whole = batch.run();
-    assert_eq!((whole.failed, whole.lacks()), (0, vec![Missing::Situation("moon", never)]));
+    assert_eq!((whole.failed, whole.lacks()), (0, vec![Missing::Situation("moon", NEVER)]));
     assert!(!whole.is_good() && whole.to_string().contains("the situation `a blue moon` of moon"), "{whole}");
     assert!(batch.partial().run().is_good());
 }

@@ -36,7 +36,7 @@ fn protocol(name: &str) -> Protocol<Backwards> {
     builder.correlation(Correlation::by_message(id)).build().expect("messages have ids")
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let world = Local::simulated("cans", "strings between tin cans", || Arc::new(TinCans::default()));
     let stack = Library::speaking("backwards", protocol, |body| body.to_vec(), Bytes::from);
     let swept = sweep(0..60).world(world).stack(stack).partial().run();

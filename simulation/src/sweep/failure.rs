@@ -110,8 +110,15 @@ pub(super) fn is_alike(violations: &[String], others: &[String]) -> bool {
     violations.iter().any(|violation| kinds.contains(&kind_of(violation)))
 }
 
+/// Most violations of a run that are written for people; a report has all of them.
+const SHOWN: usize = 5;
+
 fn write_violations(f: &mut fmt::Formatter<'_>, violations: &[String]) -> fmt::Result {
-    violations.iter().try_for_each(|violation| writeln!(f, "  - {violation}"))
+    violations.iter().take(SHOWN).try_for_each(|violation| writeln!(f, "  - {violation}"))?;
+    match violations.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(f, "  - and {more} more"),
+    }
 }
 
 #[cfg(test)]
