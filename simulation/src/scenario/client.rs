@@ -91,8 +91,8 @@ async fn run_load(
     let mut calls = JoinSet::new();
     let all = stack.says_everything();
     for mut op in ops {
-        if op.manner == Manner::OneWay && !all {
-            op.manner = Manner::Call;
+        if !all {
+            op = op.plainly();
         }
         let (stage, caller) = (stage.clone(), caller.clone());
         calls.spawn(async move {

@@ -77,6 +77,20 @@ pub(super) struct Op {
     pub(super) to: usize,
 }
 
+impl Op {
+    /// The same in a protocol that has no one-way messages, and no errors: without an answer a call would take its
+    /// channel with it.
+    pub(super) fn plainly(mut self) -> Self {
+        if self.manner == Manner::OneWay {
+            self.manner = Manner::Call;
+        }
+        if matches!(self.asked.task, Task::Panic | Task::Fail) {
+            self.asked.task = Task::Answer;
+        }
+        self
+    }
+}
+
 impl Load {
     /// How many calls the load of `seed` makes.
     #[must_use]

@@ -43,8 +43,9 @@ impl Library<RawBytes> {
 
 impl<M: MessageCodec> Library<M> {
     /// The library with a protocol of the user's, which `protocol` makes anew for each party, with the name that it is
-    /// given. `wrap` makes a message of the bytes that a scenario has somebody say, `unwrap` gives them back. Requests must lead to command 0 or to a
-    /// command without a handler.
+    /// given. `wrap` makes a message of the bytes that a scenario has somebody say, `unwrap` gives them back. These bytes,
+    /// of requests and of replies, begin with the number of their call, eight bytes, big-endian: protocols whose ids stand
+    /// in messages take it for the id. Requests must lead to command 0 or to a command without a handler.
     #[must_use]
     pub fn speaking(
         name: impl Into<String>,

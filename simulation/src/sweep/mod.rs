@@ -9,6 +9,7 @@
 
 mod coverage;
 mod deal;
+mod doubles;
 mod failure;
 mod run;
 mod shrink;
@@ -24,6 +25,7 @@ use std::thread;
 
 pub use self::coverage::{Coverage, Covered, Missing};
 pub use self::deal::{Cell, Deal};
+pub use self::doubles::{Caught, catch};
 pub use self::failure::Failure;
 pub use self::run::{Ran, run, run_twice};
 pub use self::shrink::{Shrunk, Within, shrink};

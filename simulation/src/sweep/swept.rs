@@ -19,7 +19,8 @@ pub struct Swept {
     pub compared: u64,
     /// How many failed.
     pub failed: u64,
-    /// Those that failed, by seed: the first [`MOST_FAILURES`](Self::MOST_FAILURES).
+    /// Those that failed, by seed: the first [`MOST_FAILURES`](Self::MOST_FAILURES), and of one scenario on one world the
+    /// first [`MOST_OF_ONE`](Self::MOST_OF_ONE).
     pub failures: Vec<Failure>,
     /// What happened in them.
     pub coverage: Coverage,
@@ -38,6 +39,8 @@ pub struct Swept {
 impl Swept {
     /// Most failures that are kept and shrunk; more are counted.
     pub const MOST_FAILURES: usize = 20;
+    /// Most failures of one scenario on one world that are kept: they are likely to be the same.
+    pub const MOST_OF_ONE: usize = 3;
 
     pub(super) fn nothing(seeds: Range<u64>, is_partial: bool) -> Self {
         Self {
@@ -67,7 +70,21 @@ impl Swept {
             return;
         }
         self.failed += 1;
-        let failure = Failure::new(ran, twice, replay);
+        self.keep(Failure::new(ran, twice, replay));
+    }
+
+    /// Keeps `failure` unless there are enough with a lower seed, whichever comes first.
+    fn keep(&mut self, failure: Failure) {
+        let of_one = |other: &Failure| {
+            (&other.plan.scenario, &other.plan.world) == (&failure.plan.scenario, &failure.plan.world)
+        };
+        let same: Vec<_> = (0..self.failures.len()).filter(|at| of_one(&self.failures[*at])).collect();
+        if let Some(last) = same.get(Self::MOST_OF_ONE - 1) {
+            if self.failures[*last].plan.seed < failure.plan.seed {
+                return;
+            }
+            self.failures.remove(*last);
+        }
         let at = self.failures.partition_point(|other| other.plan.seed < failure.plan.seed);
         self.failures.insert(at, failure);
         self.failures.truncate(Self::MOST_FAILURES);
@@ -115,5 +132,42 @@ impl Swept {
 impl fmt::Display for Swept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         summary::write(f, self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::random::Random;
+    use crate::scenario::Scenario;
+    use crate::world::Local;
+
+    #[test]
+    fn the_failures_that_are_kept_do_not_depend_on_which_ended_first() {
+        let cells: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h"]
+            .map(|name| Cell {
+                scenario: Arc::new(Scenario::quiet(name, "fails")),
+                world: Arc::new(Local::memory()),
+            })
+            .into();
+        let kept = |mut seeds: Vec<u64>| {
+            let mut swept = Swept::nothing(0..80, true);
+            let mut random = Random::new(seeds[0]);
+            while !seeds.is_empty() {
+                let seed = seeds.swap_remove(random.below(seeds.len()));
+                let cell = &cells[seed as usize % cells.len()];
+                let mut ran = Ran::nothing(cell.plan(seed));
+                ran.violations.push("no".to_owned());
+                swept.add(cell, ran, false, "replay");
+            }
+            assert_eq!(swept.failed, 80);
+            swept.failures.iter().map(|failure| failure.plan.seed).collect::<Vec<_>>()
+        };
+        // Three rounds of eight cells, of which twenty are kept.
+        let expected: Vec<_> = (0..20).collect();
+        assert_eq!(kept((0..80).collect()), expected);
+        assert_eq!(kept((0..80).rev().collect()), expected);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::failure::is_alike;
 use super::{Deal, Ran, Sweep, Swept, Within, run, run_twice};
 use crate::trace::Trace;
 
@@ -94,7 +95,10 @@ fn shrink(sweep: &Sweep, deal: &Deal, swept: &mut Swept) {
                     let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(failure) = next else { return };
                     let Some(cell) = deal.cell(failure.plan.seed) else { return };
-                    failure.shrink(cell, &sweep.stack, Within::default(), &sweep.stop);
+                    // A smaller plan that shows another mistake would hide this one.
+                    let first = failure.violations.clone();
+                    let fails = |violations: &[String]| is_alike(violations, &first);
+                    failure.shrink(cell, &sweep.stack, Within::default(), &sweep.stop, fails);
                 }
             });
         }

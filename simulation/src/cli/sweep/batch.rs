@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 
+use tokio::signal::ctrl_c;
+
 use super::args::SweepArgs;
-use super::{choose, report};
+use super::{choose, doubles, report};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::progress::Progress;
@@ -15,6 +19,9 @@ use crate::sweep::{Failure, Stop, Sweep, Swept};
 
 /// Plays what `args` ask for.
 pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
+    if args.doubles {
+        return doubles::sweep(args, tool);
+    }
     let (sweep, json) = match prepare(args, tool) {
         Ok(prepared) => prepared,
         Err(why) => {
@@ -24,7 +31,9 @@ pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
     };
     let stop = Stop::default();
     stop_at_ctrl_c(stop.clone());
-    let progress = Arc::new(Progress::new(usize::try_from(args.seeds.end - args.seeds.start).unwrap_or(0)));
+    let seeds = args.seeds.end - args.seeds.start;
+    eprintln!("sweeping {seeds} seeds; Ctrl-C ends it and prints what it covered");
+    let progress = Arc::new(Progress::new(usize::try_from(seeds).unwrap_or(usize::MAX)));
     let shown = progress.clone();
     let watcher = move |ran: &crate::sweep::Ran| {
         shown.ended();
@@ -69,19 +78,33 @@ fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), Str
     Ok((sweep, json))
 }
 
-/// The first Ctrl-C ends the sweep, the second the program.
-fn stop_at_ctrl_c(stop: Stop) {
+/// From now on the first Ctrl-C ends the sweep, and the second the program.
+pub(super) fn stop_at_ctrl_c(stop: Stop) {
     let Some(runtime) = session::runtime() else { return };
-    thread::spawn(move || {
-        runtime.block_on(async {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.set();
-            }
-            if tokio::signal::ctrl_c().await.is_ok() {
+    let (tell, watches) = channel();
+    let wait = async move {
+        let mut first = pin!(ctrl_c());
+        // It is looked out for from its first poll on.
+        let early = tokio::select! {
+            biased;
+            ended = &mut first => Some(ended),
+            () = std::future::ready(()) => None,
+        };
+        let _ = tell.send(());
+        let ended = match early {
+            Some(ended) => ended,
+            None => first.await,
+        };
+        if ended.is_ok() {
+            stop.set();
+            if ctrl_c().await.is_ok() {
                 std::process::exit(130);
             }
-        });
-    });
+        }
+    };
+    thread::spawn(move || runtime.block_on(wait));
+    // Where it panicked there is nothing to wait for.
+    let _ = watches.recv();
 }
 
 fn show(swept: &Swept, args: &SweepArgs, json: Option<Output>) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::plan::check;
+use crate::doubles::{self, Double};
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -26,6 +27,40 @@ pub(super) fn worlds(named: &[String], all: &[Arc<dyn World>]) -> Result<Vec<Arc
     let known: Vec<_> = all.iter().map(|world| world.name()).collect();
     check("--world", named, &known, |name, known| name == "all" || name == known)?;
     Ok(all.iter().filter(|world| is_among(world.name(), named)).cloned().collect())
+}
+
+/// The scenario of this name.
+///
+/// # Errors
+///
+/// As [`scenarios`].
+pub(super) fn scenario(name: &str, all: &[Arc<Scenario>]) -> Result<Arc<Scenario>, String> {
+    one("--scenario", name, all, |scenario| scenario.name)
+}
+
+/// The world of this name.
+///
+/// # Errors
+///
+/// As [`scenarios`].
+pub(super) fn world(name: &str, all: &[Arc<dyn World>]) -> Result<Arc<dyn World>, String> {
+    one("--world", name, all, |world| world.name())
+}
+
+/// The double of this name.
+///
+/// # Errors
+///
+/// As [`scenarios`].
+pub(super) fn double(name: &str) -> Result<Double, String> {
+    one("--double", name, &doubles::all(), |double| double.name)
+}
+
+fn one<T: Clone>(flag: &str, name: &str, all: &[T], name_of: fn(&T) -> &str) -> Result<T, String> {
+    let known: Vec<_> = all.iter().map(name_of).collect();
+    check(flag, &[name.to_owned()], &known, |name, known| name == known)?;
+    let found = all.iter().find(|one| name_of(one) == name);
+    Ok(found.expect("it was checked to be there").clone())
 }
 
 fn is_among(name: &str, named: &[String]) -> bool {

@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod choose;
+mod doubles;
 mod list;
 mod replay;
 mod report;

@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::print;
 use crate::fault::FaultPlan;
 use crate::scenario::Scenario;
+use crate::stack::Stack;
 use crate::sweep::{Ran, run};
 use crate::world::World;
 
@@ -21,28 +22,14 @@ const LONGEST_PLAN: u64 = 1 << 20;
 
 /// Plays what `args` ask for: twice where that must be the same.
 pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
-    let (plan, scenario, world) = match prepare(args, tool) {
+    let prepared = match prepare(args, tool) {
         Ok(prepared) => prepared,
         Err(why) => {
             eprintln!("error: {why}");
             return Exit::Usage;
         }
     };
-    let mut first = run(&plan, &scenario, &world, &tool.stack);
-    let hash = first.trace.hash();
-    let repeated = if world.is_deterministic() {
-        let second = run(&plan, &scenario, &world, &tool.stack);
-        match first.trace.first_difference(&second.trace) {
-            None => format!("trace {hash:016x}, {} events; played twice, identical", first.trace.count()),
-            Some(difference) => {
-                first.violations.push(format!("the same plan gave another run: {difference}"));
-                format!("traces {hash:016x} and {:016x}, which differ", second.trace.hash())
-            }
-        }
-    } else {
-        let count = first.trace.count();
-        format!("trace {hash:016x}, {count} events; played once, since {} is not deterministic", world.name())
-    };
+    let (first, repeated) = prepared.play();
     let text = format!("{}{repeated}\n{}", describe(&first, args.trace), verdict(&first));
     match print(&text) {
         Ok(()) if first.is_good() => Exit::Well,
@@ -54,36 +41,61 @@ pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
     }
 }
 
-type Prepared = (FaultPlan, Arc<Scenario>, Arc<dyn World>);
+struct Prepared {
+    plan: FaultPlan,
+    scenario: Arc<Scenario>,
+    world: Arc<dyn World>,
+    stack: Arc<dyn Stack>,
+}
 
-fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
-    match &args.plan {
-        Some(path) => {
-            let shown = path.display();
-            let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
-            let mut plan = FaultPlan::parse(&text)
-                .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
-            let (scenario, world) =
-                cell(&plan.scenario, &plan.world, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
-            if plan.calls == 0 {
-                plan.calls = scenario.load.count(plan.seed);
+impl Prepared {
+    /// What became of it, and whether it becomes of it again.
+    fn play(&self) -> (Ran, String) {
+        let play = || run(&self.plan, &self.scenario, &self.world, &self.stack);
+        let mut first = play();
+        let (hash, count) = (first.trace.hash(), first.trace.count());
+        let world = self.world.name();
+        if !self.world.is_deterministic() {
+            let told =
+                format!("trace {hash:016x}, {count} events; played once, since {world} does not repeat");
+            return (first, told);
+        }
+        let second = play();
+        let told = match first.trace.first_difference(&second.trace) {
+            None => format!("trace {hash:016x}, {count} events; played twice, identical"),
+            Some(difference) => {
+                first.violations.push(format!("the same plan gave another run: {difference}"));
+                format!("traces {hash:016x} and {:016x}, which differ", second.trace.hash())
             }
-            Ok((plan, scenario, world))
-        }
-        None => {
-            let given = |name: &Option<String>| name.clone().unwrap_or_default();
-            let (scenario, world) = cell(&given(&args.scenario), &given(&args.world), tool)?;
-            let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*world);
-            Ok((plan, scenario, world))
-        }
+        };
+        (first, told)
     }
 }
 
+fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
+    let double = args.double.as_deref().map(choose::double).transpose()?;
+    let stack = double.map_or_else(|| tool.stack.clone(), |double| double.stack);
+    let Some(path) = &args.plan else {
+        let given = |name: &Option<String>| name.clone().unwrap_or_default();
+        let (scenario, world) = cell(&given(&args.scenario), &given(&args.world), tool)?;
+        let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*world);
+        return Ok(Prepared { plan, scenario, world, stack });
+    };
+    let shown = path.display();
+    let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
+    let mut plan = FaultPlan::parse(&text)
+        .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
+    let (scenario, world) =
+        cell(&plan.scenario, &plan.world, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    if plan.calls == 0 {
+        plan.calls = scenario.load.count(plan.seed);
+    }
+    Ok(Prepared { plan, scenario, world, stack })
+}
+
 fn cell(scenario: &str, world: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn World>), String> {
-    // One is played, so the word for every one means none.
-    let one = |name: &str| [if name == "all" { String::new() } else { name.to_owned() }];
-    let scenario = choose::scenarios(&one(scenario), &tool.scenarios)?.swap_remove(0);
-    let world = choose::worlds(&one(world), &tool.worlds)?.swap_remove(0);
+    let scenario = choose::scenario(scenario, &tool.scenarios)?;
+    let world = choose::world(world, &tool.worlds)?;
     if !scenario.applies_to(&*world) {
         let (scenario, world) = (scenario.name, world.name());
         return Err(format!(

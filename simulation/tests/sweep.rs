@@ -1,0 +1,132 @@
+//! A few seeds of every scenario on every world, and what a sweep promises whatever it plays.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use listenrain_simulation::scenario::{self, Scenario, Situation};
+use listenrain_simulation::stack::Library;
+use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
+use listenrain_simulation::world::{self, Local};
+use listenrain_simulation::{FaultPlan, doubles, sweep};
+
+/// How many seeds each scenario has on each world.
+const SEEDS: u64 = 2;
+
+#[test]
+fn a_few_seeds_of_every_scenario_find_nothing_on_any_world() {
+    // The same seeds each time: what they find was broken by the last change.
+    for world in world::all() {
+        for scenario in scenario::all().into_iter().filter(|scenario| scenario.applies_to(&*world)) {
+            let swept = sweep(0..SEEDS).worlds([world.clone()]).scenarios([scenario.clone()]).partial().run();
+            assert_eq!(swept.runs, SEEDS);
+            assert!(swept.is_good(), "{} on {}: {swept}", scenario.name, world.name());
+        }
+    }
+}
+
+#[test]
+fn every_world_that_says_so_repeats_a_run_event_by_event() {
+    for world in world::all().into_iter().filter(|world| world.is_deterministic()) {
+        let scenario = scenario::named("steady-load").unwrap();
+        let swept = sweep(0..2).worlds([world.clone()]).scenarios([scenario]).twice_every(1).partial().run();
+        assert!(swept.is_good() && swept.compared == 2, "{}: {swept}", world.name());
+    }
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_how_many_jobs_look() {
+    let batch = |jobs| {
+        let swept = sweep(0..60).world(Local::memory()).jobs(jobs).partial().run();
+        let failed: Vec<_> = swept.failures.iter().map(|failure| failure.plan.seed).collect();
+        (swept.coverage.clone(), swept.calls, swept.simulated, failed)
+    };
+    assert_eq!(batch(1), batch(5));
+}
+
+#[test]
+fn a_seed_is_played_in_the_same_place_whatever_range_it_is_part_of() {
+    let plans = |seeds: std::ops::Range<u64>| {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let noted = seen.clone();
+        let watch = move |ran: &Ran| noted.lock().unwrap().push(ran.plan.clone());
+        let _ = sweep(seeds).world(Local::memory()).watched_by(watch).partial().run();
+        let mut plans = std::mem::take(&mut *seen.lock().unwrap());
+        plans.sort_by_key(|plan| plan.seed);
+        plans
+    };
+    assert_eq!(plans(0..9)[5..], plans(5..9));
+}
+
+#[test]
+fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
+    // A double that is sure to fail, in the place of the library.
+    let double = doubles::all().into_iter().find(|double| double.flaw == "LR03").unwrap();
+    let scenario = scenario::named(double.scenario).unwrap();
+    let swept = sweep(0..60)
+        .world(Local::memory())
+        .scenarios([scenario.clone()])
+        .shared_stack(double.stack.clone())
+        .partial()
+        .run();
+    assert!(!swept.is_good() && swept.failed > 0);
+    assert!(swept.failures.is_sorted_by_key(|failure| failure.plan.seed));
+    let world = world::all().swap_remove(0);
+    for failure in &swept.failures {
+        let smallest = &failure.smallest.as_ref().unwrap().plan;
+        assert!(smallest.faults.len() <= failure.plan.faults.len() && smallest.calls <= failure.plan.calls);
+        let again = run(smallest, &scenario, &world, &double.stack);
+        assert_eq!(again.violations, failure.smallest_violations, "{smallest}");
+        let text = failure.to_string();
+        assert!(text.contains(&failure.replay) && text.contains(&failure.plan.to_string()), "{text}");
+    }
+}
+
+#[test]
+fn what_was_enabled_and_never_happened_fails_a_batch_unless_it_is_a_part() {
+    // Broken by a batch that looks only at what happened.
+    const NEVER: Situation = Situation::Seen("a blue moon");
+    let scenario = Scenario { situations: &[NEVER], ..Scenario::quiet("moon", "waits for what never comes") };
+    let batch = sweep(0..3).world(Local::memory()).scenario(scenario);
+    let whole = batch.run();
+    assert_eq!((whole.failed, whole.lacks()), (0, vec![Missing::Situation("moon", NEVER)]));
+    assert!(!whole.is_good() && whole.to_string().contains("the situation `a blue moon` of moon"), "{whole}");
+    assert!(batch.partial().run().is_good());
+}
+
+#[test]
+fn a_sweep_that_is_ended_early_says_what_it_covered() {
+    let stop = Stop::default();
+    let ends = stop.clone();
+    let watch = move |_: &Ran| ends.set();
+    let swept = sweep(0..1_000_000).world(Local::memory()).jobs(2).watched_by(watch).until(stop).run();
+    assert!(swept.is_interrupted && swept.runs > 0 && swept.runs < 100, "{} runs", swept.runs);
+    assert_eq!(swept.coverage.cells.values().sum::<u64>(), swept.runs);
+}
+
+#[test]
+fn a_panic_that_nobody_planned_fails_the_run() {
+    // In a task of the library's, where tokio catches it and nobody joins it.
+    let panics = |body: bytes::Bytes| -> bytes::Bytes { panic!("over {} bytes", body.len()) };
+    let protocol = |name: &str| {
+        let packets = listenrain::NativePackets::default();
+        listenrain::Protocol::builder(name, listenrain::RawBytes).packets(packets).build().unwrap()
+    };
+    let stack = Library::speaking("panics", protocol, |body| body, panics);
+    let quiet = Scenario::quiet("quiet", "nothing goes wrong");
+    let swept = sweep(0..1).world(Local::memory()).scenario(quiet).stack(stack).partial().run();
+    let said: Vec<_> = swept.failures.iter().flat_map(|failure| &failure.violations).collect();
+    assert!(said.iter().any(|said| said.contains("panicked: over ")), "{said:?}");
+}
+
+#[test]
+fn every_kind_of_fault_and_every_scenario_is_used() {
+    // Broken by a fault that no scenario has, or a scenario that no world can play: dead weight that looks alive.
+    let scenarios = scenario::all();
+    let used: BTreeSet<_> = scenarios.iter().flat_map(|scenario| scenario.faults).collect();
+    let families: BTreeSet<_> = world::all().iter().flat_map(|world| world.families().to_vec()).collect();
+    for kind in listenrain_simulation::fault::FaultKind::ALL {
+        assert!(used.contains(kind) || !families.contains(&kind.family()), "no scenario has {kind}");
+    }
+    let plan: FaultPlan = FaultPlan::draw(1, &scenarios[0], &*world::all()[0]);
+    assert_eq!(FaultPlan::parse(&plan.to_json()).unwrap(), plan);
+}
