@@ -113,7 +113,8 @@ impl Writing {
     /// Hands over what may come out. Ready when nothing waits any more.
     fn pump(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(bytes) = self.line.take(&self.wire) {
-            let mut out = WriteBuffer::default();
+            // Never copied: a copy of a few bytes would keep a whole buffer alive.
+            let mut out = WriteBuffer::new(0);
             out.put(bytes);
             let written = self.below.poll_write(cx, &mut out);
             self.line.untake(out.copy_to_bytes(out.remaining()));

@@ -66,9 +66,13 @@ impl Ran {
     }
 }
 
-/// Most bytes that both sides of a run may have allocated at once, whatever the peer claims: several times what their
-/// budgets and buffers come to.
-const MOST_MEMORY: usize = 64 << 20;
+/// Most bytes that all parties of a run may have allocated at once, whatever a peer claims: what the simulator itself needs,
+/// and several times the messages that limits let in, which also stand in buffers and on the network.
+fn most_memory(scenario: &Scenario) -> usize {
+    const SIMULATOR: usize = 32 << 20;
+    let (request, reply) = scenario.load.largest;
+    SIMULATOR + 4 * scenario.server.requests.max(scenario.client.requests) * (request + reply)
+}
 
 /// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
 /// more than their own [limit](crate::world::time_limit) in the worst case; what takes longer is stuck in a loop that
@@ -102,9 +106,9 @@ pub fn run(
             let stage = world.play(&plan, &cast);
             let memory = gauge::thread_peak();
             let mut violations = judge(&stage, &scenario);
-            if let Some(memory) = memory.filter(|memory| *memory > MOST_MEMORY) {
-                violations
-                    .push(format!("{memory} bytes were allocated at once, at most {MOST_MEMORY} may be"));
+            let most = most_memory(&scenario);
+            if let Some(memory) = memory.filter(|memory| *memory > most) {
+                violations.push(format!("{memory} bytes were allocated at once, at most {most} may be"));
             }
             // Nobody listens any more where it took too long.
             let _ = tell.send((stage, violations, memory));
