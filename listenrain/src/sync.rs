@@ -3,6 +3,7 @@
 //! `primitives` names nothing outside itself but this module, so that the models in `simulation/tests` can include
 //! the very same files beside a `sync` of loom types.
 
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Locks, and goes on after a panic elsewhere: every critical section leaves its data whole.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::primitives::deadlines::Order;
 use crate::primitives::in_flight::CallId;
 
 /// What stands for a time beyond all that the clock can say.
@@ -47,6 +48,26 @@ pub trait Timers: Send + fmt::Debug + 'static {
     /// Whether none is watched.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Order for Box<dyn Timers> {
+    type Time = Instant;
+
+    fn add(&mut self, call: CallId, deadline: Instant) {
+        (**self).add(call, deadline);
+    }
+
+    fn remove(&mut self, call: CallId) {
+        (**self).remove(call);
+    }
+
+    fn next(&self) -> Option<Instant> {
+        (**self).next()
+    }
+
+    fn expired(&mut self, now: Instant) -> Option<CallId> {
+        (**self).expired(now)
     }
 }
 

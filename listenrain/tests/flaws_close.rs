@@ -165,6 +165,38 @@ async fn a_close_while_dialling_ends_every_call_and_task() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_gives_back_the_room_of_what_waited_for_a_channel() {
+    // What stood in the queue of a lane that never opened kept its room until the last clone was dropped.
+    let net = Net::new();
+    net.hang(true);
+    let client = connect(&net, native());
+    let call = start(&client, "queued").await;
+    client.one_way(Bytes::from("queued")).await.unwrap();
+    client.connection().close(ms(100)).await;
+    call.await.unwrap().unwrap_err();
+    let counts = client.counts();
+    assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_on_its_way_into_the_queue_during_close_leaves_nothing_there() {
+    // The queue of a closed connection still took in what came late.
+    let gate = Gate::default();
+    let (_net, _peer, client) = by_hand(late_ids(&gate)).await;
+    let caller = std::thread::spawn({
+        let client = client.clone();
+        move || client.call_blocking(Bytes::from("late"))
+    });
+    gate.meet();
+    client.connection().close(ms(1)).await;
+    gate.meet();
+    let refused = caller.join().unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    let counts = client.counts();
+    assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_cannot_hold_a_close_up() {
     // LR08: closing waited for a writer that was stuck in the channel.
     let net = Net::holding(16);

@@ -1,9 +1,11 @@
-//! What becomes of calls when their channel is lost.
+//! What becomes of calls when their channel is lost, or none can be had.
 
 mod support;
 
 use bytes::Bytes;
-use listenrain::{CallError, Client, ConnectionState, MessageCodec, MessageError, Payload, Protocol, Sent};
+use listenrain::{
+    CallError, Client, ConnectionState, MessageCodec, MessageError, Payload, Protocol, Refusal, Sent,
+};
 use support::*;
 
 #[tokio::test(start_paused = true)]
@@ -105,4 +107,25 @@ async fn a_peer_that_has_only_ended_its_writing_gets_its_answer_however_long_it_
             return;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_once() {
+    // Those that were queued before had been refused by then, and it waited for its deadline.
+    let (net, gate) = (Net::new(), Gate::default());
+    net.hang(true);
+    let client = connect(&net, late_ids(&gate));
+    let caller = std::thread::spawn({
+        let client = client.clone();
+        move || client.call_blocking(Bytes::from("late"))
+    });
+    let mut states = client.connection().watch();
+    gate.meet();
+    net.end_dialling(true);
+    net.hang(false);
+    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
+    gate.meet();
+    let refused = caller.join().unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
 }

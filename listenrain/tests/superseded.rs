@@ -37,7 +37,11 @@ struct Bed {
 impl Bed {
     /// A client on its first channel, long enough for it to be superseded at once.
     async fn new() -> (Self, Peer) {
-        let (net, better) = (Net::new(), Arc::new(Notify::new()));
+        Self::on(Net::new()).await
+    }
+
+    async fn on(net: Net) -> (Self, Peer) {
+        let better = Arc::new(Notify::new());
         let mut peers = net.peers();
         let dialer = Improving(net.dialer(), Arc::clone(&better));
         let client = dialling(native()).dial(Box::new(dialer)).unwrap();
@@ -155,6 +159,22 @@ async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
     assert!(matches!(old.await.unwrap(), Err(CallError::Lost { .. })));
     second.send(REPLY, asked.id, "new").await;
     assert_eq!(new.await.unwrap().unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_one_at_once() {
+    // Its writer was parked, and nobody told it of what was put back into its queue; it learnt of it by the health check.
+    let (mut bed, first) = Bed::on(Net::holding(16)).await;
+    let old = start(&bed.client, "more than the channel holds").await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+    settle().await;
+    bed.net.line(0).cut();
+    let (took, asked) = timed(second.expect(REQUEST)).await;
+    assert!(took < ms(10), "{took:?}");
+    second.send(REPLY, asked.id, "there").await;
+    assert_eq!(old.await.unwrap().unwrap(), "there");
+    drop(first);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ use crate::error::{CallError, MessageError, Outcome, Refusal, panic_text};
 use crate::packet::{Kind, Packet, Payload};
 use crate::primitives::budget::{NoRoom, Permit, Place};
 use crate::primitives::in_flight::{CallId, Waiter};
+use crate::primitives::lanes::OnLane;
 use crate::primitives::outbox::Ticket;
 use crate::queued::Queued;
 
@@ -97,9 +98,9 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::OneWay, 0, payload));
         queued.0.permits[0] = Some(permit);
         let lane = self.pick_lane();
-        let pushed = self.lanes[lane].signal.outbox.push(Ticket(0), queued);
+        let pushed = self.signals[lane].outbox.push(Ticket(0), queued);
         pushed.map_err(|_| self.refused(Refusal::Closed))?;
-        self.move_if_stranded(lane);
+        self.see_to_queued(lane, None);
         Ok(())
     }
 
@@ -119,7 +120,7 @@ impl Shared {
         if size > limit {
             return Err(self.refused(Refusal::TooLarge { size, limit }));
         }
-        let state = self.state.borrow();
+        let state = self.state();
         match &*state {
             ConnectionState::Working | ConnectionState::Recovering => Ok(()),
             other => Err(self.refused(self.refusal(other))),
@@ -169,7 +170,7 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        let context = Context { lane, epoch: None, permit: None };
+        let context = Context { at: OnLane::queued(lane), permit: None };
         let Some(id) = self.calls.insert(context, waiter) else {
             return Err(self.refused(Refusal::Closed));
         };
@@ -181,14 +182,16 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
         queued.0.deadline = self.abilities.deadline.then_some(deadline);
         queued.0.permits[0] = Some(permit);
-        if self.lanes[lane].signal.outbox.push(Ticket(id.to_bits()), queued).is_err() {
+        if self.signals[lane].outbox.push(Ticket(id.to_bits()), queued).is_err() {
             self.deadlines.remove(id);
             self.forget(id, false);
-            if self.calls.cancel(id).is_some() {
-                return Err(self.refused(Refusal::Closed));
+            // The close may have ended it already; either way its end is in the table, where its caller looks for it.
+            if let Ok(told) = self.calls.end(id, Err(CallError::Refused(Refusal::Closed))) {
+                count(&self.counters.refused);
+                told.tell();
             }
         }
-        self.move_if_stranded(lane);
+        self.see_to_queued(lane, Some(id));
         Ok(id)
     }
 
@@ -255,7 +258,7 @@ impl Drop for InFlightCall<'_> {
         let Some(id) = self.id else { return };
         self.shared.deadlines.remove(id);
         if let Some((context, _waiter)) = self.shared.calls.cancel(id) {
-            self.shared.retract(id, context.lane, context.epoch);
+            self.shared.retract(id, context.at);
             self.shared.note_settled();
         }
     }

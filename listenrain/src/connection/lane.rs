@@ -6,7 +6,7 @@
 use std::future::pending;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
@@ -19,39 +19,8 @@ use crate::caught::caught;
 use crate::channel::Channel;
 use crate::counters::count;
 use crate::link::{Link, LinkEnd, Signal};
-use crate::primitives::outbox::{Outbox, SendQueue};
-use crate::queued::Queued;
+use crate::primitives::outbox::Outbox;
 use crate::transport::{BoxFuture, ChannelGenerator, NextError};
-
-/// What outlives the channels of a lane: its queue, and which channel in turn is open.
-pub(super) struct Lane {
-    pub(super) signal: Arc<Signal>,
-    open: AtomicBool,
-    /// Its dialer has said that it never will succeed.
-    over: AtomicBool,
-    epoch: AtomicU64,
-}
-
-impl Lane {
-    pub(super) fn new(queue: Box<dyn SendQueue<Queued>>) -> Self {
-        let signal = Arc::new(Signal::new(Outbox::new(queue)));
-        Self { signal, open: AtomicBool::new(false), over: AtomicBool::new(false), epoch: AtomicU64::new(0) }
-    }
-
-    /// Which channel in turn is the lane's own.
-    pub(super) fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
-    }
-
-    /// Whether it will not open again.
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-}
 
 type Dialer = Arc<tokio::sync::Mutex<Box<dyn ChannelGenerator>>>;
 
@@ -84,7 +53,9 @@ pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
             Err(error) => {
                 let wait = course.failed();
                 let is_final = error.is_final;
-                shared.lanes[lane].over.store(is_final, Ordering::Release);
+                if is_final {
+                    shared.lanes.over(lane);
+                }
                 shared.dial_failed(error, course.is_down() || is_final);
                 (wait, is_final)
             }
@@ -102,7 +73,7 @@ async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
     let limit = shared.options.dial_timeout;
     let failed = |kind, why: String| {
         let why = std::io::Error::new(kind, why);
-        NextError::passing("dial", &shared.endpoint, why)
+        NextError::passing("dial", shared.endpoint(), why)
     };
     match timeout(limit, caught(async { dialer.next().await })).await {
         Ok(Ok(dialled)) => dialled,
@@ -153,7 +124,7 @@ impl Shared {
         let better = channel.superseded.take();
         let role = Caller::new(Arc::clone(self), lane, epoch);
         let (packets, counters) = (Arc::clone(&self.parts.packets), Arc::clone(&self.counters));
-        let signal = Arc::clone(&self.lanes[lane].signal);
+        let signal = Arc::clone(&self.signals[lane]);
         let mut link = Link::new(channel, role, packets, signal, counters, &self.options.health);
         tokio::select! {
             biased;
@@ -173,13 +144,10 @@ impl Shared {
 
     /// One more channel of the lane is open: gives its epoch.
     fn opened(&self, lane: usize) -> u64 {
-        let at = &self.lanes[lane];
-        let epoch = at.epoch.fetch_add(1, Ordering::Relaxed) + 1;
-        if epoch > 1 {
+        if self.lanes.epoch(lane) > 0 {
             count(&self.counters.reconnects);
         }
-        at.open.store(true, Ordering::Release);
-        self.enter(ConnectionState::Working);
+        let epoch = self.lanes.opened(lane, ConnectionState::Working);
         self.note_settled();
         (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
         tracing::debug!(epoch, "lane open");
@@ -213,8 +181,7 @@ impl Shared {
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
         tracing::debug!(epoch, cause = %end.cause, "lane lost");
-        self.lanes[lane].open.store(false, Ordering::Release);
-        self.enter_without_lanes(ConnectionState::Recovering);
+        self.lanes.lost(lane, epoch, ConnectionState::Recovering);
         self.end_lost_calls(lane, epoch, end);
         // With the only channel no late reply can come any more.
         if self.lanes.len() == 1
@@ -234,7 +201,7 @@ impl Shared {
         tracing::debug!(%error, down, "dial failed");
         count(&self.counters.failed_dials);
         if down {
-            self.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
+            self.lanes.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
             self.refuse_queued();
         }
     }

@@ -22,12 +22,12 @@ impl Shared {
         let stay: HashSet<u64> = unwritten.iter().map(|(ticket, _)| ticket.0).collect();
         let mut gone = Vec::new();
         let told = self.calls.end_where(|id, context| {
-            if context.lane != lane || context.epoch != Some(epoch) {
+            if !context.at.has_left_on(lane, epoch) {
                 return None;
             }
             let unsent = stay.contains(&id.to_bits());
             if unsent && self.options.resend_unsent {
-                context.epoch = None;
+                context.at.epoch = None;
                 return None;
             }
             gone.push(id);
@@ -40,38 +40,58 @@ impl Shared {
         if !self.options.resend_unsent {
             unwritten.clear();
         }
-        let refused = self.lanes[lane].signal.outbox.push_back_unwritten(unwritten);
+        let refused = self.signals[lane].outbox.push_back_unwritten(unwritten);
         drop(refused);
+        if self.options.resend_unsent {
+            stay.into_iter().for_each(|ticket| self.take_back_if_over(lane, Ticket(ticket)));
+        }
         self.move_if_stranded(lane);
         told.into_iter().for_each(Told::tell);
         self.note_settled();
     }
 
+    /// Sees to what was just queued on a lane that is not open, and may have come too late for whoever saw to the rest.
+    pub(super) fn see_to_queued(&self, lane: usize, call: Option<CallId>) {
+        if self.lanes.is_open(lane) {
+            return;
+        }
+        if let Some(call) = call {
+            self.take_back_if_over(lane, Ticket(call.to_bits()));
+        }
+        self.move_if_stranded(lane);
+        self.refuse_queued();
+    }
+
+    /// Takes a packet out of the queue whose call ended while it was in none, when nobody could take it back.
+    fn take_back_if_over(&self, lane: usize, ticket: Ticket) {
+        if ticket.0 != 0 && !self.calls.is_waiting(CallId::from_bits(ticket.0)) {
+            drop(self.signals[lane].outbox.remove(ticket));
+            self.note_settled();
+        }
+    }
+
     /// Gives what is queued on a lane that is not open to one that is.
     pub(super) fn move_if_stranded(&self, lane: usize) {
-        if self.lanes.len() == 1 || self.lanes[lane].is_open() {
-            return;
-        }
-        let Some(open) = (0..self.lanes.len()).find(|other| self.lanes[*other].is_open()) else {
-            return;
-        };
-        for (ticket, queued) in self.lanes[lane].signal.outbox.drain() {
+        let outbox_of = |lane: usize| &self.signals[lane].outbox;
+        self.lanes.move_stranded(lane, outbox_of, |ticket, open| {
             if ticket.0 != 0 {
-                self.calls.with(CallId::from_bits(ticket.0), |context| context.lane = open);
+                self.calls.with(CallId::from_bits(ticket.0), |context| context.at.lane = open);
             }
-            let _ = self.lanes[open].signal.outbox.push(ticket, queued);
-        }
+        });
     }
 
     /// The endpoint is down: what waits for a channel is refused now, not at its deadline.
     pub(super) fn refuse_queued(&self) {
-        let state = self.state.borrow().clone();
+        let state = self.state().clone();
         if !matches!(state, ConnectionState::Down { .. }) {
             return;
         }
         let mut told = Vec::new();
-        for lane in &self.lanes {
-            for (ticket, queued) in lane.signal.outbox.drain() {
+        for (lane, signal) in self.signals.iter().enumerate() {
+            if self.lanes.is_open(lane) {
+                continue;
+            }
+            for (ticket, queued) in signal.outbox.drain() {
                 self.refuse_one(ticket, queued, &state, &mut told);
             }
         }

@@ -25,30 +25,29 @@ use crate::correlation::{ById, Mode};
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, LinkError, Outcome, Refusal, Sent};
+use crate::link::Signal;
 use crate::packet::Abilities;
 use crate::primitives::budget::{Budget, Permit};
+use crate::primitives::deadlines::Deadlines;
 use crate::primitives::in_flight::{CallId, InFlight, Told};
-use crate::primitives::outbox::Ticket;
+use crate::primitives::lanes::{Lanes, OnLane};
+use crate::primitives::outbox::{Outbox, Ticket};
 use crate::protocol::Parts;
 use crate::queued::Queued;
-use crate::timers::deadline_in;
+use crate::timers::{Timers, deadline_in};
 use crate::transport::ChannelGenerator;
 
 pub use backoff::{Backoff, Course};
 pub(crate) use call::{Callback, Wait, block_until, is_inside_runtime};
-use keeper::Deadlines;
-use lane::Lane;
 pub use options::{ConnectionLimits, ConnectionOptions, OptionError, WhenFull};
 use replies::{Held, Replies};
 pub use state::ConnectionState;
+use state::Watched;
 
 /// What the in-flight table knows of a waiting call.
 #[derive(Debug)]
 pub(crate) struct Context {
-    /// The lane in whose queue it stands, or stood.
-    lane: usize,
-    /// The epoch of that lane on which it is leaving or has left; `None` while it is only queued.
-    epoch: Option<u64>,
+    at: OnLane,
     /// Its room, once its packet has left the queue; until then the packet holds it.
     permit: Option<Permit>,
 }
@@ -71,15 +70,15 @@ pub(crate) struct Shared {
     parts: Arc<Parts>,
     abilities: Abilities,
     options: ConnectionOptions,
-    endpoint: Endpoint,
     calls: InFlight<Context, Outcome<Held>>,
     by_id: Option<Box<dyn ById>>,
     budget: Arc<Budget>,
     replies: Arc<Replies>,
-    deadlines: Deadlines,
-    lanes: Box<[Lane]>,
+    deadlines: Deadlines<Box<dyn Timers>>,
+    lanes: Lanes<Watched>,
+    /// Of each lane: its queue, and how its link is steered.
+    signals: Box<[Arc<Signal>]>,
     next_lane: AtomicUsize,
-    state: watch::Sender<ConnectionState>,
     pub(crate) counters: Arc<Counters>,
     /// Told whenever a call ends while draining or while a superseded channel finishes.
     settled: Notify,
@@ -101,7 +100,7 @@ impl Connection {
             Mode::Message(new) => Some(new()),
             _ => None,
         };
-        let lanes = (0..options.lanes).map(|_| Lane::new((parts.new_queue)())).collect();
+        let signal = |_| Arc::new(Signal::new(Outbox::new((parts.new_queue)())));
         let limits = &options.limits;
         let shared = Arc::new(Shared {
             abilities: parts.packets.abilities(),
@@ -110,22 +109,21 @@ impl Connection {
             budget: Budget::new(limits.requests, limits.bytes),
             replies: Replies::new(limits.reply_bytes),
             deadlines: Deadlines::new((parts.new_timers)()),
-            lanes,
+            lanes: Lanes::new(options.lanes, Watched::new(endpoint)),
+            signals: (0..options.lanes).map(signal).collect(),
             next_lane: AtomicUsize::new(0),
-            state: watch::Sender::new(ConnectionState::Recovering),
             counters: Arc::default(),
             settled: Notify::new(),
             finishing: AtomicUsize::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            endpoint,
             options,
             parts,
         });
         let tasks = shared.tasks.clone();
         let dialer = Arc::new(tokio::sync::Mutex::new(dialer));
         for lane in 0..shared.lanes.len() {
-            let span = tracing::debug_span!("lane", endpoint = %shared.endpoint, lane);
+            let span = tracing::debug_span!("lane", endpoint = %shared.endpoint(), lane);
             tasks.spawn(lane::run(Arc::clone(&shared), lane, Arc::clone(&dialer)).instrument(span));
         }
         tasks.spawn(keeper::run(Arc::clone(&shared)));
@@ -144,7 +142,7 @@ impl Connection {
     /// Whether it will not work again: it is closed, or its dialer has failed for good and its last lane is lost.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.state().is_closed() || self.shared().lanes.iter().all(Lane::is_over)
+        self.state().is_closed() || self.shared().lanes.are_over()
     }
 
     /// How many clones of it there are.
@@ -155,19 +153,19 @@ impl Connection {
     /// What it dials.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        &self.shared().endpoint
+        self.shared().endpoint()
     }
 
     /// How it is now.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        self.shared().state.borrow().clone()
+        self.shared().state().clone()
     }
 
     /// Its states, to be watched.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<ConnectionState> {
-        self.shared().state.subscribe()
+        self.shared().lanes.shown().subscribe()
     }
 
     /// What was counted so far.
@@ -178,7 +176,7 @@ impl Connection {
         Counts {
             in_flight: count as u64,
             in_flight_bytes: bytes as u64,
-            queued: shared.lanes.iter().map(|lane| lane.signal.outbox.len() as u64).sum(),
+            queued: shared.signals.iter().map(|signal| signal.outbox.len() as u64).sum(),
             ..shared.counters.snapshot()
         }
     }
@@ -210,7 +208,7 @@ impl Connection {
     /// Cancel safety: dropping the future leaves the connection draining; dropping the connection then closes it.
     pub async fn close(&self, within: Duration) {
         let shared = self.shared();
-        shared.enter(ConnectionState::Draining);
+        shared.lanes.enter(ConnectionState::Draining);
         let deadline = deadline_in(within);
         while !shared.is_settled() {
             let settled = shared.settled.notified();
@@ -219,16 +217,12 @@ impl Connection {
             }
         }
         shared.shut();
-        for lane in &shared.lanes {
-            lane.signal.finish();
-        }
+        shared.signals.iter().for_each(|signal| signal.finish());
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
-        if tokio::time::timeout_at(grace, shared.tasks.wait()).await.is_err() {
-            shared.stop_now();
-            shared.tasks.wait().await;
-        }
-        // Lanes that had no channel have ended by themselves, and left what was queued on them.
+        let _ = tokio::time::timeout_at(grace, shared.tasks.wait()).await;
+        // Also where every task has ended: what never had a channel gives its room back, and nothing more is queued.
         shared.stop_now();
+        shared.tasks.wait().await;
     }
 }
 
@@ -249,16 +243,17 @@ impl Drop for Handle {
 impl Shared {
     /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
     fn is_settled(&self) -> bool {
-        let has_way_out = |lane: &Lane| lane.is_open() || lane.signal.outbox.len() == 0;
-        self.calls.waiting() == 0 && self.lanes.iter().all(has_way_out)
+        let has_way_out =
+            |(lane, signal): (usize, &Arc<Signal>)| self.lanes.is_open(lane) || signal.outbox.len() == 0;
+        self.calls.waiting() == 0 && self.signals.iter().enumerate().all(has_way_out)
     }
 
     /// Lets nobody in any more, and ends every call that is left.
     fn shut(&self) {
-        self.enter(ConnectionState::Closed);
+        self.lanes.enter(ConnectionState::Closed);
         self.budget.close();
         let told = self.calls.close(|_, context| {
-            Err(match context.epoch {
+            Err(match context.at.epoch {
                 Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
                 None => CallError::Refused(Refusal::Closed),
             })
@@ -269,37 +264,24 @@ impl Shared {
     }
 
     fn stop_now(&self) {
-        for lane in &self.lanes {
-            drop(lane.signal.outbox.close());
-            lane.signal.stop();
+        for signal in &self.signals {
+            drop(signal.outbox.close());
+            signal.stop();
         }
     }
 
-    fn enter(&self, next: ConnectionState) {
-        self.enter_if(next, || true);
+    fn endpoint(&self) -> &Endpoint {
+        self.lanes.shown().endpoint()
     }
 
-    /// Enters a state that only holds while no lane is open: looked at in the same step, so that a lane which opens
-    /// meanwhile has the last word.
-    fn enter_without_lanes(&self, next: ConnectionState) {
-        self.enter_if(next, || !self.lanes.iter().any(Lane::is_open));
-    }
-
-    fn enter_if(&self, next: ConnectionState, holds: impl Fn() -> bool) {
-        self.state.send_if_modified(|state| {
-            let enters = holds() && state.may_become(&next);
-            if enters {
-                tracing::debug!(endpoint = %self.endpoint, from = %state, to = %next, "connection state");
-                *state = next;
-            }
-            enters
-        });
+    fn state(&self) -> watch::Ref<'_, ConnectionState> {
+        self.lanes.shown().borrow()
     }
 
     fn refusal(&self, state: &ConnectionState) -> Refusal {
         match state {
             ConnectionState::Down { cause } => {
-                Refusal::Down { endpoint: self.endpoint.to_string(), cause: cause.clone() }
+                Refusal::Down { endpoint: self.endpoint().to_string(), cause: cause.clone() }
             }
             ConnectionState::Draining => Refusal::Draining,
             _ => Refusal::Closed,
@@ -307,12 +289,12 @@ impl Shared {
     }
 
     /// Takes a call that will not be waited for out of the queue, or tells the peer.
-    fn retract(&self, id: CallId, lane: usize, epoch: Option<u64>) {
-        let signal = &self.lanes[lane].signal;
-        match epoch {
+    fn retract(&self, id: CallId, at: OnLane) {
+        let signal = &self.signals[at.lane];
+        match at.epoch {
             None => drop(signal.outbox.remove(Ticket(id.to_bits()))),
             // The peer of a superseded channel cannot be told any more.
-            Some(epoch) if self.abilities.cancel && epoch == self.lanes[lane].epoch() => {
+            Some(epoch) if self.abilities.cancel && epoch == self.lanes.epoch(at.lane) => {
                 let packet = crate::packet::Packet::new(
                     crate::packet::Kind::Cancel,
                     id.to_bits(),
@@ -322,7 +304,7 @@ impl Shared {
             }
             Some(_) => {}
         }
-        self.forget(id, epoch.is_some());
+        self.forget(id, at.epoch.is_some());
     }
 
     /// The call ended without its reply.
@@ -333,7 +315,7 @@ impl Shared {
     }
 
     fn note_settled(&self) {
-        if self.is_finishing() || matches!(*self.state.borrow(), ConnectionState::Draining) {
+        if self.is_finishing() || matches!(*self.state(), ConnectionState::Draining) {
             self.settled.notify_waiters();
         }
     }
@@ -345,7 +327,7 @@ impl Shared {
         }
         let turn = self.next_lane.fetch_add(1, Ordering::Relaxed);
         let turns = (0..self.lanes.len()).map(|step| (turn + step) % self.lanes.len());
-        let open = turns.filter(|lane| self.lanes[*lane].is_open());
-        open.min_by_key(|lane| self.lanes[*lane].signal.outbox.len()).unwrap_or(turn % self.lanes.len())
+        let open = turns.filter(|lane| self.lanes.is_open(*lane));
+        open.min_by_key(|lane| self.signals[*lane].outbox.len()).unwrap_or(turn % self.lanes.len())
     }
 }

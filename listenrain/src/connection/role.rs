@@ -16,6 +16,7 @@ use crate::error::{
 use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::in_flight::{CallId, Told};
+use crate::primitives::lanes::OnLane;
 use crate::primitives::outbox::Ticket;
 use crate::queued::Queued;
 
@@ -40,7 +41,7 @@ const MAX_TOMBSTONES: usize = 4096;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
-        let signal = Arc::clone(&shared.lanes[lane].signal);
+        let signal = Arc::clone(&shared.signals[lane]);
         Self {
             shared,
             lane,
@@ -85,7 +86,7 @@ impl Caller {
             Ok(Taken::Call(call)) => Some(call),
             Ok(Taken::Late | Taken::Unknown) => None,
             Err(error) => {
-                tracing::debug!(endpoint = %self.shared.endpoint, %error, "reply without a readable id");
+                tracing::debug!(endpoint = %self.shared.endpoint(), %error, "reply without a readable id");
                 count(&self.shared.counters.decode_errors);
                 None
             }
@@ -146,11 +147,10 @@ impl Role for Caller {
         let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
         self.answers = self.answers.saturating_sub(answered.count());
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
-        let (lane, epoch) = (self.lane, self.epoch);
+        let at = OnLane { lane: self.lane, epoch: Some(self.epoch) };
         self.shared.calls.retain_waiting(batch, call_of, |(_, queued), context| {
             context.permit = context.permit.take().or_else(|| queued.0.permits[0].take());
-            context.lane = lane;
-            context.epoch = Some(epoch);
+            context.at = at;
         });
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
             let limit = self.shared.options.limits.requests + MAX_TOMBSTONES;
@@ -163,7 +163,7 @@ impl Role for Caller {
     }
 
     fn idle(&self) -> bool {
-        !self.shared.calls.any(|context| context.lane == self.lane && context.epoch == Some(self.epoch))
+        !self.shared.calls.any(|context| context.at.has_left_on(self.lane, self.epoch))
     }
 
     /// Answers that are queued already stay where they are, and are not waited for.

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use tokio::sync::watch;
+
+use crate::endpoint::Endpoint;
+use crate::primitives::lanes::{Condition, Shown};
 use crate::transport::NextError;
 
 /// How a connection is.
@@ -26,17 +30,6 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
-    /// Whether a connection in this state may become `next`.
-    pub(super) fn may_become(&self, next: &Self) -> bool {
-        match (self, next) {
-            (Self::Closed, _) => false,
-            (_, Self::Closed) => true,
-            (Self::Draining, _) => false,
-            (Self::Working, Self::Working) | (Self::Recovering, Self::Recovering) => false,
-            _ => true,
-        }
-    }
-
     /// Whether it is over.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -53,5 +46,56 @@ impl fmt::Display for ConnectionState {
             Self::Draining => "draining",
             Self::Closed => "closed",
         })
+    }
+}
+
+/// The state of a connection, and those who watch it.
+#[derive(Debug)]
+pub(super) struct Watched {
+    endpoint: Endpoint,
+    states: watch::Sender<ConnectionState>,
+}
+
+impl Watched {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, states: watch::Sender::new(ConnectionState::Recovering) }
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The state as it is; none is entered while this is held.
+    pub(super) fn borrow(&self) -> watch::Ref<'_, ConnectionState> {
+        self.states.borrow()
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<ConnectionState> {
+        self.states.subscribe()
+    }
+}
+
+impl Shown for Watched {
+    type State = ConnectionState;
+
+    fn condition(state: &ConnectionState) -> Condition {
+        match state {
+            ConnectionState::Working => Condition::Working,
+            ConnectionState::Recovering => Condition::Recovering,
+            ConnectionState::Down { .. } => Condition::Down,
+            ConnectionState::Draining => Condition::Draining,
+            ConnectionState::Closed => Condition::Closed,
+        }
+    }
+
+    fn change(&self, step: impl FnOnce(&mut ConnectionState) -> bool) {
+        self.states.send_if_modified(|state| {
+            let from = state.clone();
+            let changed = step(state);
+            if changed {
+                tracing::debug!(endpoint = %self.endpoint, %from, to = %state, "connection state");
+            }
+            changed
+        });
     }
 }

@@ -233,7 +233,7 @@ impl<R: Role> Link<R> {
             (wish == FINISH || !self.reading.held_up)
                 && self.role.idle()
                 && self.writing.is_empty()
-                && self.signal.outbox.len() == 0
+                && self.has_written_out(wish)
         };
         if self.phase == Phase::Open && wanted && done() {
             self.phase = Phase::ShuttingDown;
@@ -252,6 +252,11 @@ impl<R: Role> Link<R> {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing is queued. The last channel of its queue then closes it, lest something come that nobody writes.
+    fn has_written_out(&self, wish: u8) -> bool {
+        if wish == FINISH { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
     }
 
     /// Whether what is queued has to wait for something else than this task.

@@ -146,6 +146,10 @@ impl<C, O> InFlight<C, O> {
         let mut slots = lock(&self.slots);
         let State::Waiting(context, _) = &slots.entry(id)?.state else { return None };
         let read = read(context);
+        if mutant("in_flight: end_with reads and ends under two locks") {
+            drop(slots);
+            slots = lock(&self.slots);
+        }
         slots.end(id, outcome).ok().map(|told| (told, read))
     }
 
@@ -175,8 +179,15 @@ impl<C, O> InFlight<C, O> {
         let was = lock(&self.slots).take(id);
         match was? {
             State::Waiting(context, waiter) => Some((context, waiter)),
+            State::Done(context, _) if mutant("in_flight: a cancel takes an ended call for its own") => {
+                Some((context, Waiter::Task(None)))
+            }
             _ => None,
         }
+    }
+
+    pub(crate) fn is_waiting(&self, id: CallId) -> bool {
+        self.with(id, |_| ()).is_some() || mutant("in_flight: a call that has ended still seems to wait")
     }
 
     /// Changes what is known of a waiting call; `None` when it has ended.

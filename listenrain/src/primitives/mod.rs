@@ -4,6 +4,8 @@
 //! types and tries the interleavings; each has a model there, and a seeded bug that the model must catch.
 
 pub(crate) mod budget;
+pub(crate) mod deadlines;
 pub(crate) mod in_flight;
 pub(crate) mod keyed;
+pub(crate) mod lanes;
 pub(crate) mod outbox;

@@ -5,8 +5,8 @@ mod net;
 mod peer;
 mod wire;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +41,38 @@ pub(crate) fn in_order() -> Protocol<RawBytes> {
 pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
     let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"));
     Protocol::builder("first byte", RawBytes)
+        .packets(listenrain::OriginalPackets::default())
+        .correlation(listenrain::Correlation::by_message(id_of))
+        .build()
+        .unwrap()
+}
+
+/// Where a caller is held up between its admission and its place in the queue.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<usize>, Condvar)>);
+
+impl Gate {
+    /// Waits, on this thread, until somebody else comes here too.
+    pub(crate) fn meet(&self) {
+        let (came, changed) = &*self.0;
+        let mut here = came.lock().unwrap();
+        *here += 1;
+        let both = here.next_multiple_of(2);
+        changed.notify_all();
+        let waited = changed.wait_timeout_while(here, secs(30), |came| *came < both).unwrap().1;
+        assert!(!waited.timed_out(), "nobody came to the gate");
+    }
+}
+
+/// As [`first_byte_is_id`]; each id is read between two meetings at the gate.
+pub(crate) fn late_ids(gate: &Gate) -> Protocol<RawBytes> {
+    let gate = gate.clone();
+    let id_of = move |bytes: &[u8]| {
+        gate.meet();
+        gate.meet();
+        bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"))
+    };
+    Protocol::builder("late ids", RawBytes)
         .packets(listenrain::OriginalPackets::default())
         .correlation(listenrain::Correlation::by_message(id_of))
         .build()

@@ -93,7 +93,7 @@ impl Pool {
         let Some(there) = lines.by_key.get(key).map(|pooled| pooled.generation) else { return };
         if self.faulty.has(Flaw::LR14) {
             // What is no longer in the pool is never closed.
-            lines.by_key.remove(key).map(std::mem::forget);
+            std::mem::forget(lines.by_key.remove(key));
         } else if there == generation
             && let Some(pooled) = lines.by_key.remove(key)
         {

@@ -1,8 +1,10 @@
 //! Plans out of seeds: a random part of what may go wrong, each with a random time and amount.
 
+use std::collections::BTreeSet;
+
 use super::{Fault, FaultKind, FaultPlan};
 use crate::random::Random;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Situation};
 use crate::world::World;
 
 /// When whatever does not stay is healed.
@@ -25,9 +27,16 @@ impl FaultPlan {
             _ if random.one_in(SINGLE) => 1,
             _ => 1 + random.below(scenario.most_faults.max(1)),
         };
+        let wanted: BTreeSet<_> = scenario.situations_on(world).filter_map(cause).collect();
+        let wanted: Vec<_> = wanted.into_iter().collect();
         let mut faults = Vec::new();
-        for _ in 0..count {
-            let Some(at) = (!kinds.is_empty()).then(|| random.below(kinds.len())) else { break };
+        for number in 0..count {
+            let drawn = (!kinds.is_empty()).then(|| random.below(kinds.len()));
+            // Most plans begin with a fault that the scenario is there for.
+            let for_it = (number == 0 && !wanted.is_empty() && !random.one_in(4))
+                .then(|| wanted[random.below(wanted.len())])
+                .and_then(|wanted| kinds.iter().position(|kind| *kind == wanted));
+            let Some(at) = for_it.or(drawn) else { break };
             // Of a momentary kind there may be several.
             let kind = if kinds[at].is_momentary() { kinds[at] } else { kinds.swap_remove(at) };
             faults.push(one(kind, scenario, &mut random));
@@ -47,15 +56,30 @@ impl FaultPlan {
     }
 }
 
+/// The fault that a situation is of, if it is of one.
+fn cause(situation: Situation) -> Option<FaultKind> {
+    match situation {
+        Situation::Fault(kind, _) => Some(kind),
+        Situation::Seen(_) => None,
+    }
+}
+
 fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
     let (least, most) = BEGINS_MS;
-    let at_ms = (least + random.below(most - least)) as u64;
+    let at_ms = match scenario.closes_at {
+        // Half of them while the client is being closed.
+        Some(close) if random.one_in(2) => close.as_millis() as u64 + random.below(500) as u64,
+        _ => (least + random.below(most - least)) as u64,
+    };
     let server = (scenario.servers > 1 && !random.one_in(4)).then(|| random.below(scenario.servers));
     let lasts = match kind {
         kind if kind.is_momentary() => 1000,
         FaultKind::Crash | FaultKind::PowerLoss => 50 + random.below(700),
         // Until the end, since it is to be seen by many calls.
         FaultKind::Slice | FaultKind::Coalesce | FaultKind::Storm | FaultKind::SpuriousWakes => 2000,
+        FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams | FaultKind::BurstLoss => {
+            300 + random.below(900)
+        }
         _ => 50 + random.below(1200),
     };
     Fault {
@@ -81,7 +105,7 @@ fn after(kind: FaultKind, random: &mut Random) -> u64 {
         2 => HEADER - 1,
         3 => HEADER,
         4 => HEADER + 1,
-        _ => random.size(16 << 10) as u64,
+        _ => random.size(8 << 10) as u64,
     }
 }
 
@@ -102,7 +126,7 @@ fn amount(kind: FaultKind, random: &mut Random) -> u64 {
         FaultKind::Latency => between(5, 200),
         FaultKind::Loss => between(2, 60),
         FaultKind::BurstLoss => between(10, 150),
-        FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(10, 300),
+        FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(50, 300),
         FaultKind::Mtu => between(600, 1199),
         FaultKind::Bottleneck => between(50_000, 1_000_000),
         _ => 0,

@@ -116,7 +116,8 @@ fn lost_links() -> Vec<Scenario> {
         ..Scenario::quiet("lossy-network", "a network that loses, doubles, swaps and spoils what it carries")
     };
     let lanes = Scenario {
-        faults: &[K::Reset, K::Eof, K::Truncate, K::DialHung, K::DialRefused, K::DialSlow, K::Slice],
+        faults: &[K::Reset, K::Eof, K::DialHung, K::DialRefused, K::DialSlow],
+        most_faults: 8,
         situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(stage::LANE_DEAD)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
         load: Load::busy(),

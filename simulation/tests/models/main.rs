@@ -5,8 +5,12 @@
 //! needs a flag: `cargo test` runs them.
 
 mod budget;
+mod calls;
+mod coverage;
+mod deadlines;
 mod in_flight;
 mod keyed;
+mod lanes;
 mod outbox;
 #[allow(
     dead_code,

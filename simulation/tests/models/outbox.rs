@@ -1,12 +1,14 @@
 // LR08, LR11: nothing that is queued is lost or given twice, and a writer that waits always learns of what came: a
 // packet, a close, or a change elsewhere that it was nudged for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 
+use crate::primitives::budget::{Budget, Permit};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::{STUCK, block_on, check, check_catches};
 
@@ -54,6 +56,62 @@ fn push_close_and_pop() {
     seen.extend(pusher.join().unwrap());
     assert_eq!(seen, [1, 2], "each item once, in order");
     assert_eq!(outbox.len(), 0);
+}
+
+/// The room of each item goes along with it, and is back once it is written, refused or thrown away.
+fn push_and_finish() {
+    let budget = Budget::new(2, 10);
+    let outbox = Arc::new(Outbox::<(u32, Permit)>::new(Box::new(FifoQueue::default())));
+    let (pushing, room) = (Arc::clone(&outbox), Arc::clone(&budget));
+    let pusher = thread::spawn(move || {
+        let refused = (1..=2).filter_map(|item| {
+            let permit = room.try_acquire(5).expect("there is room for two");
+            pushing.push(Ticket(item.into()), (item, permit)).err().map(|(item, _)| item)
+        });
+        refused.collect::<Vec<_>>()
+    });
+    // As a link does that writes what is queued and then ends: it never parks, since it has something to do.
+    let mut seen = Vec::new();
+    while !outbox.close_if_empty() {
+        let mut batch = Vec::new();
+        outbox.pop_batch(&mut batch, 1, |_| 1);
+        seen.extend(batch.into_iter().map(|(_, (item, _))| item));
+    }
+    seen.extend(pusher.join().unwrap());
+    assert_eq!(seen, [1, 2], "each item once, in order");
+    assert_eq!((outbox.len(), budget.in_use()), (0, (0, 0)));
+}
+
+/// Items are taken out by a writer, and by one who gives them to another: each by one of them.
+fn push_drain_and_pop() {
+    let outbox = outbox();
+    let (pushing, draining) = (Arc::clone(&outbox), Arc::clone(&outbox));
+    let pusher = thread::spawn(move || {
+        for item in 1..=2 {
+            pushing.push(Ticket(item.into()), item).unwrap();
+        }
+    });
+    let drainer = thread::spawn(move || draining.drain());
+    let mut batch = Vec::new();
+    outbox.pop_batch(&mut batch, 1, |_| 1);
+    pusher.join().unwrap();
+    batch.extend(drainer.join().unwrap());
+    batch.extend(outbox.drain());
+    let items: BTreeSet<u32> = batch.iter().map(|(_, item)| *item).collect();
+    assert_eq!((batch.len(), items), (2, BTreeSet::from([1, 2])), "each item once");
+    assert_eq!(outbox.len(), 0);
+}
+
+/// What one channel could not write, as the writer of the next one parks.
+fn put_back_and_park() {
+    let outbox = outbox();
+    let putting = Arc::clone(&outbox);
+    let putter = thread::spawn(move || {
+        assert!(putting.push_back_unwritten(vec![(Ticket(1), 1), (Ticket(2), 2)]).is_empty());
+    });
+    let seen = [(); 2].map(|()| block_on(|cx| pop(&outbox, cx)));
+    assert_eq!(seen, [Some(1), Some(2)], "in their order");
+    putter.join().unwrap();
 }
 
 /// A writer that also looks at something else, as a link looks at whether all is answered.
@@ -113,4 +171,35 @@ fn a_nudge_is_seen_however_late_the_writer_parks() {
 fn a_nudge_that_is_forgotten_is_caught() {
     let mutant = "outbox: a nudge that finds nobody is forgotten";
     check_catches(mutant, STUCK, 3, nudge_and_park);
+}
+
+#[test]
+fn a_finish_loses_nothing_and_gives_all_room_back() {
+    check(3, push_and_finish);
+}
+
+#[test]
+fn a_finish_that_looks_and_closes_under_two_locks_is_caught() {
+    let mutant = "outbox: a finish looks and closes under two locks";
+    check_catches(mutant, "each item once", 3, push_and_finish);
+}
+
+#[test]
+fn a_drain_loses_and_doubles_nothing() {
+    check(3, push_drain_and_pop);
+}
+
+#[test]
+fn a_drain_that_leaves_all_but_the_first_is_caught() {
+    check_catches("outbox: a drain takes only the first", "each item once", 3, push_drain_and_pop);
+}
+
+#[test]
+fn what_is_put_back_wakes_the_writer() {
+    check(3, put_back_and_park);
+}
+
+#[test]
+fn a_return_that_wakes_nobody_is_caught() {
+    check_catches("outbox: what is put back wakes nobody", STUCK, 3, put_back_and_park);
 }

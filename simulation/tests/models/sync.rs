@@ -1,7 +1,8 @@
-//! What `crate::sync` is to the primitives here: loom's mutex, and switches for seeded bugs.
+//! What `crate::sync` is to the primitives here: loom's mutex and atomics, and switches for seeded bugs.
 
 use std::cell::Cell;
 
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
 /// The standard one: methods take `self: &Arc<Self>`, which loom's cannot be. What it counts is no part of a model.
 pub(crate) use std::sync::Arc;

@@ -1,0 +1,69 @@
+// Whoever adds a primitive adds its model and a twin: a seeded bug that the model must catch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The sources below `folder` of the workspace, by file name.
+fn sources(folder: &str) -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
+        .map(|file| {
+            (file.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(file).unwrap())
+        })
+        .collect()
+}
+
+fn primitives() -> BTreeMap<String, String> {
+    let mut primitives = sources("listenrain/src/primitives");
+    primitives.remove("mod").expect("the primitives have a list");
+    assert!(!primitives.is_empty());
+    primitives
+}
+
+fn models() -> BTreeMap<String, String> {
+    let mut models = sources("simulation/tests/models");
+    // What is said here of the others is no model.
+    models.remove("coverage");
+    models
+}
+
+/// The string literals that follow `before` in `text`.
+fn literals(text: &str, before: &str) -> BTreeSet<String> {
+    let before = format!("{before}\"");
+    let literals = text.split(before.as_str()).skip(1).filter_map(|rest| rest.split_once('"'));
+    literals.map(|(literal, _)| literal.to_owned()).collect()
+}
+
+#[test]
+fn every_primitive_has_a_model_of_its_name() {
+    let models = models();
+    let listed = &models["main"];
+    for (primitive, source) in primitives() {
+        assert!(
+            listed.contains(&format!("\nmod {primitive};\n")),
+            "{primitive} has no module in simulation/tests/models"
+        );
+        let model = &models[&primitive];
+        assert!(model.contains("check("), "the module of {primitive} checks no model");
+        assert!(model.contains("check_catches("), "the models of {primitive} have no twin");
+        assert!(!literals(&source, "mutant(").is_empty(), "{primitive} has no switch for a seeded bug");
+    }
+}
+
+#[test]
+fn every_seeded_bug_is_caught_by_a_model() {
+    let caught: BTreeSet<_> = models()
+        .values()
+        .flat_map(|model| [literals(model, "check_catches("), literals(model, "let mutant = ")])
+        .flatten()
+        .collect();
+    let seeded: BTreeSet<_> =
+        primitives().values().flat_map(|primitive| literals(primitive, "mutant(")).collect();
+    let missing: Vec<_> = seeded.difference(&caught).collect();
+    assert!(missing.is_empty(), "no model turns these on: {missing:?}");
+    let unknown: Vec<_> = caught.difference(&seeded).collect();
+    assert!(unknown.is_empty(), "no primitive knows these: {unknown:?}");
+}

@@ -1,0 +1,214 @@
+// LR16, LR36: a late error of an old channel hurts neither the new one nor its calls; the state says what the lanes are,
+// whoever comes last; draining and closed are for good; nothing waits on a lane that is lost while another is open.
+
+use std::sync::Arc;
+
+use loom::sync::Mutex;
+use loom::thread;
+
+use crate::primitives::in_flight::{InFlight, Told, Waiter};
+use crate::primitives::lanes::{Condition, Lanes, OnLane, Shown};
+use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
+use crate::{check, check_catches};
+
+/// What `tokio::sync::watch` is to the library.
+pub(crate) struct Kept(Mutex<Condition>);
+
+impl Kept {
+    pub(crate) fn condition(&self) -> Condition {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl Shown for Kept {
+    type State = Condition;
+
+    fn condition(state: &Condition) -> Condition {
+        *state
+    }
+
+    fn change(&self, step: impl FnOnce(&mut Condition) -> bool) {
+        step(&mut self.0.lock().unwrap());
+    }
+}
+
+pub(crate) fn lanes(count: usize) -> Arc<Lanes<Kept>> {
+    Arc::new(Lanes::new(count, Kept(Mutex::new(Condition::Recovering))))
+}
+
+/// The error of a channel comes when the lane has, or is about to have, the next one.
+fn late_loss() {
+    let (lanes, calls) = (lanes(1), Arc::new(InFlight::new()));
+    let old = lanes.opened(0, Condition::Working);
+    let on = |epoch| OnLane { lane: 0, epoch: Some(epoch) };
+    let lost = calls.insert(on(old), Waiter::Task(None)).unwrap();
+    let (losing, ending) = (Arc::clone(&lanes), Arc::clone(&calls));
+    let loss = thread::spawn(move || {
+        losing.lost(0, old, Condition::Recovering);
+        let told = ending.end_where(|_, at| at.has_left_on(0, old).then_some("lost"));
+        told.into_iter().for_each(Told::tell);
+    });
+    let new = lanes.opened(0, Condition::Working);
+    let call = calls.insert(on(new), Waiter::Task(None)).unwrap();
+    loss.join().unwrap();
+    assert_eq!(lanes.epoch(0), new);
+    assert!(lanes.is_open(0), "the lane of the new channel is closed");
+    assert_eq!(lanes.shown().condition(), Condition::Working);
+    assert!(calls.end(call, "reply").is_ok(), "a call on the new channel is lost");
+    assert!(calls.end(lost, "reply").is_err(), "the call on the old one is lost");
+}
+
+/// One lane is lost and cannot be dialled, while another opens.
+fn loss_and_opening() {
+    let lanes = lanes(2);
+    let epoch = lanes.opened(0, Condition::Working);
+    let losing = Arc::clone(&lanes);
+    let loss = thread::spawn(move || {
+        losing.lost(0, epoch, Condition::Recovering);
+        losing.enter_without_lanes(Condition::Down);
+    });
+    lanes.opened(1, Condition::Working);
+    loss.join().unwrap();
+    assert_eq!(lanes.shown().condition(), Condition::Working, "a lane is open");
+}
+
+/// All lanes are lost at once.
+fn loss_and_loss() {
+    let lanes = lanes(2);
+    let epochs = [0, 1].map(|lane| lanes.opened(lane, Condition::Working));
+    let losing = Arc::clone(&lanes);
+    let loss = thread::spawn(move || losing.lost(0, epochs[0], Condition::Recovering));
+    lanes.lost(1, epochs[1], Condition::Recovering);
+    loss.join().unwrap();
+    assert_eq!(lanes.shown().condition(), Condition::Recovering, "no lane is open");
+}
+
+/// A lane comes and goes while the connection drains, then closes.
+fn close_and_opening() {
+    let lanes = lanes(1);
+    let opening = Arc::clone(&lanes);
+    let dialling = thread::spawn(move || {
+        let epoch = opening.opened(0, Condition::Working);
+        opening.lost(0, epoch, Condition::Recovering);
+        opening.enter_without_lanes(Condition::Down);
+    });
+    lanes.enter(Condition::Draining);
+    assert_eq!(lanes.shown().condition(), Condition::Draining, "draining is for good");
+    lanes.enter(Condition::Closed);
+    lanes.enter(Condition::Draining);
+    dialling.join().unwrap();
+    assert_eq!(lanes.shown().condition(), Condition::Closed, "closed is for good");
+}
+
+/// What waits on a lost lane is given to another, which is lost too meanwhile; a third one stays open.
+fn move_and_loss() {
+    let lanes = lanes(3);
+    let outboxes: Arc<[Outbox<()>; 3]> =
+        Arc::new([(); 3].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    let epoch = lanes.opened(1, Condition::Working);
+    lanes.opened(2, Condition::Working);
+    outboxes[0].push(Ticket(1), ()).unwrap();
+    let (losing, theirs) = (Arc::clone(&lanes), Arc::clone(&outboxes));
+    let loss = thread::spawn(move || {
+        losing.lost(1, epoch, Condition::Recovering);
+        losing.move_stranded(1, |lane| &theirs[lane], |_, _| ());
+    });
+    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| ());
+    loss.join().unwrap();
+    assert_eq!([0, 1, 2].map(|lane| outboxes[lane].len()), [0, 0, 1], "it is where a lane is open");
+}
+
+/// A lane opens as something is queued on one that is not open.
+fn push_and_opening() {
+    let lanes = lanes(2);
+    let outboxes: Arc<[Outbox<()>; 2]> =
+        Arc::new([(); 2].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    let (opening, theirs) = (Arc::clone(&lanes), Arc::clone(&outboxes));
+    let opener = thread::spawn(move || {
+        opening.opened(1, Condition::Working);
+        opening.move_stranded(0, |lane| &theirs[lane], |_, _| ());
+    });
+    for ticket in [1, 2] {
+        outboxes[0].push(Ticket(ticket), ()).unwrap();
+    }
+    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| ());
+    opener.join().unwrap();
+    assert_eq!([0, 1].map(|lane| outboxes[lane].len()), [0, 2], "all is where a lane is open");
+}
+
+#[test]
+fn a_late_error_of_an_old_channel_never_hurts_the_new_one() {
+    check(3, late_loss);
+}
+
+#[test]
+fn a_loss_that_compares_no_epochs_is_caught() {
+    let mutant = "lanes: the loss of any channel closes the lane";
+    check_catches(mutant, "the lane of the new channel is closed", 3, late_loss);
+}
+
+#[test]
+fn a_call_that_shares_the_fate_of_another_channel_is_caught() {
+    let mutant = "lanes: a call shares the fate of any channel of its lane";
+    check_catches(mutant, "a call on the new channel is lost", 3, late_loss);
+}
+
+#[test]
+fn a_connection_is_never_left_down_while_a_lane_is_open() {
+    check(3, loss_and_opening);
+}
+
+#[test]
+fn a_state_that_is_decided_before_its_step_is_caught() {
+    let mutant = "lanes: it looks for open lanes before the step";
+    check_catches(mutant, "a lane is open", 3, loss_and_opening);
+}
+
+#[test]
+fn a_connection_is_never_left_working_without_a_lane() {
+    check(3, loss_and_loss);
+}
+
+#[test]
+fn a_lane_that_closes_after_its_step_is_caught() {
+    let mutant = "lanes: a lane is closed after its loss is shown";
+    check_catches(mutant, "no lane is open", 3, loss_and_loss);
+}
+
+#[test]
+fn draining_and_closed_are_for_good() {
+    check(3, close_and_opening);
+}
+
+#[test]
+fn a_draining_connection_that_works_again_is_caught() {
+    let mutant = "lanes: a draining connection works again";
+    check_catches(mutant, "draining is for good", 3, close_and_opening);
+}
+
+#[test]
+fn a_closed_connection_that_opens_again_is_caught() {
+    let mutant = "lanes: a closed connection opens again";
+    check_catches(mutant, "closed is for good", 3, close_and_opening);
+}
+
+#[test]
+fn what_is_moved_never_waits_on_a_lane_that_is_lost_meanwhile() {
+    check(3, move_and_loss);
+}
+
+#[test]
+fn a_lost_lane_that_keeps_what_it_was_given_is_caught() {
+    let mutant = "lanes: a lane that is lost meanwhile keeps what it was given";
+    check_catches(mutant, "it is where a lane is open", 3, move_and_loss);
+}
+
+#[test]
+fn what_is_queued_as_a_lane_opens_goes_there() {
+    check(3, push_and_opening);
+}
+
+#[test]
+fn a_drain_that_leaves_something_is_caught() {
+    check_catches("outbox: a drain takes only the first", "all is where a lane is open", 3, push_and_opening);
+}
