@@ -1,10 +1,12 @@
 //! An allocator that counts, for a program that wants the bytes of its tests accounted for.
 //!
 //! Put `#[global_allocator] static ALLOCATOR: Counted = Counted;` into the program; without it, cases that look at
-//! memory leave that part out. An allocator is the process's, so its counters are too.
+//! memory leave that part out. An allocator is the process's, so its counters are too; beside them each thread has its own,
+//! for runs of a thread each.
 #![allow(unsafe_code, reason = "an allocator is unsafe by nature; this one only counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The system's allocator, counted.
@@ -13,6 +15,31 @@ pub struct Counted;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// What this thread has allocated and not freed, and the most of that; what another thread frees is never missed.
+    static OF_THREAD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+/// Most bytes that this thread had allocated at once beyond what it had at the last [`forget_thread_peak`]; `None` as for
+/// [`live`].
+#[must_use]
+pub fn thread_peak() -> Option<usize> {
+    live().map(|_| OF_THREAD.get().1.max(0).unsigned_abs())
+}
+
+/// This thread begins to count anew.
+pub fn forget_thread_peak() {
+    OF_THREAD.set((0, 0));
+}
+
+fn count_on_thread(bytes: isize) {
+    // A thread that is ending has no such variable any more.
+    let _ = OF_THREAD.try_with(|counted| {
+        let (live, peak) = counted.get();
+        counted.set((live + bytes, peak.max(live + bytes)));
+    });
+}
 
 /// Bytes that are allocated now; `None` when [`Counted`] is not this program's allocator.
 #[must_use]
@@ -39,12 +66,14 @@ unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
         PEAK.fetch_max(live, Relaxed);
+        count_on_thread(layout.size().cast_signed());
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
+        count_on_thread(-layout.size().cast_signed());
         // SAFETY: the caller's promises are passed on.
         unsafe { System.dealloc(at, layout) }
     }

@@ -8,9 +8,9 @@ use crate::scenario::{Scenario, Situation};
 use crate::world::World;
 
 /// When whatever does not stay is healed.
-const HEAL_MS: u64 = 2500;
-/// When the first fault begins, at the earliest, and the last, at the latest.
-const BEGINS_MS: (usize, usize) = (20, 1400);
+const HEAL_MS: u64 = 3500;
+/// When the first fault begins, at the earliest. The last begins while there is a load.
+const FIRST_MS: usize = 20;
 /// Of how many runs one has no fault at all; of how many of the rest one has a single one.
 const QUIET: usize = 10;
 const SINGLE: usize = 3;
@@ -65,11 +65,10 @@ fn cause(situation: Situation) -> Option<FaultKind> {
 }
 
 fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
-    let (least, most) = BEGINS_MS;
     let at_ms = match scenario.closes_at {
         // Half of them while the client is being closed.
         Some(close) if random.one_in(2) => close.as_millis() as u64 + random.below(500) as u64,
-        _ => (least + random.below(most - least)) as u64,
+        _ => (FIRST_MS + random.below(scenario.load.over.as_millis() as usize)) as u64,
     };
     let server = (scenario.servers > 1 && !random.one_in(4)).then(|| random.below(scenario.servers));
     let lasts = match kind {
@@ -77,9 +76,10 @@ fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
         FaultKind::Crash | FaultKind::PowerLoss => 50 + random.below(700),
         // Until the end, since it is to be seen by many calls.
         FaultKind::Slice | FaultKind::Coalesce | FaultKind::Storm | FaultKind::SpuriousWakes => 2000,
-        FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams | FaultKind::BurstLoss => {
-            300 + random.below(900)
-        }
+        FaultKind::DoubledDatagrams
+        | FaultKind::CorruptDatagrams
+        | FaultKind::BurstLoss
+        | FaultKind::Loss => 300 + random.below(900),
         _ => 50 + random.below(1200),
     };
     Fault {
@@ -87,7 +87,7 @@ fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
         at_ms,
         for_ms: lasts as u64,
         server,
-        after_bytes: after(kind, random),
+        after_bytes: if scenario.closes_at.is_some() && random.one_in(2) { 0 } else { after(kind, random) },
         amount: amount(kind, random),
         stays: false,
     }
@@ -124,7 +124,7 @@ fn amount(kind: FaultKind, random: &mut Random) -> u64 {
         FaultKind::DialSlow => between(10, 900),
         FaultKind::Bounce | FaultKind::Flapping => between(60, 300),
         FaultKind::Latency => between(5, 200),
-        FaultKind::Loss => between(2, 60),
+        FaultKind::Loss => between(20, 100),
         FaultKind::BurstLoss => between(10, 150),
         FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(50, 300),
         FaultKind::Mtu => between(600, 1199),

@@ -90,7 +90,8 @@ fn deadlines_outlive_dials() -> Scenario {
         faults: &[K::Crash, K::DialRefused],
         situations: &[Situation::Fault(K::Crash, InFlight)],
         client: ClientSetup { down_after: 1000, ..ClientSetup::default() },
-        load: Load { slow: 300, slowest: ms(60), timeout: (ms(100), ms(400)), ..quick(ms(1500)) },
+        load: Load { slow: 700, slowest: ms(250), timeout: (ms(100), ms(400)), ..quick(ms(1500)) },
+        is_calm: false,
         ..Scenario::quiet(
             "lr04-deadlines-outlive-a-failed-dial",
             "deadlines are kept whatever becomes of the connection",
@@ -242,7 +243,7 @@ fn failover_closes_the_old() -> Scenario {
             Situation::Fault(K::Crash, InFlight),
             Situation::Seen(STANDBY),
         ],
-        load: quick(ms(1400)),
+        load: slow(ms(1400), ms(300)),
         ..Scenario::quiet(
             "lr15-a-failover-closes-the-old",
             "of the channels of a client with a standby one stays open, however often it has changed over",

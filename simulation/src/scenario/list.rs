@@ -185,7 +185,7 @@ fn many_servers() -> Vec<Scenario> {
             K::DialClosed,
             K::Partition,
         ],
-        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, InPacket)],
+        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, CallsInFlight)],
         load: Load::busy(),
         ..Scenario::quiet(
             "pool-churn",

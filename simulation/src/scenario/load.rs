@@ -40,8 +40,8 @@ pub struct Load {
 impl Default for Load {
     fn default() -> Self {
         Self {
-            calls: (20, 80),
-            over: Duration::from_millis(1500),
+            calls: (40, 140),
+            over: Duration::from_millis(2500),
             largest: (8 << 10, 8 << 10),
             large: 20,
             timeout: (Duration::from_millis(400), Duration::from_secs(2)),
@@ -61,7 +61,7 @@ impl Load {
     /// One whose calls are in flight nearly all the time.
     #[must_use]
     pub fn busy() -> Self {
-        Self { calls: (40, 120), slow: 600, slowest: Duration::from_millis(300), ..Self::default() }
+        Self { calls: (80, 200), slow: 600, slowest: Duration::from_millis(300), ..Self::default() }
     }
 }
 

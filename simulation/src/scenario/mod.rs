@@ -69,7 +69,7 @@ impl Scenario {
             servers: 1,
             reach: Reach::Direct,
             faults: &[],
-            most_faults: 4,
+            most_faults: 6,
             one_may_stay_broken: false,
             situations: &[],
             client: ClientSetup::default(),

@@ -104,7 +104,14 @@ impl ChannelRead for Reading {
         }
         ready!(self.polls.poll(&self.wire, cx));
         self.fill(cx);
-        // One without bytes to count happens on an idle channel too.
+        // What has no bytes to count happens on an idle channel too.
+        if self.wire.is_ours()
+            && let Some((fault, 0)) = self.counted.passes(&self.wire, FaultKind::Reset, 0)
+        {
+            self.wire.fired(fault, false);
+            self.wire.sever(Cut::Reset);
+            return Poll::Ready(Err(reset()));
+        }
         let bytes = self.line.take(&self.wire).unwrap_or_default();
         let bytes = self.deliver(bytes);
         if !bytes.is_empty() {

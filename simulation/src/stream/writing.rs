@@ -135,17 +135,6 @@ impl Writing {
         self.polls.pends(&self.wire, cx);
     }
 
-    /// A reset with nothing to write, and the end of a channel whose bytes vanish, come with time alone.
-    fn look(&mut self) -> io::Result<()> {
-        if self.wire.is_ours()
-            && let Some((fault, 0)) = self.counted.passes(&self.wire, FaultKind::Reset, 0)
-        {
-            self.wire.fired(fault, false);
-            return Err(self.reset());
-        }
-        Ok(())
-    }
-
     fn reset(&mut self) -> io::Error {
         self.below.abort();
         self.wire.sever(Cut::Reset);
@@ -187,7 +176,6 @@ impl ChannelWrite for Writing {
         if let Some(error) = self.failed.take() {
             return Poll::Ready(Err(error));
         }
-        self.look()?;
         let pumped = self.pump(cx)?;
         if pumped.is_pending() {
             self.wait(cx);

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fault::{FaultKind, FaultPlan};
+use crate::gauge;
 use crate::history::History;
 use crate::oracle::judge;
 use crate::panics::Panics;
@@ -33,6 +34,8 @@ pub struct Ran {
     pub calls: usize,
     /// How many ended in which way, by its [name](crate::history::End::name).
     pub ends: BTreeMap<&'static str, usize>,
+    /// Most bytes that were allocated at once; `None` without [`Counted`](crate::gauge::Counted) as the allocator.
+    pub memory: Option<usize>,
     /// How long it lasted by its own clock.
     pub simulated: Duration,
     /// How long it took.
@@ -56,11 +59,16 @@ impl Ran {
             situations: BTreeSet::new(),
             calls: 0,
             ends: BTreeMap::new(),
+            memory: None,
             simulated: Duration::ZERO,
             took: Duration::ZERO,
         }
     }
 }
+
+/// Most bytes that both sides of a run may have allocated at once, whatever the peer claims: several times what their
+/// budgets and buffers come to.
+const MOST_MEMORY: usize = 64 << 20;
 
 /// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
 /// more than their own [limit](crate::world::time_limit) in the worst case; what takes longer is stuck in a loop that
@@ -101,21 +109,28 @@ fn run_within(
         move || {
             watched.watch_this_thread();
             let cast = scenario.cast(&stack);
+            gauge::forget_thread_peak();
             let stage = world.play(&plan, &cast);
-            let violations = judge(&stage, &scenario);
+            let memory = gauge::thread_peak();
+            let mut violations = judge(&stage, &scenario);
+            if let Some(memory) = memory.filter(|memory| *memory > MOST_MEMORY) {
+                violations
+                    .push(format!("{memory} bytes were allocated at once, at most {MOST_MEMORY} may be"));
+            }
             // Nobody listens any more where it took too long.
-            let _ = tell.send((stage, violations));
+            let _ = tell.send((stage, violations, memory));
         }
     };
     // A thread of its own: what is random once a thread, such as the keys of a hash map, is fresh in each run.
     let thread = thread::Builder::new().name("run".to_owned()).spawn(play).expect("a thread for a run");
     let mut ran = Ran::nothing(plan.clone());
     match told.recv_timeout(limit) {
-        Ok((stage, violations)) => {
+        Ok((stage, violations, memory)) => {
             // It may panic yet, when what belongs to the thread goes.
             let _ = thread.join();
             ran = Ran {
                 violations,
+                memory,
                 trace: stage.trace(),
                 fired: stage.kinds_fired(),
                 situations: stage.situations(),

@@ -49,6 +49,9 @@ fn write_totals(f: &mut fmt::Formatter<'_>, swept: &Swept) -> fmt::Result {
         swept.speed(),
         swept.calls
     )?;
+    if let Some(memory) = swept.memory {
+        writeln!(f, "{:.1} MiB allocated at once by one run, at most", memory as f64 / f64::from(1 << 20))?;
+    }
     writeln!(f, "{} seeds were played twice, to compare their traces", swept.compared)
 }
 

@@ -26,6 +26,8 @@ pub struct Swept {
     pub coverage: Coverage,
     /// How many calls were made.
     pub calls: u64,
+    /// Most bytes that one run had allocated at once; `None` without [`Counted`](crate::gauge::Counted) as the allocator.
+    pub memory: Option<usize>,
     /// How long all runs lasted by their own clocks, together.
     pub simulated: Duration,
     /// How long all of it took, without the search for smaller plans.
@@ -51,6 +53,7 @@ impl Swept {
             failures: Vec::new(),
             coverage: Coverage::default(),
             calls: 0,
+            memory: None,
             simulated: Duration::ZERO,
             took: Duration::ZERO,
             is_interrupted: false,
@@ -64,6 +67,7 @@ impl Swept {
         self.runs += 1;
         self.compared += u64::from(compared);
         self.calls += ran.calls as u64;
+        self.memory = self.memory.max(ran.memory);
         self.simulated += ran.simulated * if compared { 2 } else { 1 };
         self.coverage.add(cell, &ran);
         if ran.is_good() {
