@@ -8,6 +8,10 @@
 //! | [`lineup`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |
 //! | [`gauge`] | an allocator that counts, for tests that look at memory |
 //! | [`network`] | TCP and QUIC over a simulated network, on which time is the simulator's |
+//! | [`mod@sweep`] | many seeds dealt over scenarios and worlds: what they covered, and what failed, as small as can be |
+//! | [`scenario`], [`world`], [`fault`] | what is played in a sweep, where, and what goes wrong meanwhile |
+//! | [`stack`] | what is put through it: the library, with a protocol of yours, or something else that calls and serves |
+//! | [`doubles`] | stacks that are faulty on purpose, to show that scenarios notice |
 //! | [`random`] | seeded randomness |
 //!
 //! The models of the concurrency primitives are tests: see `tests/models`. Randomness comes from one seed; real time is

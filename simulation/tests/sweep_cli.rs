@@ -161,6 +161,10 @@ fn a_list_has_every_scenario_world_and_fault() {
         let row = told.lines().find(|line| line.split_whitespace().next() == Some(scenario.name)).unwrap();
         assert!(row.ends_with(scenario.meaning) && row.matches(" yes ").count() == here.len(), "{row}");
     }
+    for double in listenrain_simulation::doubles::all() {
+        let row = told.lines().find(|line| line.split_whitespace().next() == Some(double.name)).unwrap();
+        assert!(row.contains(double.flaw) && row.contains(double.scenario), "{row}");
+    }
     let kinds = listenrain_simulation::fault::FaultKind::ALL;
     assert!(
         kinds.iter().all(|kind| told.contains(&format!("  {kind}  ")) && told.contains(kind.meaning())),
@@ -171,7 +175,7 @@ fn a_list_has_every_scenario_world_and_fault() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_prints_what_was_covered() {
-    // A double that fails at once tells that it runs, and there are seeds for days.
+    // Its first line tells that it looks out for interrupts, and there are seeds for a day.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let mut command = tool("sweep --seeds 0..10000000 --scenario corruption --world memory --json");

@@ -31,7 +31,7 @@ impl MessageCodec for Backwards {
 
 fn protocol(name: &str) -> Protocol<Backwards> {
     let packets = OriginalPackets::default().with_max_packet(8 << 20);
-    let id = |payload: &[u8]| payload.last_chunk::<8>().copied().ok_or(MessageError::new("no id"));
+    let id = |payload: &[u8]| payload.last_chunk::<8>().copied().ok_or_else(|| MessageError::new("no id"));
     let builder = Protocol::builder(name, Backwards).packets(packets);
     builder.correlation(Correlation::by_message(id)).build().expect("messages have ids")
 }

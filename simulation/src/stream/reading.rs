@@ -123,11 +123,12 @@ impl ChannelRead for Reading {
         if let Some(Cut::Ended) = self.wire.cut(Half::Reading, cx) {
             return Poll::Ready(Ok(0));
         }
-        if self.line.is_empty() && self.replies.is_empty() {
-            if let Some(over) = self.over {
-                self.wire.lost();
-                return Poll::Ready(over.map(|()| 0).map_err(io::Error::from));
-            }
+        if let Some(over) = self.over
+            && self.line.is_empty()
+            && self.replies.is_empty()
+        {
+            self.wire.lost();
+            return Poll::Ready(over.map(|()| 0).map_err(io::Error::from));
         }
         let next = self.next();
         self.alarm.set(&self.wire.stage, next, cx);

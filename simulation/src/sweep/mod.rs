@@ -36,7 +36,6 @@ use crate::world::{self, World};
 
 /// A sweep of `seeds`: every scenario on every world that it applies to, with the library and its own protocol, until it
 /// is told otherwise.
-#[must_use]
 pub fn sweep(seeds: Range<u64>) -> Sweep {
     Sweep {
         seeds,

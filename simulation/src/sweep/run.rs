@@ -92,6 +92,17 @@ pub fn run(
     world: &Arc<dyn World>,
     stack: &Arc<dyn Stack>,
 ) -> Ran {
+    run_within(STUCK_AFTER.max(2 * time_limit(plan)), plan, scenario, world, stack)
+}
+
+/// As [`run`], for `limit` of real time at most.
+fn run_within(
+    limit: Duration,
+    plan: &FaultPlan,
+    scenario: &Arc<Scenario>,
+    world: &Arc<dyn World>,
+    stack: &Arc<dyn Stack>,
+) -> Ran {
     let began = Instant::now();
     let panics = Arc::new(Panics::default());
     let (tell, told) = channel();
@@ -116,7 +127,6 @@ pub fn run(
     };
     // A thread of its own: what is random once a thread, such as the keys of a hash map, is fresh in each run.
     let thread = thread::Builder::new().name("run".to_owned()).spawn(play).expect("a thread for a run");
-    let limit = STUCK_AFTER.max(2 * time_limit(plan));
     let mut ran = Ran::nothing(plan.clone());
     match told.recv_timeout(limit) {
         Ok((stage, violations, memory)) => {
@@ -172,4 +182,60 @@ pub fn run_twice(
         first.took += second.took;
     }
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::Receiver;
+
+    use super::*;
+    use crate::fault::Family;
+    use crate::stack::Library;
+    use crate::stage::Stage;
+    use crate::world::Cast;
+
+    /// A world in which nothing ends until somebody says so, or in which it panics.
+    #[derive(Debug)]
+    struct Odd(Option<Mutex<Receiver<()>>>);
+
+    impl World for Odd {
+        fn name(&self) -> &str {
+            "odd"
+        }
+
+        fn meaning(&self) -> &str {
+            "odd"
+        }
+
+        fn families(&self) -> &[Family] {
+            &[]
+        }
+
+        fn play(&self, plan: &FaultPlan, _cast: &Cast) -> Stage {
+            let Some(over) = &self.0 else { panic!("an odd world") };
+            let _ = over.lock().unwrap().recv();
+            Stage::new(plan.clone(), Arc::new(|| Duration::ZERO))
+        }
+    }
+
+    fn violations(odd: Odd) -> Vec<String> {
+        let scenario = Arc::new(Scenario::quiet("quiet", "quiet"));
+        let (world, stack): (Arc<dyn World>, Arc<dyn Stack>) = (Arc::new(odd), Arc::new(Library::native()));
+        let plan = FaultPlan::draw(1, &scenario, &*world);
+        run_within(Duration::from_millis(100), &plan, &scenario, &world, &stack).violations
+    }
+
+    #[test]
+    fn a_run_that_never_ends_or_panics_is_a_violation() {
+        // Broken by a sweep that waits for ever, and never says for which seed.
+        let (over, wait) = channel();
+        assert_eq!(
+            violations(Odd(Some(Mutex::new(wait)))),
+            ["the run had not ended after 100ms of real time"]
+        );
+        drop(over);
+        let said = violations(Odd(None));
+        assert!(said.len() == 1 && said[0].starts_with("panicked: an odd world at "), "{said:?}");
+    }
 }

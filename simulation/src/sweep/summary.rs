@@ -8,7 +8,7 @@ use super::{Covered, Swept};
 pub(super) fn write(f: &mut fmt::Formatter<'_>, swept: &Swept) -> fmt::Result {
     write_coverage(f, swept)?;
     for failure in &swept.failures {
-        write!(f, "{failure}\n")?;
+        writeln!(f, "{failure}")?;
     }
     write_totals(f, swept)?;
     write_verdict(f, swept)
