@@ -216,6 +216,12 @@ impl Stage {
         read(&self.seen().history)
     }
 
+    /// How many events its trace has.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.seen().trace.count()
+    }
+
     /// The trace so far.
     #[must_use]
     pub fn trace(&self) -> Trace {

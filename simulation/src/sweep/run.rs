@@ -13,7 +13,7 @@ use crate::oracle::judge;
 use crate::panics::Panics;
 use crate::scenario::{Scenario, Situation};
 use crate::stack::Stack;
-use crate::trace::Trace;
+use crate::trace::{Event, Trace};
 use crate::world::{World, time_limit};
 
 /// What became of one run.
@@ -68,10 +68,12 @@ impl Ran {
 
 /// Most bytes that all parties of a run may have allocated at once, whatever a peer claims: what the simulator itself needs,
 /// and several times the messages that limits let in, which also stand in buffers and on the network.
-fn most_memory(scenario: &Scenario) -> usize {
+fn most_memory(scenario: &Scenario, events: u64) -> usize {
     const SIMULATOR: usize = 32 << 20;
+    // A list that grows is there twice, and the larger of the two is up to half empty.
+    let trace = 3 * events as usize * size_of::<Event>();
     let (request, reply) = scenario.load.largest;
-    SIMULATOR + 4 * scenario.server.requests.max(scenario.client.requests) * (request + reply)
+    SIMULATOR + trace + 4 * scenario.server.requests.max(scenario.client.requests) * (request + reply)
 }
 
 /// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
@@ -117,7 +119,7 @@ fn run_within(
             let stage = world.play(&plan, &cast);
             let memory = gauge::thread_peak();
             let mut violations = judge(&stage, &scenario);
-            let most = most_memory(&scenario);
+            let most = most_memory(&scenario, stage.events());
             if let Some(memory) = memory.filter(|memory| *memory > most) {
                 violations.push(format!("{memory} bytes were allocated at once, at most {most} may be"));
             }
