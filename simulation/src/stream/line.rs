@@ -123,7 +123,11 @@ impl Line {
         let piece = bytes.split_to(piece.min(bytes.len()));
         wire.fired(fault, false);
         let takes = Duration::from_micros(piece.len() as u64 * 1_000_000 / per_second);
-        (piece, now.max(self.free) + takes)
+        let free = now.max(self.free) + takes;
+        // What waits is let go when the fault is over.
+        let stage = &wire.stage;
+        let over = stage.plan().faults[fault].ends(stage.plan().heal());
+        (piece, over.map_or(free, |over| free.min(over.max(now))))
     }
 
     /// How much later than it has passed a piece comes out.
