@@ -35,7 +35,7 @@ struct Judge<'a> {
     scenario: &'a Scenario,
     /// Bytes may have come out other than they went in, so that requests and replies may be anything.
     corrupted: bool,
-    /// Nothing went wrong from outside.
+    /// Nothing went wrong from outside that could lose or delay a call.
     calm: bool,
 }
 
@@ -43,7 +43,8 @@ impl<'a> Judge<'a> {
     fn new(stage: &Stage, scenario: &'a Scenario) -> Self {
         let fired = stage.kinds_fired();
         let corrupted = fired.keys().any(|kind: &FaultKind| kind.corrupts());
-        let calm = stage.plan().faults.is_empty() && scenario.is_calm && scenario.extra == Extra::None;
+        let harmless = stage.plan().faults.iter().all(|fault| fault.kind.is_harmless());
+        let calm = harmless && scenario.is_calm && scenario.extra == Extra::None;
         Self { scenario, corrupted, calm }
     }
 
@@ -115,6 +116,9 @@ impl<'a> Judge<'a> {
         let came_late = closes.is_some_and(|close| call.began + LATE >= close);
         if self.calm && !answered && !came_late {
             return Err(format!("nothing went wrong, and call {number} ended as {}", end.name()));
+        }
+        if self.calm && end == End::Sent && call.executions.is_empty() && !came_late {
+            return Err(format!("nothing went wrong, and message {number} was sent and never executed"));
         }
         Ok(())
     }

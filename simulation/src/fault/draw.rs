@@ -124,7 +124,7 @@ fn amount(kind: FaultKind, random: &mut Random) -> u64 {
         FaultKind::DialSlow => between(10, 900),
         FaultKind::Bounce | FaultKind::Flapping => between(60, 300),
         FaultKind::Latency => between(5, 200),
-        FaultKind::Loss => between(20, 100),
+        FaultKind::Loss => between(100, 300),
         FaultKind::BurstLoss => between(10, 150),
         FaultKind::DoubledDatagrams | FaultKind::CorruptDatagrams => between(50, 300),
         FaultKind::Mtu => between(600, 1199),

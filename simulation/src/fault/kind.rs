@@ -163,6 +163,19 @@ impl FaultKind {
         )
     }
 
+    /// Whether it takes no call away and delays none for longer than its caller waits.
+    #[must_use]
+    pub const fn is_harmless(self) -> bool {
+        matches!(
+            self,
+            Self::Coalesce
+                | Self::Storm
+                | Self::SpuriousWakes
+                | Self::DuplicateReplies
+                | Self::ReorderReplies
+        )
+    }
+
     /// Whether bytes may come out other than they went in. Protocols without a checksum cannot tell.
     #[must_use]
     pub const fn corrupts(self) -> bool {

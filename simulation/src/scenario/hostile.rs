@@ -76,15 +76,19 @@ async fn abuse(site: Site, mut channel: Channel, mut random: Random) {
         2 => (STRAY, strays(&mut random)),
         _ => (DEAF, Bytes::new()),
     };
-    site.stage.situation(Situation::Seen(what));
     // It listens for a moment first, so that there is a call to be harmed.
     if what != DEAF {
         let _ = timeout(Duration::from_millis(random.below(50) as u64), read(&mut channel)).await;
         let mut out = WriteBuffer::default();
         out.put(bytes);
-        let _ = timeout(Duration::from_millis(200), write(&mut channel, &mut out)).await;
+        if let Ok(Ok(())) = timeout(Duration::from_millis(200), write(&mut channel, &mut out)).await {
+            site.stage.situation(Situation::Seen(what));
+        }
     }
     sleep(Duration::from_millis(random.below(400) as u64)).await;
+    if what == DEAF && site.stage.with_history(|history| history.open()) > 0 {
+        site.stage.situation(Situation::Seen(DEAF));
+    }
     if random.one_in(2) {
         channel.write.abort();
     }
@@ -104,7 +108,7 @@ async fn half_a_packet(mut channel: Channel, packets: &dyn PacketCodec) {
 }
 
 fn noise(random: &mut Random) -> Bytes {
-    (0..random.size(2000)).map(|_| random.draw() as u8).collect()
+    (0..1 + random.size(2000)).map(|_| random.draw() as u8).collect()
 }
 
 /// The native header of a reply that is longer than anything, or nearly so.

@@ -103,7 +103,8 @@ impl Load {
     pub(super) fn ops(&self, seed: u64, count: usize, ways: usize) -> Vec<Op> {
         let mut random = Random::of(seed, "load");
         let mut at = Duration::ZERO;
-        let gap = self.over / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
+        // Of all calls of the seed, so that those which are left when some are dropped stay where they were.
+        let gap = self.over / u32::try_from(self.count(seed).max(1)).unwrap_or(u32::MAX);
         let op = |number: usize| {
             let burst = share(&mut random, self.bursts);
             if !burst {
@@ -153,4 +154,16 @@ impl Load {
 
 fn share(random: &mut Random, in_thousand: u32) -> bool {
     (random.below(1000) as u32) < in_thousand
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_calls_of_a_seed_are_a_part_of_more() {
+        let load = Load::busy();
+        let shown = |count| -> Vec<_> { load.ops(5, count, 3).iter().map(|op| format!("{op:?}")).collect() };
+        assert_eq!(shown(9), shown(60)[..9]);
+    }
 }

@@ -45,7 +45,7 @@ async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<()
     }
     server.drain(DRAIN).await;
     let left = server.in_use();
-    if left.requests > 0 || left.queued > 0 {
+    if left != crate::stack::InUse::default() {
         site.stage.violation(format!("{} has {left:?} in use after its end", site.name));
     }
     let left = super::client::channels_at_last(&site.stage, site.who).await;
@@ -58,9 +58,9 @@ async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<()
 /// Looks whether what is bounded stays so, for ever.
 async fn watch(scenario: &Scenario, site: &Site, server: &dyn crate::stack::Serving) {
     let setup = &scenario.server;
-    // Each channel has limits of its own, and what is read beyond them has to be counted too.
-    let most = (setup.requests * setup.connections) as u64;
     loop {
+        // Each channel has limits of its own, and handlers outlive theirs.
+        let most = (setup.requests * site.stage.opened(site.who).max(1)) as u64;
         let now = server.in_use();
         if now.requests > most {
             site.stage.violation(format!("{} has {} requests, the limit is {most}", site.name, now.requests));

@@ -20,7 +20,7 @@ impl Stage {
         calls.iter().for_each(|number| seen.history.doom(*number, now));
     }
 
-    /// Channel `channel` has taken all of call `number`; whether there is such a call.
+    /// A channel of party `who` has taken all of call `number`; whether there is such a call.
     pub(crate) fn call_is_sent(&self, who: u16, number: u64) -> bool {
         let now = self.now();
         let mut seen = self.seen();
@@ -73,9 +73,16 @@ impl Stage {
         seen.channels_made += 1;
         let number = seen.channels_made;
         *seen.channels.entry(who).or_default() += 1;
+        *seen.opened.entry(who).or_default() += 1;
         seen.trace.add(now, who, "channel opens", number, 0);
         drop(seen);
         OpenChannel { stage: self.clone(), who, number }
+    }
+
+    /// Channels that party `who` has opened or accepted so far.
+    #[must_use]
+    pub fn opened(&self, who: u16) -> usize {
+        self.seen().opened.get(&who).copied().unwrap_or(0)
     }
 
     /// Channels open at party `who`.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Seen, Stage};
+use super::{Seen, Stage, Way};
 use crate::fault::{Fault, FaultKind};
 use crate::scenario::{Situation, When};
 
@@ -88,14 +88,14 @@ impl Stage {
     }
 
     /// Something is to pass between the client and `server`.
-    pub fn passes(&self, server: usize) {
-        *self.seen().passed.entry(server).or_default() += 1;
+    pub fn passes(&self, server: usize, way: Way) {
+        *self.seen().passed.entry((server, way)).or_default() += 1;
     }
 
     /// How much was to pass between the client and `server` so far: writes, dials, datagrams.
     #[must_use]
-    pub fn passed(&self, server: usize) -> u64 {
-        self.seen().passed.get(&server).copied().unwrap_or(0)
+    pub fn passed(&self, server: usize, way: Way) -> u64 {
+        self.seen().passed.get(&(server, way)).copied().unwrap_or(0)
     }
 
     /// The client was led to `server`.

@@ -49,6 +49,8 @@ struct Seen {
     violations: Vec<String>,
     /// Open channels, by party.
     channels: BTreeMap<u16, usize>,
+    /// Channels that were opened, by party.
+    opened: BTreeMap<u16, usize>,
     channels_made: u64,
     dialing: usize,
     draining: bool,
@@ -64,7 +66,16 @@ struct Seen {
     /// Where the client was led last.
     led_to: Option<usize>,
     /// Writes, dials and datagrams between the client and each server.
-    passed: BTreeMap<usize, u64>,
+    passed: BTreeMap<(usize, Way), u64>,
+}
+
+/// Which way something passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// From the client to a server.
+    ToServer,
+    /// From a server to the client.
+    ToClient,
 }
 
 /// Most violations that one run reports.

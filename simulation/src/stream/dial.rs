@@ -7,7 +7,7 @@ use listenrain::{Channel, ChannelGenerator, NextError};
 use tokio::time::sleep;
 
 use crate::fault::FaultKind;
-use crate::stage::Stage;
+use crate::stage::{Stage, Way};
 
 /// The next channel of the dialer `below`, to `server`.
 pub(super) async fn next(
@@ -18,7 +18,6 @@ pub(super) async fn next(
 ) -> Result<Channel, NextError> {
     let _dialing = stage.dialing();
     stage.note(who, "dials", server as u64, 0);
-    stage.passes(server);
     let on = |kind| stage.active(kind, server).next().map(|(fault, how)| (fault, how.amount));
     if let Some((fault, _)) = on(FaultKind::DialRefused) {
         stage.fired(fault, who, false);
@@ -36,12 +35,15 @@ pub(super) async fn next(
         stage.fired(fault, who, false);
         sleep(Duration::from_millis(millis)).await;
     }
+    stage.passes(server, Way::ToServer);
     let dialled = below.next().await;
     stage.note(who, if dialled.is_ok() { "dialled" } else { "dial failed" }, server as u64, 0);
     let channel = dialled?;
-    stage.led_to(server);
     match on(FaultKind::DialClosed) {
-        None => Ok(channel),
+        None => {
+            stage.led_to(server);
+            Ok(channel)
+        }
         Some((fault, _)) => {
             stage.fired(fault, who, false);
             // The peer is told so by the drop of what it has accepted.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::fault::FaultKind;
 use crate::layer::Side;
 use crate::random::Random;
-use crate::stage::{OpenChannel, Stage};
+use crate::stage::{OpenChannel, Stage, Way};
 
 /// One channel with faults.
 #[derive(Debug)]
@@ -73,6 +73,14 @@ impl Wire {
         self.side == Side::Dialer
     }
 
+    /// Which way goes what is written at this end.
+    pub(super) fn way(&self) -> Way {
+        match self.side {
+            Side::Dialer => Way::ToServer,
+            Side::Listener => Way::ToClient,
+        }
+    }
+
     pub(super) fn fired(&self, fault: usize, in_packet: bool) {
         self.stage.fired(fault, self.who, in_packet);
     }
@@ -86,7 +94,7 @@ impl Wire {
         state.cut
     }
 
-    /// Cuts it. What was executed on the only channel of a client and not answered never will be.
+    /// Cuts it. What it has taken and was not answered never will be.
     pub(crate) fn sever(&self, cut: Cut) {
         let mut state = self.state();
         state.cut.get_or_insert(cut);

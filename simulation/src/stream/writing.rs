@@ -119,7 +119,7 @@ impl Writing {
             let written = self.below.poll_write(cx, &mut out);
             self.line.untake(out.copy_to_bytes(out.remaining()));
             match written {
-                Poll::Ready(Ok(_)) => self.wire.stage.passes(self.wire.server),
+                Poll::Ready(Ok(_)) => self.wire.stage.passes(self.wire.server, self.wire.way()),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => break,
             }
@@ -223,7 +223,9 @@ impl Counted {
             }
             let passed = self.0.entry(fault).or_default();
             let left = how.after_bytes.saturating_sub(*passed);
-            if left < count as u64 || how.after_bytes == 0 {
+            // A bit needs a byte to be in; an end does not.
+            let at_once = how.after_bytes == 0 && !kind.corrupts();
+            if left < count as u64 || at_once {
                 return Some((fault, left.min(count as u64) as usize));
             }
             *passed += count as u64;

@@ -181,6 +181,9 @@ pub fn run_twice(
         if let Some(difference) = first.trace.first_difference(&second.trace) {
             first.violations.push(format!("the same plan gave another run: {difference}"));
         }
+        let fresh: Vec<_> =
+            second.violations.into_iter().filter(|one| !first.violations.contains(one)).collect();
+        first.violations.extend(fresh.into_iter().map(|one| format!("the second time: {one}")));
         first.took += second.took;
     }
     first

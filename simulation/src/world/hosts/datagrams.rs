@@ -9,7 +9,7 @@ use super::server_host;
 use crate::fault::FaultKind;
 use crate::network::{Datagram, Fate, Tamper};
 use crate::random::Random;
-use crate::stage::Stage;
+use crate::stage::{Stage, Way};
 
 /// How many datagrams a burst takes with it, at most.
 const BURST: usize = 8;
@@ -51,7 +51,8 @@ impl Tamper for Datagrams {
     fn fate(&self, datagram: &Datagram) -> Fate {
         let server = self.server(datagram.from, datagram.to);
         self.stage.note(crate::trace::Event::WORLD, "datagram", server as u64, datagram.len as u64);
-        self.stage.passes(server);
+        let is_to_server = datagram.to.ip() == turmoil::lookup(server_host(server));
+        self.stage.passes(server, if is_to_server { Way::ToServer } else { Way::ToClient });
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (fate, causes) = state.decide(&self.stage, server, datagram.len);
         drop(state);

@@ -6,7 +6,7 @@ use turmoil::Sim;
 
 use super::{LATENCY_MS, server_host};
 use crate::fault::FaultKind;
-use crate::stage::Stage;
+use crate::stage::{Stage, Way};
 
 /// Every link from the client to a server, as it is now.
 pub(super) struct Links(Vec<Link>);
@@ -74,9 +74,10 @@ impl Link {
                 FaultKind::Loss => fail = fail.max(fault.amount),
                 FaultKind::Flapping => {
                     let round = u128::from(fault.amount.max(2));
-                    if (now - fault.begins()).as_millis() % round < round / 2 {
-                        state = State::Cut;
+                    if (now - fault.begins()).as_millis() % round >= round / 2 {
+                        continue;
                     }
+                    state = State::Cut;
                 }
                 _ => continue,
             }
@@ -91,17 +92,21 @@ impl Link {
 
     /// A fault has happened once something was to pass while it was on; of rare losses, once many were.
     fn note(&mut self, stage: &Stage, server: usize, on: &[usize]) {
-        let passed = stage.passed(server);
+        let passed = |fault: usize| match stage.plan().faults[fault].kind {
+            FaultKind::PartitionToServer => stage.passed(server, Way::ToServer),
+            FaultKind::PartitionToClient => stage.passed(server, Way::ToClient),
+            _ => stage.passed(server, Way::ToServer) + stage.passed(server, Way::ToClient),
+        };
         self.on.retain(|(fault, _)| on.contains(fault));
         for fault in on {
             if !self.on.iter().any(|(known, _)| known == fault) {
-                self.on.push((*fault, passed));
+                self.on.push((*fault, passed(*fault)));
             }
         }
         for (fault, before) in &self.on {
             let how = &stage.plan().faults[*fault];
-            let enough = if how.kind == FaultKind::Loss { 1000 / how.amount.max(1) } else { 1 };
-            if passed - before >= enough && !stage.has_fired(*fault) {
+            let enough = if how.kind == FaultKind::Loss { 3000 / how.amount.max(1) } else { 1 };
+            if passed(*fault) - before >= enough && !stage.has_fired(*fault) {
                 stage.fired(*fault, crate::trace::Event::WORLD, false);
             }
         }
@@ -138,7 +143,7 @@ impl Link {
         }
         if self.fail != fail {
             self.fail = fail;
-            sim.set_link_fail_rate("client", name.as_str(), fail as f64 / 1000.0);
+            sim.set_link_fail_rate("client", name.as_str(), fail.min(1000) as f64 / 1000.0);
         }
     }
 }
