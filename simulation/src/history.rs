@@ -96,6 +96,8 @@ pub struct Call {
     pub executions: Vec<Duration>,
     /// When the channel that had taken it was lost, with the call not answered.
     pub doomed: Option<Duration>,
+    /// Whether the channel that had taken it let a bit flip while it was open, so that its reply may be anything.
+    pub spoilt: bool,
     /// What was wrong with its reply.
     pub wrong: Option<String>,
     /// Whether it was made after everything had been healed.
@@ -116,6 +118,7 @@ impl Call {
             sent: Vec::new(),
             executions: Vec::new(),
             doomed: None,
+            spoilt: false,
             wrong: None,
             is_probe: false,
             may_fail: false,
@@ -181,6 +184,19 @@ impl History {
         if let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_open()) {
             call.doomed.get_or_insert(at);
         }
+    }
+
+    /// The channel that has taken `number` lets a bit flip.
+    pub fn spoil(&mut self, number: u64) {
+        if let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_open()) {
+            call.spoilt = true;
+        }
+    }
+
+    /// Calls whose callers wait and that a channel has taken.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.calls.values().filter(|call| call.is_open() && !call.sent.is_empty()).count()
     }
 
     /// Calls whose callers wait.

@@ -33,19 +33,21 @@ const MOST: usize = 20;
 
 struct Judge<'a> {
     scenario: &'a Scenario,
-    /// Bytes may have come out other than they went in, so that requests and replies may be anything.
-    corrupted: bool,
+    /// Peers say what they like.
+    hostile: bool,
+    /// Nothing went wrong from outside that takes a link away.
+    spared: bool,
     /// Nothing went wrong from outside that could lose or delay a call.
     calm: bool,
 }
 
 impl<'a> Judge<'a> {
     fn new(stage: &Stage, scenario: &'a Scenario) -> Self {
-        let fired = stage.kinds_fired();
-        let corrupted = fired.keys().any(|kind: &FaultKind| kind.corrupts());
-        let harmless = stage.plan().faults.iter().all(|fault| fault.kind.is_harmless());
-        let calm = harmless && scenario.is_calm && scenario.extra == Extra::None;
-        Self { scenario, corrupted, calm }
+        let all = |is: fn(FaultKind) -> bool| stage.plan().faults.iter().all(|fault| is(fault.kind));
+        let regular = scenario.is_calm && scenario.extra == Extra::None;
+        let spared = regular && all(FaultKind::spares_links);
+        let calm = regular && all(FaultKind::is_harmless);
+        Self { scenario, hostile: scenario.extra == Extra::HostileServers, spared, calm }
     }
 
     fn call(&self, number: u64, call: &Call) -> Result<(), String> {
@@ -82,11 +84,9 @@ impl<'a> Judge<'a> {
         if end == End::LostUnsent && !call.sent.is_empty() {
             return Err(format!("call {number} ended as {name}, and was sent at {:?}", call.sent[0]));
         }
-        if self.corrupted {
-            return Ok(());
-        }
         let times = call.executions.len();
-        let most = usize::from(!end.never_executed());
+        // What a spoilt reply says need not be so; that it is executed once at most, is.
+        let most = usize::from(!end.never_executed() || call.spoilt);
         if times > most {
             return Err(format!("call {number}, which ended as {name}, was executed {times} times"));
         }
@@ -97,12 +97,12 @@ impl<'a> Judge<'a> {
     }
 
     fn end(&self, number: u64, call: &Call, told: Duration, end: End) -> Result<(), String> {
-        let hostile = self.scenario.extra == Extra::HostileServers;
+        let excused = call.spoilt || self.hostile;
         let why = call.wrong.as_deref().unwrap_or_default();
-        if end == End::WrongReply && !self.corrupted && !hostile {
+        if end == End::WrongReply && !excused {
             return Err(why.to_owned());
         }
-        if end == End::Failed && !call.may_fail && !self.corrupted && !hostile {
+        if end == End::Failed && !call.may_fail && !excused {
             return Err(format!("call {number} failed unasked: {why}"));
         }
         if call.is_probe && end != End::Reply {
@@ -114,6 +114,9 @@ impl<'a> Judge<'a> {
         let answered = matches!(end, End::Reply | End::Sent | End::Cancelled | End::Failed);
         let closes = self.scenario.closes_at.map(|after| self.scenario.begins_at + after);
         let came_late = closes.is_some_and(|close| call.began + LATE >= close);
+        if self.spared && matches!(end, End::Lost | End::LostUnsent) && !came_late {
+            return Err(format!("no link was taken away, and call {number} ended as {}", end.name()));
+        }
         if self.calm && !answered && !came_late {
             return Err(format!("nothing went wrong, and call {number} ended as {}", end.name()));
         }

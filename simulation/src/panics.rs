@@ -29,6 +29,11 @@ impl Panics {
         OF_THIS_THREAD.with(|panics| *panics.borrow_mut() = Some(self.clone()));
     }
 
+    /// Where panics of this thread are noted, if they are.
+    pub(crate) fn of_this_thread() -> Option<Arc<Self>> {
+        OF_THIS_THREAD.with(|panics| panics.borrow().clone())
+    }
+
     /// What was noted, in one text; `None` when nothing was.
     pub(crate) fn describe(&self) -> Option<String> {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,6 +96,9 @@ impl Trace {
             return None;
         }
         let (mine, theirs) = (&self.events, &other.events);
+        if mine == theirs {
+            return Some(format!("beyond the {} events that are kept", Self::KEPT));
+        }
         let pairs = mine.iter().zip(theirs);
         let at = pairs.take_while(|(mine, theirs)| mine == theirs).count();
         let show =

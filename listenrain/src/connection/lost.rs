@@ -73,15 +73,14 @@ impl Shared {
     /// Gives what is queued on a lane that is not open to one that is.
     pub(super) fn move_if_stranded(&self, lane: usize) {
         let outbox_of = |lane: usize| &self.signals[lane].outbox;
-        let mut moved = Vec::new();
-        self.lanes.move_stranded(lane, outbox_of, |ticket, open| {
+        let moving = |ticket: Ticket, open| {
             if ticket.0 != 0 {
                 self.calls.with(CallId::from_bits(ticket.0), |context| context.at.lane = open);
-                moved.push((ticket, open));
             }
-        });
+        };
         // A call may have ended while its packet was in neither queue.
-        moved.into_iter().for_each(|(ticket, open)| self.take_back_if_over(open, ticket));
+        self.lanes
+            .move_stranded(lane, outbox_of, moving, |ticket, open| self.take_back_if_over(open, ticket));
     }
 
     /// The endpoint is down: what waits for a channel is refused now, not at its deadline.

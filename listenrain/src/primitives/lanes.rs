@@ -80,18 +80,23 @@ impl<S: Shown> Lanes<S> {
         self.words.iter().all(|word| word.load(Ordering::Acquire) & OVER != 0)
     }
 
-    /// Gives what is queued on a lane that is not open to one that is; `moving` is told of each item, and where it goes.
+    /// Gives what is queued on a lane that is not open to one that is. `moving` is told of each item, and where it goes,
+    /// while it is in neither queue; `moved` when it is there.
     pub(crate) fn move_stranded<'a, T: 'a>(
         &self,
         mut lane: usize,
         outbox_of: impl Fn(usize) -> &'a Outbox<T>,
         mut moving: impl FnMut(Ticket, usize),
+        mut moved: impl FnMut(Ticket, usize),
     ) {
         while let Some(open) = self.stand_in(lane) {
             for (ticket, item) in outbox_of(lane).drain() {
                 moving(ticket, open);
                 // What a closed queue refuses has ended with the connection.
                 let _ = outbox_of(open).push(ticket, item);
+                if !mutant("lanes: nobody looks again at what was moved") {
+                    moved(ticket, open);
+                }
             }
             if mutant("lanes: a lane that is lost meanwhile keeps what it was given") {
                 return;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 /// Each has its own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Every trial passed or was skipped.
+    /// Every trial passed or was skipped; no run failed, and all happened that was enabled.
     Well,
-    /// A trial failed or timed out, or a file could not be written.
+    /// A trial failed or timed out, a run failed or something never happened, or a file could not be written.
     Failed,
     /// The command line asks for what cannot be, or for a file where none can be written.
     Usage,

@@ -88,7 +88,7 @@ fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
         for_ms: lasts as u64,
         server,
         after_bytes: if scenario.closes_at.is_some() && random.one_in(2) { 0 } else { after(kind, random) },
-        amount: amount(kind, random),
+        amount: amount(kind, scenario.load.largest.0.max(scenario.load.largest.1), random),
         stays: false,
     }
 }
@@ -109,9 +109,11 @@ fn after(kind: FaultKind, random: &mut Random) -> u64 {
     }
 }
 
-fn amount(kind: FaultKind, random: &mut Random) -> u64 {
+fn amount(kind: FaultKind, largest: usize, random: &mut Random) -> u64 {
     let mut between = |least: usize, most: usize| (least + random.below(most - least + 1)) as u64;
     match kind {
+        // A mebibyte in pieces of a byte is a million polls, which show no more than a thousand.
+        FaultKind::Slice if largest > 64 << 10 => between(100, 8000),
         FaultKind::Slice => between(1, 40),
         FaultKind::Coalesce => between(1000, 64_000),
         FaultKind::Storm | FaultKind::SpuriousWakes => between(50, 500),

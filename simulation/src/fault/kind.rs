@@ -163,6 +163,18 @@ impl FaultKind {
         )
     }
 
+    /// Whether its amount is a share in 1000.
+    #[must_use]
+    pub fn is_share(self) -> bool {
+        self.amount().is_some_and(|unit| unit.ends_with("in 1000"))
+    }
+
+    /// Whether it takes no link away, and holds none up for so long that a peer counts as gone.
+    #[must_use]
+    pub const fn spares_links(self) -> bool {
+        self.is_harmless() || matches!(self, Self::Slice | Self::Delay | Self::DoubledDatagrams)
+    }
+
     /// Whether it takes no call away and delays none for longer than its caller waits.
     #[must_use]
     pub const fn is_harmless(self) -> bool {

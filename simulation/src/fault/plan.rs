@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+use crate::scenario::Scenario;
+use crate::world::World;
 
 /// What one run is: its seed, what is done in it, and what goes wrong.
 ///
@@ -56,8 +58,9 @@ impl FaultPlan {
     /// Where it is not JSON, or says something that a plan does not have, or too much of it.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
         let plan: Self = serde_json::from_str(text).map_err(|error| PlanError {
-            line: error.line(),
-            column: error.column(),
+            line: error.line().max(1),
+            // At the end of a text there is no column any more.
+            column: error.column().max(1),
             why: said(&error),
         })?;
         plan.check().map_err(|(key, why)| {
@@ -83,6 +86,32 @@ impl FaultPlan {
     #[must_use]
     pub fn with_faults(&self, faults: Vec<Fault>) -> Self {
         Self { faults, ..self.clone() }
+    }
+
+    /// Whether all of it can happen in `scenario` on `world`.
+    ///
+    /// # Errors
+    ///
+    /// Which fault cannot, and why, for people to read.
+    pub fn fits(&self, scenario: &Scenario, world: &dyn World) -> Result<(), String> {
+        for (number, fault) in self.faults.iter().enumerate() {
+            let kind = fault.kind;
+            let which = |why: String| Err(format!("fault {number}, {kind}: {why}"));
+            if !world.families().contains(&kind.family()) {
+                return which(format!("cannot happen in {}", world.name()));
+            }
+            if let Some(server) = fault.server.filter(|server| *server >= scenario.servers) {
+                let last = scenario.servers - 1;
+                return which(format!("server is {server}, those of {} are 0 to {last}", scenario.name));
+            }
+            if kind.is_share() && fault.amount > 1000 {
+                return which(format!("amount is {}, at most 1000 is allowed", fault.amount));
+            }
+            if !fault.stays && fault.begins() >= self.heal() {
+                return which(format!("at_ms is {}, all is healed at {}", fault.at_ms, self.heal_ms));
+            }
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -133,6 +162,7 @@ impl fmt::Display for FaultPlan {
 mod tests {
     use super::*;
     use crate::fault::FaultKind;
+    use crate::world::Local;
 
     fn plan() -> FaultPlan {
         let mut fault = Fault::new(FaultKind::Reset, Duration::from_millis(20), Duration::from_secs(1));
@@ -150,6 +180,27 @@ mod tests {
     #[test]
     fn a_plan_reads_back_as_it_was_written() {
         assert_eq!(FaultPlan::parse(&plan().to_json()).unwrap(), plan());
+    }
+
+    #[test]
+    fn a_fault_that_cannot_happen_is_told_with_what_can() {
+        let scenario = Scenario::quiet("steady-load", "for this test");
+        let fits = |change: fn(&mut Fault)| {
+            let mut plan = plan();
+            plan.faults[0].server = Some(0);
+            change(&mut plan.faults[0]);
+            plan.fits(&scenario, &Local::memory())
+        };
+        assert_eq!(fits(|_| ()), Ok(()));
+        for (change, told) in [
+            ((|fault| fault.kind = FaultKind::Partition) as fn(&mut Fault), "cannot happen in memory"),
+            (|fault| fault.server = Some(1), "server is 1, those of steady-load are 0 to 0"),
+            (|fault| (fault.kind, fault.amount) = (FaultKind::Storm, 1001), "at most 1000 is allowed"),
+            (|fault| fault.at_ms = 3000, "all is healed at 3000"),
+        ] {
+            let why = fits(change).unwrap_err();
+            assert!(why.contains(told), "{why}");
+        }
     }
 
     #[test]

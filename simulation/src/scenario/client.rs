@@ -275,6 +275,10 @@ async fn watch(scenario: Arc<Scenario>, stage: Stage, caller: Arc<dyn Caller>) {
         if now.requests > requests || now.bytes > bytes {
             stage.violation(format!("the client has {now:?} in use, at most {requests} and {bytes} may be"));
         }
+        let under_way = stage.with_history(|history| history.under_way()) as u64;
+        if under_way > requests {
+            stage.violation(format!("{under_way} calls are under way, at most {requests} may be"));
+        }
         if now.requests >= setup.requests as u64 && setup.when_full == WhenFull::Wait {
             stage.situation(Situation::Seen(CLIENT_FULL));
         }

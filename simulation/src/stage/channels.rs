@@ -20,6 +20,12 @@ impl Stage {
         calls.iter().for_each(|number| seen.history.doom(*number, now));
     }
 
+    /// The channel that has taken these calls lets a bit flip.
+    pub(crate) fn channel_spoilt(&self, calls: &[u64]) {
+        let mut seen = self.seen();
+        calls.iter().for_each(|number| seen.history.spoil(*number));
+    }
+
     /// A channel of party `who` has taken all of call `number`; whether there is such a call.
     pub(crate) fn call_is_sent(&self, who: u16, number: u64) -> bool {
         let now = self.now();

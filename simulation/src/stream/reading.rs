@@ -13,6 +13,7 @@ use super::alarm::Alarm;
 use super::line::Line;
 use super::polls::Polls;
 use super::replies::Replies;
+use super::sent::Edges;
 use super::wire::{Cut, Half, Wire, reset};
 use super::writing::{Counted, flip};
 use crate::fault::FaultKind;
@@ -26,6 +27,7 @@ pub(super) struct Reading {
     line: Line,
     replies: Replies,
     counted: Counted,
+    delivered: Edges,
     alarm: Alarm,
     /// How the half below has ended.
     over: Option<Result<(), io::ErrorKind>>,
@@ -38,6 +40,7 @@ impl Reading {
             buffer: ReadBuffer::default(),
             polls: Polls::new(wire.random("polls of a reader")),
             line: Line::new(FaultKind::StallToClient, wire.random("delays of a reader")),
+            delivered: Edges::new(packets.clone()),
             replies: Replies::new(packets, wire.random("replies")),
             counted: Counted::default(),
             alarm: Alarm::default(),
@@ -75,13 +78,15 @@ impl Reading {
         }
         if self.wire.is_ours() {
             if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Eof, bytes.len()) {
-                self.wire.fired(fault, at > 0 && at < bytes.len());
                 bytes.truncate(at);
+                self.delivered.pass(&bytes);
+                self.wire.fired(fault, self.delivered.is_in_packet());
                 self.wire.sever(Cut::Ended);
             } else if let Some((fault, at)) =
                 self.counted.passes(&self.wire, FaultKind::CorruptToClient, bytes.len())
             {
                 self.wire.fired(fault, true);
+                self.wire.spoilt();
                 let bit = self.wire.stage.plan().faults[fault].amount;
                 bytes = flip(&bytes, at, bit);
             }
@@ -116,6 +121,7 @@ impl ChannelRead for Reading {
         let bytes = self.deliver(bytes);
         if !bytes.is_empty() {
             let count = bytes.len();
+            self.delivered.pass(&bytes);
             self.wire.stage.note(self.wire.who, "reads", self.wire.number(), count as u64);
             into.push(bytes);
             return Poll::Ready(Ok(count));

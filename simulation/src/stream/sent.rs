@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use listenrain::buffer::ReadBuffer;
-use listenrain::{Decoded, Kind, PacketCodec};
+use listenrain::{Decoded, Kind, Packet, PacketCodec};
 
 use super::wire::Wire;
 
@@ -32,41 +32,67 @@ impl Bodies for BareBodies {
     }
 }
 
-/// Looks at what is written, and notes each request that is whole.
-pub(super) struct Sent {
-    bodies: Arc<dyn Bodies>,
+/// Where packets begin and end in bytes that pass; what is no packet has no edges.
+pub(super) struct Edges {
     packets: Arc<dyn PacketCodec>,
     input: ReadBuffer,
     is_lost: bool,
 }
 
-impl Sent {
-    pub(super) fn new(bodies: Arc<dyn Bodies>) -> Self {
-        let packets = bodies.packets();
-        Self { bodies, packets, input: ReadBuffer::default(), is_lost: false }
+impl Edges {
+    pub(super) fn new(packets: Arc<dyn PacketCodec>) -> Self {
+        Self { packets, input: ReadBuffer::default(), is_lost: false }
     }
 
-    /// These bytes were taken.
-    pub(super) fn pass(&mut self, wire: &Wire, bytes: Bytes) {
-        if self.is_lost {
-            return;
+    /// These bytes pass: gives the packets that they end.
+    pub(super) fn pass(&mut self, bytes: &Bytes) -> Vec<Packet> {
+        let mut whole = Vec::new();
+        if !self.is_lost {
+            self.input.push(bytes.clone());
         }
-        self.input.push(bytes);
-        loop {
+        while !self.is_lost {
             match self.packets.decode(&mut self.input) {
-                Ok(Decoded::Packet(packet)) => {
-                    let is_request = matches!(packet.kind, Kind::Request | Kind::OneWay | Kind::Plain);
-                    let body = is_request.then(|| self.bodies.body(packet.payload.into_bytes())).flatten();
-                    // A request begins with its number.
-                    if let Some(number) = body.as_ref().and_then(|body| body.first_chunk::<8>()) {
-                        wire.took(u64::from_be_bytes(*number));
-                    }
-                }
+                Ok(Decoded::Packet(packet)) => whole.push(packet),
                 Ok(Decoded::Incomplete { .. }) => break,
                 Err(_) => {
                     self.is_lost = true;
-                    break;
+                    self.input = ReadBuffer::default();
                 }
+            }
+        }
+        whole
+    }
+
+    /// Whether what has passed ends within a packet.
+    pub(super) fn is_in_packet(&self) -> bool {
+        !self.input.is_empty()
+    }
+}
+
+/// Looks at what is written, and notes each request that is whole.
+pub(super) struct Sent {
+    bodies: Arc<dyn Bodies>,
+    edges: Edges,
+}
+
+impl Sent {
+    pub(super) fn new(bodies: Arc<dyn Bodies>) -> Self {
+        Self { edges: Edges::new(bodies.packets()), bodies }
+    }
+
+    /// Whether what was taken ends within a packet.
+    pub(super) fn is_in_packet(&self) -> bool {
+        self.edges.is_in_packet()
+    }
+
+    /// These bytes were taken.
+    pub(super) fn pass(&mut self, wire: &Wire, bytes: &Bytes) {
+        for packet in self.edges.pass(bytes) {
+            let is_request = matches!(packet.kind, Kind::Request | Kind::OneWay | Kind::Plain);
+            let body = is_request.then(|| self.bodies.body(packet.payload.into_bytes())).flatten();
+            // A request begins with its number.
+            if let Some(number) = body.as_ref().and_then(|body| body.first_chunk::<8>()) {
+                wire.took(u64::from_be_bytes(*number));
             }
         }
     }

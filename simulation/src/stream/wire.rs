@@ -28,6 +28,7 @@ struct State {
     /// Calls that it has taken.
     calls: Vec<u64>,
     is_lost: bool,
+    is_spoilt: bool,
     /// Of the half that reads and the one that writes.
     wakers: [Option<Waker>; 2],
 }
@@ -94,6 +95,11 @@ impl Wire {
         state.cut
     }
 
+    /// How it was cut, if it was.
+    pub(super) fn was_cut(&self) -> Option<Cut> {
+        self.state().cut
+    }
+
     /// Cuts it. What it has taken and was not answered never will be.
     pub(crate) fn sever(&self, cut: Cut) {
         let mut state = self.state();
@@ -108,8 +114,23 @@ impl Wire {
     /// It has taken all of call `number`, if that is one.
     pub(super) fn took(&self, number: u64) {
         if self.calls && self.stage.call_is_sent(self.who, number) {
-            self.state().calls.push(number);
+            let mut state = self.state();
+            state.calls.push(number);
+            let is_spoilt = state.is_spoilt;
+            drop(state);
+            if is_spoilt {
+                self.stage.channel_spoilt(&[number]);
+            }
         }
+    }
+
+    /// A bit has flipped on it: what it carries from now on, and what it has taken and was not answered, may be anything.
+    pub(super) fn spoilt(&self) {
+        let mut state = self.state();
+        state.is_spoilt = true;
+        let calls = state.calls.clone();
+        drop(state);
+        self.stage.channel_spoilt(&calls);
     }
 
     /// Nothing comes by it any more.

@@ -77,33 +77,37 @@ impl Writing {
             self.wire.fired(fault, false);
             count = most.max(1) as usize;
         }
-        let offered = from.remaining();
         if !self.wire.is_ours() {
             self.line.push(&self.wire, from.copy_to_bytes(count));
             return count;
         }
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Reset, count) {
-            self.wire.fired(fault, at > 0 && at < offered);
             let bytes = from.copy_to_bytes(at);
-            self.sent.pass(&self.wire, bytes.clone());
+            self.sent.pass(&self.wire, &bytes);
             self.line.push(&self.wire, bytes);
+            self.wire.fired(fault, self.sent.is_in_packet());
             self.resets = true;
             return at;
         }
         let mut bytes = from.copy_to_bytes(count);
-        self.sent.pass(&self.wire, bytes.clone());
         if self.vanishes.is_some() {
+            self.sent.pass(&self.wire, &bytes);
             return count;
         }
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::Truncate, count) {
-            self.wire.fired(fault, at > 0 && at < offered);
-            self.line.push(&self.wire, bytes.split_to(at));
+            let passes = bytes.split_to(at);
+            self.sent.pass(&self.wire, &passes);
+            self.wire.fired(fault, self.sent.is_in_packet());
+            self.sent.pass(&self.wire, &bytes);
+            self.line.push(&self.wire, passes);
             let end = Duration::from_millis(self.wire.stage.plan().faults[fault].amount);
             self.vanishes = Some(self.wire.stage.now() + end);
             return count;
         }
+        self.sent.pass(&self.wire, &bytes);
         if let Some((fault, at)) = self.counted.passes(&self.wire, FaultKind::CorruptToServer, count) {
             self.wire.fired(fault, true);
+            self.wire.spoilt();
             bytes = flip(&bytes, at, self.wire.stage.plan().faults[fault].amount);
         }
         self.line.push(&self.wire, bytes);
@@ -206,6 +210,15 @@ impl ChannelWrite for Writing {
 
     fn flatten_below(&self) -> usize {
         self.below.flatten_below()
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        // Whoever drops it on the word of the half that reads has not reset it.
+        if self.wire.was_cut() == Some(Cut::Reset) {
+            self.below.abort();
+        }
     }
 }
 

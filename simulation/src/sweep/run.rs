@@ -26,6 +26,8 @@ pub struct Ran {
     pub violations: Vec<String>,
     /// What happened.
     pub trace: Trace,
+    /// The hash of the trace of the second time; `None` where it was played once.
+    pub repeated: Option<u64>,
     /// Which faults happened, and how often.
     pub fired: BTreeMap<FaultKind, u64>,
     /// What happened of what scenarios are there for.
@@ -55,6 +57,7 @@ impl Ran {
             plan,
             violations: Vec::new(),
             trace: Trace::new(),
+            repeated: None,
             fired: BTreeMap::new(),
             situations: BTreeSet::new(),
             calls: 0,
@@ -178,6 +181,7 @@ pub fn run_twice(
     let mut first = run(plan, scenario, world, stack);
     if world.is_deterministic() {
         let second = run(plan, scenario, world, stack);
+        first.repeated = Some(second.trace.hash());
         if let Some(difference) = first.trace.first_difference(&second.trace) {
             first.violations.push(format!("the same plan gave another run: {difference}"));
         }

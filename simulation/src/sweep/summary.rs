@@ -74,7 +74,7 @@ fn write_verdict(f: &mut fmt::Formatter<'_>, swept: &Swept) -> fmt::Result {
     match swept.failed {
         0 => writeln!(f, "no run failed"),
         failed if failed > swept.failures.len() as u64 => {
-            writeln!(f, "{failed} runs FAILED; the first {} are shown", swept.failures.len())
+            writeln!(f, "{failed} runs FAILED; {} of them are shown", swept.failures.len())
         }
         1 => writeln!(f, "1 run FAILED"),
         failed => writeln!(f, "{failed} runs FAILED"),

@@ -63,7 +63,7 @@ impl Swept {
 
     /// One more run, in `cell`, which was played `twice`.
     pub(super) fn add(&mut self, cell: &Cell, ran: Ran, twice: bool, replay: &str) {
-        let compared = twice && cell.world.is_deterministic();
+        let compared = ran.repeated.is_some();
         self.runs += 1;
         self.compared += u64::from(compared);
         self.calls += ran.calls as u64;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::failure::is_alike;
-use super::{Deal, Ran, Sweep, Swept, Within, run, run_twice};
+use super::{Coverage, Deal, Ran, Sweep, Swept, Within, run, run_twice};
 use crate::trace::Trace;
 
 /// How long runs that have begun may go on when a sweep is ended early.
@@ -18,6 +18,7 @@ pub(super) fn sweep(sweep: &Sweep) -> Swept {
     let began = Instant::now();
     let deal = Arc::new(sweep.deal());
     let mut swept = Swept::nothing(sweep.seeds.clone(), sweep.is_partial);
+    swept.coverage = Coverage::of(deal.cells());
     if !deal.cells().is_empty() {
         gather(sweep, &deal, &mut swept);
     }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{Cast, Role, Site, World, outages, time_limit};
 use crate::fault::{Family, FaultPlan};
+use crate::panics::Panics;
 use crate::stage::Stage;
 
 /// All parties on one transport: the in-process channel, or one of the user's.
@@ -72,6 +73,10 @@ impl World for Local {
 
     fn play(&self, plan: &FaultPlan, cast: &Cast) -> Stage {
         let mut builder = Builder::new_current_thread();
+        if let Some(panics) = Panics::of_this_thread() {
+            // What blocks runs on threads of its own.
+            builder.on_thread_start(move || panics.watch_this_thread());
+        }
         let runtime = match self.is_real {
             true => builder.enable_all().build(),
             false => builder.enable_time().start_paused(true).build(),

@@ -111,11 +111,40 @@ fn move_and_loss() {
     let (losing, theirs) = (Arc::clone(&lanes), Arc::clone(&outboxes));
     let loss = thread::spawn(move || {
         losing.lost(1, epoch, Condition::Recovering);
-        losing.move_stranded(1, |lane| &theirs[lane], |_, _| ());
+        losing.move_stranded(1, |lane| &theirs[lane], |_, _| (), |_, _| ());
     });
-    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| ());
+    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| (), |_, _| ());
     loss.join().unwrap();
     assert_eq!([0, 1, 2].map(|lane| outboxes[lane].len()), [0, 0, 1], "it is where a lane is open");
+}
+
+/// A deadline passes as the call's packet is moved: whoever is second takes it out of its queue.
+fn move_and_time_out() {
+    let (lanes, calls) = (lanes(2), Arc::new(InFlight::new()));
+    let outboxes: Arc<[Outbox<()>; 2]> =
+        Arc::new([(); 2].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    lanes.opened(1, Condition::Working);
+    let call = calls.insert(0, Waiter::Task(None)).unwrap();
+    let ticket = Ticket(call.to_bits());
+    outboxes[0].push(ticket, ()).unwrap();
+    let (ending, theirs) = (Arc::clone(&calls), Arc::clone(&outboxes));
+    let timeout = thread::spawn(move || {
+        // As the library's `time_out`: the lane is read in the step that ends the call.
+        let (told, lane) = ending.end_with(call, "timeout", |lane: &usize| *lane).unwrap();
+        drop(theirs[lane].remove(ticket));
+        told.tell();
+    });
+    let moving = |_, open| {
+        calls.with(call, |lane| *lane = open);
+    };
+    let moved = |ticket, open: usize| {
+        if !calls.is_waiting(call) {
+            drop(outboxes[open].remove(ticket));
+        }
+    };
+    lanes.move_stranded(0, |lane| &outboxes[lane], moving, moved);
+    timeout.join().unwrap();
+    assert_eq!([0, 1].map(|lane| outboxes[lane].len()), [0, 0], "the packet of an ended call is left");
 }
 
 /// A lane opens as something is queued on one that is not open.
@@ -126,12 +155,12 @@ fn push_and_opening() {
     let (opening, theirs) = (Arc::clone(&lanes), Arc::clone(&outboxes));
     let opener = thread::spawn(move || {
         opening.opened(1, Condition::Working);
-        opening.move_stranded(0, |lane| &theirs[lane], |_, _| ());
+        opening.move_stranded(0, |lane| &theirs[lane], |_, _| (), |_, _| ());
     });
     for ticket in [1, 2] {
         outboxes[0].push(Ticket(ticket), ()).unwrap();
     }
-    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| ());
+    lanes.move_stranded(0, |lane| &outboxes[lane], |_, _| (), |_, _| ());
     opener.join().unwrap();
     assert_eq!([0, 1].map(|lane| outboxes[lane].len()), [0, 2], "all is where a lane is open");
 }
@@ -211,4 +240,15 @@ fn what_is_queued_as_a_lane_opens_goes_there() {
 #[test]
 fn a_drain_that_leaves_something_is_caught() {
     check_catches("outbox: a drain takes only the first", "all is where a lane is open", 3, push_and_opening);
+}
+
+#[test]
+fn a_packet_whose_call_ends_while_it_is_moved_is_taken_back() {
+    check(3, move_and_time_out);
+}
+
+#[test]
+fn a_move_after_which_nobody_looks_again_is_caught() {
+    let mutant = "lanes: nobody looks again at what was moved";
+    check_catches(mutant, "the packet of an ended call is left", 3, move_and_time_out);
 }

@@ -114,10 +114,11 @@ fn show(swept: &Swept, args: &SweepArgs, json: Option<Output>) -> Result<(), Str
     } else {
         print(&text)?;
     }
-    if let Some(folder) = &args.plans {
-        swept.failures.iter().try_for_each(|failure| write_plans(failure, folder))?;
+    json.map_or(Ok(()), |output| output.write(&report::json(swept)))?;
+    match &args.plans {
+        Some(folder) => swept.failures.iter().try_for_each(|failure| write_plans(failure, folder)),
+        None => Ok(()),
     }
-    json.map_or(Ok(()), |output| output.write(&report::json(swept)))
 }
 
 fn write_plans(failure: &Failure, folder: &Path) -> Result<(), String> {

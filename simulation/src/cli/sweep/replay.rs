@@ -14,7 +14,7 @@ use crate::cli::output::print;
 use crate::fault::FaultPlan;
 use crate::scenario::Scenario;
 use crate::stack::Stack;
-use crate::sweep::{Ran, run};
+use crate::sweep::{Ran, run_twice};
 use crate::world::World;
 
 /// Most bytes of a file with a plan.
@@ -29,10 +29,10 @@ pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
             return Exit::Usage;
         }
     };
-    let (first, repeated) = prepared.play();
-    let text = format!("{}{repeated}\n{}", describe(&first, args.trace), verdict(&first));
+    let ran = prepared.play();
+    let text = format!("{}{}\n{}", describe(&ran, args.trace), prepared.repeats(&ran), verdict(&ran));
     match print(&text) {
-        Ok(()) if first.is_good() => Exit::Well,
+        Ok(()) if ran.is_good() => Exit::Well,
         Ok(()) => Exit::Failed,
         Err(why) => {
             eprintln!("error: {why}");
@@ -49,26 +49,20 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// What became of it, and whether it becomes of it again.
-    fn play(&self) -> (Ran, String) {
-        let play = || run(&self.plan, &self.scenario, &self.world, &self.stack);
-        let mut first = play();
-        let (hash, count) = (first.trace.hash(), first.trace.count());
-        let world = self.world.name();
-        if !self.world.is_deterministic() {
-            let told =
-                format!("trace {hash:016x}, {count} events; played once, since {world} does not repeat");
-            return (first, told);
-        }
-        let second = play();
-        let told = match first.trace.first_difference(&second.trace) {
-            None => format!("trace {hash:016x}, {count} events; played twice, identical"),
-            Some(difference) => {
-                first.violations.push(format!("the same plan gave another run: {difference}"));
-                format!("traces {hash:016x} and {:016x}, which differ", second.trace.hash())
+    fn play(&self) -> Ran {
+        run_twice(&self.plan, &self.scenario, &self.world, &self.stack)
+    }
+
+    /// Whether it becomes the same again, for people to read.
+    fn repeats(&self, ran: &Ran) -> String {
+        let (hash, count, world) = (ran.trace.hash(), ran.trace.count(), self.world.name());
+        match ran.repeated {
+            None => format!("trace {hash:016x}, {count} events; played once, since {world} does not repeat"),
+            Some(again) if again == hash => {
+                format!("trace {hash:016x}, {count} events; played twice, identical")
             }
-        };
-        (first, told)
+            Some(again) => format!("traces {hash:016x} and {again:016x}, which differ"),
+        }
     }
 }
 
@@ -87,6 +81,7 @@ fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
         .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
     let (scenario, world) =
         cell(&plan.scenario, &plan.world, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    plan.fits(&scenario, &*world).map_err(|why| format!("--plan: {shown}: {why}"))?;
     if plan.calls == 0 {
         plan.calls = scenario.load.count(plan.seed);
     }
