@@ -1,12 +1,15 @@
 //! A few seeds of every scenario on every world, and what a sweep promises whatever it plays.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use listenrain_simulation::scenario::{self, Scenario, Situation};
-use listenrain_simulation::stack::Library;
+use listenrain::{ChannelGenerator, Endpoint};
+
+use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, ServerSetup, Situation};
+use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, Serving, Stack};
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
-use listenrain_simulation::world::{self, Local};
+use listenrain_simulation::world::{self, Local, Site};
 use listenrain_simulation::{FaultPlan, doubles, sweep};
 
 /// How many seeds each scenario has on each world.
@@ -130,4 +133,56 @@ fn every_kind_of_fault_and_every_scenario_is_used() {
     for scenario in scenarios {
         assert!(world::all().iter().any(|world| scenario.applies_to(&**world)), "{}", scenario.name);
     }
+}
+
+/// The library, with a client that is another one each time.
+#[derive(Debug)]
+struct Restless(Library<listenrain::RawBytes>, AtomicU64);
+
+impl Stack for Restless {
+    fn name(&self) -> &str {
+        "restless"
+    }
+
+    fn bodies(&self) -> Arc<dyn Bodies> {
+        self.0.bodies()
+    }
+
+    fn client(
+        &self,
+        site: &Site,
+        setup: &ClientSetup,
+        reach: Reach,
+        servers: &[Endpoint],
+    ) -> Result<Arc<dyn Caller>, String> {
+        site.stage.note(site.who, "restless", self.1.fetch_add(1, Ordering::Relaxed), 0);
+        self.0.client(site, setup, reach, servers)
+    }
+
+    fn serve(
+        &self,
+        site: &Site,
+        setup: &ServerSetup,
+        listener: Box<dyn ChannelGenerator>,
+        handler: Handler,
+    ) -> Result<Arc<dyn Serving>, String> {
+        self.0.serve(site, setup, listener, handler)
+    }
+}
+
+#[test]
+fn what_does_not_repeat_fails_and_the_first_other_event_is_named() {
+    // Broken by playing once what is said to be played twice, and counting it as compared.
+    let restless = || Restless(Library::native(), AtomicU64::new(0));
+    let quiet = Scenario::quiet("quiet", "nothing goes wrong");
+    let batch = sweep(0..1).world(Local::memory()).scenario(quiet).partial();
+    let swept = batch.clone().stack(restless()).twice_every(1).run();
+    assert_eq!((swept.compared, swept.failed), (1, 1));
+    let said = &swept.failures[0].violations[0];
+    assert!(
+        said.contains("another run") && said.contains("restless 0 0") && said.contains("restless 1 0"),
+        "{said}"
+    );
+    let once = batch.stack(restless()).twice_every(0).run();
+    assert_eq!((once.compared, once.failed), (0, 0));
 }
