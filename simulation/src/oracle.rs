@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use crate::fault::FaultKind;
 use crate::history::{Call, End, Manner};
-use crate::scenario::{Extra, Scenario};
+use crate::scenario::{Extra, LATE, Scenario};
 use crate::stage::Stage;
-
-/// How much later than its deadline a caller may be told: a turn of the scheduler, and the grain of the clock.
-const LATE: Duration = Duration::from_millis(50);
 
 /// How long after its channel was lost a caller is told so, at most.
 const TOLD_WITHIN: Duration = Duration::from_millis(300);

@@ -1,24 +1,13 @@
 //! The built program, as a user runs it.
 
+mod tool;
+
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-
-fn tool(line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_listenrain-simulation"));
-    command.args(line.split_whitespace());
-    command
-}
-
-fn run(line: &str) -> Output {
-    tool(line).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use tool::{run, text, tool};
 
 #[test]
 fn a_matrix_has_every_transport_and_the_json_every_trial() {

@@ -10,7 +10,7 @@ use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, Server
 use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, Serving, Stack};
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
 use listenrain_simulation::world::{self, Local, Site};
-use listenrain_simulation::{FaultPlan, doubles, sweep};
+use listenrain_simulation::{doubles, sweep};
 
 /// How many seeds each scenario has on each world.
 const SEEDS: u64 = 2;

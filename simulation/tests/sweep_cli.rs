@@ -1,25 +1,14 @@
 //! `sweep`, `replay` and `list`, as a user runs them.
 
+mod tool;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use listenrain_simulation::{scenario, world};
 use serde_json::Value;
-
-fn tool(line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_listenrain-simulation"));
-    command.args(line.split_whitespace());
-    command
-}
-
-fn run(line: &str) -> Output {
-    tool(line).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use tool::{run, text, tool};
 
 #[test]
 fn a_few_seeds_are_well_as_a_part_and_lack_coverage_as_a_whole() {

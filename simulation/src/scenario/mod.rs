@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use listenrain::WhenFull;
 
+pub(crate) use self::client::LATE;
 pub use self::list::{all, named};
 pub use self::load::Load;
 use crate::fault::FaultKind;

@@ -131,7 +131,7 @@ fn move_and_time_out() {
     let timeout = thread::spawn(move || {
         // As the library's `time_out`: the lane is read in the step that ends the call.
         let (told, lane) = ending.end_with(call, "timeout", |lane: &usize| *lane).unwrap();
-        drop(theirs[lane].remove(ticket));
+        let _ = theirs[lane].remove(ticket);
         told.tell();
     });
     let moving = |_, open| {
@@ -139,7 +139,7 @@ fn move_and_time_out() {
     };
     let moved = |ticket, open: usize| {
         if !calls.is_waiting(call) {
-            drop(outboxes[open].remove(ticket));
+            let _ = outboxes[open].remove(ticket);
         }
     };
     lanes.move_stranded(0, |lane| &outboxes[lane], moving, moved);
