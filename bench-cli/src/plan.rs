@@ -40,9 +40,7 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
                     lanes: 1,
                     connections: 1,
                     window: TABLE_WINDOW,
-                    options: Vec::new(),
-                    target: None,
-                    via: None,
+                    ..CellConfig::default()
                 });
             }
         }
@@ -92,6 +90,7 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
                             options: own.map(|(_, name, value)| (name.clone(), value.clone())).collect(),
                             target: args.target.clone(),
                             via: args.via.clone(),
+                            ..CellConfig::default()
                         });
                     }
                 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::schema::OLDEST;
+
 /// Why a run could not be read. The file is untouched in every case.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,13 +30,15 @@ pub enum ReadError {
         source: serde_json::Error,
     },
     /// A run file of a schema that this version cannot read.
-    #[error("{origin}: schema {found}, but this version reads only schema {known}; use a newer one")]
+    #[error(
+        "{origin}: schema {found}, but this version reads schemas {OLDEST} to {known}; use a newer version"
+    )]
     Schema {
         /// Where the text came from.
         origin: String,
         /// The schema it says it has.
         found: u64,
-        /// The schema that can be read.
+        /// The newest schema that can be read.
         known: u32,
     },
 }

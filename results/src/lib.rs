@@ -22,5 +22,9 @@ mod store;
 pub use error::{ReadError, RecordError};
 pub use markdown::markdown;
 pub use rows::{Row, of_bare, rows};
-pub use schema::{Cell, Env, LittlesLaw, Run, SCHEMA, ServiceUs};
+pub use schema::{
+    BlockSample, Cell, Check, CheckRow, Comparison, ComparisonRow, Env, Histograms, HostCpu, Interval,
+    Launch, LittlesLaw, OLDEST, OpenLoop, Precision, Run, SCHEMA, Search, Series, Steadiness, Times, Trial,
+    Usage, Usages, Verdict, Workers,
+};
 pub use store::{NewRun, Store};

@@ -46,7 +46,7 @@ fn ours(row: &Row<'_>) -> [String; 8] {
         format!("{gbit_per_s:.2}"),
         or_none(row.cell.cpu_percent),
         or_none(row.cell.rss_mib),
-        format!("{} / {} / {}", whole(us.p50), whole(us.p99), whole(us.max)),
+        format!("{} / {} / {}", or_none(us.p50), or_none(us.p99), whole(us.max)),
         or_none(row.of_bare.map(|share| share * 100.0)),
     ]
 }
@@ -82,7 +82,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Env, ServiceUs};
+    use crate::schema::{Env, Times};
 
     #[test]
     fn a_row_stands_beside_the_originals() {
@@ -93,7 +93,7 @@ mod tests {
             tps: 196_000.4,
             gbit_per_s: 6.4225,
             cpu_percent: Some(99.6),
-            service_us: ServiceUs { p50: 5.0, p99: 9.4, max: 1200.0, ..ServiceUs::default() },
+            service_us: Times { p50: Some(5.0), p99: Some(9.4), max: 1200.0, ..Times::default() },
             ..Cell::default()
         };
         let bare = Cell { stack: "bare".to_owned(), tps: 392_000.8, ..cell.clone() };

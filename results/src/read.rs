@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::error::ReadError;
-use crate::schema::{Run, SCHEMA};
+use crate::schema::{OLDEST, Run, SCHEMA};
 
-/// All that is looked at before the schema is known to be ours.
+/// All that is looked at before the schema is known to be one of ours.
 #[derive(Deserialize)]
 struct Head {
     schema: u64,
@@ -27,7 +27,7 @@ impl Run {
             source,
         };
         let Head { schema: found } = serde_json::from_str(text).map_err(corrupt)?;
-        if found != u64::from(SCHEMA) {
+        if !(u64::from(OLDEST)..=u64::from(SCHEMA)).contains(&found) {
             let origin = origin.to_owned();
             return Err(ReadError::Schema { origin, found, known: SCHEMA });
         }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn an_unknown_schema_is_refused_by_number() {
         let error = Run::from_json(r#"{"schema":7,"entirely":"different"}"#, "x.json").unwrap_err();
-        assert!(matches!(error, ReadError::Schema { found: 7, known: 1, .. }));
+        assert!(matches!(error, ReadError::Schema { found: 7, known: 2, .. }));
         assert!(error.to_string().contains("x.json") && error.to_string().contains('7'));
     }
 

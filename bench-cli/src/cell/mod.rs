@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use self::timekeeper::{Timekeeper, Window};
 use crate::config::{CellConfig, RuntimeChoice};
-use crate::meter::{Meter, Phase, memory};
+use crate::meter::{Meter, Phase, Tally, memory};
 use crate::registry::Registry;
 use crate::stack::{Load, Setting};
 
@@ -132,9 +132,10 @@ async fn drive(setting: Setting, registry: &Registry) -> Result<Window, String> 
 }
 
 fn assess(config: &CellConfig, meter: &Meter, window: Window) -> Cell {
-    let total = meter.total();
-    let tps = total.requests() as f64 / window.elapsed.as_secs_f64().max(1e-9);
-    let service_us = total.service_us();
+    let (mut total, errors) = (Tally::default(), meter.errors());
+    meter.take(&mut total, &mut Tally::default());
+    let tps = total.requests as f64 / window.elapsed.as_secs_f64().max(1e-9);
+    let service_us = total.service.times();
     let littles_law = LittlesLaw::new(config.outstanding(), tps, service_us.mean);
     let mut cell = Cell {
         transport: config.transport.clone(),
@@ -143,8 +144,8 @@ fn assess(config: &CellConfig, meter: &Meter, window: Window) -> Cell {
         protocol: config.protocol.to_string(),
         parallel: config.parallel,
         payload_bytes: config.payload as u64,
-        requests: total.requests(),
-        errors: total.errors(),
+        requests: total.requests,
+        errors: errors.count(),
         tps,
         gbit_per_s: Cell::gbit_per_s(tps, config.payload as u64),
         cpu_percent: window.cpu_percent(),
@@ -156,8 +157,8 @@ fn assess(config: &CellConfig, meter: &Meter, window: Window) -> Cell {
         warmup_s: config.warmup.as_secs_f64(),
         window_bytes: config.window as u64,
         littles_law,
-        error_kinds: total.error_kinds().clone(),
-        error_samples: total.samples().to_vec(),
+        error_kinds: errors.kinds,
+        error_samples: errors.samples,
         warnings: Vec::new(),
         target: config.target.clone(),
         via: config.via.clone(),
@@ -166,6 +167,7 @@ fn assess(config: &CellConfig, meter: &Meter, window: Window) -> Cell {
             .iter()
             .map(|(name, value)| format!("{}.{name}={value}", config.transport))
             .collect(),
+        ..Cell::default()
     };
     cell.warnings = warnings(&cell);
     cell

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::meter::{Meter, Phase, cpu};
 
@@ -55,13 +56,13 @@ impl Timekeeper {
 fn keep(meter: &Meter, warmup: Duration, duration: Duration, stopped: &Receiver<()>) -> Window {
     let goes_on = |time| stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
     if !goes_on(warmup) {
-        meter.enter(Phase::Over);
+        meter.enter(Phase::Over, Instant::now());
         return Window::default();
     }
     let (began, cpu_before) = (Instant::now(), cpu::process_time());
-    meter.enter(Phase::Timed);
+    meter.enter(Phase::Timed, began);
     goes_on(duration);
-    meter.enter(Phase::Over);
+    meter.enter(Phase::Over, Instant::now());
     let elapsed = began.elapsed();
     let cpu = cpu::process_time().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
     Window { elapsed, cpu }

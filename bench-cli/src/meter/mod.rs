@@ -1,19 +1,24 @@
-//! What is measured: completions and errors here, CPU time in `cpu`, memory in `memory`.
+//! What is measured: completions, their times and errors here, what the processes used in `usage`.
 //!
-//! A stack reports to a [`Meter`], which knows whether the warm-up, the timed window or its end is now. Only what
-//! completes inside the window is counted; an error counts whenever it happens.
+//! A stack reports to a [`Meter`], which knows whether the warm-up, the timed window or its end is now. A closed loop's
+//! request counts when it completes inside the window. An open loop's times count when the request was due inside it,
+//! however late it completes: else those that a stall at the end holds up would never be seen. An error counts whenever
+//! it happens.
 
 pub(crate) mod cpu;
+pub(crate) mod histogram;
 pub(crate) mod memory;
 mod shard;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-pub use shard::Shard;
+use tokio::time::Instant;
 
+pub(crate) use shard::{Errors, Tally};
+
+use self::shard::{Shard, ns};
 use crate::stamp::{FULL_ONE_IN, Thoroughness};
 
 /// What is going on now.
@@ -29,9 +34,15 @@ pub enum Phase {
 }
 
 /// What a stack reports to.
+///
+/// Its clock is tokio's, which is the system's unless a simulation has stopped it.
 #[derive(Debug)]
 pub struct Meter {
     phase: AtomicU8,
+    made: Instant,
+    /// Begin and end of the timed window, nanoseconds after the meter was made; never, until they have come.
+    timed_from: AtomicU64,
+    timed_until: AtomicU64,
     /// One a worker thread and not one a caller: a histogram is 216 KiB, and 1,000 of them would be the memory column.
     shards: Box<[Mutex<Shard>]>,
 }
@@ -41,7 +52,14 @@ impl Meter {
     #[must_use]
     pub fn new(threads: usize) -> Self {
         let shards = (0..threads.max(1)).map(|_| Mutex::default()).collect();
-        Self { phase: AtomicU8::new(Phase::WarmUp as u8), shards }
+        let never = || AtomicU64::new(u64::MAX);
+        Self {
+            phase: AtomicU8::new(Phase::WarmUp as u8),
+            made: Instant::now(),
+            timed_from: never(),
+            timed_until: never(),
+            shards,
+        }
     }
 
     /// What is going on now.
@@ -54,8 +72,15 @@ impl Meter {
         }
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Relaxed);
+    /// The phase changes at `now`.
+    pub(crate) fn enter(&self, phase: Phase, now: Instant) {
+        let at = self.since_made(now);
+        match phase {
+            Phase::WarmUp => {}
+            Phase::Timed => self.timed_from.store(at, Ordering::Relaxed),
+            Phase::Over => self.timed_until.store(at, Ordering::Relaxed),
+        }
+        self.phase.store(phase as u8, Ordering::Release);
     }
 
     /// How closely the reply to `request` is to be looked at now.
@@ -68,10 +93,48 @@ impl Meter {
         }
     }
 
-    /// `count` requests that began at `began` are done and well at `now`.
-    pub fn done(&self, count: u64, began: Instant, now: Instant) {
+    /// `count` requests of a closed loop that were sent at `sent` are done and well at `now`.
+    pub fn done(&self, count: u64, sent: Instant, now: Instant) {
         if self.phase() == Phase::Timed {
-            self.shard().done(count, now.saturating_duration_since(began));
+            let mut shard = self.shard();
+            shard.tally.requests += count;
+            shard.tally.service.record(ns(now.saturating_duration_since(sent)), count);
+        }
+    }
+
+    /// `count` requests of an open loop that were due at `intended` and left at `sent` are done and well at `now`.
+    ///
+    /// `intended` comes from the schedule, never from a clock: the generator's own lateness is part of the response
+    /// time.
+    pub fn done_open(&self, count: u64, intended: Instant, sent: Instant, now: Instant) {
+        let is_timed = self.phase() == Phase::Timed;
+        let is_due = self.is_timed(intended);
+        if !is_timed && !is_due {
+            return;
+        }
+        let mut shard = self.shard();
+        if is_timed {
+            shard.tally.requests += count;
+        }
+        if is_due {
+            shard.tally.service.record(ns(now.saturating_duration_since(sent)), count);
+            let open = shard.tally.open();
+            open.response.record(ns(now.saturating_duration_since(intended)), count);
+            open.send_lag.record(ns(sent.saturating_duration_since(intended)), count);
+        }
+    }
+
+    /// `count` requests of an open loop were due at `intended`.
+    pub fn intended(&self, count: u64, intended: Instant) {
+        if self.is_timed(intended) {
+            self.shard().tally.open().intended += count;
+        }
+    }
+
+    /// `count` of them were not sent, since as many as may be were outstanding.
+    pub fn dropped(&self, count: u64, intended: Instant) {
+        if self.is_timed(intended) {
+            self.shard().tally.open().dropped += count;
         }
     }
 
@@ -80,13 +143,33 @@ impl Meter {
         self.shard().failed(kind, message);
     }
 
-    /// Everything that was reported, added up.
-    pub(crate) fn total(&self) -> Shard {
-        let mut total = Shard::default();
+    /// Adds to `total` what was reported since the last time. `spare` is empty before and after: it takes the place of
+    /// what a thread has filled, so that no thread waits while histograms are added up.
+    pub(crate) fn take(&self, total: &mut Tally, spare: &mut Tally) {
         for shard in &self.shards {
-            total.add(&shard.lock().unwrap_or_else(PoisonError::into_inner));
+            std::mem::swap(&mut shard.lock().unwrap_or_else(PoisonError::into_inner).tally, spare);
+            total.add(spare);
+            spare.clear();
         }
-        total
+    }
+
+    /// Everything that went wrong so far.
+    pub(crate) fn errors(&self) -> Errors {
+        let mut errors = Errors::default();
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).add_errors(&mut errors);
+        }
+        errors
+    }
+
+    fn since_made(&self, instant: Instant) -> u64 {
+        ns(instant.saturating_duration_since(self.made))
+    }
+
+    /// Whether `instant` lies in the timed window, as far as it has come.
+    fn is_timed(&self, instant: Instant) -> bool {
+        let at = self.since_made(instant);
+        at >= self.timed_from.load(Ordering::Relaxed) && at < self.timed_until.load(Ordering::Relaxed)
     }
 
     /// This thread's shard; threads beyond those planned for share.
@@ -103,26 +186,71 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn us(count: u64) -> Duration {
+        Duration::from_micros(count)
+    }
+
+    fn total(meter: &Meter) -> Tally {
+        let mut tally = Tally::default();
+        meter.take(&mut tally, &mut Tally::default());
+        tally
+    }
+
     #[test]
     fn the_warm_up_counts_for_nothing_but_its_errors() {
         let meter = Meter::new(2);
         let began = Instant::now();
-        meter.done(5, began, began + Duration::from_micros(1));
+        meter.done(5, began, began + us(1));
         meter.failed("timeout", || "no reply".to_owned());
-        meter.enter(Phase::Timed);
-        meter.done(3, began, began + Duration::from_micros(2));
-        meter.enter(Phase::Over);
+        meter.enter(Phase::Timed, began);
+        meter.done(3, began, began + us(2));
+        meter.enter(Phase::Over, began + us(9));
         meter.done(9, began, began);
-        let total = meter.total();
-        assert_eq!((total.requests(), total.errors()), (3, 1));
+        assert_eq!((total(&meter).requests, meter.errors().count()), (3, 1));
+        assert_eq!(total(&meter).requests, 0, "taken once");
     }
 
     #[test]
     fn the_warm_up_and_one_in_64_are_checked_byte_for_byte() {
         let meter = Meter::new(1);
         assert_eq!(meter.thoroughness(3), Thoroughness::Full);
-        meter.enter(Phase::Timed);
+        meter.enter(Phase::Timed, Instant::now());
         let full = (0..640).filter(|request| meter.thoroughness(*request) == Thoroughness::Full).count();
         assert_eq!(full, 10);
+    }
+
+    #[test]
+    fn an_open_loops_times_count_from_when_a_request_was_due() {
+        // Defects 1 and 2 of other tools: a clock that is read when the request leaves hides the generator's lateness.
+        let meter = Meter::new(1);
+        let start = Instant::now();
+        meter.enter(Phase::Timed, start);
+        meter.intended(1, start);
+        meter.done_open(1, start, start + us(400), start + us(500));
+        let tally = total(&meter);
+        let open = tally.open.unwrap();
+        assert_eq!(open.response.times().max, 500.0);
+        assert_eq!(open.send_lag.times().max, 400.0);
+        assert_eq!(tally.service.times().max, 100.0);
+        assert_eq!((tally.requests, open.intended, open.dropped), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_request_that_was_due_in_the_window_counts_however_late_it_completes() {
+        let meter = Meter::new(1);
+        let start = Instant::now();
+        meter.enter(Phase::Timed, start + us(100));
+        meter.done_open(1, start + us(50), start + us(50), start + us(150));
+        meter.enter(Phase::Over, start + us(1000));
+        meter.done_open(1, start + us(900), start + us(900), start + us(900_000));
+        meter.done_open(1, start + us(1001), start + us(1001), start + us(1002));
+        let tally = total(&meter);
+        assert_eq!(tally.requests, 1, "only the first completed inside the window");
+        let open = tally.open.unwrap();
+        assert_eq!(
+            (open.response.count(), open.response.times().max),
+            (1, 899_100.0),
+            "only the second was due in it"
+        );
     }
 }

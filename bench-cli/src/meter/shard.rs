@@ -3,37 +3,72 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use listenrain_results::ServiceUs;
+use super::histogram::Distribution;
 
-/// Completions, service times and errors.
-#[derive(Debug)]
-pub struct Shard {
-    /// Nanoseconds.
-    service: Histogram<u64>,
-    requests: u64,
-    sum_ns: u128,
-    /// Kept beside the histogram, whose own maximum is the top of a bucket.
-    max_ns: u64,
+/// Completions and their times since the last cut, and errors since the beginning.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    pub(crate) tally: Tally,
     error_kinds: BTreeMap<String, u64>,
     samples: Vec<String>,
 }
 
+/// What completed in some part of the timed window.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    /// Requests that completed inside the window.
+    pub(crate) requests: u64,
+    /// From sent to done.
+    pub(crate) service: Distribution,
+    /// Of an open loop only; two histograms more.
+    pub(crate) open: Option<Box<Open>>,
+}
+
+/// What only an open loop can say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Open {
+    /// From intended to done.
+    pub(crate) response: Distribution,
+    /// From intended to sent.
+    pub(crate) send_lag: Distribution,
+    /// Requests that were due.
+    pub(crate) intended: u64,
+    /// Those that were not sent, since too many were outstanding.
+    pub(crate) dropped: u64,
+}
+
+impl Tally {
+    pub(super) fn open(&mut self) -> &mut Open {
+        self.open.get_or_insert_default()
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.service.add(&other.service);
+        if let Some(theirs) = &other.open {
+            let ours = self.open();
+            ours.response.add(&theirs.response);
+            ours.send_lag.add(&theirs.send_lag);
+            ours.intended += theirs.intended;
+            ours.dropped += theirs.dropped;
+        }
+    }
+
+    /// Empties it without giving its memory back.
+    pub(crate) fn clear(&mut self) {
+        self.requests = 0;
+        self.service.clear();
+        if let Some(open) = &mut self.open {
+            open.response.clear();
+            open.send_lag.clear();
+            (open.intended, open.dropped) = (0, 0);
+        }
+    }
+}
+
 impl Shard {
-    const LOWEST_NS: u64 = 1;
-    const HIGHEST_NS: u64 = 60_000_000_000;
-    const DIGITS: u8 = 3;
     /// Errors kept in words; the rest are only counted.
     const SAMPLES: usize = 5;
-
-    pub(super) fn done(&mut self, count: u64, took: Duration) {
-        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        // Beyond the highest it counts as the highest; the exact maximum is kept beside.
-        self.service.saturating_record_n(ns, count);
-        self.requests += count;
-        self.sum_ns += u128::from(ns) * u128::from(count);
-        self.max_ns = self.max_ns.max(ns);
-    }
 
     pub(super) fn failed(&mut self, kind: &str, message: impl FnOnce() -> String) {
         if let Some(count) = self.error_kinds.get_mut(kind) {
@@ -46,61 +81,33 @@ impl Shard {
         }
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
-        // Same bounds everywhere, so this adds bucket by bucket and cannot fail.
-        let _ = self.service.add(&other.service);
-        self.requests += other.requests;
-        self.sum_ns += other.sum_ns;
-        self.max_ns = self.max_ns.max(other.max_ns);
-        for (kind, count) in &other.error_kinds {
-            *self.error_kinds.entry(kind.clone()).or_default() += count;
+    pub(super) fn add_errors(&self, errors: &mut Errors) {
+        for (kind, count) in &self.error_kinds {
+            *errors.kinds.entry(kind.clone()).or_default() += count;
         }
-        let room = Self::SAMPLES - self.samples.len();
-        self.samples.extend(other.samples.iter().take(room).cloned());
-    }
-
-    /// Requests that completed inside the window.
-    #[must_use]
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
-
-    /// Errors of every kind.
-    #[must_use]
-    pub fn errors(&self) -> u64 {
-        self.error_kinds.values().sum()
-    }
-
-    pub(crate) fn error_kinds(&self) -> &BTreeMap<String, u64> {
-        &self.error_kinds
-    }
-
-    pub(crate) fn samples(&self) -> &[String] {
-        &self.samples
-    }
-
-    /// The service times, µs.
-    #[must_use]
-    pub fn service_us(&self) -> ServiceUs {
-        let us = |ns: u64| ns as f64 / 1e3;
-        let at = |quantile| us(self.service.value_at_quantile(quantile).min(self.max_ns));
-        let mean = if self.requests == 0 { 0.0 } else { self.sum_ns as f64 / self.requests as f64 / 1e3 };
-        ServiceUs { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: us(self.max_ns), mean }
+        let room = Self::SAMPLES.saturating_sub(errors.samples.len());
+        errors.samples.extend(self.samples.iter().take(room).cloned());
     }
 }
 
-impl Default for Shard {
-    fn default() -> Self {
-        let service = Histogram::new_with_bounds(Self::LOWEST_NS, Self::HIGHEST_NS, Self::DIGITS);
-        Self {
-            service: service.expect("the bounds are constants that fit"),
-            requests: 0,
-            sum_ns: 0,
-            max_ns: 0,
-            error_kinds: BTreeMap::new(),
-            samples: Vec::new(),
-        }
+/// Everything that went wrong, warm-up included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Errors {
+    /// How often, by kind.
+    pub(crate) kinds: BTreeMap<String, u64>,
+    /// The first few, in words.
+    pub(crate) samples: Vec<String>,
+}
+
+impl Errors {
+    pub(crate) fn count(&self) -> u64 {
+        self.kinds.values().sum()
     }
+}
+
+/// Whole nanoseconds; beyond 584 years it is that.
+pub(super) fn ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -108,32 +115,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_percentile_exceeds_the_exact_maximum() {
-        let mut shard = Shard::default();
-        shard.done(999, Duration::from_nanos(1_000));
-        shard.done(1, Duration::from_nanos(123_456_789));
-        let us = shard.service_us();
-        assert_eq!(us.max, 123_456.789);
-        assert!(us.p50 >= 1.0 && us.p50 < 1.01 && us.p999 <= us.max);
-        assert!((us.mean - (999.0 + 123_456.789) / 1000.0).abs() < 0.01);
-    }
-
-    #[test]
-    fn shards_add_up_to_the_whole() {
-        let (mut whole, mut one, mut two) = (Shard::default(), Shard::default(), Shard::default());
-        for ns in 1..2000 {
-            let took = Duration::from_nanos(ns * ns);
-            whole.done(1, took);
-            if ns % 3 == 0 { one.done(1, took) } else { two.done(1, took) }
+    fn tallies_add_up_to_the_whole() {
+        let (mut whole, mut parts) = (Tally::default(), [Tally::default(), Tally::default()]);
+        for ns in 1..2000u64 {
+            for tally in [&mut whole, &mut parts[usize::from(ns % 3 == 0)]] {
+                tally.requests += 1;
+                tally.service.record(ns * ns, 1);
+                tally.open().response.record(ns * ns + 7, 1);
+                tally.open().intended += 1;
+            }
         }
-        two.failed("lost", || "words".to_owned());
+        let [mut one, two] = parts;
         one.add(&two);
-        assert_eq!(one.service_us(), whole.service_us());
-        assert_eq!((one.requests(), one.errors(), one.samples()), (1999, 1, &["words".to_owned()][..]));
+        assert_eq!(one.service.times(), whole.service.times());
+        assert_eq!(one.open().response.times(), whole.open().response.times());
+        assert_eq!((one.requests, one.open().intended), (1999, 1999));
     }
 
     #[test]
-    fn an_empty_shard_has_no_times_but_numbers() {
-        assert_eq!(Shard::default().service_us(), ServiceUs::default());
+    fn only_the_first_few_errors_are_kept_in_words() {
+        let mut shard = Shard::default();
+        (0..100).for_each(|n| shard.failed("lost", || format!("number {n}")));
+        let mut errors = Errors::default();
+        shard.add_errors(&mut errors);
+        assert_eq!((errors.count(), errors.samples.len()), (100, Shard::SAMPLES));
     }
 }

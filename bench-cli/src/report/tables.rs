@@ -146,8 +146,8 @@ fn figures(cell: &Cell) -> [String; 7] {
         brief(cell.gbit_per_s),
         or_none(cell.cpu_percent, whole),
         or_none(cell.rss_mib, whole),
-        brief(us.p50),
-        brief(us.p99),
+        or_none(us.p50, brief),
+        or_none(us.p99, brief),
         brief(us.max),
     ]
 }

@@ -1,8 +1,7 @@
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use super::*;
-use crate::config::{ProtocolChoice, RuntimeChoice};
+use crate::meter::Tally;
 
 /// Answers after a few turns of the runtime, and ends the phase after so many calls.
 struct Echo {
@@ -22,7 +21,7 @@ impl Call for Echo {
             tokio::task::yield_now().await;
         }
         if self.calls.fetch_add(1, Ordering::Relaxed) + 1 == self.last {
-            self.meter.enter(Phase::Over);
+            self.meter.enter(Phase::Over, Instant::now());
         }
         self.inside.fetch_sub(1, Ordering::Relaxed);
         (self.answer)(payload)
@@ -38,21 +37,13 @@ async fn drive(
     let config = CellConfig {
         transport: "test".to_owned(),
         stack: "test".to_owned(),
-        runtime: RuntimeChoice::Current,
-        protocol: ProtocolChoice::Native,
         parallel,
         payload: 8192,
-        warmup: Duration::ZERO,
-        duration: Duration::ZERO,
-        lanes: 1,
-        connections: 1,
         window,
-        options: Vec::new(),
-        target: None,
-        via: None,
+        ..CellConfig::default()
     };
     let meter = Arc::new(Meter::new(1));
-    meter.enter(Phase::Timed);
+    meter.enter(Phase::Timed, Instant::now());
     let echo = Arc::new(Echo {
         meter: Arc::clone(&meter),
         calls: AtomicU64::new(0),
@@ -65,12 +56,18 @@ async fn drive(
     echo
 }
 
+fn total(echo: &Echo) -> Tally {
+    let mut total = Tally::default();
+    echo.meter.take(&mut total, &mut Tally::default());
+    total
+}
+
 #[tokio::test]
 async fn callers_keep_exactly_the_planned_requests_outstanding() {
     let echo = drive(10, 1 << 20, 1000, Ok).await;
     assert_eq!(echo.most_inside.load(Ordering::Relaxed), 10);
-    assert_eq!(echo.meter.total().errors(), 0);
-    assert!(echo.meter.total().requests() >= 980);
+    assert_eq!(echo.meter.errors().count(), 0);
+    assert!(total(&echo).requests >= 980);
 }
 
 #[tokio::test]
@@ -82,14 +79,14 @@ async fn the_byte_window_holds_callers_back() {
 #[tokio::test]
 async fn a_reply_that_was_tampered_with_is_an_error_and_no_request() {
     let echo = drive(2, 1 << 20, 10, |reply| Ok(reply.slice(1..))).await;
-    let total = echo.meter.total();
-    assert_eq!((total.requests(), total.errors()), (0, echo.calls.load(Ordering::Relaxed)));
-    assert!(total.error_kinds().contains_key("wrong length"));
+    let errors = echo.meter.errors();
+    assert_eq!((total(&echo).requests, errors.count()), (0, echo.calls.load(Ordering::Relaxed)));
+    assert!(errors.kinds.contains_key("wrong length"));
 }
 
 #[tokio::test]
 async fn a_server_that_only_fails_ends_the_loop_by_itself() {
     let failure = |_| Err(Failure { kind: "refused", message: "no".to_owned() });
     let echo = drive(3, 1 << 20, u64::MAX, failure).await;
-    assert_eq!(echo.meter.total().errors(), 3 * u64::from(GIVE_UP_AFTER));
+    assert_eq!(echo.meter.errors().count(), 3 * u64::from(GIVE_UP_AFTER));
 }

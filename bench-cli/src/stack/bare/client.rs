@@ -5,10 +5,10 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use ::listenrain::Channel;
 use ::listenrain::buffer::{ReadBuffer, WriteBuffer};
+use tokio::time::Instant;
 
 use super::sink::Sink;
 use super::source::Source;

@@ -69,6 +69,6 @@ mod tests {
             finished = Finished { well: finished.well + more.well, wrong: finished.wrong + more.wrong };
         }
         assert_eq!(finished, Finished { well: 2, wrong: 1 });
-        assert_eq!(meter.total().errors(), 1);
+        assert_eq!(meter.errors().count(), 1);
     }
 }

@@ -1,75 +1,17 @@
-//! What one cell is: the combination that a child process is told to measure.
+//! What is chosen by a name: runtime and protocol.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One cell, as handed to the process that measures it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellConfig {
-    /// Scheme of the transport.
-    pub transport: String,
-    /// Name of the stack.
-    pub stack: String,
-    /// Threads of client and server.
-    pub runtime: RuntimeChoice,
-    /// Wire protocol.
-    pub protocol: ProtocolChoice,
-    /// Callers in the closed loop, all connections together.
-    pub parallel: u64,
-    /// Bytes of a request's payload.
-    pub payload: usize,
-    /// Time before the window.
-    pub warmup: Duration,
-    /// Length of the window.
-    pub duration: Duration,
-    /// Channels of each connection.
-    pub lanes: u64,
-    /// Connections.
-    pub connections: u64,
-    /// Most payload bytes outstanding at once; a payload larger than that goes alone.
-    pub window: usize,
-    /// Options for the transport's endpoints: name and value.
-    pub options: Vec<(String, String)>,
-    /// A live server to drive instead of one in the same process.
-    pub target: Option<String>,
-    /// What stands between client and server.
-    pub via: Option<String>,
-}
-
-impl CellConfig {
-    /// Requests outstanding by plan: `parallel`, or as many payloads as the window holds, at least one.
-    #[must_use]
-    pub fn outstanding(&self) -> u64 {
-        let held = (self.window / self.payload.max(1)).max(1);
-        self.parallel.min(held as u64)
-    }
-
-    /// Channels of all connections together.
-    #[must_use]
-    pub fn channels(&self) -> u64 {
-        self.connections * self.lanes
-    }
-
-    /// In a few words, for progress and errors.
-    #[must_use]
-    pub fn label(&self) -> String {
-        let Self { transport, stack, runtime, protocol, parallel, payload, .. } = self;
-        let size = crate::cli::units::size_text(*payload as u64);
-        let protocol = if *protocol == ProtocolChoice::Original { " original" } else { "" };
-        format!("{transport} {stack}{protocol} {parallel} x {size} on {runtime}")
-    }
-}
-
-/// Which runtime holds client and server.
+/// Which runtime holds an end, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuntimeChoice {
-    /// One thread holds both ends.
+    /// One thread.
     Current,
-    /// One runtime of that many worker threads holds both ends.
+    /// One runtime of that many worker threads.
     Multi(u16),
 }
 

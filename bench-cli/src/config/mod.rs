@@ -1,0 +1,116 @@
+//! What one cell is: the combination that a child process is told to measure.
+
+mod choices;
+mod load;
+mod placement;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::choices::{ProtocolChoice, RuntimeChoice};
+pub use self::load::{Arrivals, OpenConfig, PacerChoice, Stall};
+pub use self::placement::{Pins, Placement};
+
+/// One cell, as handed to the process that measures it.
+///
+/// Its default is what `bench-cli run` measures when nothing is typed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CellConfig {
+    /// Scheme of the transport.
+    pub transport: String,
+    /// Name of the stack.
+    pub stack: String,
+    /// Threads of client and server.
+    pub runtime: RuntimeChoice,
+    /// Wire protocol.
+    pub protocol: ProtocolChoice,
+    /// Callers in the closed loop, all connections together.
+    pub parallel: u64,
+    /// Bytes of a request's payload.
+    pub payload: usize,
+    /// Time before the window.
+    pub warmup: Duration,
+    /// Length of the window.
+    pub duration: Duration,
+    /// Channels of each connection.
+    pub lanes: u64,
+    /// Connections.
+    pub connections: u64,
+    /// Most payload bytes outstanding at once; a payload larger than that goes alone.
+    pub window: usize,
+    /// Options for the transport's endpoints: name and value.
+    pub options: Vec<(String, String)>,
+    /// A live server to drive instead of one in the same process.
+    pub target: Option<String>,
+    /// What stands between client and server.
+    pub via: Option<String>,
+    /// Where the two ends live.
+    pub placement: Placement,
+    /// The processors that each end is kept to.
+    pub pins: Pins,
+    /// How requests are let go; none for a closed loop.
+    pub open: Option<OpenConfig>,
+    /// When the server stops answering on purpose, counted from the beginning of the timed window.
+    pub stalls: Vec<Stall>,
+    /// Whether this is one of several workers: what is cut off is then decided when all are merged.
+    pub is_worker: bool,
+}
+
+impl Default for CellConfig {
+    /// One caller with 4 KiB on TCP, the library, one thread; a second of warm-up and three of measuring.
+    fn default() -> Self {
+        Self {
+            transport: "tcp".to_owned(),
+            stack: "listenrain".to_owned(),
+            runtime: RuntimeChoice::Current,
+            protocol: ProtocolChoice::Native,
+            parallel: 1,
+            payload: 4096,
+            warmup: Duration::from_secs(1),
+            duration: Duration::from_secs(3),
+            lanes: 1,
+            connections: 1,
+            window: 64 << 20,
+            options: Vec::new(),
+            target: None,
+            via: None,
+            placement: Placement::Same,
+            pins: Pins::default(),
+            open: None,
+            stalls: Vec::new(),
+            is_worker: false,
+        }
+    }
+}
+
+impl CellConfig {
+    /// Most requests outstanding: `parallel` in a closed loop, the open loop's own limit in one, or fewer where the byte
+    /// window holds no more; at least one.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        let held = (self.window / self.payload.max(1)).max(1);
+        self.open.as_ref().map_or(self.parallel, |open| open.max_in_flight).min(held as u64)
+    }
+
+    /// Channels of all connections together.
+    #[must_use]
+    pub fn channels(&self) -> u64 {
+        self.connections * self.lanes
+    }
+
+    /// In a few words, for progress and errors.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let Self { transport, stack, runtime, protocol, parallel, payload, .. } = self;
+        let size = crate::cli::units::size_text(*payload as u64);
+        let protocol = if *protocol == ProtocolChoice::Original { " original" } else { "" };
+        let load = match &self.open {
+            Some(open) => format!("{}/s", open.rate),
+            None => parallel.to_string(),
+        };
+        let split = if self.placement == Placement::Split { ", split" } else { "" };
+        format!("{transport} {stack}{protocol} {load} x {size} on {runtime}{split}")
+    }
+}

@@ -1,0 +1,162 @@
+//! One cell.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::launch::{Launch, OpenLoop, Precision, Steadiness};
+use super::little::LittlesLaw;
+use super::times::{Histograms, Interval, Times};
+use super::usage::{HostCpu, Series, Usages};
+
+/// One cell: one combination, measured in a process of its own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cell {
+    /// Scheme of the transport.
+    pub transport: String,
+    /// What was driven on top of it: `listenrain`, `bare`, or a peer.
+    pub stack: String,
+    /// `current` or `multi:N`.
+    pub runtime: String,
+    /// Wire protocol; `stream` where there is none.
+    pub protocol: String,
+    /// Requests kept outstanding: a closed loop of that many callers. Of an open loop, the callers' connections share it.
+    pub parallel: u64,
+    /// Bytes of a request's payload, and of its reply's.
+    pub payload_bytes: u64,
+    /// Requests completed inside the timed window.
+    pub requests: u64,
+    /// Errors of every kind, warm-up included.
+    pub errors: u64,
+    /// Requests a second.
+    pub tps: f64,
+    /// Payload one way, decimal: tps x payload x 8 / 10^9.
+    pub gbit_per_s: f64,
+    /// CPU time of both ends over the window; 100 = one core. Absent where it cannot be had.
+    pub cpu_percent: Option<f64>,
+    /// Peak resident memory of both ends, MiB. Absent where it cannot be had.
+    pub rss_mib: Option<f64>,
+    /// From sent to done, µs. All that a closed loop can say: it is service time, not response time.
+    pub service_us: Times,
+
+    /// Channels of each connection.
+    #[serde(default)]
+    pub lanes: u64,
+    /// Connections.
+    #[serde(default)]
+    pub connections: u64,
+    /// Length of the timed window, seconds, as measured.
+    #[serde(default)]
+    pub duration_s: f64,
+    /// Length of the warm-up, seconds, as asked.
+    #[serde(default)]
+    pub warmup_s: f64,
+    /// Most payload bytes outstanding at once.
+    #[serde(default)]
+    pub window_bytes: u64,
+    /// The self-check of a closed loop.
+    #[serde(default)]
+    pub littles_law: LittlesLaw,
+    /// Errors by kind.
+    #[serde(default)]
+    pub error_kinds: BTreeMap<String, u64>,
+    /// The first few errors, in words.
+    #[serde(default)]
+    pub error_samples: Vec<String>,
+    /// What the reader of the figures should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The live server that was driven, when it was not this process's own.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// What stood between client and server.
+    #[serde(default)]
+    pub via: Option<String>,
+    /// Options that were set on the transport, as `scheme.name=value`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// `same`: one process holds both ends. `split`: each end is a process of its own. `target`: the server is elsewhere.
+    #[serde(default)]
+    pub placement: String,
+    /// The processors that each end was kept to, as `server=0,client=1`; empty where they were free.
+    #[serde(default)]
+    pub pin: String,
+    /// How requests were let go. Absent for a closed loop, where a caller's next request waits for its reply.
+    #[serde(default)]
+    pub open_loop: Option<OpenLoop>,
+    /// From intended to done, µs: the time that a user would see. Open loops only.
+    #[serde(default)]
+    pub response_us: Option<Times>,
+    /// From intended to sent, µs: the load generator's own fault. Open loops only.
+    #[serde(default)]
+    pub send_lag_us: Option<Times>,
+    /// Whether the generator was too late too often for the row to be compared with others.
+    #[serde(default)]
+    pub generator_limited: bool,
+    /// The histograms behind the times.
+    #[serde(default)]
+    pub histograms: Histograms,
+    /// What each end used between the marks.
+    #[serde(default)]
+    pub usage: Usages,
+    /// What the whole machine used between the marks.
+    #[serde(default)]
+    pub host: Option<HostCpu>,
+    /// Whether the figures had come to rest.
+    #[serde(default)]
+    pub steadiness: Option<Steadiness>,
+    /// Figures over time, of the launch in the middle by throughput.
+    #[serde(default)]
+    pub series: Series,
+    /// Each launch by itself, in the order in which they were started. Empty in runs of schema 1.
+    #[serde(default)]
+    pub launches: Vec<Launch>,
+    /// Throughput over the launches, 95 %. Absent for fewer than two.
+    #[serde(default)]
+    pub tps_interval: Option<Interval>,
+    /// CPU of both ends a request over the launches, µs, 95 %. Absent for fewer than two.
+    #[serde(default)]
+    pub cpu_us_interval: Option<Interval>,
+    /// What `--until` asked for, as a share, and whether it was reached.
+    #[serde(default)]
+    pub precision: Option<Precision>,
+    /// The scenario file's name, where the load came from one.
+    #[serde(default)]
+    pub scenario: Option<String>,
+    /// The seed, where the cell was simulated: its times are then the model's and no machine's.
+    #[serde(default)]
+    pub simulated: Option<u64>,
+}
+
+impl Cell {
+    /// The column that the original calls bandwidth: payload one way, decimal Gbit/s.
+    #[must_use]
+    pub fn gbit_per_s(tps: f64, payload_bytes: u64) -> f64 {
+        tps * payload_bytes as f64 * 8.0 / 1e9
+    }
+
+    /// Whether the row may be used: requests completed, and none went wrong.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.errors == 0 && self.requests > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifty_thousand_times_4_kib_is_the_originals_1_638_gbit() {
+        assert_eq!(format!("{:.3}", Cell::gbit_per_s(50_000.0, 4096)), "1.638");
+    }
+
+    #[test]
+    fn littles_law_holds_when_throughput_times_time_is_what_was_outstanding() {
+        let law = LittlesLaw::new(16, 1_000_000.0, 16.0);
+        assert!(law.off_by() < 1e-9);
+        assert!((LittlesLaw::new(16, 1_000_000.0, 8.0).off_by() - 0.5).abs() < 1e-9);
+        assert!(LittlesLaw::default().off_by() == 0.0);
+    }
+}
