@@ -28,6 +28,8 @@ mod serve;
 mod session;
 pub mod stack;
 pub mod stamp;
+mod stats;
+mod tick;
 
 use std::process::ExitCode;
 
@@ -51,10 +53,16 @@ pub fn main_with(registry: Registry) -> ExitCode {
     };
     match cli.command.unwrap_or(Command::Table(cli.table)) {
         Command::Table(args) => planned(plan::table(&args, &registry), |plan| {
-            session::run(plan, &registry, &args.output, tables::table)
+            session::run(plan, &plan::repeat(&args.repeat, args.seed), &registry, &args.output, tables::table)
         }),
         Command::Run(args) => planned(plan::run(&args, &registry), |plan| {
-            session::run(plan, &registry, &args.output, tables::cells)
+            session::run(
+                plan,
+                &plan::repeat(&args.repeat, args.drive.seed),
+                &registry,
+                &args.output,
+                tables::cells,
+            )
         }),
         Command::Serve(args) => serve::serve(&args, &registry).into(),
         Command::Transports => {

@@ -1,10 +1,10 @@
 //! Where a run's files go, tried before anything is measured.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use listenrain_results::Store;
+use listenrain_results::{NewRun, Run, Store};
 
 use crate::cli::OutputArgs;
 
@@ -23,6 +23,36 @@ pub(crate) fn check(output: &OutputArgs) -> Result<(), String> {
         tried.map_err(|error| format!("--record: {}", chain(&error)))?;
     }
     Ok(())
+}
+
+/// Prints the table and writes the files that were asked for.
+pub(crate) fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
+    let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
+    if json_to_stdout {
+        eprint!("{table}");
+        print(&run.to_json())?;
+    } else {
+        print(table)?;
+    }
+    if let Some(file) = output.json.as_deref().filter(|_| !json_to_stdout) {
+        std::fs::write(file, run.to_json())
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
+        let date = run.env.started.get(..10).unwrap_or_default();
+        let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
+        let kept = kept.map_err(|error| chain(&error))?;
+        eprintln!("recorded in {}", kept.display());
+    }
+    Ok(())
+}
+
+/// A reader that has had enough, such as `head`, is no failure.
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
+    }
 }
 
 fn check_file(file: &Path) -> io::Result<()> {

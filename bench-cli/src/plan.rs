@@ -1,12 +1,15 @@
 //! From what was typed to the cells that are measured, in their order.
 
+use std::time::Duration;
+
 use listenrain::Endpoint;
 use listenrain_results::original;
 
 use crate::cli::units::size_text;
-use crate::cli::{RunArgs, TableArgs};
-use crate::config::{CellConfig, ProtocolChoice};
+use crate::cli::{DriveArgs, RepeatArgs, RunArgs, TableArgs};
+use crate::config::{CellConfig, Placement, ProtocolChoice};
 use crate::registry::Registry;
+use crate::session::Repeat;
 use crate::stack::Stack;
 
 /// The window of the table: 64 MiB, so that its last row holds 16 payloads and not 1,000.
@@ -45,6 +48,7 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
             }
         }
     }
+    cells.iter().try_for_each(|cell| measurable(cell, registry))?;
     Ok(cells)
 }
 
@@ -55,12 +59,8 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
 /// A text for the user that says what is allowed.
 pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
     all_once(args)?;
-    let channels = args.connections * args.lanes;
-    if let Some(parallel) = args.parallel.iter().find(|parallel| **parallel < channels) {
-        return Err(format!(
-            "--parallel {parallel} is fewer than --connections x --lanes = {channels}: some would stay idle"
-        ));
-    }
+    let drive = &args.drive;
+    driven(drive, &args.parallel)?;
     let transports = match &args.target {
         Some(target) => vec![targets(target, &args.transport, registry)?],
         None => transports(&args.transport, registry)?,
@@ -70,34 +70,125 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
     let options = options(&args.set, &transports, registry)?;
     let mut cells = Vec::new();
     for transport in &transports {
-        for runtime in &args.runtime {
-            for payload in &args.payload {
-                for parallel in &args.parallel {
-                    for (stack, protocol) in spoken(&stacks, &args.protocol)? {
-                        let own = options.iter().filter(|(scheme, ..)| scheme == transport);
-                        cells.push(CellConfig {
-                            transport: transport.clone(),
-                            stack,
-                            runtime: *runtime,
-                            protocol,
-                            parallel: *parallel,
-                            payload: *payload,
-                            warmup: args.warmup,
-                            duration: args.duration,
-                            lanes: args.lanes,
-                            connections: args.connections,
-                            window: args.window,
-                            options: own.map(|(_, name, value)| (name.clone(), value.clone())).collect(),
-                            target: args.target.clone(),
-                            via: args.via.clone(),
-                            ..CellConfig::default()
-                        });
-                    }
+        let own = options.iter().filter(|(scheme, ..)| scheme == transport);
+        let own: Vec<_> = own.map(|(_, name, value)| (name.clone(), value.clone())).collect();
+        for (placement, runtime) in pairs(&args.placement, &args.runtime) {
+            for (payload, parallel) in pairs(&args.payload, &args.parallel) {
+                for (stack, protocol) in spoken(&stacks, &args.protocol)? {
+                    cells.push(CellConfig {
+                        transport: transport.clone(),
+                        stack,
+                        runtime,
+                        protocol,
+                        parallel,
+                        payload,
+                        warmup: drive.warmup,
+                        duration: drive.duration,
+                        lanes: drive.lanes,
+                        connections: drive.connections,
+                        window: drive.window,
+                        options: own.clone(),
+                        target: args.target.clone(),
+                        via: args.via.clone(),
+                        placement,
+                        pins: drive.pin.clone().unwrap_or_default(),
+                        open: drive.open(),
+                        stalls: drive.inject_stall.clone(),
+                        is_worker: false,
+                    });
                 }
             }
         }
     }
+    cells.iter().try_for_each(|cell| measurable(cell, registry))?;
     Ok(cells)
+}
+
+/// Every combination of both lists, the second innermost.
+fn pairs<A: Clone, B: Clone>(outer: &[A], inner: &[B]) -> Vec<(A, B)> {
+    outer.iter().flat_map(|one| inner.iter().map(|other| (one.clone(), other.clone()))).collect()
+}
+
+/// What of the drive cannot be, whatever the cell.
+fn driven(drive: &DriveArgs, parallel: &[u64]) -> Result<(), String> {
+    let channels = drive.connections * drive.lanes;
+    if drive.rate.is_some() {
+        return match parallel {
+            [1] => Ok(()),
+            _ => Err("--parallel does not go with --rate: an open loop has no callers that wait".to_owned()),
+        };
+    }
+    match parallel.iter().find(|parallel| **parallel < channels) {
+        Some(parallel) => Err(format!(
+            "--parallel {parallel} is fewer than --connections x --lanes = {channels}: some would stay idle"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What of a cell can be told to be impossible before anything is started.
+///
+/// # Errors
+///
+/// A text for the user that says what to change.
+pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), String> {
+    let CellConfig { warmup, duration, .. } = cell;
+    let least = *warmup + 3 * cell.window_length();
+    if *duration < least {
+        // Rounded up, so that what is advised is enough.
+        let text = |time: Duration| humantime::format_duration(Duration::from_millis(time.as_micros().div_ceil(1000) as u64));
+        return Err(format!(
+            "--duration {} is shorter than --warmup {} and three windows of {}: make it {} or longer, or the warm-up shorter",
+            text(*duration),
+            text(*warmup),
+            text(cell.window_length()),
+            text(least)
+        ));
+    }
+    if let Some(stall) = cell.stalls.iter().find(|stall| stall.at + stall.length > *duration) {
+        return Err(format!(
+            "--inject-stall {:?}@{:?} ends after --duration {duration:?}: nobody would see its end",
+            stall.length, stall.at
+        ));
+    }
+    let placed = cell.placement == Placement::Split;
+    if placed && cell.target.is_some() {
+        return Err(
+            "--placement split does not go with --target: that server is elsewhere already".to_owned()
+        );
+    }
+    if placed && cell.via.is_some() {
+        return Err("--placement split does not go with --via: the forwarder stands in the server's process"
+            .to_owned());
+    }
+    if !cell.pins.server.is_empty() && !placed {
+        return Err("--pin server=… needs --placement split: in one process both ends share its processors"
+            .to_owned());
+    }
+    let between =
+        registry.transport(&cell.transport).is_none_or(|known| known.capabilities().between_processes);
+    if placed && !between {
+        let named: Vec<_> = registry
+            .transports()
+            .iter()
+            .filter(|known| known.capabilities().between_processes)
+            .map(|known| known.scheme())
+            .collect();
+        return Err(format!(
+            "--placement split: {} lives inside one process; those that do not: {}",
+            cell.transport,
+            named.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// How often each cell is launched.
+pub(crate) fn repeat(args: &RepeatArgs, seed: u64) -> Repeat {
+    let least = if args.until.is_some() { Repeat::FEWEST } else { 1 };
+    let launches = args.launches.max(least);
+    let most = if args.until.is_some() { args.max_launches.max(launches) } else { launches };
+    Repeat { launches, until: args.until, most, seed }
 }
 
 /// A value that stands in its list twice would be measured twice.
@@ -106,6 +197,7 @@ fn all_once(args: &RunArgs) -> Result<(), String> {
     once("--stack", &args.stack)?;
     once("--protocol", &args.protocol)?;
     once("--runtime", &args.runtime)?;
+    once("--placement", &args.placement)?;
     once("--parallel", &args.parallel)?;
     once("--payload", args.payload.iter().map(|bytes| size_text(*bytes as u64)))?;
     once("--set", args.set.iter().map(|text| text.split_once('=').map_or(text.as_str(), |(key, _)| key)))

@@ -36,7 +36,7 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Ok(()),
-            ended = stack.serve(&**known, &endpoint, protocol, ready) => ended,
+            ended = stack.serve(crate::stack::Serving { transport: known.clone(), endpoint: endpoint.clone(), config: crate::config::CellConfig { protocol, ..Default::default() } }, ready) => ended,
         }
     };
     let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));

@@ -35,7 +35,7 @@ fn echo(mut stream: TcpStream) -> io::Result<u64> {
 #[test]
 fn a_run_fills_every_figure_of_every_cell() {
     let output = run("run --stack bare --parallel 1,16 --payload 4KiB,100KiB --runtime current,multi:2 \
-                      --duration 100ms --warmup 50ms --json -");
+                      --duration 300ms --warmup 50ms --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let run = cells(&output);
     assert_eq!(run.cells.len(), 8);
@@ -50,6 +50,34 @@ fn a_run_fills_every_figure_of_every_cell() {
     assert!(run.env.cores > 0 && run.env.command.starts_with("bench-cli run"));
 }
 
+#[test]
+fn each_end_is_a_process_of_its_own_and_both_are_charged() {
+    let output = run(
+        "run --placement same,split --stack bare,listenrain --parallel 4 --duration 300ms --warmup 50ms \
+                      --launches 2 --json -",
+    );
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let run = cells(&output);
+    assert_eq!(run.cells.len(), 4);
+    for cell in &run.cells {
+        assert!(cell.is_well() && cell.launches.len() == 2 && cell.tps_interval.is_some(), "{cell:?}");
+        let both = cell.usage.both.unwrap();
+        assert!(both.user_s + both.system_s > 0.0 && both.cpu_us_per_request > 0.0, "{cell:?}");
+        match cell.placement.as_str() {
+            "split" => {
+                let (client, server) = (cell.usage.client.unwrap(), cell.usage.server.unwrap());
+                assert!(client.cpu_percent > 0.0 && server.cpu_percent > 0.0, "{cell:?}");
+                assert!((client.cpu_percent + server.cpu_percent - both.cpu_percent).abs() < 1e-6);
+                assert_eq!(cell.series.server_cpu_percent.len(), cell.series.tps.len());
+            }
+            _ => assert!(cell.usage.client.is_none() && cell.usage.server.is_none(), "{cell:?}"),
+        }
+    }
+    let orders: std::collections::BTreeSet<_> =
+        run.cells.iter().flat_map(|cell| cell.launches.iter().map(|launch| launch.order)).collect();
+    assert_eq!(orders, (0..8).collect());
+}
+
 #[cfg(unix)]
 #[test]
 fn transports_that_live_in_files_leave_none_behind() {
@@ -58,7 +86,7 @@ fn transports_that_live_in_files_leave_none_behind() {
     for _ in 0..3 {
         let output = tool(
             "run --transport unix,fifo --stack bare,listenrain --runtime current,multi:2 --parallel 4 \
-             --duration 20ms --warmup 10ms --json -",
+             --placement same,split --duration 40ms --warmup 10ms --json -",
         )
         .env("TMPDIR", folder.path())
         .output()
@@ -136,6 +164,13 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
         ("table --transport smoke", "allowed: all, tcp"),
         ("run --stack smoke", "allowed: "),
         ("run --set tcp.smoke=1", "no option"),
+        ("run --duration 1s --warmup 1s", "make it 1s 100ms or longer"),
+        ("run --placement split --transport channel", "lives inside one process"),
+        ("run --placement split --target tcp://127.0.0.1:1", "does not go with --target"),
+        ("run --pin server=0", "needs --placement split"),
+        ("run --rate 20k --parallel 4", "does not go with --rate"),
+        ("run --rate fast", "20k or 1.5M"),
+        ("run --inject-stall 2s@2s", "nobody would see its end"),
         ("serve --listen smoke", "no scheme"),
         ("dance", "unrecognized"),
     ] {
@@ -166,7 +201,8 @@ fn a_file_that_cannot_be_written_is_refused_before_anything_is_measured() {
 fn a_target_that_is_not_there_fails_its_row() {
     let (listener, address) = listen();
     drop(listener);
-    let output = run(&format!("run --stack bare --target tcp://{address} --duration 50ms --json -"));
+    let output =
+        run(&format!("run --stack bare --target tcp://{address} --duration 50ms --warmup 0s --json -"));
     assert_eq!(output.status.code(), Some(1));
     let run = cells(&output);
     assert!(run.cells[0].error_samples[0].contains("dial"), "{:?}", run.cells[0]);
@@ -179,7 +215,8 @@ fn a_server_that_hangs_up_fails_the_row_with_the_reason() {
         let (mut stream, _) = listener.accept().unwrap();
         stream.read_exact(&mut [0; 4096]).unwrap();
     });
-    let output = run(&format!("run --stack bare --target tcp://{address} --duration 50ms --json -"));
+    let output =
+        run(&format!("run --stack bare --target tcp://{address} --duration 50ms --warmup 0s --json -"));
     server.join().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(cells(&output).cells[0].error_kinds.contains_key("channel"), "{output:?}");

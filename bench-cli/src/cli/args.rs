@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use super::units::{parse_duration_within, parse_size_within};
-use crate::config::{ProtocolChoice, RuntimeChoice};
-use crate::stamp;
+use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
+use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 
 /// Largest payload. The packet limit that client and server are built with follows it.
 pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
@@ -28,6 +27,11 @@ pub(crate) struct TableArgs {
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
     #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
+    /// What the order of launches is drawn from
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -37,28 +41,19 @@ pub(crate) struct RunArgs {
     /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
     #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
     pub(crate) transport: Vec<String>,
-    /// Callers in the closed loop, all connections together
+    /// Callers of a closed loop, all connections together; an open loop (--rate) has none
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
         value_parser = value_parser!(u64).range(1..=100_000))]
     pub(crate) parallel: Vec<u64>,
     /// Bytes of a request's payload, 16B to 64MiB
     #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
     pub(crate) payload: Vec<usize>,
-    /// Timed window of each cell, after its warm-up
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = window_time)]
-    pub(crate) duration: Duration,
-    /// Time before the window; its replies are checked byte for byte and not counted
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = warmup_time)]
-    pub(crate) warmup: Duration,
     /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
     #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
     pub(crate) runtime: Vec<RuntimeChoice>,
-    /// Channels of each connection
-    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=64))]
-    pub(crate) lanes: u64,
-    /// Connections, over which the callers are spread
-    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=1024))]
-    pub(crate) connections: u64,
+    /// Where the two ends live: `same` is one process for both, as the original; `split` one for each
+    #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
+    pub(crate) placement: Vec<Placement>,
     /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
     /// `bare` beside it where there is neither a --target nor a --via
     #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
@@ -75,9 +70,10 @@ pub(crate) struct RunArgs {
     /// What stands between client and server
     #[arg(long, value_name = "WHAT", value_parser = ["forward"])]
     pub(crate) via: Option<String>,
-    /// Most payload bytes outstanding at once; callers beyond wait, a larger payload goes alone
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = window_size)]
-    pub(crate) window: usize,
+    #[command(flatten)]
+    pub(crate) drive: DriveArgs,
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -111,20 +107,4 @@ pub(crate) struct ServeArgs {
     /// `current` or `multi:N`
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
-}
-
-fn payload(text: &str) -> Result<usize, String> {
-    parse_size_within(text, stamp::STAMP as u64, MAX_PAYLOAD)
-}
-
-fn window_size(text: &str) -> Result<usize, String> {
-    parse_size_within(text, 4 << 10, 1 << 30)
-}
-
-fn window_time(text: &str) -> Result<Duration, String> {
-    parse_duration_within(text, Duration::from_millis(10), Duration::from_secs(3600))
-}
-
-fn warmup_time(text: &str) -> Result<Duration, String> {
-    parse_duration_within(text, Duration::ZERO, Duration::from_secs(600))
 }

@@ -1,11 +1,13 @@
 //! What can be typed.
 
 mod args;
+mod drive;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PAYLOAD, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use drive::{DriveArgs, RepeatArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,7 +96,7 @@ mod tests {
             ("--parallel", "0", "1..=100000"),
             ("--payload", "8B", "allowed: 16B to 64MiB"),
             ("--payload", "65MiB", "allowed: 16B to 64MiB"),
-            ("--duration", "0s", "allowed: 10ms to 1h"),
+            ("--duration", "0s", "allowed: 10ms to 1day"),
             ("--runtime", "multi:0", "multi:N with N from 1 to 256"),
             ("--protocol", "http", "native, original"),
             ("--lanes", "0", "1..=64"),

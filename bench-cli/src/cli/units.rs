@@ -37,6 +37,27 @@ pub(crate) fn parse_size_within(text: &str, least: u64, most: u64) -> Result<usi
     Err(format!("allowed: {} to {}", size_text(least), size_text(most)))
 }
 
+/// A share such as `2.5%`, as a fraction, above 0 and up to 1.
+pub(crate) fn parse_share(text: &str) -> Result<f64, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    percent
+        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| "allowed: a percentage above 0 and up to 100, such as 2.5%".to_owned())
+}
+
+/// Requests a second, such as `20k`, `1.5M` or `250/s`.
+pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text).trim();
+    let (digits, unit) = match number.strip_suffix(['k', 'M']) {
+        Some(digits) => (digits, if number.ends_with('k') { 1e3 } else { 1e6 }),
+        None => (number, 1.0),
+    };
+    let rate = digits.trim().parse::<f64>().ok().map(|rate| rate * unit);
+    rate.filter(|rate| (0.1..=1e7).contains(rate))
+        .ok_or_else(|| "allowed: 0.1 to 10M requests a second, such as 250, 20k or 1.5M".to_owned())
+}
+
 /// A duration such as `3s` within `least` and `most`.
 pub(crate) fn parse_duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
@@ -67,6 +88,19 @@ mod tests {
             assert!(parse_size(text).unwrap_err().contains("KiB (1024)"), "{text}");
         }
         assert_eq!(parse_size_within("8B", 16, 4096), Err("allowed: 16B to 4KiB".to_owned()));
+    }
+
+    #[test]
+    fn a_rate_may_be_in_thousands_and_a_share_is_a_percentage() {
+        let rates = ["250", "20k", "1.5M", "20k/s", "0.5"];
+        assert_eq!(rates.map(|text| parse_rate(text).unwrap()), [250.0, 20e3, 1.5e6, 20e3, 0.5]);
+        for text in ["", "0", "k", "-5", "11M", "20K", "1/m", "nan", "inf"] {
+            assert!(parse_rate(text).unwrap_err().contains("20k or 1.5M"), "{text}");
+        }
+        assert_eq!([parse_share("2.5%"), parse_share("100%")], [Ok(0.025), Ok(1.0)]);
+        for text in ["", "2.5", "0%", "101%", "-1%", "nan%"] {
+            assert!(parse_share(text).unwrap_err().contains("such as 2.5%"), "{text}");
+        }
     }
 
     #[test]

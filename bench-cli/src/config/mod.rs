@@ -12,6 +12,11 @@ pub use self::choices::{ProtocolChoice, RuntimeChoice};
 pub use self::load::{Arrivals, OpenConfig, PacerChoice, Stall};
 pub use self::placement::{Pins, Placement};
 
+/// Most windows that a cell has: they are kept until its end, however long it is.
+pub(crate) const MOST_WINDOWS: u32 = 200;
+
+const SHORTEST_WINDOW: Duration = Duration::from_millis(10);
+
 /// One cell, as handed to the process that measures it.
 ///
 /// Its default is what `bench-cli run` measures when nothing is typed.
@@ -94,6 +99,21 @@ impl CellConfig {
         self.open.as_ref().map_or(self.parallel, |open| open.max_in_flight).min(held as u64)
     }
 
+    /// Windows that the timed window is cut into, each 100 ms long or longer; in a short one at least 10 ms. What has not
+    /// come to rest is cut off by whole windows.
+    #[must_use]
+    pub fn windows(&self) -> u32 {
+        let length = (self.duration / 30).clamp(SHORTEST_WINDOW, Duration::from_millis(100));
+        let fit = (self.duration.as_nanos() / length.as_nanos()).max(1);
+        fit.min(u128::from(MOST_WINDOWS)) as u32
+    }
+
+    /// How long one of them is.
+    #[must_use]
+    pub fn window_length(&self) -> Duration {
+        self.duration / self.windows()
+    }
+
     /// Channels of all connections together.
     #[must_use]
     pub fn channels(&self) -> u64 {
@@ -112,5 +132,25 @@ impl CellConfig {
         };
         let split = if self.placement == Placement::Split { ", split" } else { "" };
         format!("{transport} {stack}{protocol} {load} x {size} on {runtime}{split}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_long_enough_to_mean_something_and_few_enough_to_keep() {
+        for (duration_ms, windows, length_ms) in [
+            (10, 1, 10),
+            (50, 5, 10),
+            (300, 30, 10),
+            (3_000, 30, 100),
+            (20_000, 200, 100),
+            (3_600_000, 200, 18_000),
+        ] {
+            let config = CellConfig { duration: Duration::from_millis(duration_ms), ..CellConfig::default() };
+            assert_eq!((config.windows(), config.window_length().as_millis()), (windows, length_ms));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer, V2Serializer};
 use listenrain_results::Times;
 
 /// Lowest time that is told from none, nanoseconds.
@@ -35,6 +35,16 @@ pub(crate) struct Distribution {
     sum_ns: u128,
 }
 
+/// A distribution in a few KiB.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    /// HdrHistogram V2.
+    counts: Vec<u8>,
+    min_ns: u64,
+    max_ns: u64,
+    sum_ns: u128,
+}
+
 impl Default for Distribution {
     fn default() -> Self {
         Self { counts: empty(), min_ns: u64::MAX, max_ns: 0, sum_ns: 0 }
@@ -55,6 +65,40 @@ impl Distribution {
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
         self.sum_ns += other.sum_ns;
+    }
+
+    pub(crate) fn pack(&self) -> Packed {
+        let mut counts = Vec::new();
+        // Into memory, and every count fits: this cannot fail.
+        let _ = V2Serializer::new().serialize(&self.counts, &mut counts);
+        Packed { counts, min_ns: self.min_ns, max_ns: self.max_ns, sum_ns: self.sum_ns }
+    }
+
+    /// Adds what [`pack`](Self::pack) has packed.
+    pub(crate) fn add_packed(&mut self, packed: &Packed) {
+        // What was written above reads back, with the same bounds.
+        if let Ok(counts) = Deserializer::new().deserialize::<u64, _>(&mut packed.counts.as_slice()) {
+            let Packed { min_ns, max_ns, sum_ns, .. } = *packed;
+            self.add(&Self { counts, min_ns, max_ns, sum_ns });
+        }
+    }
+
+    /// What `times` and a histogram's `text` were made of. The sum comes from the mean, to one part in 10^15.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_text`], and when both do not have the same count.
+    pub(crate) fn restore(times: &Times, text: &str) -> Result<Self, String> {
+        let counts = from_text(text)?;
+        if counts.len() != times.count {
+            return Err(format!("a histogram of {} times beside figures of {}", counts.len(), times.count));
+        }
+        if times.count == 0 {
+            return Ok(Self::default());
+        }
+        let ns = |us: f64| (us * 1e3).round() as u64;
+        let sum_ns = (times.mean * 1e3 * times.count as f64).round() as u128;
+        Ok(Self { counts, min_ns: ns(times.min), max_ns: ns(times.max), sum_ns })
     }
 
     /// Empties it without giving its memory back.
@@ -180,7 +224,12 @@ mod tests {
             }
             prop_assert_eq!(&sum.counts, &whole.counts);
             prop_assert_eq!(sum.times(), whole.times());
-            prop_assert_eq!(&from_text(&to_text(&whole.counts)).unwrap(), &whole.counts);
+            let text = to_text(&whole.counts);
+            prop_assert_eq!(&from_text(&text).unwrap(), &whole.counts);
+            let restored = Distribution::restore(&whole.times(), &text).unwrap();
+            prop_assert_eq!(&restored.counts, &whole.counts);
+            prop_assert_eq!((restored.min_ns, restored.max_ns), (whole.min_ns, whole.max_ns));
+            prop_assert!(restored.sum_ns.abs_diff(whole.sum_ns) <= 1 + whole.sum_ns / 1_000_000_000_000);
         }
     }
 }

@@ -5,10 +5,9 @@
 //! however late it completes: else those that a stall at the end holds up would never be seen. An error counts whenever
 //! it happens.
 
-pub(crate) mod cpu;
 pub(crate) mod histogram;
-pub(crate) mod memory;
 mod shard;
+pub(crate) mod usage;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};

@@ -8,6 +8,7 @@ use listenrain_results::Cell;
 
 use super::columns::whole;
 use crate::config::CellConfig;
+use crate::tick::Tick;
 
 /// Progress through a number of cells.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ impl Progress {
         });
         Self { cells, done: 0, bar }
     }
+
+    /// Whether someone watches.
+    pub(crate) fn is_watched() -> bool {
+        std::io::stderr().is_terminal()
+    }
+
+    /// A second of the cell that is under way.
+    pub(crate) fn tick(&mut self, _tick: &Tick) {}
 
     /// `cell` is measured next.
     pub(crate) fn begins(&self, cell: &CellConfig) {

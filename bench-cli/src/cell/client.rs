@@ -1,0 +1,140 @@
+//! The client's side of a cell, or both sides where they share a process.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use listenrain::Endpoint;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use super::timekeeper::Timekeeper;
+use super::window::Windows;
+use super::words::{Measured, Order, Role, Said, Told, say};
+use super::{STOP_WITHIN, build, lifeline, pinned, with_options};
+use crate::config::CellConfig;
+use crate::meter::{Meter, Phase, Tally};
+use crate::registry::Registry;
+use crate::stack::{Load, Setting, Stalls};
+
+/// How long connections may take to stand.
+const START_WITHIN: Duration = Duration::from_secs(20);
+/// How long outstanding requests may take to come to their end once the window is over.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects, waits for the word to begin, and measures.
+pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, String> {
+    let config = &order.config;
+    pinned(&order.pin)?;
+    let (go, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told_go, told_finish) = (Arc::clone(&go), Arc::clone(&finish));
+    lifeline::hold(order.parent, move |told| match told {
+        Told::Go => told_go.notify_one(),
+        Told::Finish => told_finish.notify_one(),
+        Told::Mark(_) => {}
+    });
+    let meter = Arc::new(Meter::new(config.runtime.threads()));
+    let stalls = Arc::new(Stalls::new(&config.stalls));
+    let setting = setting(order, registry, &meter, &stalls)?;
+    let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
+    let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
+    let measured = runtime.block_on(async {
+        let load = match timeout(START_WITHIN, stack.start(setting)).await {
+            Ok(started) => started.map_err(|error| error.to_string())?,
+            Err(_) => return Err(format!("no connection within {START_WITHIN:?}")),
+        };
+        say(&Said::Connected);
+        go.notified().await;
+        Ok(drive(order, load, &meter, stalls, &finish).await)
+    });
+    // Not in the background: the process would end before a listener that lives in files has removed them.
+    runtime.shutdown_timeout(STOP_WITHIN);
+    measured
+}
+
+fn setting(
+    order: &Order,
+    registry: &Registry,
+    meter: &Arc<Meter>,
+    stalls: &Arc<Stalls>,
+) -> Result<Setting, String> {
+    let config = &order.config;
+    let known = Arc::clone(registry.transport(&config.transport).ok_or("the transport is not registered")?);
+    let target = match &order.role {
+        Role::Client(endpoint) => Some(endpoint),
+        _ => config.target.as_ref(),
+    };
+    let endpoint = match target {
+        Some(target) => target.parse::<Endpoint>().map_err(|error| error.to_string())?,
+        None => known.scratch_endpoint(),
+    };
+    Ok(Setting {
+        endpoint: with_options(endpoint, config),
+        config: CellConfig { target: target.cloned(), ..config.clone() },
+        transport: stalls.before(known),
+        meter: Arc::clone(meter),
+    })
+}
+
+/// Lets the load run through warm-up and window, and waits for its end.
+async fn drive(
+    order: &Order,
+    load: Box<dyn Load>,
+    meter: &Arc<Meter>,
+    stalls: Arc<Stalls>,
+    finish: &Notify,
+) -> Measured {
+    let (over, is_over) = oneshot::channel();
+    let begins = move |start| stalls.begin(start);
+    let timekeeper = Timekeeper::start(Arc::clone(meter), &order.config, order.wants_ticks, begins, over);
+    let mut load = tokio::spawn(load.run());
+    let was_cut_short = run_out(&mut load, meter, is_over, finish, &timekeeper.stopper()).await;
+    finished(timekeeper.stop(), meter, order.config.is_worker, was_cut_short)
+}
+
+/// Waits for the end of the load; whether someone asked for it before its time.
+async fn run_out(
+    load: &mut JoinHandle<()>,
+    meter: &Meter,
+    mut is_over: oneshot::Receiver<()>,
+    finish: &Notify,
+    stop: &Sender<()>,
+) -> bool {
+    let mut was_cut_short = false;
+    let ended: Result<Result<(), JoinError>, _> = loop {
+        tokio::select! {
+            biased;
+            ended = &mut *load => {
+                // Just after the end is no sooner than the timekeeper's word.
+                if meter.phase() != Phase::Over {
+                    meter.failed("ended early", || "the load ended before its time".to_owned());
+                }
+                break Ok(ended);
+            }
+            _ = &mut is_over => break timeout(END_WITHIN, &mut *load).await,
+            () = finish.notified() => {
+                was_cut_short = true;
+                // It may have ended by itself at this moment.
+                let _ = stop.send(());
+            }
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => meter.failed("panic", || panic.to_string()),
+        Err(_) => {
+            load.abort();
+            meter
+                .failed("unfinished", || format!("requests without a reply {END_WITHIN:?} after the window"));
+        }
+    }
+    was_cut_short
+}
+
+fn finished(windows: Windows, meter: &Meter, is_worker: bool, was_cut_short: bool) -> Measured {
+    let mut late = Tally::default();
+    meter.take(&mut late, &mut Tally::default());
+    let measured = windows.measured(late, meter, is_worker);
+    Measured { was_cut_short, ..measured }
+}

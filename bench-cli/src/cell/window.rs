@@ -1,0 +1,183 @@
+//! The windows of the timed window: each is kept small until it is known how many at the beginning are cut off.
+
+use listenrain_results::{Histograms, Steadiness};
+
+use super::words::{Measured, WindowFigures};
+use crate::meter::histogram::{Packed, to_text};
+use crate::meter::usage::Snapshot;
+use crate::meter::{Meter, Tally};
+use crate::stats;
+
+/// What is kept of each window, and the marks between them.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    kept: Vec<Kept>,
+    pub(super) marks: Vec<Snapshot>,
+    /// At the last mark: what is used to add up the figures is no part of them.
+    pub(super) peak_mib: Option<f64>,
+}
+
+/// A histogram is 216 KiB, a packed one a few: 200 windows must not be the memory column.
+#[derive(Debug)]
+struct Kept {
+    figures: WindowFigures,
+    service: Packed,
+    open: Option<KeptOpen>,
+}
+
+#[derive(Debug)]
+struct KeptOpen {
+    response: Packed,
+    send_lag: Packed,
+    intended: u64,
+    dropped: u64,
+}
+
+impl Windows {
+    /// One window is over.
+    pub(super) fn push(&mut self, tally: &Tally) {
+        let shown = tally.open.as_ref().map_or(&tally.service, |open| &open.response);
+        self.kept.push(Kept {
+            figures: WindowFigures {
+                requests: tally.requests,
+                p50_us: shown.quantile_us(0.5),
+                p99_us: shown.quantile_us(0.99),
+                max_us: shown.quantile_us(1.0),
+            },
+            service: tally.service.pack(),
+            open: tally.open.as_ref().map(|open| KeptOpen {
+                response: open.response.pack(),
+                send_lag: open.send_lag.pack(),
+                intended: open.intended,
+                dropped: open.dropped,
+            }),
+        });
+    }
+
+    /// Cuts off what had not come to rest, unless `is_worker`, and adds up the rest with `late`: what was due inside the
+    /// window and completed after it.
+    pub(super) fn measured(self, late: Tally, meter: &Meter, is_worker: bool) -> Measured {
+        let (cut, steadiness) = self.steadiness(is_worker);
+        let mut total = late;
+        for kept in &self.kept[cut..] {
+            kept.add_to(&mut total);
+        }
+        let errors = meter.errors();
+        let mut measured = Measured {
+            windows: self.kept.iter().map(|kept| kept.figures).collect(),
+            cut,
+            steadiness,
+            requests: total.requests,
+            service: total.service.times(),
+            histograms: Histograms { service: Some(to_text(&total.service.counts)), ..Histograms::default() },
+            error_kinds: errors.kinds,
+            error_samples: errors.samples,
+            marks: self.marks,
+            peak_mib: self.peak_mib,
+            ..Measured::default()
+        };
+        if let Some(open) = total.open {
+            (measured.response, measured.send_lag) =
+                (Some(open.response.times()), Some(open.send_lag.times()));
+            (measured.intended, measured.dropped) = (open.intended, open.dropped);
+            measured.histograms.response = Some(to_text(&open.response.counts));
+            measured.histograms.send_lag = Some(to_text(&open.send_lag.counts));
+        }
+        measured
+    }
+
+    fn steadiness(&self, is_worker: bool) -> (usize, Steadiness) {
+        let lengths = self.marks.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64());
+        let tps: Vec<f64> = self
+            .kept
+            .iter()
+            .zip(lengths)
+            .map(|(kept, length)| kept.figures.requests as f64 / length)
+            .collect();
+        let p50: Vec<f64> = self.kept.iter().map(|kept| kept.figures.p50_us).collect();
+        let (cut, steady, why) = stats::steadiness(&tps, &p50);
+        // Workers must leave out the same windows: that is seen when all have been merged.
+        let cut = if is_worker { 0 } else { cut };
+        let cut_s = match (self.marks.first(), self.marks.get(cut)) {
+            (Some(first), Some(mark)) => mark.at.saturating_sub(first.at).as_secs_f64(),
+            _ => 0.0,
+        };
+        (cut, Steadiness { steady, cut_s, why })
+    }
+}
+
+impl Kept {
+    fn add_to(&self, total: &mut Tally) {
+        total.requests += self.figures.requests;
+        total.service.add_packed(&self.service);
+        if let Some(kept) = &self.open {
+            let open = total.open.get_or_insert_default();
+            open.response.add_packed(&kept.response);
+            open.send_lag.add_packed(&kept.send_lag);
+            open.intended += kept.intended;
+            open.dropped += kept.dropped;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::histogram::Distribution;
+    use std::time::Duration;
+
+    fn windows(requests: &[u64]) -> Windows {
+        let mut windows = Windows::default();
+        for (index, requests) in requests.iter().enumerate() {
+            windows
+                .marks
+                .push(Snapshot { at: Duration::from_millis(index as u64 * 100), ..Snapshot::default() });
+            let mut tally = Tally { requests: *requests, ..Tally::default() };
+            tally.service.record(1_000_000 / requests.max(&1), *requests);
+            windows.push(&tally);
+        }
+        let end = requests.len() as u64 * 100;
+        windows.marks.push(Snapshot { at: Duration::from_millis(end), ..Snapshot::default() });
+        windows
+    }
+
+    #[test]
+    fn what_had_not_come_to_rest_is_in_no_figure() {
+        // Defect 18 of other tools: figures that include the warm-up. Everything is cut at the same mark.
+        let mut load = vec![100, 300, 500, 800];
+        load.extend(
+            [1_000, 1_001, 999, 1_002, 998, 1_000, 1_001, 999, 1_000, 1_000, 1_001, 999, 1_000].repeat(2),
+        );
+        let measured = windows(&load).measured(Tally::default(), &Meter::new(1), false);
+        assert!((4..=12).contains(&measured.cut), "{}", measured.cut);
+        let kept: u64 = load[measured.cut..].iter().sum();
+        assert_eq!((measured.requests, measured.service.count), (kept, kept));
+        assert!((measured.steadiness.cut_s - measured.cut as f64 * 0.1).abs() < 1e-9);
+        assert_eq!(measured.steadiness.steady, Some(true), "{}", measured.steadiness.why);
+        assert_eq!(measured.windows.len(), load.len(), "what is cut is still to be seen");
+    }
+
+    #[test]
+    fn a_worker_cuts_nothing_by_itself() {
+        let load = [vec![10, 100, 500], vec![1_000; 20]].concat();
+        let measured = windows(&load).measured(Tally::default(), &Meter::new(1), true);
+        assert_eq!((measured.cut, measured.requests), (0, load.iter().sum()));
+    }
+
+    #[test]
+    fn what_completes_after_the_window_is_in_its_times() {
+        let mut late = Tally::default();
+        late.open.get_or_insert_default().response.record(5_000_000_000, 1);
+        let measured = windows(&[10; 12]).measured(late, &Meter::new(1), false);
+        assert_eq!(measured.response.unwrap().max, 5_000_000.0);
+    }
+
+    #[test]
+    fn a_distribution_is_the_same_packed_and_not() {
+        let (mut whole, mut again) = (Distribution::default(), Distribution::default());
+        whole.record(123_456, 7);
+        whole.record(9, 1);
+        again.add_packed(&whole.pack());
+        assert_eq!((again.times(), &again.counts), (whole.times(), &whole.counts));
+    }
+}

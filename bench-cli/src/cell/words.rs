@@ -1,0 +1,140 @@
+//! What parent and child say to each other: a line of JSON each, over the child's standard input and output.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use listenrain_results::{Histograms, Steadiness, Times};
+use serde::{Deserialize, Serialize};
+
+use crate::config::CellConfig;
+use crate::meter::usage::Snapshot;
+use crate::tick::Tick;
+
+/// Both must be of one kind, since either may be another version of this program. Changed with any of the words below.
+pub(crate) const WORDS: u32 = 2;
+
+/// What the parent hands to the child as its argument.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub(crate) words: u32,
+    pub(crate) config: CellConfig,
+    pub(crate) role: Role,
+    /// The processors to stay on; none means all.
+    pub(crate) pin: Vec<usize>,
+    /// The parent's process id: the child dies with it.
+    pub(crate) parent: u32,
+    /// Whether someone watches.
+    pub(crate) wants_ticks: bool,
+}
+
+/// What the child is of the cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// Both ends, or the client of a server elsewhere.
+    Whole,
+    Server,
+    /// The client of the server that listens there.
+    Client(String),
+}
+
+/// From the child.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Said {
+    /// The server listens there.
+    Listening(String),
+    /// Every connection of the client stands; it waits for [`Told::Go`].
+    Connected,
+    /// The client has come to the mark of that number: the beginning of the timed window is 0, each window ends with one
+    /// more.
+    Marked(usize),
+    Tick(Tick),
+    Measured(Box<Measured>),
+    Served(Served),
+    /// Nothing was measured, and why.
+    Failed(String),
+}
+
+/// From the parent. The end of it means that the parent is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Told {
+    /// To the client: begin.
+    Go,
+    /// To the server: the client has come to that mark.
+    Mark(usize),
+    /// To the client: end now, with what there is. To the server: the client is done.
+    Finish,
+}
+
+/// What a client measured.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) windows: Vec<WindowFigures>,
+    /// So many windows at the beginning are in none of the figures below.
+    pub(crate) cut: usize,
+    pub(crate) steadiness: Steadiness,
+    pub(crate) requests: u64,
+    pub(crate) service: Times,
+    /// Of an open loop.
+    pub(crate) response: Option<Times>,
+    pub(crate) send_lag: Option<Times>,
+    pub(crate) intended: u64,
+    pub(crate) dropped: u64,
+    pub(crate) histograms: Histograms,
+    pub(crate) error_kinds: BTreeMap<String, u64>,
+    pub(crate) error_samples: Vec<String>,
+    /// One more than there are windows.
+    pub(crate) marks: Vec<Snapshot>,
+    pub(crate) peak_mib: Option<f64>,
+    /// Whether it was ended before its time.
+    pub(crate) was_cut_short: bool,
+}
+
+/// One window's figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WindowFigures {
+    pub(crate) requests: u64,
+    /// µs: response time of an open loop, service time of a closed one.
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) max_us: f64,
+}
+
+/// What a server used.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Served {
+    /// At the client's marks.
+    pub(crate) marks: Vec<Snapshot>,
+    pub(crate) peak_mib: Option<f64>,
+}
+
+/// Reads the argument of a child.
+///
+/// # Errors
+///
+/// A text for the parent: no order, or one of another version of this program.
+pub(super) fn order(text: &str) -> Result<Order, String> {
+    #[derive(Deserialize)]
+    struct Head {
+        words: u32,
+    }
+    let by_hand = |error| format!("a cell is started by other commands, not by hand: {error}");
+    let Head { words } = serde_json::from_str(text).map_err(by_hand)?;
+    if words != WORDS {
+        return Err(format!(
+            "the two programs do not understand each other: one says {words}, the other {WORDS}; build both from \
+             versions that are closer"
+        ));
+    }
+    serde_json::from_str(text).map_err(by_hand)
+}
+
+/// Says it to the parent.
+pub(super) fn say(said: &Said) {
+    // Plain data with string keys: there is nothing that JSON cannot say. A parent that is gone does not listen.
+    let line = serde_json::to_string(said).unwrap_or_default();
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

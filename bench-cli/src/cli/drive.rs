@@ -1,0 +1,100 @@
+//! How a cell is driven and how often, for every command that measures cells.
+
+use std::time::Duration;
+
+use clap::{Args, value_parser};
+
+use super::units::{parse_duration_within, parse_rate, parse_share, parse_size_within};
+use crate::config::{Arrivals, OpenConfig, PacerChoice, Pins, Stall};
+
+/// Requests that an open loop may have outstanding unless told otherwise; the byte window may hold fewer.
+const MAX_IN_FLIGHT: u64 = 16_384;
+
+/// How each cell is driven.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DriveArgs {
+    /// Timed window of each cell, after its warm-up; at least the warm-up and three windows of 10 to 100 ms
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = window_time)]
+    pub(crate) duration: Duration,
+    /// Time before the window; its replies are checked byte for byte and not counted. What has not come to rest then is
+    /// cut off by itself, and the cell says how much
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = warmup_time)]
+    pub(crate) warmup: Duration,
+    /// Open loop: requests a second, all connections together, such as 20k; they go when they are due, whatever has become
+    /// of those before. Without it the loop is closed: a caller's next request waits for its reply
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) rate: Option<f64>,
+    /// How far apart the requests of an open loop are due
+    #[arg(long, value_name = "HOW", default_value = "exp")]
+    pub(crate) arrivals: Arrivals,
+    /// Most requests of an open loop outstanding at once; what is due beyond them is dropped, and counted. The byte
+    /// window may hold fewer
+    #[arg(long, value_name = "N", default_value_t = MAX_IN_FLIGHT, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) max_in_flight: u64,
+    /// What keeps the time of an open loop: `thread` to some 10 µs, at the price of a thread; `tick` to 1 ms
+    #[arg(long, value_name = "WHAT", default_value = "thread")]
+    pub(crate) pacer: PacerChoice,
+    /// What random arrivals and the order of launches are drawn from
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Keep each end to processors, such as server=0,client=1 or server=0-3,client=4+6. Linux only
+    #[arg(long, value_name = "PINS")]
+    pub(crate) pin: Option<Pins>,
+    /// The server stops reading on purpose: LENGTH@WHEN, WHEN counted from the beginning of the timed window, such as
+    /// 500ms@2s; may be repeated
+    #[arg(long, value_name = "STALL")]
+    pub(crate) inject_stall: Vec<Stall>,
+    /// Channels of each connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=64))]
+    pub(crate) lanes: u64,
+    /// Connections, over which the callers are spread
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u64).range(1..=1024))]
+    pub(crate) connections: u64,
+    /// Most payload bytes outstanding at once; callers beyond wait, a larger payload goes alone
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = window_size)]
+    pub(crate) window: usize,
+}
+
+impl DriveArgs {
+    /// The open loop, where a rate was given.
+    pub(crate) fn open(&self) -> Option<OpenConfig> {
+        self.rate.map(|rate| OpenConfig {
+            rate,
+            arrivals: self.arrivals,
+            max_in_flight: self.max_in_flight,
+            pacer: self.pacer,
+            seed: self.seed,
+        })
+    }
+}
+
+/// How often each cell is started anew.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RepeatArgs {
+    /// Fresh starts of each cell, in shuffled order; two or more give a 95 % interval
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(1..=1000))]
+    pub(crate) launches: u32,
+    /// Start each cell again until half the 95 % interval is no more than this share of the mean, for tps and CPU a
+    /// request, such as 2.5%; at least 3 and at most --max-launches times
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    pub(crate) until: Option<f64>,
+    /// Most fresh starts of a cell that --until may cause
+    #[arg(long, value_name = "N", default_value = "30", value_parser = value_parser!(u32).range(3..=1000))]
+    pub(crate) max_launches: u32,
+}
+
+pub(super) fn payload(text: &str) -> Result<usize, String> {
+    parse_size_within(text, crate::stamp::STAMP as u64, super::MAX_PAYLOAD)
+}
+
+fn window_size(text: &str) -> Result<usize, String> {
+    parse_size_within(text, 4 << 10, 1 << 30)
+}
+
+pub(super) fn window_time(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, Duration::from_millis(10), Duration::from_secs(24 * 3600))
+}
+
+pub(super) fn warmup_time(text: &str) -> Result<Duration, String> {
+    parse_duration_within(text, Duration::ZERO, Duration::from_secs(600))
+}

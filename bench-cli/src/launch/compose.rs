@@ -1,0 +1,221 @@
+//! From what the ends measured to the cell of a run.
+
+use std::time::Duration;
+
+use listenrain_results::{Cell, HostCpu, Launch, LittlesLaw, OpenLoop, Series, Usage, Usages};
+
+use crate::cell::words::{Measured, Served};
+use crate::config::{CellConfig, Placement};
+use crate::meter::usage::{self, Snapshot};
+
+/// Little's law off by more than this share means that the figures don't belong together.
+const LITTLE_WITHIN: f64 = 0.1;
+/// A generator whose requests left this late or later, 1 in 100 of them, measured itself: a tenth of the median response
+/// time, or a millisecond where that is more.
+const LAG_SHARE: f64 = 0.1;
+const LAG_US: f64 = 1_000.0;
+/// Process and host CPU that differ by more than this share do not tell the same story; less than this percentage of a
+/// core is noise.
+const CPU_WITHIN: f64 = 0.15;
+const CPU_NOISE_PERCENT: f64 = 10.0;
+/// A machine that is busy for more than this percentage of a core while nothing is measured has other work to do.
+pub(crate) const BUSY_PERCENT: f64 = 20.0;
+
+/// A cell of one launch.
+pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Served>, idle: f64) -> Cell {
+    let kept = |marks: &[Snapshot]| marks.get(measured.cut..).unwrap_or_default().to_vec();
+    let marks = kept(&measured.marks);
+    let elapsed = span(&marks).as_secs_f64();
+    let tps = measured.requests as f64 / elapsed.max(1e-9);
+    let payload = config.payload as u64;
+    let own = usage::usage(&marks, measured.peak_mib, measured.requests, payload);
+    let theirs = served
+        .and_then(|served| usage::usage(&kept(&served.marks), served.peak_mib, measured.requests, payload));
+    let usage = usages(config, own, theirs);
+    let both = usage.both;
+    let planned = if config.open.is_some() { 0 } else { config.outstanding() };
+    let mut cell = Cell {
+        requests: measured.requests,
+        errors: measured.error_kinds.values().sum(),
+        tps,
+        gbit_per_s: Cell::gbit_per_s(tps, payload),
+        cpu_percent: both.map(|both| both.cpu_percent),
+        rss_mib: both.and_then(|both| both.rss_peak_mib),
+        service_us: measured.service,
+        duration_s: elapsed,
+        littles_law: LittlesLaw::new(planned, tps, measured.service.mean),
+        error_kinds: measured.error_kinds.clone(),
+        error_samples: measured.error_samples.clone(),
+        open_loop: open_loop(config, &measured),
+        response_us: measured.response,
+        send_lag_us: measured.send_lag,
+        generator_limited: lagged(&measured),
+        histograms: measured.histograms.clone(),
+        usage,
+        host: usage::host(&marks, idle),
+        series: series(&measured, served),
+        steadiness: Some(measured.steadiness.clone()),
+        ..labels(config)
+    };
+    cell.warnings = warnings(&cell, measured.was_cut_short);
+    cell.launches = vec![launch(&cell)];
+    cell
+}
+
+/// A cell of which nothing was measured, and why.
+pub(crate) fn failed(config: &CellConfig, why: String) -> Cell {
+    let cell = Cell {
+        errors: 1,
+        error_kinds: [("not measured".to_owned(), 1)].into(),
+        error_samples: vec![why],
+        ..labels(config)
+    };
+    Cell { launches: vec![launch(&cell)], ..cell }
+}
+
+/// What says which cell it is.
+fn labels(config: &CellConfig) -> Cell {
+    let option = |(name, value): &(String, String)| format!("{}.{name}={value}", config.transport);
+    Cell {
+        transport: config.transport.clone(),
+        stack: config.stack.clone(),
+        runtime: config.runtime.to_string(),
+        protocol: config.protocol.to_string(),
+        parallel: config.parallel,
+        payload_bytes: config.payload as u64,
+        lanes: config.lanes,
+        connections: config.connections,
+        warmup_s: config.warmup.as_secs_f64(),
+        window_bytes: config.window as u64,
+        target: config.target.clone(),
+        via: config.via.clone(),
+        options: config.options.iter().map(option).collect(),
+        placement: if config.target.is_some() { "target".to_owned() } else { config.placement.to_string() },
+        pin: config.pins.to_string(),
+        open_loop: open_loop(config, &Measured::default()),
+        ..Cell::default()
+    }
+}
+
+fn open_loop(config: &CellConfig, measured: &Measured) -> Option<OpenLoop> {
+    config.open.as_ref().map(|open| OpenLoop {
+        rate: open.rate,
+        arrivals: open.arrivals.to_string(),
+        max_in_flight: config.outstanding(),
+        pacer: open.pacer.to_string(),
+        intended: measured.intended,
+        dropped: measured.dropped,
+    })
+}
+
+fn usages(config: &CellConfig, own: Option<Usage>, theirs: Option<Usage>) -> Usages {
+    match config.placement {
+        _ if config.target.is_some() => Usages { client: own, ..Usages::default() },
+        Placement::Same => Usages { both: own, ..Usages::default() },
+        Placement::Split => {
+            let both = own.zip(theirs).map(|(own, theirs)| usage::together(&own, &theirs));
+            Usages { both, client: own, server: theirs }
+        }
+    }
+}
+
+fn lagged(measured: &Measured) -> bool {
+    let (Some(response), Some(lag)) = (measured.response, measured.send_lag) else { return false };
+    let limit = response.p50.map_or(LAG_US, |p50| (p50 * LAG_SHARE).max(LAG_US));
+    lag.p99.unwrap_or(lag.max) > limit
+}
+
+fn series(measured: &Measured, served: Option<&Served>) -> Series {
+    let pairs = || measured.marks.windows(2);
+    let length = |pair: &[Snapshot]| span(pair).as_secs_f64().max(1e-9);
+    let cpu = |marks: &[Snapshot]| marks.windows(2).map(|pair| pair[1].cpu_percent_since(&pair[0])).collect();
+    let figures = &measured.windows;
+    Series {
+        window_s: pairs().next().map_or(0.0, length),
+        tps: figures
+            .iter()
+            .zip(pairs())
+            .map(|(window, pair)| window.requests as f64 / length(pair))
+            .collect(),
+        p50_us: figures.iter().map(|window| window.p50_us).collect(),
+        p99_us: figures.iter().map(|window| window.p99_us).collect(),
+        max_us: figures.iter().map(|window| window.max_us).collect(),
+        client_cpu_percent: cpu(&measured.marks),
+        server_cpu_percent: served.map(|served| cpu(&served.marks)).unwrap_or_default(),
+        cut: measured.cut as u64,
+    }
+}
+
+fn span(marks: &[Snapshot]) -> Duration {
+    match marks {
+        [first, .., last] => last.at.saturating_sub(first.at),
+        _ => Duration::ZERO,
+    }
+}
+
+fn launch(cell: &Cell) -> Launch {
+    Launch {
+        order: 0,
+        requests: cell.requests,
+        errors: cell.errors,
+        tps: cell.tps,
+        cpu_us_per_request: cell.usage.both.or(cell.usage.client).map(|usage| usage.cpu_us_per_request),
+        cpu_percent: cell.cpu_percent,
+        rss_mib: cell.rss_mib,
+        service_us: cell.service_us,
+        response_us: cell.response_us,
+        steadiness: cell.steadiness.clone(),
+    }
+}
+
+fn warnings(cell: &Cell, was_cut_short: bool) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if was_cut_short {
+        warnings.push(format!("interrupted: measured for {:.1} s only", cell.duration_s));
+    }
+    if cell.requests == 0 {
+        warnings.push("no request completed inside the window; try a longer --duration".to_owned());
+    } else if cell.littles_law.off_by() > LITTLE_WITHIN {
+        warnings.push(format!(
+            "Little's law is off: {:.1} outstanding measured, {:.0} planned; the callers spend the rest filling and \
+             checking payloads, or the window is too short for its requests",
+            cell.littles_law.measured, cell.littles_law.planned
+        ));
+    }
+    if cell.generator_limited {
+        let lag = cell.send_lag_us.map_or(0.0, |lag| lag.p99.unwrap_or(lag.max));
+        warnings.push(format!(
+            "generator-limited: 1 in 100 requests left {lag:.0} µs late or later, so these are the generator's times as \
+             well; lower --rate, give the client processors of its own (--placement split --pin), or use --pacer thread"
+        ));
+    }
+    if let Some(open) = cell.open_loop.as_ref().filter(|open| open.dropped > 0) {
+        warnings.push(format!(
+            "{} of {} requests were due and not sent, since {} were outstanding: their times would have been the longest",
+            open.dropped, open.intended, open.max_in_flight
+        ));
+    }
+    warnings.extend(cell.host.zip(cell.cpu_percent).and_then(|(host, own)| accounts_differ(&host, own)));
+    warnings
+}
+
+/// On the machine that measured both ends, what it was busy with should be what they used. Not where it was busy with
+/// other work before: the run says so, and there is no telling how that went on.
+fn accounts_differ(host: &HostCpu, own: f64) -> Option<String> {
+    if host.idle_busy_percent > BUSY_PERCENT {
+        return None;
+    }
+    let busy = (host.busy_percent - host.idle_busy_percent).max(0.0);
+    let off = (busy - own).abs();
+    (off > CPU_NOISE_PERCENT && off > CPU_WITHIN * busy.max(own)).then(|| {
+        format!(
+            "the processes used {own:.0} % of a core and the machine was busy for {busy:.0} %: interrupts that are charged \
+             to nobody, or other work ({:.0} % interrupts, {:.0} % stolen)",
+            host.interrupt_percent, host.steal_percent
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "compose_tests.rs"]
+mod tests;

@@ -1,0 +1,176 @@
+//! The parent's side of a cell: one child process that is both ends, or one for each.
+
+mod child;
+mod compose;
+mod program;
+
+use std::time::Duration;
+
+use listenrain_results::Cell;
+use tokio::time::timeout;
+
+use self::child::Child;
+pub(crate) use self::compose::{BUSY_PERCENT, failed};
+pub(crate) use self::program::Program;
+use crate::cell::words::{Measured, Order, Role, Said, Served, Told, WORDS};
+use crate::config::{CellConfig, Placement};
+use crate::tick::Tick;
+
+/// How long processes may take to start and to connect.
+const READY_WITHIN: Duration = Duration::from_secs(45);
+/// Beyond warm-up and window: the end of what is outstanding, and a slow machine.
+const SLACK: Duration = Duration::from_secs(45);
+
+/// Starts cells, one at a time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Launcher {
+    /// What is started.
+    pub(crate) program: Program,
+    /// What the machine was busy with before anything was measured; 100 = one core.
+    pub(crate) idle_busy_percent: f64,
+    /// Whether someone watches.
+    pub(crate) wants_ticks: bool,
+}
+
+/// The two ends of a launch: connected, and waiting for the word to begin.
+///
+/// # Cancel safety
+///
+/// Dropped, it kills its processes.
+pub(crate) struct Ready {
+    config: CellConfig,
+    server: Option<Child>,
+    client: Child,
+    idle_busy_percent: f64,
+}
+
+impl Launcher {
+    /// One launch of `config` from start to end. What goes wrong is the cell's error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it kills its processes.
+    pub(crate) async fn measure(&self, config: &CellConfig, on_tick: impl FnMut(&Tick)) -> Cell {
+        match self.ready(config).await {
+            Ok(ready) => ready.run(std::future::pending(), on_tick).await,
+            Err(why) => failed(config, why),
+        }
+    }
+
+    /// Starts the processes of `config` and waits until every connection stands.
+    ///
+    /// # Errors
+    ///
+    /// A text that says why they don't.
+    pub(crate) async fn ready(&self, config: &CellConfig) -> Result<Ready, String> {
+        match timeout(READY_WITHIN, self.connected(config)).await {
+            Ok(ready) => ready,
+            Err(_) => Err(format!("its processes were not ready within {READY_WITHIN:?}, and were killed")),
+        }
+    }
+
+    async fn connected(&self, config: &CellConfig) -> Result<Ready, String> {
+        let (mut server, mut role) = (None, Role::Whole);
+        if config.placement == Placement::Split {
+            let mut child = Child::start(&self.program, &self.order(config, Role::Server))?;
+            role = Role::Client(match child.hear().await {
+                Said::Listening(endpoint) => endpoint,
+                said => return Err(format!("the server: {}", unexpected(said))),
+            });
+            server = Some(child);
+        }
+        let mut client = Child::start(&self.program, &self.order(config, role))?;
+        match client.hear().await {
+            Said::Connected => {}
+            said => return Err(unexpected(said)),
+        }
+        let (config, idle_busy_percent) = (config.clone(), self.idle_busy_percent);
+        Ok(Ready { config, server, client, idle_busy_percent })
+    }
+
+    fn order(&self, config: &CellConfig, role: Role) -> Order {
+        let pins = &config.pins;
+        Order {
+            words: WORDS,
+            pin: if role == Role::Server { pins.server.clone() } else { pins.client.clone() },
+            config: config.clone(),
+            role,
+            parent: std::process::id(),
+            wants_ticks: self.wants_ticks,
+        }
+    }
+}
+
+impl Ready {
+    /// Begins now and measures to the end; or to the moment when `stop` is over, and then with the windows that there are.
+    pub(crate) async fn run(
+        mut self,
+        stop: impl Future<Output = ()>,
+        mut on_tick: impl FnMut(&Tick),
+    ) -> Cell {
+        let within = self.config.warmup + self.config.duration + SLACK;
+        let measured = match timeout(within, self.measured(stop, &mut on_tick)).await {
+            Ok(measured) => measured,
+            Err(_) => Err("its process hung and was killed".to_owned()),
+        };
+        match measured {
+            Ok((measured, served)) => {
+                compose::cell(&self.config, measured, served.as_ref(), self.idle_busy_percent)
+            }
+            Err(why) => failed(&self.config, why),
+        }
+    }
+
+    async fn measured(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        on_tick: &mut impl FnMut(&Tick),
+    ) -> Result<(Measured, Option<Served>), String> {
+        self.client.tell(Told::Go).await;
+        let mut stop = std::pin::pin!(stop);
+        let mut is_stopping = false;
+        let measured = loop {
+            let said = tokio::select! {
+                biased;
+                () = &mut stop, if !is_stopping => {
+                    is_stopping = true;
+                    self.client.tell(Told::Finish).await;
+                    continue;
+                }
+                said = self.client.hear() => said,
+                said = hear_of(&mut self.server) => return Err(format!("the server: {}", unexpected(said))),
+            };
+            match said {
+                Said::Marked(number) => {
+                    if let Some(server) = &mut self.server {
+                        server.tell(Told::Mark(number)).await;
+                    }
+                }
+                Said::Tick(tick) => on_tick(&tick),
+                Said::Measured(measured) => break *measured,
+                said => return Err(unexpected(said)),
+            }
+        };
+        let Some(server) = &mut self.server else { return Ok((measured, None)) };
+        server.tell(Told::Finish).await;
+        match server.hear().await {
+            Said::Served(served) => Ok((measured, Some(served))),
+            said => Err(format!("the server: {}", unexpected(said))),
+        }
+    }
+}
+
+/// Never, where there is no server of its own.
+async fn hear_of(server: &mut Option<Child>) -> Said {
+    match server {
+        Some(server) => server.hear().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn unexpected(said: Said) -> String {
+    match said {
+        Said::Failed(why) => why,
+        _ => "it said something out of turn".to_owned(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a process and its machine have used so far, and what they used between two marks.
+//!
+//! Counters only, read at both marks and subtracted: never a percentage that someone sampled, never from a process's
+//! start on.
+
+mod host;
+mod process;
+
+use std::time::Duration;
+
+use listenrain_results::{HostCpu, Usage};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::host::HostTimes;
+pub(crate) use self::process::peak_resident_mib;
+
+/// Everything that has been used up to a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    /// When, on the system's monotonic clock, which all processes of a machine share.
+    pub(crate) at: Duration,
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+    pub(crate) voluntary_switches: u64,
+    pub(crate) involuntary_switches: u64,
+    pub(crate) minor_faults: u64,
+    pub(crate) major_faults: u64,
+    pub(crate) resident_mib: Option<f64>,
+    pub(crate) host: Option<HostTimes>,
+}
+
+impl Snapshot {
+    /// That of this process and machine, now. Zero where the system cannot say.
+    pub(crate) fn now() -> Self {
+        Self { host: HostTimes::now(), ..process::snapshot() }
+    }
+
+    /// Time on processors since `before`.
+    pub(crate) fn cpu_since(&self, before: &Self) -> Duration {
+        (self.user + self.system).saturating_sub(before.user + before.system)
+    }
+
+    /// Busy time of the process since `before`; 100 = one core.
+    pub(crate) fn cpu_percent_since(&self, before: &Self) -> f64 {
+        percent(self.cpu_since(before), self.at.saturating_sub(before.at))
+    }
+}
+
+/// `used` of `elapsed` as a percentage of one core.
+pub(crate) fn percent(used: Duration, elapsed: Duration) -> f64 {
+    if elapsed.is_zero() { 0.0 } else { used.as_secs_f64() / elapsed.as_secs_f64() * 100.0 }
+}
+
+/// What one process used between the first and the last of `marks`, for `requests` of `payload` bytes.
+pub(crate) fn usage(marks: &[Snapshot], peak_mib: Option<f64>, requests: u64, payload: u64) -> Option<Usage> {
+    let (first, last) = (marks.first()?, marks.last()?);
+    if last.at <= first.at {
+        return None;
+    }
+    let cpu_us = last.cpu_since(first).as_secs_f64() * 1e6;
+    let kib = requests as f64 * payload as f64 / 1024.0;
+    let each = |total: f64, parts: f64| if parts > 0.0 { total / parts } else { 0.0 };
+    let resident: Vec<f64> = marks.iter().filter_map(|mark| mark.resident_mib).collect();
+    Some(Usage {
+        user_s: last.user.saturating_sub(first.user).as_secs_f64(),
+        system_s: last.system.saturating_sub(first.system).as_secs_f64(),
+        cpu_percent: last.cpu_percent_since(first),
+        cpu_us_per_request: each(cpu_us, requests as f64),
+        cpu_us_per_kib: each(cpu_us, kib),
+        rss_peak_mib: peak_mib,
+        rss_mean_mib: (!resident.is_empty()).then(|| resident.iter().sum::<f64>() / resident.len() as f64),
+        voluntary_switches: last.voluntary_switches.saturating_sub(first.voluntary_switches),
+        involuntary_switches: last.involuntary_switches.saturating_sub(first.involuntary_switches),
+        minor_faults: last.minor_faults.saturating_sub(first.minor_faults),
+        major_faults: last.major_faults.saturating_sub(first.major_faults),
+    })
+}
+
+/// The use of two processes together.
+pub(crate) fn together(one: &Usage, other: &Usage) -> Usage {
+    let both = |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one + other);
+    Usage {
+        user_s: one.user_s + other.user_s,
+        system_s: one.system_s + other.system_s,
+        cpu_percent: one.cpu_percent + other.cpu_percent,
+        cpu_us_per_request: one.cpu_us_per_request + other.cpu_us_per_request,
+        cpu_us_per_kib: one.cpu_us_per_kib + other.cpu_us_per_kib,
+        rss_peak_mib: both(one.rss_peak_mib, other.rss_peak_mib),
+        rss_mean_mib: both(one.rss_mean_mib, other.rss_mean_mib),
+        voluntary_switches: one.voluntary_switches + other.voluntary_switches,
+        involuntary_switches: one.involuntary_switches + other.involuntary_switches,
+        minor_faults: one.minor_faults + other.minor_faults,
+        major_faults: one.major_faults + other.major_faults,
+    }
+}
+
+/// What the machine was busy with between the first and the last of `marks`. `idle` is what it is busy with when nothing
+/// is measured; 100 = one core.
+pub(crate) fn host(marks: &[Snapshot], idle_busy_percent: f64) -> Option<HostCpu> {
+    let (first, last) = (marks.first()?, marks.last()?);
+    let (before, after) = (first.host?, last.host?);
+    Some(HostCpu { idle_busy_percent, ..after.since(&before, last.at.saturating_sub(first.at))? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(at_ms: u64, cpu_ms: u64, switches: u64) -> Snapshot {
+        Snapshot {
+            at: Duration::from_millis(at_ms),
+            user: Duration::from_millis(cpu_ms / 2),
+            system: Duration::from_millis(cpu_ms - cpu_ms / 2),
+            voluntary_switches: switches,
+            resident_mib: Some(at_ms as f64),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn only_what_was_used_between_the_marks_counts() {
+        // Defects 9 and 18 of other tools: a process's whole life, or its warm-up, charged to the measurement.
+        let marks = [mark(1_000, 5_000, 70), mark(2_000, 5_500, 100), mark(3_000, 6_000, 170)];
+        let used = usage(&marks, Some(9.0), 1_000, 2_048).unwrap();
+        assert_eq!((used.user_s, used.system_s, used.cpu_percent), (0.5, 0.5, 50.0));
+        assert_eq!((used.cpu_us_per_request, used.cpu_us_per_kib), (1_000.0, 500.0));
+        assert_eq!(
+            (used.voluntary_switches, used.rss_mean_mib, used.rss_peak_mib),
+            (100, Some(2_000.0), Some(9.0))
+        );
+    }
+
+    #[test]
+    fn no_time_and_no_request_give_no_nonsense() {
+        assert_eq!(usage(&[], None, 1, 1), None);
+        assert_eq!(usage(&[mark(5, 1, 1)], None, 1, 1), None);
+        let used = usage(&[mark(0, 0, 0), mark(10, 5, 0)], None, 0, 4096).unwrap();
+        assert_eq!((used.cpu_us_per_request, used.cpu_us_per_kib), (0.0, 0.0));
+        assert_eq!(percent(Duration::from_secs(1), Duration::ZERO), 0.0);
+    }
+
+    #[test]
+    fn both_ends_together_are_the_sum() {
+        let one = usage(&[mark(0, 0, 0), mark(1_000, 400, 3)], Some(5.0), 10, 1024).unwrap();
+        let both = together(&one, &one);
+        assert_eq!((both.cpu_percent, both.voluntary_switches, both.rss_peak_mib), (80.0, 6, Some(10.0)));
+        let blind = Usage { rss_peak_mib: None, ..one };
+        assert_eq!(together(&one, &blind).rss_peak_mib, None, "half of it would look like all of it");
+    }
+}
