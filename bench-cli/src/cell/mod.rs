@@ -93,7 +93,7 @@ fn setting(config: &CellConfig, registry: &Registry, meter: &Arc<Meter>) -> Resu
     };
     let endpoint =
         config.options.iter().fold(endpoint, |endpoint, (name, value)| endpoint.with_option(name, value));
-    Ok(Setting { config: config.clone(), transport: Arc::clone(known), endpoint, meter: Arc::clone(meter) })
+    Ok(Setting::new(config.clone(), Arc::clone(known), endpoint, Arc::clone(meter)))
 }
 
 /// Starts the stack, lets the load run through warm-up and window, and waits for its end.

@@ -12,6 +12,11 @@ use crate::stamp;
 /// Largest payload. The packet limit that client and server are built with follows it.
 pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
 
+/// Most callers, and most requests that a server alone takes from one connection at once.
+pub(crate) const MAX_PARALLEL: u64 = 100_000;
+/// Largest byte window, and most bytes that a server alone takes from one connection at once.
+pub(crate) const MAX_WINDOW: u64 = 1 << 30;
+
 /// The original's rows.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TableArgs {
@@ -39,7 +44,7 @@ pub(crate) struct RunArgs {
     pub(crate) transport: Vec<String>,
     /// Callers in the closed loop, all connections together
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
-        value_parser = value_parser!(u64).range(1..=100_000))]
+        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
     pub(crate) parallel: Vec<u64>,
     /// Bytes of a request's payload, 16B to 64MiB
     #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
@@ -118,7 +123,7 @@ fn payload(text: &str) -> Result<usize, String> {
 }
 
 fn window_size(text: &str) -> Result<usize, String> {
-    parse_size_within(text, 4 << 10, 1 << 30)
+    parse_size_within(text, 4 << 10, MAX_WINDOW)
 }
 
 fn window_time(text: &str) -> Result<Duration, String> {
