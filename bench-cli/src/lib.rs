@@ -14,6 +14,7 @@
 mod cell;
 mod cli;
 pub mod config;
+mod descriptors;
 mod exit;
 mod launch;
 mod listing;

@@ -1,12 +1,15 @@
 //! A server alone, for a client elsewhere.
 
+use std::sync::Arc;
+
 use listenrain::Endpoint;
 
 use crate::cell;
-use crate::cli::ServeArgs;
+use crate::cli::{MAX_PARALLEL, MAX_WINDOW, ServeArgs};
 use crate::exit::Exit;
 use crate::plan;
 use crate::registry::Registry;
+use crate::stack::{Serving, Stalls};
 
 /// Serves until interrupted, which is the way to end it and counts as well.
 pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
@@ -30,13 +33,21 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
         Ok(protocol) => protocol,
         Err(why) => return usage(why),
     };
+    let serving = Serving {
+        transport: Arc::clone(known),
+        endpoint,
+        protocol,
+        outstanding: MAX_PARALLEL,
+        bytes: MAX_WINDOW as usize,
+        stalls: Stalls::new(&[]),
+    };
     let ready =
         Box::new(|endpoint: &Endpoint| println!("{} ({protocol}) listens at {endpoint}", stack.name()));
     let serving = async {
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Ok(()),
-            ended = stack.serve(crate::stack::Serving { transport: known.clone(), endpoint: endpoint.clone(), config: crate::config::CellConfig { protocol, ..Default::default() } }, ready) => ended,
+            ended = stack.serve(serving, ready) => ended,
         }
     };
     let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));

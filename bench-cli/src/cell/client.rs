@@ -14,6 +14,7 @@ use super::window::Windows;
 use super::words::{Measured, Order, Role, Said, Told, say};
 use super::{STOP_WITHIN, build, lifeline, pinned, with_options};
 use crate::config::CellConfig;
+use crate::descriptors;
 use crate::meter::{Meter, Phase, Tally};
 use crate::registry::Registry;
 use crate::stack::{Load, Setting, Stalls};
@@ -35,8 +36,10 @@ pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, St
         Told::Mark(_) => {}
     });
     let meter = Arc::new(Meter::new(config.runtime.threads()));
-    let stalls = Arc::new(Stalls::new(&config.stalls));
-    let setting = setting(order, registry, &meter, &stalls)?;
+    let setting = setting(order, registry, &meter)?;
+    let stalls = Arc::clone(&setting.stalls);
+    let ends = if setting.config.target.is_some() { 1 } else { 2 };
+    descriptors::ensure(descriptors::needed(config, ends))?;
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
     let measured = runtime.block_on(async {
@@ -53,14 +56,9 @@ pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, St
     measured
 }
 
-fn setting(
-    order: &Order,
-    registry: &Registry,
-    meter: &Arc<Meter>,
-    stalls: &Arc<Stalls>,
-) -> Result<Setting, String> {
+fn setting(order: &Order, registry: &Registry, meter: &Arc<Meter>) -> Result<Setting, String> {
     let config = &order.config;
-    let known = Arc::clone(registry.transport(&config.transport).ok_or("the transport is not registered")?);
+    let known = registry.transport(&config.transport).ok_or("the transport is not registered")?;
     let target = match &order.role {
         Role::Client(endpoint) => Some(endpoint),
         _ => config.target.as_ref(),
@@ -69,12 +67,9 @@ fn setting(
         Some(target) => target.parse::<Endpoint>().map_err(|error| error.to_string())?,
         None => known.scratch_endpoint(),
     };
-    Ok(Setting {
-        endpoint: with_options(endpoint, config),
-        config: CellConfig { target: target.cloned(), ..config.clone() },
-        transport: stalls.before(known),
-        meter: Arc::clone(meter),
-    })
+    let endpoint = with_options(endpoint, config);
+    let config = CellConfig { target: target.cloned(), ..config.clone() };
+    Ok(Setting::new(config, Arc::clone(known), endpoint, Arc::clone(meter)))
 }
 
 /// Lets the load run through warm-up and window, and waits for its end.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::words::{Order, Said, Served, Told, say};
 use super::{STOP_WITHIN, build, lifeline, pinned};
+use crate::descriptors;
 use crate::meter::usage::{Snapshot, peak_resident_mib};
 use crate::registry::Registry;
 use crate::stack::{Serving, Stalls};
@@ -19,15 +20,12 @@ pub(super) fn serve(order: &Order, registry: &Registry) -> Result<Served, String
         Arc::clone(registry.transport(&config.transport).ok_or("the transport is not registered")?);
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     pinned(&order.pin)?;
+    descriptors::ensure(descriptors::needed(config, 1))?;
+    let endpoint = super::with_options(transport.scratch_endpoint(), config);
+    let serving = Serving::of(config, Arc::clone(transport), endpoint);
     let (marks, finish) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
-    let stalls = Arc::new(Stalls::new(&config.stalls));
-    hear(order.parent, &marks, &finish, &stalls);
+    hear(order.parent, &marks, &finish, &serving.stalls);
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
-    let serving = Serving {
-        endpoint: super::with_options(transport.scratch_endpoint(), config),
-        transport: stalls.before(transport),
-        config: config.clone(),
-    };
     let ready = Box::new(|endpoint: &Endpoint| say(&Said::Listening(endpoint.to_string())));
     let ended = runtime.block_on(async {
         tokio::select! {

@@ -11,6 +11,11 @@ use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 /// Largest payload. The packet limit that client and server are built with follows it.
 pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
 
+/// Most callers, and most requests that a server alone takes from one connection at once.
+pub(crate) const MAX_PARALLEL: u64 = 100_000;
+/// Largest byte window, and most bytes that a server alone takes from one connection at once.
+pub(crate) const MAX_WINDOW: u64 = 1 << 30;
+
 /// The original's rows.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TableArgs {
@@ -43,7 +48,7 @@ pub(crate) struct RunArgs {
     pub(crate) transport: Vec<String>,
     /// Callers of a closed loop, all connections together; an open loop (--rate) has none
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
-        value_parser = value_parser!(u64).range(1..=100_000))]
+        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
     pub(crate) parallel: Vec<u64>,
     /// Bytes of a request's payload, 16B to 64MiB
     #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
@@ -108,3 +113,5 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
 }
+<<<<<<< HEAD
+=======

@@ -88,7 +88,7 @@ pub(super) fn payload(text: &str) -> Result<usize, String> {
 }
 
 fn window_size(text: &str) -> Result<usize, String> {
-    parse_size_within(text, 4 << 10, 1 << 30)
+    parse_size_within(text, 4 << 10, super::MAX_WINDOW)
 }
 
 pub(super) fn window_time(text: &str) -> Result<Duration, String> {

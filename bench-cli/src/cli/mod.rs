@@ -6,7 +6,7 @@ pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use args::{MAX_PAYLOAD, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 
 const EXAMPLES: &str = "\

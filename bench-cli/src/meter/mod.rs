@@ -12,6 +12,7 @@ pub(crate) mod usage;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -69,6 +70,14 @@ impl Meter {
             1 => Phase::Timed,
             _ => Phase::Over,
         }
+    }
+
+    /// When the timed window ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Instant> {
+        // Acquire: the time is stored before the phase.
+        let is_over = self.phase.load(Ordering::Acquire) == Phase::Over as u8;
+        is_over.then(|| self.made + Duration::from_nanos(self.timed_until.load(Ordering::Relaxed)))
     }
 
     /// The phase changes at `now`.
@@ -183,7 +192,6 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn us(count: u64) -> Duration {
         Duration::from_micros(count)

@@ -2,33 +2,46 @@
 //!
 //! - [`ListenRain`]: the reference library.
 //! - [`Bare`]: the transport alone, as fast as can be; the measure of all others.
-//! - [`callers`]: the closed loop of callers, for every stack that can answer one call.
+//! - [`callers`]: closed and open loops of calls, for every stack that can answer one call.
+//! - [`Setting`] and [`Serving`] are what a stack is told; [`Stalls`] is a server that stalls on purpose.
 
 mod bare;
 pub mod callers;
+mod contact;
+mod due;
 mod listenrain;
+mod pacer;
 mod payloads;
+mod schedule;
+mod serving;
+mod stalls;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
-use ::listenrain::{BoxFuture, Endpoint, EndpointError, NextError, Transport};
+use ::listenrain::{BoxFuture, Endpoint, EndpointError, NextError};
 
 pub use self::bare::Bare;
 pub use self::listenrain::ListenRain;
+pub use self::serving::{Serving, Setting};
+pub use self::stalls::Stalls;
 
-use crate::config::{CellConfig, ProtocolChoice};
-use crate::meter::Meter;
+use crate::config::ProtocolChoice;
 
 /// What a benchmark drives on top of a transport.
 ///
 /// # Contract
 ///
-/// 1. [`start`](Self::start) returns when every connection stands, and has sent no request yet.
-/// 2. A [`Load`] keeps exactly [`CellConfig::outstanding`] requests outstanding until the meter's phase is
-///    [`Over`](crate::meter::Phase::Over), lets those come to their end, and returns.
-/// 3. Every reply is checked by [`stamp`](crate::stamp), as closely as [`Meter::thoroughness`] says.
-/// 4. Everything that goes wrong is told to the meter; a load returns early only after that.
+/// 1. [`start`](Self::start) returns when every connection stands and has answered one request of
+///    [`STAMP`](crate::stamp::STAMP) bytes, within [`Setting::answer_within`].
+/// 2. A closed loop keeps exactly [`CellConfig::outstanding`](crate::config::CellConfig::outstanding) requests
+///    outstanding. An open one sends each when it is due, counted from when [`Load::run`] is called, and drops it where
+///    so many are outstanding; it skips none and reports to
+///    [`Meter::done_open`](crate::meter::Meter::done_open).
+/// 3. Until the meter's phase is [`Over`](crate::meter::Phase::Over); then it lets what is outstanding come to its end,
+///    and returns.
+/// 4. Every reply is checked by [`stamp`](crate::stamp), as closely as
+///    [`Meter::thoroughness`](crate::meter::Meter::thoroughness) says.
+/// 5. Everything that goes wrong is told to the meter; a load returns early only after that.
 pub trait Stack: Send + Sync + Debug + 'static {
     /// Its name on the command line and in run files.
     fn name(&self) -> &'static str;
@@ -44,34 +57,18 @@ pub trait Stack: Send + Sync + Debug + 'static {
     /// Starts a server (unless the setting has a target) and connects a client to it.
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>>;
 
-    /// Answers whoever comes to `endpoint`. Tells `ready` where it really listens; ends only by being dropped or by an
-    /// error.
+    /// Answers whoever comes. Tells `ready` where it really listens; ends only by being dropped or by an error.
     fn serve<'a>(
         &'a self,
-        transport: &'a dyn Transport,
-        endpoint: &'a Endpoint,
-        protocol: ProtocolChoice,
+        serving: Serving,
         ready: Box<dyn FnOnce(&Endpoint) + Send + 'a>,
     ) -> BoxFuture<'a, Result<(), StackError>>;
 }
 
 /// A connected client that waits for the word to begin.
 pub trait Load: Send {
-    /// Runs the closed loop to its end.
+    /// Runs the loop to its end.
     fn run(self: Box<Self>) -> BoxFuture<'static, ()>;
-}
-
-/// What a stack gets to work with.
-#[derive(Debug, Clone)]
-pub struct Setting {
-    /// The cell.
-    pub config: CellConfig,
-    /// The cell's transport.
-    pub transport: Arc<dyn Transport>,
-    /// Where to listen, with the cell's options; or, where the cell has a target, what to dial.
-    pub endpoint: Endpoint,
-    /// What to report to.
-    pub meter: Arc<Meter>,
 }
 
 /// Why a stack did not start.
@@ -86,6 +83,41 @@ pub enum StackError {
     Next {
         /// What the transport said.
         error: NextError,
+    },
+    /// There is nobody at the target.
+    #[error(
+        "{endpoint} cannot be reached: {why}; is a server there? `bench-cli serve --listen {endpoint}` starts one"
+    )]
+    Unreachable {
+        /// What was dialled.
+        endpoint: String,
+        /// Why that failed.
+        why: String,
+    },
+    /// The target answers with something that is no right reply.
+    #[error(
+        "{endpoint} answers, but not in protocol {protocol}: {why}; start both with the same --stack and --protocol"
+    )]
+    Foreign {
+        /// What was dialled.
+        endpoint: String,
+        /// What was spoken to it.
+        protocol: String,
+        /// What came back.
+        why: String,
+    },
+    /// The target takes connections and answers nothing.
+    #[error(
+        "{endpoint} takes connections, but answered no request in protocol {protocol} within {within}; start both with \
+         the same --stack and --protocol"
+    )]
+    Silent {
+        /// What was dialled.
+        endpoint: String,
+        /// What was spoken to it.
+        protocol: String,
+        /// How long it had.
+        within: String,
     },
     /// The stack itself cannot do what was asked.
     #[error("{0}")]

@@ -4,19 +4,22 @@
 
 mod client;
 mod echo;
+mod greeting;
 mod sink;
 mod source;
 
 use std::sync::Arc;
 
 use ::listenrain::buffer::ReadBuffer;
-use ::listenrain::{BoxFuture, Endpoint, Transport};
+use ::listenrain::{BoxFuture, Endpoint};
 use bytes::BufMut;
 use tokio::task::JoinSet;
 
 use self::client::Client;
-use super::{Load, Setting, Stack, StackError};
-use crate::config::ProtocolChoice;
+use super::contact::Contact;
+use super::due::Due;
+use super::{Load, Serving, Setting, Stack, StackError};
+use crate::config::{CellConfig, OpenConfig, ProtocolChoice};
 use crate::meter::Meter;
 
 /// Most bytes offered to one write, so that the peer reads them while they are still in cache.
@@ -43,8 +46,8 @@ impl Stack for Bare {
 
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>> {
         Box::pin(async move {
-            let Setting { config, transport, endpoint, meter } = setting;
-            let mut endpoint = endpoint;
+            let contact = Contact::of(&setting);
+            let Setting { config, transport, mut endpoint, meter, .. } = setting;
             if config.target.is_none() {
                 let listener = transport.listen(&endpoint).await?;
                 endpoint = listener.endpoint().clone();
@@ -52,32 +55,42 @@ impl Stack for Bare {
             }
             let mut dialer = transport.dialer(&endpoint)?;
             let mut clients = Vec::new();
-            let channels = config.channels();
-            for index in 0..channels {
-                let channel = dialer.next().await?;
-                // The first few channels take what does not divide.
-                let outstanding =
-                    config.outstanding() / channels + u64::from(index < config.outstanding() % channels);
+            for index in 0..config.channels() {
+                let mut channel = contact.reach(async { Ok(dialer.next().await?) }).await?;
+                contact.greet(|request| greeting::exchange(&mut channel, request)).await?;
                 let first = index * NUMBERS_OF_A_CHANNEL;
-                clients.push(Client::new(channel, config.payload, outstanding, first, meter.clone()));
+                clients.push(Client::new(
+                    channel,
+                    config.payload,
+                    share(&config, index),
+                    first,
+                    meter.clone(),
+                ));
             }
-            Ok(Box::new(BareLoad { clients, meter }) as Box<dyn Load>)
+            Ok(Box::new(BareLoad { clients, open: config.open, meter }) as Box<dyn Load>)
         })
     }
 
     fn serve<'a>(
         &'a self,
-        transport: &'a dyn Transport,
-        endpoint: &'a Endpoint,
-        _protocol: ProtocolChoice,
+        serving: Serving,
         ready: Box<dyn FnOnce(&Endpoint) + Send + 'a>,
     ) -> BoxFuture<'a, Result<(), StackError>> {
         Box::pin(async move {
-            let listener = transport.listen(endpoint).await?;
+            let listener = serving.transport.listen(&serving.endpoint).await?;
             ready(listener.endpoint());
             Err(echo::accept(listener).await.into())
         })
     }
+}
+
+/// Requests that channel `index` may have outstanding: the first few channels take what does not divide.
+///
+/// In an open loop a channel without any would drop all that falls to it, so each has one at least.
+fn share(config: &CellConfig, index: u64) -> u64 {
+    let (all, channels) = (config.outstanding(), config.channels());
+    let share = all / channels + u64::from(index < all % channels);
+    share.max(u64::from(config.open.is_some()))
 }
 
 /// A read buffer that reads as much as may be at once from the first read on.
@@ -100,16 +113,26 @@ fn roomy() -> ReadBuffer {
 
 struct BareLoad {
     clients: Vec<Client>,
+    open: Option<OpenConfig>,
     meter: Arc<Meter>,
 }
 
 impl Load for BareLoad {
     fn run(self: Box<Self>) -> BoxFuture<'static, ()> {
+        let Self { clients, open, meter } = *self;
         Box::pin(async move {
-            let mut tasks: JoinSet<()> = self.clients.into_iter().map(Client::run).collect();
+            let (_pacer, due) = match &open {
+                Some(open) => {
+                    let (pacer, due) = Due::start(open, clients.len() as u64);
+                    (Some(pacer), due.into_iter().map(Some).collect())
+                }
+                None => (None, clients.iter().map(|_| None).collect::<Vec<_>>()),
+            };
+            let loops = clients.into_iter().zip(due);
+            let mut tasks: JoinSet<()> = loops.map(|(client, due)| client.run(due)).collect();
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {
-                    self.meter.failed("panic", || error.to_string());
+                    meter.failed("panic", || error.to_string());
                 }
             }
         })

@@ -23,9 +23,15 @@ impl Source {
     /// Given buffers that are remembered. A channel that moves `Bytes` holds one a piece, at most the window's worth.
     const REMEMBERED: usize = 4096;
 
-    pub(super) fn new(payload: usize, first: u64, window: usize) -> Self {
-        let piece = WRITE_CAP.min(window);
+    /// The stream of payloads from number `first` on, in pieces of at most `piece` bytes.
+    pub(super) fn new(payload: usize, first: u64, piece: usize) -> Self {
+        let piece = WRITE_CAP.min(piece);
         Self { payload, request: first, offset: 0, given: VecDeque::new(), piece }
+    }
+
+    /// Pieces are no longer than `most` from now on. To be said before the first.
+    pub(super) fn limit_piece(&mut self, most: usize) {
+        self.piece = self.piece.min(most);
     }
 
     /// As much of `allowed` as can be asked for: where payloads are whole blocks, so are pieces.
@@ -41,9 +47,11 @@ impl Source {
         let mut buffer = recycled.unwrap_or_else(|| BytesMut::zeroed(self.piece));
         if has_bodies {
             self.write(&mut buffer[..len], stamp::restamp_part);
-        } else {
+        } else if self.is_restampable() {
             // To its end, however much is used now, so that later only its stamps differ.
             self.write(&mut buffer, stamp::fill_part);
+        } else {
+            self.write(&mut buffer[..len], stamp::fill_part);
         }
         let at = self.offset + len;
         self.request += (at / self.payload) as u64;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use ::listenrain::{
     BoxFuture, Client, ConnectionLimits, Correlation, Endpoint, MessageCodec, MessageError, NativePackets,
-    OriginalPackets, PacketCodec, Protocol, RawBytes, Request, Router, Server, ServerLimits, Transport,
+    OriginalPackets, PacketCodec, Protocol, RawBytes, Refusal, Request, Router, Server, ServerLimits,
 };
 
 use self::call::{Plain, Tagging};
 use self::messages::TaggedMessages;
 use super::callers::{self, Call};
-use super::{Load, Setting, Stack, StackError};
+use super::contact::Contact;
+use super::{Load, Serving, Setting, Stack, StackError};
 use crate::cli::MAX_PAYLOAD;
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::meter::Meter;
@@ -61,16 +62,13 @@ impl Stack for ListenRain {
 
     fn serve<'a>(
         &'a self,
-        transport: &'a dyn Transport,
-        endpoint: &'a Endpoint,
-        protocol: ProtocolChoice,
+        serving: Serving,
         ready: Box<dyn FnOnce(&Endpoint) + Send + 'a>,
     ) -> BoxFuture<'a, Result<(), StackError>> {
         Box::pin(async move {
-            let limits = ServerLimits::default();
-            let server = match protocol {
-                ProtocolChoice::Original => listen(tagged()?, transport, endpoint, limits).await?,
-                _ => listen(plain()?, transport, endpoint, limits).await?,
+            let server = match serving.protocol {
+                ProtocolChoice::Original => listen(tagged()?, &serving).await?,
+                _ => listen(plain()?, &serving).await?,
             };
             ready(server.endpoint());
             Ok(server.ended().await?)
@@ -96,15 +94,10 @@ fn tagged() -> Result<Protocol<TaggedMessages>, StackError> {
 }
 
 /// A server that answers every message with itself.
-async fn listen<M: MessageCodec>(
-    protocol: Protocol<M>,
-    transport: &dyn Transport,
-    endpoint: &Endpoint,
-    limits: ServerLimits,
-) -> Result<Server, StackError> {
-    let listener = transport.listen(endpoint).await?;
+async fn listen<M: MessageCodec>(protocol: Protocol<M>, serving: &Serving) -> Result<Server, StackError> {
+    let listener = serving.transport.listen(&serving.endpoint).await?;
     let echo = Router::new().fallback(|request: Request<M::Message>| async move { Ok(request.message) });
-    Server::builder(protocol, echo).limits(limits).listen(listener).map_err(said)
+    Server::builder(protocol, echo).limits(server_limits(serving)).listen(listener).map_err(said)
 }
 
 async fn connect<M: MessageCodec, C: Call>(
@@ -112,10 +105,12 @@ async fn connect<M: MessageCodec, C: Call>(
     setting: Setting,
     caller: impl Fn(Client<M>, u64) -> C,
 ) -> Result<Box<dyn Load>, StackError> {
-    let Setting { config, transport, mut endpoint, meter } = setting;
+    let contact = Contact::of(&setting);
+    let serving = setting.serving();
+    let Setting { config, transport, mut endpoint, meter, .. } = setting;
     let mut server = None;
     if config.target.is_none() {
-        let own = listen(protocol.clone(), &*transport, &endpoint, server_limits(&config)).await?;
+        let own = listen(protocol.clone(), &serving).await?;
         endpoint = own.endpoint().clone();
         server = Some(own);
     }
@@ -131,8 +126,10 @@ async fn connect<M: MessageCodec, C: Call>(
             .limits(client_limits(&config))
             .dial(transport.dialer(&endpoint)?)
             .map_err(said)?;
-        client.ready().await.map_err(said)?;
-        callers.push(Arc::new(caller(client.clone(), index)));
+        contact.reach(async { client.ready().await.map_err(unready) }).await?;
+        let caller = caller(client.clone(), index);
+        contact.greet(|request| caller.call(request)).await?;
+        callers.push(Arc::new(caller));
         clients.push(client);
     }
     Ok(Box::new(Calling { server, clients, callers, config, meter }))
@@ -141,17 +138,33 @@ async fn connect<M: MessageCodec, C: Call>(
 /// As much in flight as the cell plans, on each connection.
 fn client_limits(config: &CellConfig) -> ConnectionLimits {
     let mut limits = ConnectionLimits::default();
-    limits.requests = limits.requests.max(config.parallel as usize);
-    // The message ids of the original protocol come on top of the payload.
-    limits.bytes = config.window + config.parallel as usize * original::ID_LEN;
+    let outstanding = config.outstanding() as usize;
+    limits.requests = limits.requests.max(outstanding);
+    limits.bytes = room(outstanding, config.window);
     limits
 }
 
-fn server_limits(config: &CellConfig) -> ServerLimits {
+fn server_limits(serving: &Serving) -> ServerLimits {
     let mut limits = ServerLimits::default();
-    limits.requests = limits.requests.max(config.parallel as usize);
-    limits.bytes = limits.bytes.max(client_limits(config).bytes);
+    let outstanding = serving.outstanding as usize;
+    limits.requests = limits.requests.max(outstanding);
+    limits.bytes = limits.bytes.max(room(outstanding, serving.bytes));
+    limits.all_requests = limits.all_requests.max(limits.requests);
+    limits.all_bytes = limits.all_bytes.max(limits.bytes);
     limits
+}
+
+/// The message ids of the original protocol come on top of the payload.
+fn room(requests: usize, bytes: usize) -> usize {
+    bytes + requests * original::ID_LEN
+}
+
+/// What the last dial said, where that is why.
+fn unready(refusal: Refusal) -> StackError {
+    match refusal {
+        Refusal::Down { cause: Some(error), .. } => error.into(),
+        other => said(other),
+    }
 }
 
 fn said(error: impl std::error::Error) -> StackError {

@@ -1,7 +1,11 @@
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::*;
 use crate::meter::Tally;
+use crate::stack::callers::{Failure, run};
 
 /// Answers after a few turns of the runtime, and ends the phase after so many calls.
 struct Echo {
