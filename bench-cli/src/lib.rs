@@ -28,6 +28,7 @@ mod serve;
 mod session;
 pub mod stack;
 pub mod stamp;
+mod stats;
 
 use std::process::ExitCode;
 
