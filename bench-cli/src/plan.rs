@@ -136,7 +136,9 @@ pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), S
     let least = *warmup + 3 * cell.window_length();
     if *duration < least {
         // Rounded up, so that what is advised is enough.
-        let text = |time: Duration| humantime::format_duration(Duration::from_millis(time.as_micros().div_ceil(1000) as u64));
+        let text = |time: Duration| {
+            humantime::format_duration(Duration::from_millis(time.as_micros().div_ceil(1000) as u64))
+        };
         return Err(format!(
             "--duration {} is shorter than --warmup {} and three windows of {}: make it {} or longer, or the warm-up shorter",
             text(*duration),

@@ -113,5 +113,3 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
 }
-<<<<<<< HEAD
-=======

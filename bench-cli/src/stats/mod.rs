@@ -1,0 +1,26 @@
+//! What several launches say together. Pure: numbers in, numbers out.
+//!
+//! - [`mean_interval`]: the mean of launches, and how sure it is.
+//! - [`paired_ratio`], [`unpaired_ratio`]: one thing against another, in blocks or not.
+//! - [`flips`]: how often chance alone does as much. [`holm`]: the same where many were asked at once.
+//! - [`share`]: what so many of so many say of the true share.
+//! - [`steadiness`]: what of a series to leave out, and whether the rest is at rest.
+
+pub(crate) mod flips;
+mod holm;
+mod mean;
+mod quantiles;
+mod ratio;
+mod series;
+pub(crate) mod share;
+mod steady;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use holm::holm;
+pub(crate) use mean::mean_interval;
+pub(crate) use ratio::{Ratio, paired_ratio, smallest_difference, unpaired_ratio};
+pub(crate) use steady::steadiness;
+
+/// Confidence of every interval.
+pub(crate) const LEVEL: f64 = 0.95;
