@@ -30,6 +30,7 @@ mod serve;
 mod session;
 pub mod stack;
 pub mod stamp;
+mod tick;
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use crate::launch;
 use crate::machine;
 use crate::output;
 use crate::registry::Registry;
-use crate::report::progress::Progress;
+use crate::report::live::View;
 
 /// Instead of a table without a row.
 const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
@@ -46,7 +46,7 @@ pub(crate) fn run(
             return Exit::RowFailed;
         }
     };
-    run.env.interrupted = runtime.block_on(measure(plan, &mut run));
+    run.env.interrupted = runtime.block_on(measure(plan, output.quiet, &mut run));
     let table = if run.cells.is_empty() { NOTHING.to_owned() } else { render(&run) };
     let shown = show(&table, &run, output);
     if let Err(why) = shown {
@@ -61,17 +61,18 @@ pub(crate) fn run(
 }
 
 /// Adds a cell to `run` for each of `plan`; whether it was interrupted before the last.
-async fn measure(plan: &[CellConfig], run: &mut Run) -> bool {
+async fn measure(plan: &[CellConfig], quiet: bool, run: &mut Run) -> bool {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut progress = Progress::new(plan.len());
+    let expected = plan.iter().map(|config| config.warmup + config.duration).sum();
+    let mut view = if quiet { View::none() } else { View::new(plan.len(), expected) };
     for config in plan {
-        progress.begins(config);
+        view.begins(config, 0, 1);
         let cell = tokio::select! {
             biased;
             _ = &mut interrupted => return true,
             cell = launch::measure(config) => cell,
         };
-        progress.ended(config, &cell);
+        view.ended(config, &cell);
         run.cells.push(cell);
     }
     false
