@@ -40,7 +40,7 @@ async fn a_server_that_stalls_on_purpose_shows_in_the_response_p99_and_not_in_th
         let meter = Arc::new(Meter::new(1));
         let stalls = vec![Stall { at: Duration::from_secs(1), length: Duration::from_millis(500) }];
         let config =
-            CellConfig { stalls, ..config(stack, "inproc", 800.0, Arrivals::Fixed, PacerChoice::Tick) };
+            CellConfig { stalls, ..config(stack, "channel", 800.0, Arrivals::Fixed, PacerChoice::Tick) };
         let (load, stalls) = started(config, &meter).await;
         meter.enter(Phase::Timed, Instant::now());
         stalls.begin(Instant::now());
