@@ -15,10 +15,12 @@ mod cell;
 mod cli;
 pub mod config;
 mod descriptors;
+mod doctor;
 mod exit;
 mod launch;
 mod listing;
 mod machine;
+mod manual;
 pub mod meter;
 pub mod original;
 mod output;
@@ -70,6 +72,8 @@ pub fn main_with(registry: Registry) -> ExitCode {
             print!("{}", listing::listing(&registry));
             Exit::Well.into()
         }
+        Command::Doctor(args) => doctor::doctor(&args).into(),
+        Command::Man(args) => manual::manual(&args).into(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());
             Exit::Well.into()

@@ -1,13 +1,17 @@
 //! What can be typed.
 
 mod args;
+mod doctor;
 mod drive;
+mod manual;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
+pub(crate) use manual::ManArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +47,14 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// What is registered: schemes, capabilities, options.
     Transports,
+    /// What on this machine will spoil figures, and what to try. Takes about a second.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// The manual, for `man`.
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(ManArgs),
     /// A completion script for a shell, on standard output.
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
