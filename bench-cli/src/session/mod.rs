@@ -20,7 +20,7 @@ use crate::machine;
 use crate::meter::usage::Snapshot;
 use crate::output;
 use crate::registry::Registry;
-use crate::report::progress::Progress;
+use crate::report::live::View;
 
 /// Instead of a table without a row.
 const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
@@ -38,9 +38,10 @@ pub(crate) fn run(
     render: fn(&Run) -> String,
 ) -> Exit {
     measured(registry, output, render, async |run, interrupt| {
-        let launcher = Launcher { wants_ticks: Progress::is_watched(), ..launcher(run).await };
+        let wants_ticks = View::is_watched() && !output.quiet;
+        let launcher = Launcher { wants_ticks, ..launcher(run).await };
         run.seed = (repeat.most > 1).then_some(repeat.seed);
-        run.cells = measure(plan, repeat, &launcher, interrupt).await;
+        run.cells = measure(plan, repeat, &launcher, interrupt, output.quiet).await;
         Exit::Well
     })
 }
@@ -117,18 +118,20 @@ async fn measure(
     repeat: &Repeat,
     launcher: &Launcher,
     interrupt: &Interrupt,
+    quiet: bool,
 ) -> Vec<Cell> {
     let mut launches: Vec<Vec<Cell>> = plan.iter().map(|_| Vec::new()).collect();
-    let mut progress = Progress::new(repeat.expected(plan.len()));
+    let once: Duration = plan.iter().map(|config| config.warmup + config.duration).sum();
+    let mut view = View::new(repeat.expected(plan.len()), once * repeat.launches, quiet);
     let mut order = 0;
     'rounds: for round in 0..repeat.most {
         for index in repeat.round(round, plan, &launches) {
             let config = &plan[index];
-            progress.begins(config);
-            let Some(mut cell) = one(config, launcher, interrupt, &mut progress).await else { break 'rounds };
+            view.begins(config, round, repeat.launches);
+            let Some(mut cell) = one(config, launcher, interrupt, &mut view).await else { break 'rounds };
             cell.launches.iter_mut().for_each(|launch| launch.order = order);
             order += 1;
-            progress.ended(config, &cell);
+            view.ended(config, &cell);
             launches[index].push(cell);
             if interrupt.was_pressed() {
                 break 'rounds;
@@ -144,7 +147,7 @@ pub(crate) async fn one(
     config: &CellConfig,
     launcher: &Launcher,
     interrupt: &Interrupt,
-    progress: &mut Progress,
+    view: &mut View,
 ) -> Option<Cell> {
     let ready = tokio::select! {
         biased;
@@ -156,7 +159,7 @@ pub(crate) async fn one(
         Ok(ready) => tokio::select! {
             biased;
             () = interrupt.twice() => return None,
-            cell = ready.run(interrupt.once(), |tick| progress.tick(tick)) => cell,
+            cell = ready.run(interrupt.once(), |tick| view.tick(tick)) => cell,
         },
     };
     let tells = !interrupt.was_pressed() || cell.series.tps.len() >= LEAST_WINDOWS;
