@@ -7,6 +7,7 @@
 //! - `output` tries where the files go before that.
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
+//! - `tick` is what a cell tells meanwhile. `doctor` and `machine` say what it is measured on.
 //! - `report` shows; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]

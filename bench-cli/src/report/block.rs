@@ -52,6 +52,7 @@ impl Block {
 
     pub(super) fn ended(&mut self) {
         self.over += 1;
+        self.last = None;
     }
 
     /// Launches that are over, and all of them: of a run that goes on until it is exact enough, those known of.
@@ -70,6 +71,15 @@ impl Block {
         let finished = (gone.as_secs_f64() - current).max(0.0);
         let left = finished / over as f64 * (launches - over) as f64 - current;
         Duration::try_from_secs_f64(left.max(0.0)).unwrap_or_default()
+    }
+
+    /// How much of the run is over, from 0 to 1, the launch under way by its planned time.
+    fn share(&self) -> f64 {
+        let (over, launches) = self.count();
+        let planned = self.expected.as_secs_f64() / launches.max(1) as f64;
+        let at = self.last.map_or(0.0, |tick| tick.at_s);
+        let under_way = if planned > 0.0 { (at / planned).clamp(0.0, 1.0) } else { 0.0 };
+        ((over as f64 + under_way) / launches.max(1) as f64).clamp(0.0, 1.0)
     }
 
     /// The lines for a terminal of `width` columns, when the run has taken `gone` so far.
@@ -95,8 +105,7 @@ impl Block {
     }
 
     fn wide_head(&self, gone: Duration) -> String {
-        let (over, launches) = self.count();
-        let full = (BAR * over).checked_div(launches).unwrap_or(0);
+        let full = (self.share() * BAR as f64) as usize;
         let bar = "█".repeat(full) + &"░".repeat(BAR - full);
         format!(
             "{bar} {}  {}  {}",
@@ -191,6 +200,19 @@ mod tests {
         assert_eq!(block.to_go(seconds(20)), seconds(40));
         block.tick(&Tick { at_s: 500.0, ..Tick::default() });
         assert_eq!(block.to_go(seconds(515)), seconds(0));
+    }
+
+    #[test]
+    fn the_bar_counts_the_launch_under_way_by_its_planned_time() {
+        let mut block = Block::new(4, seconds(40), false);
+        assert_eq!(block.share(), 0.0);
+        block.tick(&Tick { at_s: 5.0, ..Tick::default() });
+        assert_eq!(block.share(), 0.125);
+        block.tick(&Tick { at_s: 500.0, ..Tick::default() });
+        assert_eq!(block.share(), 0.25);
+        (0..9).for_each(|_| block.ended());
+        assert_eq!((block.share(), block.count()), (1.0, (9, 9)));
+        assert_eq!(Block::new(0, seconds(0), false).share(), 0.0);
     }
 
     #[test]
