@@ -77,7 +77,7 @@ impl Block {
     fn share(&self) -> f64 {
         let (over, launches) = self.count();
         let planned = self.expected.as_secs_f64() / launches.max(1) as f64;
-        let at = self.last.map_or(0.0, |tick| tick.at_s);
+        let at = self.last.as_ref().map_or(0.0, |tick| tick.at_s);
         let under_way = if planned > 0.0 { (at / planned).clamp(0.0, 1.0) } else { 0.0 };
         ((over as f64 + under_way) / launches.max(1) as f64).clamp(0.0, 1.0)
     }
