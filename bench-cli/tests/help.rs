@@ -10,7 +10,7 @@ const SHORTER: [(&str, &str); 5] = [
     ("--warmup", "20ms"),
     ("--blocks", "2"),
     ("--launches", "1"),
-    ("--until", "1000%"),
+    ("--max-launches", "3"),
 ];
 
 /// 0, and the verdicts on figures, for which times as short as these are reason enough. Not 1, a row that failed, nor 2,

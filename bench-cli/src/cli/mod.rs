@@ -35,6 +35,8 @@ Examples:
   bench-cli run --parallel 1,16,64 --payload 4KiB --duration 3s --json out.json
   bench-cli run --transport tcp,unix,channel --parallel 1,16
   bench-cli run --stack bare --runtime current,multi:2 --payload 4KiB,4MiB
+  bench-cli run --rate 20k --placement split --duration 5s
+  bench-cli run --until 2.5% --max-launches 10    fresh starts until it is that exact
   bench-cli run --set tcp.nodelay=false --quiet
   bench-cli run --record=runs                     kept in a new folder below runs
   bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal";

@@ -41,10 +41,12 @@ impl Block {
     }
 
     pub(super) fn tick(&mut self, tick: &Tick) {
-        if self.history.len() == TICKS {
-            self.history.pop_front();
+        if !tick.is_warm_up {
+            if self.history.len() == TICKS {
+                self.history.pop_front();
+            }
+            self.history.push_back(tick.tps);
         }
-        self.history.push_back(tick.tps);
         self.last = Some(*tick);
     }
 
