@@ -7,7 +7,7 @@
 //! - `output` tries where the files go before that.
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
-//! - `report` shows; [`original`] knows the original's benchmark message.
+//! - `report` shows, and `rerender` shows again what was measured before; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -24,6 +24,7 @@ mod output;
 mod plan;
 mod registry;
 mod report;
+mod rerender;
 mod serve;
 mod session;
 pub mod stack;
@@ -59,6 +60,11 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Serve(args) => serve::serve(&args, &registry).into(),
         Command::Transports => {
             print!("{}", listing::listing(&registry));
+            Exit::Well.into()
+        }
+        Command::Report(args) => rerender::report(&args).into(),
+        Command::Schema => {
+            print!("{}", listenrain_results::json_schema());
             Exit::Well.into()
         }
         Command::Completions { shell } => {

@@ -1,8 +1,5 @@
 //! One run from its plan to its files: measures cell after cell, then prints, writes and judges.
 
-use std::io::{self, Write};
-use std::path::Path;
-
 use listenrain_results::{NewRun, Run, Store};
 
 use crate::cli::OutputArgs;
@@ -12,6 +9,7 @@ use crate::launch;
 use crate::machine;
 use crate::output;
 use crate::registry::Registry;
+use crate::report::Shown;
 use crate::report::progress::Progress;
 
 /// Instead of a table without a row.
@@ -79,17 +77,7 @@ async fn measure(plan: &[CellConfig], run: &mut Run) -> bool {
 
 /// Prints the table and writes the files that were asked for.
 fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
-    let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
-    if json_to_stdout {
-        eprint!("{table}");
-        print(&run.to_json())?;
-    } else {
-        print(table)?;
-    }
-    if let Some(file) = output.json.as_deref().filter(|_| !json_to_stdout) {
-        std::fs::write(file, run.to_json())
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
+    output::show(table, &[Shown::measured(run)], &output.files)?;
     if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
         let date = run.env.started.get(..10).unwrap_or_default();
         let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
@@ -97,12 +85,4 @@ fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
         eprintln!("recorded in {}", kept.display());
     }
     Ok(())
-}
-
-/// A reader that has had enough, such as `head`, is no failure.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
-        _ => Ok(()),
-    }
 }

@@ -1,10 +1,10 @@
 //! The flags of each command, with their units, defaults and bounds.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, value_parser};
 
+use super::output::OutputArgs;
 use super::units::{parse_duration_within, parse_size_within};
 use crate::config::{ProtocolChoice, RuntimeChoice};
 use crate::stamp;
@@ -80,20 +80,6 @@ pub(crate) struct RunArgs {
     pub(crate) window: usize,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-}
-
-/// Where the figures go.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OutputArgs {
-    /// Write the run as JSON; `-` is standard output, and the table then goes to standard error
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Keep the run in a new folder below DIR
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "results/runs")]
-    pub(crate) record: Option<PathBuf>,
-    /// Measure although the build is not optimised; the figures mean nothing
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// A server alone.

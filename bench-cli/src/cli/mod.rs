@@ -1,11 +1,15 @@
 //! What can be typed.
 
 mod args;
+mod output;
+mod report;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use args::{MAX_PAYLOAD, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use args::{MAX_PAYLOAD, RunArgs, ServeArgs, TableArgs};
+pub(crate) use output::{FileArgs, Format, OutputArgs};
+pub(crate) use report::ReportArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +45,11 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// What is registered: schemes, capabilities, options.
     Transports,
+    /// Shows runs that were measured before, and writes their files, without measuring.
+    #[command(after_help = report::EXAMPLES)]
+    Report(Box<ReportArgs>),
+    /// The JSON Schema of the run file, on standard output.
+    Schema,
     /// A completion script for a shell, on standard output.
     Completions {
         /// Which shell.
