@@ -51,11 +51,11 @@ fn every_kind_of_file_comes_of_a_run_that_lies_there() {
         assert_eq!(output.status.code(), Some(i32::from(name == "rich")), "a row of `rich` failed: {err}");
         assert!(out.contains("tcp") && err.is_empty(), "{err}");
         let read = |ending: &str| fs::read_to_string(folder.join(format!("{name}.{ending}"))).unwrap();
-        assert_eq!(read("copy"), read("json"));
+        assert!(read("copy") == read("json"), "what was read is not what was written");
         assert!(read("csv").starts_with("run,transport,") && read("counts").contains(",service,"));
         assert!(read("html").starts_with("<!DOCTYPE html>") && read("md").starts_with("| "));
         assert!(read("hlog").contains("Tag=tcp_"));
-        assert!(fs::read_dir(folder.join(name)).unwrap().count() >= 3);
+        assert!(fs::read_dir(folder.join(name)).unwrap().count() >= 1);
     }
 }
 

@@ -166,7 +166,9 @@ mod tests {
         assert_eq!(lines.clone().count(), run.cells.len());
         for line in lines {
             let rest = line.strip_prefix("\"a,b\",").unwrap();
-            assert_eq!(rest.split(',').count() + 1, heads.len(), "{line}");
+            // A comma between quotes, of which there is an even number before, is no border.
+            let plain: String = rest.split('"').step_by(2).collect();
+            assert_eq!(plain.split(',').count() + 1, heads.len(), "{line}");
         }
     }
 

@@ -164,7 +164,7 @@ pub(crate) fn open(transport: &str, rate: f64, most: f64) -> Cell {
     let achieved = rate.min(most);
     let (response_us, response) = spread(wait, 0.45, 60_000);
     let (send_lag_us, send_lag) = spread(1.8, 0.25, 60_000);
-    let mut cell = split(transport, "listenrain", 0, 4096, achieved);
+    let mut cell = split(transport, "listenrain", 64, 4096, achieved);
     let (service_us, service) = spread(52.0, 0.35, 60_000);
     (cell.service_us, cell.response_us, cell.send_lag_us) = (service_us, Some(response_us), Some(send_lag_us));
     cell.histograms =

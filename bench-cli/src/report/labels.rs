@@ -26,7 +26,7 @@ const TRAITS: [Trait; 10] = [
 pub(super) struct Labels {
     /// Beside transport and stack, what differs between cells of the run.
     pub(super) differ: Vec<Trait>,
-    /// What is the same for all, and is not nothing.
+    /// What is the same for all, or follows from stack and placement.
     pub(super) same: Vec<(&'static str, String)>,
 }
 
@@ -35,10 +35,16 @@ impl Labels {
         let (mut differ, mut same) = (Vec::new(), Vec::new());
         for (name, value) in TRAITS {
             let Some(first) = run.cells.first().map(value) else { continue };
-            if run.cells.iter().any(|cell| value(cell) != first) {
+            let is_same = run.cells.iter().all(|cell| value(cell) == first);
+            if !is_same && (name == "placement" || !follows(run, value)) {
                 differ.push((name, value));
-            } else if !first.is_empty() && first != "0" {
-                same.push((name, first));
+                continue;
+            }
+            let mut values: Vec<_> = run.cells.iter().map(value).filter(|value| !value.is_empty()).collect();
+            values.sort();
+            values.dedup();
+            if !values.is_empty() && values != ["0"] {
+                same.push((name, values.join(" or ")));
             }
         }
         Self { differ, same }
@@ -61,6 +67,15 @@ impl Labels {
     pub(super) fn full(&self, cell: &Cell) -> String {
         format!("{} {}", self.setup(cell), place(cell))
     }
+}
+
+/// Whether `value` is known from a cell's stack and placement, so that it tells no cell from another.
+fn follows(run: &Run, value: fn(&Cell) -> String) -> bool {
+    let cells = || run.cells.iter();
+    cells().all(|one| {
+        let like_it = cells().filter(|other| (&one.stack, &one.placement) == (&other.stack, &other.placement));
+        like_it.map(value).all(|other| other == value(one))
+    })
 }
 
 /// Load and payload: `16 x 4KiB`, `20,000/s x 4KiB`.

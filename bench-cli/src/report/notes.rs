@@ -45,6 +45,7 @@ pub(super) fn notes(run: &Run) -> Vec<Note> {
         notes.extend(of_cell(cell, &labels.full(cell)));
     }
     notes.extend(little(run));
+    notes.extend(cut(run));
     notes.sort_by_key(|note| std::cmp::Reverse(note.weight));
     notes
 }
@@ -123,6 +124,14 @@ fn little(run: &Run) -> Option<Note> {
         "Self-check, N = X·R (outstanding = tps x mean time): off by at most {:.1} %.",
         worst * 100.0
     );
+    Some(Note { weight: Weight::Remark, text, lines: Vec::new() })
+}
+
+/// How much is left out of the figures.
+fn cut(run: &Run) -> Option<Note> {
+    let cuts = run.cells.iter().filter_map(|cell| cell.steadiness.as_ref()).map(|found| found.cut_s);
+    let most = cuts.reduce(f64::max).filter(|most| *most > 0.0)?;
+    let text = format!("Left out of every figure, at the beginning of the timed window: at most {most:.1} s.");
     Some(Note { weight: Weight::Remark, text, lines: Vec::new() })
 }
 

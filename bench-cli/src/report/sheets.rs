@@ -59,10 +59,12 @@ fn closed_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
 fn open_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     let mut columns = names(run, "rate");
     columns.push(throughput("achieved", &cells));
-    columns.extend(consumption(&cells));
+    if !cells.iter().any(|cell| usages(cell).any(|usage| usage.is_some())) {
+        columns.extend(consumption(&cells));
+    }
     columns.extend(times("response", |cell| cell.response_us));
     columns.push(right("service p50 µs", |cell| or_none(cell.service_us.p50, brief)));
-    columns.push(right("send lag p99 µs", |cell| {
+    columns.push(right("lag p99 µs", |cell| {
         or_none(cell.send_lag_us.and_then(|lag| lag.p99), brief)
     }));
     columns.push(right("dropped", |cell| {
@@ -72,7 +74,7 @@ fn open_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     Sheet {
         title: "Open loops",
         caption: "Response times count from when a request was due, so what waits behind a stall is seen; service \
-                  times count from when it was sent. Send lag is the load generator's own lateness.",
+                  times count from when it was sent. Lag, from due to sent, is the load generator's own lateness.",
         cells,
         columns,
     }
@@ -199,11 +201,10 @@ fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
 }
 
 fn steady(steadiness: Option<&Steadiness>) -> String {
-    match steadiness.map(|found| (found.steady, found.cut_s)) {
-        Some((Some(true), cut)) if cut > 0.0 => format!("yes, cut {cut:.1} s"),
-        Some((Some(true), _)) => "yes".to_owned(),
-        Some((Some(false), _)) => "NO".to_owned(),
-        _ => "n/a".to_owned(),
+    match steadiness.and_then(|found| found.steady) {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "NO".to_owned(),
+        None => "n/a".to_owned(),
     }
 }
 
