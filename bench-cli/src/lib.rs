@@ -8,7 +8,7 @@
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
 //! - `tick` is what a cell tells meanwhile. `doctor` and `machine` say what it is measured on.
-//! - `report` shows; [`original`] knows the original's benchmark message.
+//! - `report` shows, and `rerender` shows again what was measured before; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -28,6 +28,7 @@ mod output;
 mod plan;
 mod registry;
 mod report;
+mod rerender;
 mod serve;
 mod session;
 pub mod stack;
@@ -74,6 +75,11 @@ pub fn main_with(registry: Registry) -> ExitCode {
             Exit::Well.into()
         }
         Command::Doctor(args) => doctor::doctor(&args).into(),
+        Command::Report(args) => rerender::report(&args).into(),
+        Command::Schema => {
+            print!("{}", listenrain_results::json_schema());
+            Exit::Well.into()
+        }
         Command::Man(args) => manual::manual(&args).into(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());

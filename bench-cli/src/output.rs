@@ -1,12 +1,13 @@
-//! Where a run's files go, tried before anything is measured.
+//! Where a run's files go, tried before anything is measured, and written when it is over.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use listenrain_results::{NewRun, Run, Store};
+use listenrain_results::Store;
 
-use crate::cli::OutputArgs;
+use crate::cli::{FileArgs, Format, OutputArgs};
+use crate::report::{Shown, counts, csv, hgrm, hlog, page};
 
 /// Whether everything that was asked for can be written. A file that is there keeps what it holds, and none is left
 /// behind.
@@ -15,9 +16,7 @@ use crate::cli::OutputArgs;
 ///
 /// A text for the user that names the flag, the path and the reason.
 pub(crate) fn check(output: &OutputArgs) -> Result<(), String> {
-    if let Some(file) = output.json.as_deref().filter(|file| *file != Path::new("-")) {
-        check_file(file).map_err(|error| format!("--json: cannot write {}: {error}", file.display()))?;
-    }
+    check_files(&output.files)?;
     if let Some(folder) = &output.record {
         let tried = Store::new(folder).check_writable();
         tried.map_err(|error| format!("--record: {}", chain(&error)))?;
@@ -25,32 +24,93 @@ pub(crate) fn check(output: &OutputArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints the table and writes the files that were asked for.
-pub(crate) fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
-    let json_to_stdout = output.json.as_deref() == Some(Path::new("-"));
-    if json_to_stdout {
-        eprint!("{table}");
-        print(&run.to_json())?;
-    } else {
-        print(table)?;
-    }
-    if let Some(file) = output.json.as_deref().filter(|_| !json_to_stdout) {
-        std::fs::write(file, run.to_json())
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
-    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
-        let date = run.env.started.get(..10).unwrap_or_default();
-        let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
-        let kept = kept.map_err(|error| chain(&error))?;
-        eprintln!("recorded in {}", kept.display());
+/// The same, of the files alone.
+///
+/// # Errors
+///
+/// As [`check`]'s.
+pub(crate) fn check_files(files: &FileArgs) -> Result<(), String> {
+    let mut taken: Vec<(&str, &Path)> = Vec::new();
+    for (flag, format, path) in files.asked() {
+        let shown = path.display();
+        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == path) {
+            return Err(format!("{flag} {shown}: {other} goes there already; give each a place of its own"));
+        }
+        taken.push((flag, path));
+        let tried = match format {
+            Format::Percentiles if is_stdout(path) => {
+                return Err(format!("{flag} -: it is many files; name a folder"));
+            }
+            Format::Percentiles => check_folder(path),
+            _ if is_stdout(path) => Ok(()),
+            _ => check_file(path),
+        };
+        tried.map_err(|error| format!("{flag}: cannot write {shown}: {error}"))?;
     }
     Ok(())
 }
 
+/// Prints `table`, which shows `runs`, and writes the files that were asked for.
+///
+/// # Errors
+///
+/// A text for the user that names the path and the reason.
+pub(crate) fn show(table: &str, runs: &[Shown<'_>], files: &FileArgs) -> Result<(), String> {
+    let asked = files.asked();
+    match asked.iter().any(|(_, _, path)| is_stdout(path)) {
+        true => eprint!("{table}"),
+        false => print(table.as_bytes())?,
+    }
+    for (flag, format, path) in asked {
+        let written = match format {
+            Format::Percentiles => write_all(path, hgrm::files(runs)?),
+            _ => {
+                let bytes = bytes(format, runs).map_err(|why| format!("{flag}: {why}"))?;
+                if is_stdout(path) {
+                    print(&bytes)?;
+                    Ok(())
+                } else {
+                    fs::write(path, bytes)
+                }
+            }
+        };
+        written.map_err(|error| format!("{flag}: cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn bytes(format: Format, runs: &[Shown<'_>]) -> Result<Vec<u8>, String> {
+    let each = |text: fn(&Shown<'_>) -> String| runs.iter().map(text).collect::<Vec<_>>().join("\n");
+    let text = match format {
+        Format::Json => match runs {
+            [one] => one.run.to_json(),
+            several => {
+                return Err(format!("a run file holds one run, and {} were given; name one", several.len()));
+            }
+        },
+        Format::Csv => csv::csv(runs),
+        Format::Markdown => each(|shown| listenrain_results::markdown(shown.run)),
+        Format::Html => page::page(runs),
+        Format::Log => return hlog::log(runs),
+        Format::Counts => counts::counts(runs)?,
+        Format::Percentiles => String::new(),
+    };
+    Ok(text.into_bytes())
+}
+
+fn write_all(folder: &Path, files: Vec<(PathBuf, String)>) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    files.into_iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// A reader that has had enough, such as `head`, is no failure.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+fn print(bytes: &[u8]) -> Result<(), String> {
+    match io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),
     }
 }
@@ -67,6 +127,20 @@ fn check_file(file: &Path) -> io::Result<()> {
             Err(error) => Err(error),
         },
     }
+}
+
+/// Makes the folder, so that a failure shows now; takes it away again if it was not there.
+fn check_folder(folder: &Path) -> io::Result<()> {
+    let was_there = folder.is_dir();
+    if !was_there {
+        fs::create_dir(folder)?;
+    }
+    let trial = folder.join(format!(".trial-{}", std::process::id()));
+    let tried = fs::create_dir(&trial).and_then(|()| fs::remove_dir(&trial));
+    if !was_there {
+        fs::remove_dir(folder)?;
+    }
+    tried
 }
 
 /// An error and its cause.
@@ -88,5 +162,27 @@ mod tests {
         check_file(&file).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
         check_file(folder.path()).unwrap_err();
+    }
+
+    #[test]
+    fn trying_a_folder_leaves_none_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("hgrm");
+        check_folder(&inside).unwrap();
+        assert!(!inside.exists());
+        check_folder(folder.path()).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        check_folder(&inside.join("deeper")).unwrap_err();
+    }
+
+    #[test]
+    fn one_place_takes_one_format_only() {
+        let stdout = || Some(PathBuf::from("-"));
+        let files = FileArgs { json: stdout(), csv: stdout(), ..FileArgs::default() };
+        let why = check_files(&files).unwrap_err();
+        assert!(why.contains("--csv -") && why.contains("--json"), "{why}");
+        let why = check_files(&FileArgs { hgrm: stdout(), ..FileArgs::default() }).unwrap_err();
+        assert!(why.contains("name a folder"), "{why}");
+        check_files(&FileArgs { html: stdout(), ..FileArgs::default() }).unwrap();
     }
 }

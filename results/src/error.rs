@@ -18,7 +18,10 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The text is no run file.
-    #[error("{origin}: line {line}, column {column}: not a run file")]
+    #[error(
+        "{origin}: line {line}, column {column}: not a run file, or one that was cut short or changed by hand; get it \
+         from where it was recorded, or measure again"
+    )]
     Corrupt {
         /// Where the text came from.
         origin: String,
@@ -40,6 +43,28 @@ pub enum ReadError {
         found: u64,
         /// The newest schema that can be read.
         known: u32,
+    },
+}
+
+/// Why the tables in a text could not be written anew. The text is untouched.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// A block names a run that is not there.
+    #[error("`<!-- table:{id} -->` names no recorded run; there are: {}", known.join(", "))]
+    Unknown {
+        /// What it names.
+        id: String,
+        /// What it could name.
+        known: Vec<String>,
+    },
+    /// A block has no end.
+    #[error("`{begin}` has no `{end}` after it; add one")]
+    Unclosed {
+        /// Its first line.
+        begin: String,
+        /// What its last line should be.
+        end: &'static str,
     },
 }
 

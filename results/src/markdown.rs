@@ -1,107 +1,154 @@
-//! A run as a Markdown table.
-
-use std::fmt::Write;
+//! A run as Markdown tables.
 
 use crate::original::{self, OriginalRow};
 use crate::rows::{Row, rows};
-use crate::schema::{Cell, Run};
+use crate::schema::{Cell, Interval, Run, Times, Usage};
+use crate::written::{brief, escaped, or_none, size, whole};
 
-const HEAD: [&str; 12] = [
-    "parallel",
-    "payload",
-    "tps",
-    "Gbit/s, one way",
-    "cpu % (100 = one core)",
-    "mem MiB (peak)",
-    "service p50 / p99 / max, µs",
-    "% of bare",
-    "original's tps",
-    "its Gbit/s",
-    "its cpu %",
-    "its mem MiB",
-];
+/// A column: its head and what a row has there.
+type Column = (&'static str, fn(&Row<'_>) -> String);
 
 /// The rows of `run` beside the original's published figures, for a README. Ends with a line feed.
+///
+/// Closed and open loops have a table each, since the one's times are service times and the other's response times.
+/// Columns are there as the run has figures for them.
 ///
 /// A README that holds it between `<!-- table:RUNID -->` and `<!-- /table -->` can be checked against the run.
 #[must_use]
 pub fn markdown(run: &Run) -> String {
-    let mut text = format!("| {} |\n|{}\n", HEAD.join(" | "), "---:|".repeat(HEAD.len()));
-    for row in rows(run) {
-        let theirs = original::find(row.cell.parallel, row.cell.payload_bytes);
-        let columns = ours(&row).into_iter().chain(published(theirs));
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| {} |", columns.collect::<Vec<_>>().join(" | "));
+    let (open, closed): (Vec<_>, Vec<_>) =
+        rows(run).into_iter().partition(|row| row.cell.open_loop.is_some());
+    let tables: Vec<_> =
+        [closed, open].iter().filter(|rows| !rows.is_empty()).map(|rows| table(rows)).collect();
+    if tables.is_empty() { table(&[]) } else { tables.join("\n") }
+}
+
+fn table(rows: &[Row<'_>]) -> String {
+    let columns = columns(rows);
+    let heads: Vec<_> = columns.iter().map(|(head, _)| *head).collect();
+    let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---:|".repeat(heads.len()));
+    for row in rows {
+        let figures: Vec<_> = columns.iter().map(|(_, figure)| figure(row)).collect();
+        text += &format!("| {} |\n", figures.join(" | "));
     }
     text
 }
 
-fn ours(row: &Row<'_>) -> [String; 8] {
-    let Cell { parallel, payload_bytes, tps, gbit_per_s, service_us: us, .. } = row.cell;
-    let or_none = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), whole);
-    [
-        parallel.to_string(),
-        size(*payload_bytes),
-        whole(*tps),
-        format!("{gbit_per_s:.2}"),
-        or_none(row.cell.cpu_percent),
-        or_none(row.cell.rss_mib),
-        format!("{} / {} / {}", or_none(us.p50), or_none(us.p99), whole(us.max)),
-        or_none(row.of_bare.map(|share| share * 100.0)),
+fn columns(rows: &[Row<'_>]) -> Vec<Column> {
+    let mut columns = names(rows);
+    let is_open = rows.iter().any(|row| row.cell.open_loop.is_some());
+    if is_open {
+        columns.push(("rate, 1/s", |row| {
+            row.cell.open_loop.as_ref().map_or_else(String::new, |open| whole(open.rate))
+        }));
+    } else {
+        columns.push(("parallel", |row| row.cell.parallel.to_string()));
+    }
+    columns.push(("payload", |row| size(row.cell.payload_bytes)));
+    match rows.iter().any(|row| row.cell.tps_interval.is_some()) {
+        true => columns.push(("tps ± 95 %", |row| with_interval(row.cell))),
+        false => columns.push(("tps", |row| whole(row.cell.tps))),
+    }
+    columns.push(("Gbit/s, one way", |row| format!("{:.2}", row.cell.gbit_per_s)));
+    columns.extend(used(rows));
+    if is_open {
+        columns.extend(open_times());
+    } else {
+        columns.push(("service p50 / p99 / max, µs", |row| {
+            let us = &row.cell.service_us;
+            format!("{} / {} / {}", or_none(us.p50, whole), or_none(us.p99, whole), whole(us.max))
+        }));
+    }
+    columns.push(("% of bare", |row| or_none(row.of_bare.map(|share| share * 100.0), whole)));
+    let has_original = |row: &Row<'_>| theirs(row).is_some();
+    if rows.is_empty() || (!is_open && rows.iter().any(has_original)) {
+        columns.extend(published());
+    }
+    columns
+}
+
+/// What tells the rows from one another, beside parallel and payload: only what differs.
+fn names(rows: &[Row<'_>]) -> Vec<Column> {
+    let names: [Column; 6] = [
+        ("transport", |row| escaped(&row.cell.transport)),
+        ("stack", |row| escaped(&row.cell.stack)),
+        ("protocol", |row| escaped(&row.cell.protocol)),
+        ("runtime", |row| escaped(&row.cell.runtime)),
+        ("placement", |row| escaped(&row.cell.placement)),
+        ("options", |row| escaped(&row.cell.options.join(" "))),
+    ];
+    let differs = |(_, name): &Column| rows.iter().any(|row| name(row) != name(&rows[0]));
+    names.into_iter().filter(differs).collect()
+}
+
+/// Processor and memory: of both ends together, and of each where each is a process.
+fn used(rows: &[Row<'_>]) -> Vec<Column> {
+    let is_split = |row: &Row<'_>| row.cell.usage.client.is_some() || row.cell.usage.server.is_some();
+    if !rows.iter().any(is_split) {
+        return vec![
+            ("cpu % (100 = one core)", |row| or_none(row.cell.cpu_percent, whole)),
+            ("mem MiB (peak)", |row| or_none(row.cell.rss_mib, whole)),
+        ];
+    }
+    vec![
+        ("cpu %, client / server (100 = one core)", |row| {
+            sides(row.cell, |side| Some(side.cpu_percent), whole)
+        }),
+        ("cpu µs a request, client / server", |row| {
+            sides(row.cell, |side| Some(side.cpu_us_per_request), brief)
+        }),
+        ("cpu µs a KiB, client / server", |row| sides(row.cell, |side| Some(side.cpu_us_per_kib), brief)),
+        ("mem MiB, client / server (peak)", |row| sides(row.cell, |side| side.rss_peak_mib, whole)),
     ]
 }
 
-fn published(row: Option<&OriginalRow>) -> [String; 4] {
-    row.map_or_else(Default::default, |row| {
-        [whole(row.tps), format!("{:.2}", row.gbit_per_s), whole(row.cpu_percent), whole(row.mem_mib)]
-    })
+fn sides(cell: &Cell, figure: fn(&Usage) -> Option<f64>, text: fn(f64) -> String) -> String {
+    let side = |usage: Option<Usage>| or_none(usage.as_ref().and_then(figure), text);
+    format!("{} / {}", side(cell.usage.client), side(cell.usage.server))
 }
 
-/// `value` as a whole number with a comma every three digits.
-fn whole(value: f64) -> String {
-    let digits = format!("{:.0}", value.max(0.0));
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+fn open_times() -> Vec<Column> {
+    fn response(row: &Row<'_>) -> Times {
+        row.cell.response_us.unwrap_or_default()
     }
-    text
+    vec![
+        ("response p50 / p99 / p99.9 / max, µs", |row| {
+            let us = response(row);
+            let shares = [us.p50, us.p99, us.p999].map(|at| or_none(at, whole));
+            format!("{} / {}", shares.join(" / "), whole(us.max))
+        }),
+        ("service p50, µs", |row| or_none(row.cell.service_us.p50, whole)),
+        ("send lag p99, µs", |row| or_none(row.cell.send_lag_us.and_then(|lag| lag.p99), whole)),
+        ("dropped", |row| {
+            row.cell.open_loop.as_ref().map_or_else(String::new, |open| open.dropped.to_string())
+        }),
+    ]
 }
 
-/// `bytes` in the largest unit that divides it.
-fn size(bytes: u64) -> String {
-    match bytes {
-        _ if bytes > 0 && bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
-        _ if bytes > 0 && bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
-        _ => format!("{bytes} B"),
+fn published() -> [Column; 4] {
+    fn figure(row: &Row<'_>, text: impl Fn(&OriginalRow) -> String) -> String {
+        theirs(row).map_or_else(String::new, text)
+    }
+    [
+        ("original's tps", |row| figure(row, |theirs| whole(theirs.tps))),
+        ("its Gbit/s", |row| figure(row, |theirs| format!("{:.2}", theirs.gbit_per_s))),
+        ("its cpu %", |row| figure(row, |theirs| whole(theirs.cpu_percent))),
+        ("its mem MiB", |row| figure(row, |theirs| whole(theirs.mem_mib))),
+    ]
+}
+
+fn theirs(row: &Row<'_>) -> Option<&'static OriginalRow> {
+    original::find(row.cell.parallel, row.cell.payload_bytes)
+}
+
+fn with_interval(cell: &Cell) -> String {
+    let half = cell.tps_interval.as_ref().map(Interval::half_width).filter(|half| half.is_finite());
+    match half {
+        Some(half) => format!("{} ± {:.1} %", whole(cell.tps), half * 100.0),
+        None => whole(cell.tps),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::{Env, Times};
-
-    #[test]
-    fn a_row_stands_beside_the_originals() {
-        let cell = Cell {
-            stack: "listenrain".to_owned(),
-            parallel: 1,
-            payload_bytes: 4096,
-            tps: 196_000.4,
-            gbit_per_s: 6.4225,
-            cpu_percent: Some(99.6),
-            service_us: Times { p50: Some(5.0), p99: Some(9.4), max: 1200.0, ..Times::default() },
-            ..Cell::default()
-        };
-        let bare = Cell { stack: "bare".to_owned(), tps: 392_000.8, ..cell.clone() };
-        let text = markdown(&Run::new(Env::default(), vec![cell, bare]));
-        assert_eq!(
-            text.lines().nth(2).unwrap(),
-            "| 1 | 4 KiB | 196,000 | 6.42 | 100 | n/a | 5 / 9 / 1,200 | 50 | 27,500 | 0.91 | 132 | 48 |"
-        );
-        assert_eq!(text.lines().count(), 3);
-    }
-}
+#[path = "markdown_tests.rs"]
+mod tests;

@@ -34,18 +34,21 @@ pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
 
 /// Whether two cells differ in nothing but the stack and its protocol.
 fn same_place(one: &Cell, other: &Cell) -> bool {
-    let place = |cell: &Cell| {
-        let ends =
-            (cell.lanes, cell.connections, cell.target.clone(), cell.via.clone(), cell.options.clone());
-        (cell.transport.clone(), cell.runtime.clone(), cell.parallel, cell.payload_bytes, ends)
-    };
-    place(one) == place(other)
+    fn load(cell: &Cell) -> impl PartialEq + '_ {
+        let open = cell.open_loop.as_ref().map(|open| (open.rate, &open.arrivals, open.max_in_flight));
+        (cell.parallel, cell.payload_bytes, open, &cell.scenario, cell.simulated)
+    }
+    fn ends(cell: &Cell) -> impl PartialEq + '_ {
+        let ways = (cell.lanes, cell.connections, &cell.target, &cell.via, &cell.options);
+        (&cell.transport, &cell.runtime, &cell.placement, &cell.pin, ways)
+    }
+    load(one) == load(other) && ends(one) == ends(other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::Env;
+    use crate::schema::{Env, OpenLoop};
 
     fn cell(stack: &str, parallel: u64, tps: f64) -> Cell {
         Cell { stack: stack.to_owned(), parallel, tps, ..Cell::default() }
@@ -57,5 +60,18 @@ mod tests {
         let run = Run::new(Env::default(), cells);
         let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.tps, row.of_bare)).collect();
         assert_eq!(rows, [(50.0, Some(0.5)), (7.0, Some(1.0))]);
+    }
+
+    #[test]
+    fn a_bare_cell_at_another_rate_or_in_another_placement_is_no_measure() {
+        let at = |stack: &str, rate: f64, placement: &str| {
+            let open = OpenLoop { rate, ..OpenLoop::default() };
+            Cell { open_loop: Some(open), placement: placement.to_owned(), ..cell(stack, 1, rate) }
+        };
+        let ours = at("listenrain", 10.0, "same");
+        let cells = vec![ours.clone(), at("bare", 20.0, "same"), at("bare", 10.0, "split")];
+        let run = Run::new(Env::default(), cells);
+        assert_eq!(of_bare(&run, &ours), None);
+        assert_eq!(rows(&run).len(), 3);
     }
 }

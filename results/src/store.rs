@@ -63,6 +63,16 @@ impl Store {
         Run::from_json(&text, &path.display().to_string())
     }
 
+    /// Every recorded run by its name, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be read.
+    pub fn all(&self) -> Result<Vec<(String, Run)>, ReadError> {
+        let ids = self.ids()?;
+        ids.into_iter().map(|id| self.load(&id).map(|run| (id, run))).collect()
+    }
+
     /// Records a run in a new folder, whose path it returns.
     ///
     /// # Errors
@@ -135,6 +145,26 @@ fn slug(name: &str) -> String {
     }
 }
 
+/// How it was measured, in two sentences.
+fn method(run: &Run) -> String {
+    let open = run.cells.iter().filter(|cell| cell.open_loop.is_some()).count();
+    let times = match open {
+        0 => "Closed loop: `parallel` callers, so times are service times.",
+        open if open == run.cells.len() => "Open loop: times count from when a request was due.",
+        _ => {
+            "Closed loops have `parallel` callers and service times; open loops have a rate, and times from when a \
+             request was due."
+        }
+    };
+    let split = run.cells.iter().any(|cell| cell.placement == "split");
+    let placed = if split {
+        "Client and server were processes of their own where the placement says `split`."
+    } else {
+        "Each cell ran in a process of its own."
+    };
+    format!("{times} {placed}")
+}
+
 fn readme(id: &str, new: &NewRun<'_>) -> String {
     let Env { command, rustc, opt_level, allocator, os, kernel, arch, cpu, cores, started, .. } =
         &new.run.env;
@@ -149,13 +179,14 @@ fn readme(id: &str, new: &NewRun<'_>) -> String {
     let governor = or_unknown(new.run.env.governor.clone());
     let load = or_unknown(new.run.env.load_average.map(|load| format!("{load:.2}")));
     let notes: String = new.notes.iter().map(|note| format!("- {note}\n")).collect();
+    let how = method(new.run);
     let cut = if new.run.env.interrupted { "- Interrupted: not every cell was measured.\n" } else { "" };
     format!(
         "# {id}\n\n- Command: `{command}`\n- Began: {started}\n- Commit: {commit}{dirty}\n\
          - Build: {rustc}, opt-level {opt_level}, allocator {allocator}\n- System: {os} {kernel} {arch}\n\
          - Processor: {cpu}, {cores} cores usable, governor {governor}; memory {memory}\n\
          - Other load when it began (1 minute average): {load}\n\
-         - Closed loop: `parallel` callers, so times are service times. Each cell ran in a process of its own.\n\
+         - {how}\n\
          {cut}{notes}\nOne run on one machine: compare ratios within it, not its figures with another machine's.\n\n{}",
         markdown(new.run)
     )

@@ -1,56 +1,32 @@
-//! The README's tables are those of recorded runs, not typed in.
+//! The README's tables and the list of runs are those of recorded runs, not typed in.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use listenrain_results::{Run, Store, markdown};
+use listenrain_results::{Run, Store, update};
 
-const HOW_TO: &str = "record one with `cargo run -p bench-cli -- table --record`";
+const HOW_TO: &str =
+    "write it anew with `cargo run -p bench-cli -- report --update README.md results/README.md`";
 
-fn store() -> Store {
-    Store::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("runs"))
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
 /// Every recorded run, by its name.
 fn recorded() -> Vec<(String, Run)> {
-    let store = store();
-    let ids = store.ids().unwrap_or_else(|error| panic!("{error}; {HOW_TO}"));
-    assert!(!ids.is_empty(), "no run in results/runs; {HOW_TO}");
-    ids.into_iter()
-        .map(|id| {
-            let run = store.load(&id).unwrap_or_else(|error| panic!("{id}: {error}"));
-            (id, run)
-        })
-        .collect()
-}
-
-/// What README.md holds of a run.
-fn block(id: &str, run: &Run) -> String {
-    format!("<!-- table:{id} -->\n{}<!-- /table -->\n", markdown(run))
+    let store = Store::new(home().join("runs"));
+    let runs = store.all().unwrap_or_else(|error| panic!("{error}"));
+    assert!(!runs.is_empty(), "no run in results/runs");
+    runs
 }
 
 #[test]
-fn every_table_in_the_readme_is_the_one_of_its_recorded_run() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).expect("README.md at the top");
-    let runs = recorded();
-    let parts: Vec<_> = readme.split("<!-- table").skip(1).collect();
-    let blocks: String = runs.iter().map(|(id, run)| block(id, run)).collect();
-    assert!(!parts.is_empty(), "README.md shows no recorded run; paste one of these:\n\n{blocks}");
-    for part in parts {
-        let (id, rest) = part.split_once(" -->").expect("`<!-- table:RUNID -->` is closed");
-        let id = id.strip_prefix(':').unwrap_or_default();
-        let Some((_, run)) = runs.iter().find(|(known, _)| known == id) else {
-            panic!(
-                "README.md has a table of `{id}`, which is no run in results/runs; paste one of these:\n\n{blocks}"
-            );
-        };
-        let (table, _) = rest.split_once("<!-- /table -->").expect("a table ends with `<!-- /table -->`");
-        let expected = block(id, run);
-        assert!(
-            table.trim() == markdown(run).trim(),
-            "README.md differs from {id}; paste this:\n\n{expected}"
-        );
+fn every_table_in_the_readmes_is_the_one_of_its_recorded_run() {
+    for (file, marker) in [("../README.md", "<!-- table:"), ("README.md", "<!-- runs -->")] {
+        let text = fs::read_to_string(home().join(file)).expect(file);
+        assert!(text.contains(marker), "results/{file} has no {marker}; {HOW_TO}");
+        let updated = update(&text, &recorded()).unwrap_or_else(|error| panic!("results/{file}: {error}"));
+        assert!(updated == text, "results/{file} differs from the recorded runs; {HOW_TO}");
     }
 }
 
@@ -62,4 +38,13 @@ fn every_recorded_run_can_be_read_and_is_well() {
             assert!(cell.is_well(), "{id}: {cell:?}");
         }
     }
+}
+
+#[test]
+fn the_first_run_of_schema_1_is_readable_for_ever() {
+    let run = Store::new(home().join("runs")).load("2026-11-22-linux-amd-epyc-1").unwrap();
+    assert_eq!((run.schema, run.cells.len()), (1, 24));
+    let cell = &run.cells[0];
+    assert_eq!((cell.requests, cell.service_us.p99), (243_536, Some(19.951)));
+    assert!(cell.open_loop.is_none() && cell.launches.is_empty() && cell.usage.both.is_none());
 }

@@ -1,11 +1,11 @@
 //! The flags of each command, with their units, defaults and bounds.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, value_parser};
 
 use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
+use super::output::OutputArgs;
 use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 
 /// Largest payload. The packet limit that client and server are built with follows it.
@@ -81,23 +81,6 @@ pub(crate) struct RunArgs {
     pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-}
-
-/// Where the figures go.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OutputArgs {
-    /// Write the run as JSON; `-` is standard output, and the table then goes to standard error
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Keep the run in a new folder below DIR
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "results/runs")]
-    pub(crate) record: Option<PathBuf>,
-    /// No progress on standard error, neither lines nor the live view
-    #[arg(long)]
-    pub(crate) quiet: bool,
-    /// Measure although the build is not optimised; the figures mean nothing
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// A server alone.

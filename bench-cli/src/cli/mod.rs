@@ -4,14 +4,18 @@ mod args;
 mod doctor;
 mod drive;
 mod manual;
+mod output;
+mod report;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, RunArgs, ServeArgs, TableArgs};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
+pub(crate) use output::{FileArgs, Format, OutputArgs};
+pub(crate) use report::ReportArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,6 +82,11 @@ pub(crate) enum Command {
     /// What on this machine will spoil figures, and what to try. Takes about a second.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Shows runs that were measured before, and writes their files, without measuring.
+    #[command(after_help = report::EXAMPLES)]
+    Report(Box<ReportArgs>),
+    /// The JSON Schema of the run file, on standard output.
+    Schema,
     /// The manual, for `man`.
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(ManArgs),

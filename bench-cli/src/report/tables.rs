@@ -1,15 +1,18 @@
 //! The two tables: the original's rows, and any cells.
 
-use listenrain_results::{Cell, Row, Run, of_bare, original, rows};
+use listenrain_results::{Cell, Row, Run, original, rows};
 
 use super::columns::Align::{Left, Right};
 use super::columns::{brief, or_none, render, whole};
+use super::labels::Labels;
+use super::notes::notes;
+use super::sheets::{sheets, with_interval};
 use crate::cli::units::size_text;
 
 const UNITS: &str = "\
 tps: requests a second. Gbit/s: payload one way, decimal (tps x payload x 8 / 10^9). cpu: client and server together,
 100 % = one core. mem: peak resident memory of client and server together, one process a row. p50, p99, max: service
-time of a closed loop, from call to reply. Every reply was checked.
+time of a closed loop, from call to reply. n/a: too few for that percentile, or not to be had. Every reply was checked.
 ";
 
 /// The original's rows, ours beside its own: a table for each transport, and a summary where there are several.
@@ -104,45 +107,46 @@ fn share(of_bare: Option<f64>) -> String {
     or_none(of_bare.map(|share| share * 100.0), whole)
 }
 
-/// Any cells, in their order.
+/// Any cells, in their order: what is the same for all in a line above.
 pub(crate) fn cells(run: &Run) -> String {
-    let line = |cell: &Cell| {
-        let mut line =
-            vec![cell.transport.clone(), cell.stack.clone(), cell.protocol.clone(), cell.runtime.clone()];
-        line.extend([cell.parallel.to_string(), size_text(cell.payload_bytes)]);
-        line.extend(figures(cell));
-        line.push(share(of_bare(run, cell)));
-        line.push(format!("{} / {}", brief(cell.littles_law.measured), whole(cell.littles_law.planned)));
-        line.push(cell.errors.to_string());
-        line
-    };
-    let heads = [
-        ("transport", Left),
-        ("stack", Left),
-        ("protocol", Left),
-        ("runtime", Left),
-        ("parallel", Right),
-        ("payload", Right),
-        ("tps", Right),
-        ("Gbit/s", Right),
-        ("cpu %", Right),
-        ("mem MiB", Right),
-        ("p50 µs", Right),
-        ("p99 µs", Right),
-        ("max µs", Right),
-        ("% of bare", Right),
-        ("N = X·R / plan", Right),
-        ("errors", Right),
-    ];
-    let lines: Vec<_> = run.cells.iter().map(line).collect();
-    format!("{}\n{UNITS}{}", render(&heads, &lines), checks(run))
+    let mut text = String::new();
+    let same: Vec<_> =
+        Labels::of(run).same.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !same.is_empty() {
+        text += &format!("{}\n\n", same.join(", "));
+    }
+    for sheet in sheets(run) {
+        let heads: Vec<_> = sheet.columns.iter().map(|column| (&*column.head, column.align)).collect();
+        text += &format!("{}\n\n{}\n", wrapped(sheet.title, sheet.caption), render(&heads, &sheet.rows()));
+    }
+    text + UNITS + &checks(run)
+}
+
+/// A run as the command showed it that measured it.
+pub(crate) fn any(run: &Run) -> String {
+    let mut words = run.env.command.split_whitespace().skip(1);
+    let is_table = words.next().is_none_or(|word| word == "table" || word.starts_with("--"));
+    let is_known = |cell: &Cell| original::find(cell.parallel, cell.payload_bytes).is_some();
+    if is_table && !run.cells.is_empty() && run.cells.iter().all(is_known) { table(run) } else { cells(run) }
+}
+
+/// `title` and `text` in lines of at most 120 letters.
+fn wrapped(title: &str, text: &str) -> String {
+    let mut lines = vec![format!("{title}.")];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < 120 => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// tps, Gbit/s, cpu, mem, p50, p99, max.
 fn figures(cell: &Cell) -> [String; 7] {
     let us = &cell.service_us;
     [
-        whole(cell.tps),
+        with_interval(cell),
         brief(cell.gbit_per_s),
         or_none(cell.cpu_percent, whole),
         or_none(cell.rss_mib, whole),
@@ -168,36 +172,12 @@ fn setup(cell: &Cell) -> String {
     )
 }
 
-/// Little's law, and everything that went wrong.
+/// Everything that went wrong, and Little's law.
 fn checks(run: &Run) -> String {
     let mut text = String::new();
-    let worst = run.cells.iter().filter(|cell| cell.requests > 0).map(|cell| cell.littles_law.off_by());
-    if let Some(worst) = worst.reduce(f64::max) {
-        text += &format!(
-            "Self-check, N = X·R (outstanding = tps x mean time): off by at most {:.1} %.\n",
-            worst * 100.0
-        );
-    }
-    for cell in &run.cells {
-        let name = format!(
-            "{} {} {} x {}",
-            cell.transport,
-            cell.stack,
-            cell.parallel,
-            size_text(cell.payload_bytes)
-        );
-        for warning in &cell.warnings {
-            text += &format!("warning: {name}: {warning}\n");
-        }
-        if cell.errors > 0 {
-            let kinds = cell.error_kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
-            text += &format!(
-                "FAILED: {name}: {} errors ({})\n",
-                cell.errors,
-                kinds.collect::<Vec<_>>().join(", ")
-            );
-            text.extend(cell.error_samples.iter().map(|sample| format!("    {sample}\n")));
-        }
+    for note in notes(run) {
+        text += &format!("{}\n", note.text);
+        text.extend(note.lines.iter().map(|line| format!("    {line}\n")));
     }
     text
 }
@@ -205,7 +185,8 @@ fn checks(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use listenrain_results::{Env, LittlesLaw};
+    use crate::report::fixtures;
+    use listenrain_results::{Env, LittlesLaw, Times};
 
     fn run() -> Run {
         let bare = Cell {
@@ -261,5 +242,49 @@ mod tests {
         assert!(text.contains("FAILED: tcp listenrain 4 x 4KiB: 2 errors (2 timeout)"), "{text}");
         assert!(text.contains("no reply within 5 s"));
         assert!(text.contains("off by at most 0.5 %"));
+    }
+
+    #[test]
+    fn closed_and_open_loops_stand_apart_and_say_what_their_times_are() {
+        let text = cells(&fixtures::rich());
+        let (closed, open) = text.split_once("Open loops.").unwrap();
+        assert!(closed.contains("service µs: p50") && !closed.contains("response µs"), "{closed}");
+        assert!(open.contains("response µs: p50") && open.contains("lag p99 µs") && open.contains("dropped"));
+        assert!(
+            text.contains("What each end used") && text.contains("cpu µs/KiB") && text.contains("preempted")
+        );
+        assert!(text.contains("!!! desired confidence not reached"), "{text}");
+    }
+
+    #[test]
+    fn rows_are_readable_on_160_columns() {
+        let mut rich = fixtures::rich();
+        rich.cells[4].transport = "channel".to_owned();
+        for run in [rich, fixtures::transports(), fixtures::curve(), run()] {
+            for line in cells(&run).lines().chain(table(&run).lines()).filter(|line| !line.contains(": ")) {
+                assert!(line.chars().count() <= 160, "{} columns:\n{line}", line.chars().count());
+            }
+        }
+    }
+
+    #[test]
+    fn no_column_is_empty_and_what_is_the_same_for_all_is_said_once() {
+        let text = cells(&run());
+        assert!(!text.contains("steady") && !text.contains("±") && !text.contains("dropped"), "{text}");
+        assert!(text.starts_with("runtime current"), "{text}");
+        assert!(!text.contains("mem MiB  "), "nothing is known of memory: {text}");
+    }
+
+    #[test]
+    fn a_percentile_that_the_sample_cannot_support_is_not_a_number_and_none_exceeds_the_maximum() {
+        let mut run = run();
+        run.cells.truncate(1);
+        run.cells[0].service_us =
+            Times { count: 100, p50: Some(99.94), p99: None, max: 99.951, ..Times::default() };
+        let text = cells(&run);
+        let row = text.lines().find(|line| line.starts_with("tcp")).unwrap();
+        let words: Vec<_> = row.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "99.9").unwrap();
+        assert_eq!(words[at..at + 4], ["99.9", "n/a", "n/a", "100"], "{row}");
     }
 }

@@ -1,0 +1,76 @@
+//! Where the figures go.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+/// What a run is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+    Markdown,
+    Html,
+    Log,
+    Counts,
+    /// A folder, and no file.
+    Percentiles,
+}
+
+/// Files of a run. One of them may be `-`, which is standard output; the table then goes to standard error.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct FileArgs {
+    /// Write the run as JSON, every figure and where it was measured; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write one line a cell with every single figure, the unit in its column's name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write the table as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(crate) md: Option<PathBuf>,
+    /// Write one page for a browser, with charts; it needs no network and no other file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the histograms as an HdrHistogram interval log (V2, nanoseconds), one tagged line a cell and kind of time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hlog: Option<PathBuf>,
+    /// Write a percentile file (.hgrm, µs) for each cell and kind of time into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) hgrm: Option<PathBuf>,
+    /// Write every bucket of every histogram as CSV: cell, kind of time, value in µs, count
+    #[arg(long, value_name = "FILE")]
+    pub(crate) counts: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// Those that were asked for: flag, format, path.
+    pub(crate) fn asked(&self) -> Vec<(&'static str, Format, &Path)> {
+        let all = [
+            ("--json", Format::Json, &self.json),
+            ("--csv", Format::Csv, &self.csv),
+            ("--md", Format::Markdown, &self.md),
+            ("--html", Format::Html, &self.html),
+            ("--hlog", Format::Log, &self.hlog),
+            ("--counts", Format::Counts, &self.counts),
+            ("--hgrm", Format::Percentiles, &self.hgrm),
+        ];
+        all.into_iter().filter_map(|(flag, format, path)| Some((flag, format, path.as_deref()?))).collect()
+    }
+}
+
+/// Where the figures of what is measured go.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OutputArgs {
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+    /// Keep the run in a new folder below DIR
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "results/runs")]
+    pub(crate) record: Option<PathBuf>,
+    /// No progress on standard error, neither lines nor the live view
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Measure although the build is not optimised; the figures mean nothing
+    #[arg(long)]
+    pub(crate) force: bool,
+}

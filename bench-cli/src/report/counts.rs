@@ -1,0 +1,61 @@
+//! Every bucket of every histogram, as CSV: from it the histograms can be built again, exactly.
+
+use super::Shown;
+use super::csv::{cell_names, field};
+use super::kinds::kept;
+
+/// One line a bucket that is not empty: which cell, which kind of time, its highest value in µs, how many.
+///
+/// # Errors
+///
+/// A text for the user when a histogram cannot be read, or there is none.
+pub(crate) fn counts(runs: &[Shown<'_>]) -> Result<String, String> {
+    let names = cell_names();
+    let heads = names.iter().map(|(head, _)| (*head).to_owned());
+    let heads: Vec<_> = std::iter::once("run".to_owned()).chain(heads).collect();
+    let mut text = format!("{},kind,value_us,count\n", heads.join(","));
+    for kept in kept(runs)? {
+        let labels = names.iter().map(|(_, name)| field(&name(kept.cell)));
+        let labels: Vec<_> = std::iter::once(field(&runs[kept.run].name)).chain(labels).collect();
+        let labels = labels.join(",");
+        for bucket in kept.counts.iter_recorded() {
+            let ns = bucket.value_iterated_to();
+            let (us, rest, count) = (ns / 1000, ns % 1000, bucket.count_at_value());
+            text += &format!("{labels},{},{us}.{rest:03},{count}\n", kept.kind.name());
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meter::histogram::{empty, from_text};
+    use crate::report::fixtures;
+
+    #[test]
+    fn the_buckets_build_the_histogram_again_exactly() {
+        let run = fixtures::rich();
+        let text = counts(&[Shown::measured(&run)]).unwrap();
+        let cell = run.cells.iter().find(|cell| cell.open_loop.is_some()).unwrap();
+        let mut built = empty();
+        let place = format!(",{},{}", cell.transport, cell.stack);
+        let rate = format!(",{},", cell.open_loop.as_ref().unwrap().rate);
+        for line in text.lines().filter(|line| line.contains(&place) && line.contains(&rate)) {
+            let parts: Vec<_> = line.rsplitn(4, ',').collect();
+            if parts[2] == "response" {
+                let (us, ns) = parts[1].split_once('.').unwrap();
+                let value = us.parse::<u64>().unwrap() * 1000 + ns.parse::<u64>().unwrap();
+                built.record_n(value, parts[0].parse().unwrap()).unwrap();
+            }
+        }
+        let response = cell.histograms.response.as_deref().unwrap();
+        assert!(!built.is_empty() && built == from_text(response).unwrap());
+    }
+
+    #[test]
+    fn a_run_without_histograms_says_so() {
+        let run = fixtures::schema_1();
+        assert!(counts(&[Shown::measured(&run)]).unwrap_err().contains("schema 1"));
+    }
+}

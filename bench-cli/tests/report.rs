@@ -1,0 +1,162 @@
+//! `bench-cli report` and `schema`, as a user runs them: runs that lie there are shown, and nothing is measured.
+
+#[path = "../src/report/fixtures.rs"]
+#[allow(dead_code, reason = "the unit tests use the rest")]
+mod fixtures;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use listenrain_results::{Run, json_schema};
+
+fn tool(folder: &Path, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-cli"));
+    command.args(line.split_whitespace()).current_dir(folder).output().unwrap()
+}
+
+fn said(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// A folder with the runs of the fixtures in it. It stays, so that one can look at what was made.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for (name, run) in [
+        ("rich", fixtures::rich()),
+        ("transports", fixtures::transports()),
+        ("curve", fixtures::curve()),
+        ("compared", fixtures::compared()),
+        ("checked", fixtures::checked()),
+        ("old", fixtures::schema_1()),
+    ] {
+        fs::write(folder.join(format!("{name}.json")), run.to_json()).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn every_kind_of_file_comes_of_a_run_that_lies_there() {
+    let folder = folder("files");
+    for name in ["rich", "transports", "curve", "compared", "checked"] {
+        let line = format!(
+            "report {name}.json --json {name}.copy --csv {name}.csv --md {name}.md --html {name}.html --hlog \
+             {name}.hlog --counts {name}.counts --hgrm {name}"
+        );
+        let output = tool(&folder, &line);
+        let (out, err) = said(&output);
+        assert_eq!(output.status.code(), Some(i32::from(name == "rich")), "a row of `rich` failed: {err}");
+        assert!(out.contains("tcp") && err.is_empty(), "{err}");
+        let read = |ending: &str| fs::read_to_string(folder.join(format!("{name}.{ending}"))).unwrap();
+        assert!(read("copy") == read("json"), "what was read is not what was written");
+        assert!(read("csv").starts_with("run,transport,") && read("counts").contains(",service,"));
+        assert!(read("html").starts_with("<!DOCTYPE html>") && read("md").starts_with("| "));
+        assert!(read("hlog").contains("Tag=tcp_"));
+        assert!(fs::read_dir(folder.join(name)).unwrap().count() >= 1);
+    }
+}
+
+#[test]
+fn a_run_of_schema_1_is_shown_and_says_what_it_does_not_hold() {
+    let folder = folder("old");
+    let output = tool(&folder, "report old.json --html old.html --md -");
+    let (out, err) = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(out.starts_with("| parallel") && err.contains("171,300"), "the table goes to standard error");
+    assert!(fs::read_to_string(folder.join("old.html")).unwrap().contains("171,300"));
+    let output = tool(&folder, "report old.json --counts counts.csv");
+    let (_, err) = said(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("no histogram was kept: runs of schema 1 have none"), "{err}");
+}
+
+#[test]
+fn recorded_runs_are_found_by_name_and_by_folder() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for run in ["2026-11-22-linux-amd-epyc-1", "results/runs/2026-11-22-linux-amd-epyc-1"] {
+        let output = tool(&home, &format!("report {run}"));
+        let (out, err) = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert!(out.contains("60,882") && out.contains("original: tps"), "{out}");
+    }
+}
+
+#[test]
+fn several_runs_stand_one_after_the_other_and_on_one_page() {
+    let folder = folder("several");
+    let output = tool(&folder, "report transports.json compared.json --html both.html --csv both.csv");
+    let (out, _) = said(&output);
+    assert!(out.contains("== transports.json") && out.contains("== compared.json"), "{out}");
+    let page = fs::read_to_string(folder.join("both.html")).unwrap();
+    assert!(page.contains("id=\"run-1\"") && page.contains("id=\"run-2\""));
+    assert_eq!(fs::read_to_string(folder.join("both.csv")).unwrap().lines().count(), 1 + 19 + 3);
+    let output = tool(&folder, "report transports.json compared.json --json -");
+    let (_, err) = said(&output);
+    assert!(output.status.code() == Some(2) && err.contains("a run file holds one run"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_read_or_written_says_what_to_do() {
+    let folder = folder("wrong");
+    let text = fs::read_to_string(folder.join("rich.json")).unwrap();
+    fs::write(folder.join("cut.json"), &text[..text.len() / 2]).unwrap();
+    fs::write(folder.join("newer.json"), text.replacen("\"schema\": 2", "\"schema\": 99", 1)).unwrap();
+    let broken = text.replacen("\"service\": \"", "\"service\": \"x", 1);
+    fs::write(folder.join("broken.json"), broken).unwrap();
+    for (line, says) in [
+        ("report cut.json", "cut.json: line "),
+        ("report cut.json", "measure again"),
+        ("report newer.json", "schema 99, but this version reads schemas 1 to 2; use a newer version"),
+        ("report nowhere.json", "nowhere.json"),
+        ("report broken.json --hlog -", "broken.json: tcp listenrain"),
+        ("report rich.json --csv - --json -", "give each a place of its own"),
+        ("report rich.json --html missing/x.html", "--html: cannot write missing/x.html"),
+        ("report", "required"),
+    ] {
+        let output = tool(&folder, line);
+        let (_, err) = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{line}: {err}");
+        assert!(err.contains(says), "{line}: {err}");
+    }
+}
+
+#[test]
+fn tables_in_a_text_are_written_anew_from_the_runs() {
+    let folder = folder("update");
+    fs::create_dir_all(folder.join("results/runs/one")).unwrap();
+    fs::copy(folder.join("compared.json"), folder.join("results/runs/one/run.json")).unwrap();
+    let text = "# A\n<!-- table:one -->\n1 | 2\n<!-- /table -->\nkept\n<!-- runs --><!-- /runs -->\n";
+    fs::write(folder.join("A.md"), text).unwrap();
+    let (out, _) = said(&tool(&folder, "report --update A.md"));
+    assert!(out.contains("A.md: written anew"), "{out}");
+    let updated = fs::read_to_string(folder.join("A.md")).unwrap();
+    assert!(updated.contains("| transport | parallel |") && updated.contains("\nkept\n"), "{updated}");
+    assert!(updated.contains("[one](runs/one)") && !updated.contains("1 | 2"), "{updated}");
+    let (out, _) = said(&tool(&folder, "report --update A.md"));
+    assert!(out.contains("as it should be"), "{out}");
+    fs::write(folder.join("B.md"), "<!-- table:two --><!-- /table -->").unwrap();
+    let output = tool(&folder, "report --update B.md");
+    assert!(output.status.code() == Some(2) && said(&output).1.contains("there are: one"));
+}
+
+#[test]
+fn a_run_writes_the_files_that_report_would_write() {
+    let folder = folder("measured");
+    let line = "run --stack bare --duration 60ms --warmup 20ms --json run.json --csv run.csv --html run.html";
+    let output = tool(&folder, line);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let run = Run::from_json(&fs::read_to_string(folder.join("run.json")).unwrap(), "run.json").unwrap();
+    assert_eq!(run.cells.len(), 1);
+    let csv = fs::read_to_string(folder.join("run.csv")).unwrap();
+    assert!(csv.contains(&run.cells[0].tps.to_string()), "{csv}");
+    assert!(fs::read_to_string(folder.join("run.html")).unwrap().contains("One row measured"));
+}
+
+#[test]
+fn the_schema_is_printed() {
+    let (out, _) = said(&tool(Path::new("."), "schema"));
+    assert_eq!(out, json_schema());
+}

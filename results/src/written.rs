@@ -1,0 +1,42 @@
+//! Numbers and names as Markdown for people.
+
+/// `value` as a whole number with a comma every three digits.
+pub(crate) fn whole(value: f64) -> String {
+    let digits = format!("{:.0}", value.max(0.0));
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `value` with three significant digits, or all before the point.
+pub(crate) fn brief(value: f64) -> String {
+    match value {
+        value if value < 9.995 => format!("{value:.2}"),
+        value if value < 99.95 => format!("{value:.1}"),
+        value => whole(value),
+    }
+}
+
+/// The text of `value`, or `n/a`.
+pub(crate) fn or_none(value: Option<f64>, text: fn(f64) -> String) -> String {
+    value.map_or_else(|| "n/a".to_owned(), text)
+}
+
+/// `bytes` in the largest unit that divides it.
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        _ if bytes > 0 && bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        _ if bytes > 0 && bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        _ => format!("{bytes} B"),
+    }
+}
+
+/// `text` so that it stays within one field of a table.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
+}
