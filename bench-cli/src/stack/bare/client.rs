@@ -128,9 +128,13 @@ impl Client {
     }
 
     async fn drive_open(&mut self, mut due: Due) -> io::Result<()> {
-        while !(self.is_over && self.allowed == 0 && self.received == self.sent) {
+        loop {
             if !self.is_over {
                 self.let_go(&mut due);
+            }
+            // Only now: the end may find nothing outstanding, and nothing would come to wake it.
+            if self.is_over && self.allowed == 0 && self.received == self.sent {
+                break;
             }
             while self.allowed > 0 && self.outgoing.len() < WRITE_CAP {
                 self.offer(self.allowed);
