@@ -31,6 +31,7 @@ pub mod stack;
 pub mod stamp;
 mod stats;
 mod tick;
+mod workers;
 
 use std::process::ExitCode;
 
