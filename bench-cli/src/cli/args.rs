@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
+use super::workers::{TakePartArgs, WorkerArgs};
 use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
 use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 
@@ -80,6 +81,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
+    pub(crate) worker: WorkerArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -112,4 +115,6 @@ pub(crate) struct ServeArgs {
     /// `current` or `multi:N`
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
+    #[command(flatten)]
+    pub(crate) take_part: TakePartArgs,
 }

@@ -2,12 +2,16 @@
 
 mod args;
 mod drive;
+mod merge;
 pub(crate) mod units;
+mod workers;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
 pub(crate) use drive::{DriveArgs, RepeatArgs};
+pub(crate) use merge::MergeArgs;
+pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +45,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Answers a client elsewhere, until interrupted.
     Serve(ServeArgs),
+    /// One run of the parts that several workers measured: histograms are added, never percentiles.
+    Merge(MergeArgs),
     /// What is registered: schemes, capabilities, options.
     Transports,
     /// A completion script for a shell, on standard output.

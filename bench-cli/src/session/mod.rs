@@ -3,6 +3,7 @@
 mod aggregate;
 mod interrupt;
 mod repeat;
+pub(crate) mod spread;
 
 use std::time::Duration;
 
@@ -81,7 +82,11 @@ pub(crate) fn measured(
         (verdict, interrupt.was_pressed())
     });
     run.env.interrupted = was_interrupted;
-    let text = if run.cells.is_empty() { NOTHING.to_owned() } else { render(&run) };
+    let text = match run.cells.is_empty() {
+        true if was_interrupted => NOTHING.to_owned(),
+        true => "nothing was measured\n".to_owned(),
+        false => render(&run),
+    };
     if let Err(why) = output::show(&text, &run, output) {
         eprintln!("error: {why}");
         return Exit::RowFailed;

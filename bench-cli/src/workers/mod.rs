@@ -12,6 +12,7 @@
 
 mod clock;
 mod door;
+mod files;
 mod hub;
 mod identity;
 mod join;
@@ -22,9 +23,10 @@ mod settings;
 mod share;
 mod wire;
 
+pub(crate) use files::{keep, merge_files};
 pub(crate) use hub::Pace;
 pub(crate) use identity::Identity;
-pub(crate) use join::{Joined, StartAt, Whole, Worker};
+pub(crate) use join::{Joined, Worker};
 pub(crate) use merge::merge;
 pub(crate) use seat::Ended;
 pub(crate) use server::take_part;
