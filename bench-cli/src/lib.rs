@@ -57,10 +57,12 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Table(args) => planned(plan::table(&args, &registry), |plan| {
             session::run(plan, &plan::repeat(&args.repeat, args.seed), &registry, &args.output, tables::table)
         }),
-        Command::Run(args) if args.worker.rendezvous.is_some() => planned(plan::run(&args, &registry), |plan| {
-            let repeat = plan::repeat(&args.repeat, args.drive.seed);
-            session::spread::run(plan, &repeat, &registry, &args.worker, &args.output)
-        }),
+        Command::Run(args) if args.worker.rendezvous.is_some() => {
+            planned(plan::run(&args, &registry), |plan| {
+                let repeat = plan::repeat(&args.repeat, args.drive.seed);
+                session::spread::run(plan, &repeat, &registry, &args.worker, &args.output)
+            })
+        }
         Command::Run(args) => planned(plan::run(&args, &registry), |plan| {
             session::run(
                 plan,

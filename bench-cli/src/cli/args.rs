@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use super::workers::{TakePartArgs, WorkerArgs};
 use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
+use super::workers::{TakePartArgs, WorkerArgs};
 use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 
 /// Largest payload. The packet limit that client and server are built with follows it.

@@ -49,3 +49,7 @@ pub(crate) struct TakePartArgs {
 fn gather_time(text: &str) -> Result<Duration, String> {
     parse_duration_within(text, Duration::from_millis(100), Duration::from_secs(24 * 3600))
 }
+
+#[cfg(test)]
+#[path = "deploy_tests.rs"]
+mod deploy_tests;

@@ -23,10 +23,11 @@ pub(crate) fn run(
     args: &WorkerArgs,
     output: &OutputArgs,
 ) -> Exit {
-    let ours = Identity::find((args.index, args.count), |name| std::env::var(name).ok()).and_then(|identity| {
-        let shares: Result<Vec<_>, _> = plan.iter().map(|cell| share(cell, identity)).collect();
-        shares.map(|shares| (identity, shares))
-    });
+    let ours =
+        Identity::find((args.index, args.count), |name| std::env::var(name).ok()).and_then(|identity| {
+            let shares: Result<Vec<_>, _> = plan.iter().map(|cell| share(cell, identity)).collect();
+            shares.map(|shares| (identity, shares))
+        });
     let (identity, shares) = match ours {
         Ok(ours) => ours,
         Err(why) => {
@@ -34,8 +35,7 @@ pub(crate) fn run(
             return Exit::Usage;
         }
     };
-    let settings =
-        Settings::of(plan).with("launches", repeat.launches).with("seed", repeat.seed);
+    let settings = Settings::of(plan).with("launches", repeat.launches).with("seed", repeat.seed);
     let pace = Pace { gather: args.rendezvous_within, ..Pace::default() };
     let worker = Worker { identity, settings, servers: args.servers, pace };
     measured(registry, output, tables::cells, async |run, interrupt| {

@@ -75,9 +75,9 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
         host: if cells.len() == 1 { cells.values().next().and_then(|cell| cell.host) } else { None },
         steadiness: steadiness(cells.iter().map(|(index, cell)| (*index, cell.steadiness.as_ref()))),
         series,
-        launches: launched,
         tps_interval: launches::interval(&launched, |launch| Some(launch.tps)),
         cpu_us_interval: launches::interval(&launched, |launch| launch.cpu_us_per_request),
+        launches: launched,
         // Asked for by `--until`, which workers do not take: each would stop at another launch.
         precision: None,
         scenario: same.of("scenario", |cell| cell.scenario.clone())?,
@@ -178,7 +178,8 @@ fn series(cells: &Cells<'_>) -> (Series, Option<String>) {
         return (Series::default(), None);
     };
     // Their lengths are measured.
-    let is_alike = |part: &&Series| (part.window_s / first.window_s - 1.0).abs() < 0.05 && part.cut == first.cut;
+    let is_alike =
+        |part: &&Series| (part.window_s / first.window_s - 1.0).abs() < 0.05 && part.cut == first.cut;
     if !parts.iter().all(is_alike) {
         let why = "the workers' windows differ in length or in what is cut off; there is no series of all";
         return (Series::default(), Some(why.to_owned()));

@@ -171,7 +171,12 @@ fn a_servers_own_account_makes_the_figures_those_of_both_ends() {
     let mut run = merge(vec![part(0, 1, vec![one.clone(), one])], false).unwrap();
     let used = |cell, user_s| super::super::server::CellUsage {
         cell,
-        usage: Usage { user_s, cpu_percent: user_s / 2.0 * 100.0, rss_peak_mib: Some(4.0), ..Usage::default() },
+        usage: Usage {
+            user_s,
+            cpu_percent: user_s / 2.0 * 100.0,
+            rss_peak_mib: Some(4.0),
+            ..Usage::default()
+        },
     };
     // Two launches of the first cell, none of the second.
     add_servers(&mut run, &[vec![used(0, 1.0), used(0, 0.5)]]);
