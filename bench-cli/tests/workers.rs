@@ -96,7 +96,7 @@ fn four_workers_and_a_server_become_exactly_the_union_of_their_parts() {
     let (file, parts) = (folder.path().join("whole.json"), folder.path().join("parts"));
     let (_idle, target) = server();
     let load = format!("{LOAD} --count 4 --servers 1 --parts {}", parts.display());
-    let (first, address, _) = zero(&load, &target, &file);
+    let (first, address, _said) = zero(&load, &target, &file);
     // Its endpoint is not driven here: it takes part, and says what it used.
     let partner = Running::start(&mut tool(&format!(
         "serve --stack bare --listen tcp://127.0.0.1:0 --rendezvous {address}"
