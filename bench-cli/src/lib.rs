@@ -35,6 +35,7 @@ pub mod stack;
 pub mod stamp;
 mod stats;
 mod tick;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,12 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Table(args) => planned(plan::table(&args, &registry), |plan| {
             session::run(plan, &plan::repeat(&args.repeat, args.seed), &registry, &args.output, tables::table)
         }),
+        Command::Run(args) if args.worker.rendezvous.is_some() => {
+            planned(plan::run(&args, &registry), |plan| {
+                let repeat = plan::repeat(&args.repeat, args.drive.seed);
+                session::spread::run(plan, &repeat, &registry, &args.worker, &args.output)
+            })
+        }
         Command::Run(args) => planned(plan::run(&args, &registry), |plan| {
             session::run(
                 plan,
@@ -70,6 +77,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
             )
         }),
         Command::Serve(args) => serve::serve(&args, &registry).into(),
+        Command::Merge(args) => workers::merge_files(&args).into(),
         Command::Transports => {
             print!("{}", listing::listing(&registry));
             Exit::Well.into()

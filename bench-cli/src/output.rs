@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use listenrain_results::Store;
+use listenrain_results::{NewRun, Run, Store};
 
 use crate::cli::{FileArgs, Format, OutputArgs};
 use crate::report::{Shown, counts, csv, hgrm, hlog, page};
@@ -75,6 +75,22 @@ pub(crate) fn show(table: &str, runs: &[Shown<'_>], files: &FileArgs) -> Result<
             }
         };
         written.map_err(|error| format!("{flag}: cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The same of one run that was measured just now; and keeps it, where that was asked for.
+///
+/// # Errors
+///
+/// As [`show`]'s.
+pub(crate) fn finish(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
+    show(table, &[Shown::measured(run)], &output.files)?;
+    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
+        let date = run.env.started.get(..10).unwrap_or_default();
+        let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
+        let kept = kept.map_err(|error| format!("--record: {}", chain(&error)))?;
+        eprintln!("recorded in {}", kept.display());
     }
     Ok(())
 }

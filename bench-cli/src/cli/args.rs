@@ -6,6 +6,7 @@ use clap::{Args, value_parser};
 
 use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
 use super::output::OutputArgs;
+use super::workers::{TakePartArgs, WorkerArgs};
 use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
 
 /// Largest payload. The packet limit that client and server are built with follows it.
@@ -80,6 +81,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
+    pub(crate) worker: WorkerArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -98,4 +101,6 @@ pub(crate) struct ServeArgs {
     /// `current` or `multi:N`
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
+    #[command(flatten)]
+    pub(crate) take_part: TakePartArgs,
 }

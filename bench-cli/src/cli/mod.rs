@@ -4,9 +4,11 @@ mod args;
 mod doctor;
 mod drive;
 mod manual;
+mod merge;
 mod output;
 mod report;
 pub(crate) mod units;
+mod workers;
 
 use clap::{Parser, Subcommand};
 
@@ -14,8 +16,10 @@ pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, RunArgs, ServeArgs,
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
+pub(crate) use merge::MergeArgs;
 pub(crate) use output::{FileArgs, Format, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -76,6 +80,8 @@ pub(crate) enum Command {
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
+    /// One run of the parts that several workers measured: histograms are added, never percentiles.
+    Merge(MergeArgs),
     /// What is registered: schemes, capabilities, options.
     #[command(after_help = TRANSPORTS_EXAMPLES)]
     Transports,

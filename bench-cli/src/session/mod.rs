@@ -3,10 +3,11 @@
 mod aggregate;
 mod interrupt;
 mod repeat;
+pub(crate) mod spread;
 
 use std::time::Duration;
 
-use listenrain_results::{Cell, NewRun, Run, Store};
+use listenrain_results::{Cell, Run};
 use tokio::time::sleep;
 
 pub(crate) use self::aggregate::aggregate;
@@ -20,7 +21,6 @@ use crate::machine;
 use crate::meter::usage::Snapshot;
 use crate::output;
 use crate::registry::Registry;
-use crate::report::Shown;
 use crate::report::live::View;
 
 /// Instead of a table without a row.
@@ -83,8 +83,12 @@ pub(crate) fn measured(
         (verdict, interrupt.was_pressed())
     });
     run.env.interrupted = was_interrupted;
-    let text = if run.cells.is_empty() { NOTHING.to_owned() } else { render(&run) };
-    if let Err(why) = show(&text, &run, output) {
+    let text = match run.cells.is_empty() {
+        true if was_interrupted => NOTHING.to_owned(),
+        true => "nothing was measured\n".to_owned(),
+        false => render(&run),
+    };
+    if let Err(why) = output::finish(&text, &run, output) {
         eprintln!("error: {why}");
         return Exit::RowFailed;
     }
@@ -93,18 +97,6 @@ pub(crate) fn measured(
         Exit::Well if !run.cells.iter().all(Cell::is_well) => Exit::RowFailed,
         verdict => verdict,
     }
-}
-
-/// Prints the table and writes the files that were asked for.
-fn show(table: &str, run: &Run, output: &OutputArgs) -> Result<(), String> {
-    output::show(table, &[Shown::measured(run)], &output.files)?;
-    if let Some(folder) = output.record.as_ref().filter(|_| !run.cells.is_empty()) {
-        let date = run.env.started.get(..10).unwrap_or_default();
-        let kept = Store::new(folder).record(&NewRun { date, run, notes: &[] });
-        let kept = kept.map_err(|error| output::chain(&error))?;
-        eprintln!("recorded in {}", kept.display());
-    }
-    Ok(())
 }
 
 /// A launcher that knows what the machine is busy with while nothing is measured; `run` is warned where that is much.

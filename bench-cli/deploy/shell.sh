@@ -1,0 +1,16 @@
+#!/bin/bash
+# No engine: ssh and a loop. ./shell.sh SERVER WORKER…   Worker 0 is on the first WORKER.
+set -euo pipefail
+
+server=$1
+shift
+count=$#
+first=$1
+
+ssh "$server" bench-cli serve --listen "tcp://$server:8899" --rendezvous "$first:7900" &
+index=0
+for host in "$@"; do
+  ssh "$host" bench-cli run --index "$index" --count "$count" --target "tcp://$server:8899" --rendezvous "$first:7900" --servers 1 --parallel 64 --connections 16 --duration 30s &
+  index=$((index + 1))
+done
+wait
