@@ -95,10 +95,7 @@ mod tests {
     #[test]
     fn what_failed_comes_first_and_never_is_the_fastest() {
         let run = Run::new(Env::default(), vec![cell(99_000.0, 1), cell(1_000.0, 0)]);
-        assert_eq!(
-            headline(&run),
-            "**1 of 2 rows failed**; at most 1,000 tps: tcp bare, 4 x 4 KiB"
-        );
+        assert_eq!(headline(&run), "**1 of 2 rows failed**; at most 1,000 tps: tcp bare, 4 x 4 KiB");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use listenrain_results::{Run, Store, update};
 
-const HOW_TO: &str = "write it anew with `cargo run -p bench-cli -- report --update README.md results/README.md`";
+const HOW_TO: &str =
+    "write it anew with `cargo run -p bench-cli -- report --update README.md results/README.md`";
 
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()

@@ -55,9 +55,7 @@ impl FileArgs {
             ("--counts", Format::Counts, &self.counts),
             ("--hgrm", Format::Percentiles, &self.hgrm),
         ];
-        all.into_iter()
-            .filter_map(|(flag, format, path)| Some((flag, format, path.as_deref()?)))
-            .collect()
+        all.into_iter().filter_map(|(flag, format, path)| Some((flag, format, path.as_deref()?))).collect()
     }
 }
 

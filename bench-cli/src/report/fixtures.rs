@@ -82,7 +82,8 @@ fn usage(cpu_percent: f64, tps: f64, payload_bytes: u64, rss: f64) -> Usage {
 }
 
 fn series(tps: f64, p50: f64, is_split: bool) -> Series {
-    let wave = |at: usize| 1.0 + 0.04 * (at as f64 * 0.9).sin() - if at < 3 { 0.3 / (at + 1) as f64 } else { 0.0 };
+    let wave =
+        |at: usize| 1.0 + 0.04 * (at as f64 * 0.9).sin() - if at < 3 { 0.3 / (at + 1) as f64 } else { 0.0 };
     let column = |scale: f64| (0..30).map(|at| scale * wave(at)).collect::<Vec<_>>();
     let server = if is_split { column(84.0) } else { Vec::new() };
     Series {
@@ -166,7 +167,8 @@ pub(crate) fn open(transport: &str, rate: f64, most: f64) -> Cell {
     let (send_lag_us, send_lag) = spread(1.8, 0.25, 60_000);
     let mut cell = split(transport, "listenrain", 64, 4096, achieved);
     let (service_us, service) = spread(52.0, 0.35, 60_000);
-    (cell.service_us, cell.response_us, cell.send_lag_us) = (service_us, Some(response_us), Some(send_lag_us));
+    (cell.service_us, cell.response_us, cell.send_lag_us) =
+        (service_us, Some(response_us), Some(send_lag_us));
     cell.histograms =
         Histograms { service: Some(service), response: Some(response), send_lag: Some(send_lag) };
     cell.series = series(achieved, wait, true);
@@ -232,19 +234,19 @@ pub(crate) fn curve() -> Run {
     let rates = [10_000.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0];
     let mut cells: Vec<_> = rates.map(|rate| open("tcp", rate, 91_000.0)).into();
     cells.extend(rates.map(|rate| open("unix", rate, 130_000.0)));
-    let mut run = Run::new(env("bench-cli search --transport tcp --slo p99<2ms"), cells);
+    let mut run = Run::new(env("bench-cli search --transport tcp --slo p99<1ms"), cells);
     let trials: Vec<_> = [20_000.0, 40_000.0, 80_000.0, 60_000.0, 70_000.0, 65_000.0, 62_500.0]
         .into_iter()
         .map(|rate: f64| {
             let (response_us, _) = spread(60.0 / (1.0 - rate / 91_000.0), 0.45, 60_000);
-            let holds = response_us.p99.unwrap() < 2_000.0;
+            let holds = response_us.p99.unwrap() < 1_000.0;
             Trial {
                 rate,
                 achieved: rate,
                 duration_s: 5.0,
                 response_us,
                 verdict: if holds { "holds" } else { "missed" }.to_owned(),
-                why: if holds { String::new() } else { "p99 is above 2 ms".to_owned() },
+                why: if holds { String::new() } else { "p99 is above 1 ms".to_owned() },
                 ..Trial::default()
             }
         })
@@ -255,7 +257,7 @@ pub(crate) fn curve() -> Run {
     };
     run.searches = vec![Search {
         cell: "tcp listenrain x 4KiB".to_owned(),
-        slo: "p99<2ms".to_owned(),
+        slo: "p99<1ms".to_owned(),
         highest_rate: rates(true).into_iter().reduce(f64::max),
         lowest_missed: rates(false).into_iter().reduce(f64::min),
         trials,
@@ -289,7 +291,8 @@ pub(crate) fn compared() -> Run {
         }
     };
     let mut invalid = row("fifo", 16, "tps", 1.0, 0.02);
-    (invalid.ratio, invalid.low, invalid.high, invalid.p, invalid.p_corrected) = (None, None, None, None, None);
+    (invalid.ratio, invalid.low, invalid.high, invalid.p, invalid.p_corrected) =
+        (None, None, None, None, None);
     (invalid.verdict, invalid.why) = (Verdict::Invalid, "fifo had 3 errors".to_owned());
     let rows = vec![
         row("unix", 1, "tps", 1.214, 0.02),

@@ -70,7 +70,9 @@ mod tests {
         let last = rows.last().unwrap();
         assert_eq!(last[..], [123_456.789, 1.0, 1_000.0]);
         assert!(rows.is_sorted_by(|one, next| one[0] <= next[0] && one[2] <= next[2]));
-        assert!(rows.iter().all(|row| row.len() == 3 || (row[3] - 1.0 / (1.0 - row[1])).abs() < 0.01 * row[3]));
+        assert!(
+            rows.iter().all(|row| row.len() == 3 || (row[3] - 1.0 / (1.0 - row[1])).abs() < 0.01 * row[3])
+        );
         assert!(text.contains("#[Max     =   123456.789, Total count    =         1000]"), "{text}");
     }
 

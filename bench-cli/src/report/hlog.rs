@@ -17,7 +17,9 @@ pub(crate) fn log(runs: &[Shown<'_>]) -> Result<Vec<u8>, String> {
     let failed = |error: &dyn std::fmt::Display| format!("the log cannot be written: {error}");
     let (mut bytes, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
-        .add_comment("bench-cli: one line a cell and kind of time; values are nanoseconds, Interval_Max is ms")
+        .add_comment(
+            "bench-cli: one line a cell and kind of time; values are nanoseconds, Interval_Max is ms",
+        )
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut bytes, &mut serializer)
         .map_err(|error| failed(&error))?;
@@ -61,7 +63,8 @@ mod tests {
         for entry in IntervalLogIterator::new(&log) {
             if let LogEntry::Interval(line) = entry.unwrap() {
                 let bytes = STANDARD.decode(line.encoded_histogram()).unwrap();
-                let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+                let histogram: Histogram<u64> =
+                    Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
                 read.push((line.tag().unwrap().as_str().to_owned(), histogram));
             }
         }

@@ -73,7 +73,8 @@ impl Labels {
 fn follows(run: &Run, value: fn(&Cell) -> String) -> bool {
     let cells = || run.cells.iter();
     cells().all(|one| {
-        let like_it = cells().filter(|other| (&one.stack, &one.placement) == (&other.stack, &other.placement));
+        let like_it =
+            cells().filter(|other| (&one.stack, &one.placement) == (&other.stack, &other.placement));
         like_it.map(value).all(|other| other == value(one))
     })
 }
@@ -112,10 +113,8 @@ mod tests {
         let two = Labels::of(&Run::new(Env::default(), vec![cell("current"), cell("multi:2")]));
         assert_eq!(two.full(&cell("multi:2")), "tcp bare multi:2 16 x 4KiB");
         assert_eq!(two.same, [("protocol", "stream".to_owned())]);
-        let open = Cell {
-            open_loop: Some(OpenLoop { rate: 20_000.0, ..OpenLoop::default() }),
-            ..cell("current")
-        };
+        let open =
+            Cell { open_loop: Some(OpenLoop { rate: 20_000.0, ..OpenLoop::default() }), ..cell("current") };
         assert_eq!(place(&open), "20,000/s x 4KiB");
     }
 }

@@ -79,7 +79,9 @@ fn of_cell(cell: &Cell, name: &str) -> Vec<Note> {
     notes.extend(accounts(cell, name).map(warning));
     notes.extend(cell.warnings.iter().map(|text| warning(format!("warning: {name}: {text}"))));
     if let Some(seed) = cell.simulated {
-        notes.push(warning(format!("simulated with seed {seed}: {name}: its times are the model's, and no machine's")));
+        notes.push(warning(format!(
+            "simulated with seed {seed}: {name}: its times are the model's, and no machine's"
+        )));
     }
     notes
 }
@@ -131,7 +133,8 @@ fn little(run: &Run) -> Option<Note> {
 fn cut(run: &Run) -> Option<Note> {
     let cuts = run.cells.iter().filter_map(|cell| cell.steadiness.as_ref()).map(|found| found.cut_s);
     let most = cuts.reduce(f64::max).filter(|most| *most > 0.0)?;
-    let text = format!("Left out of every figure, at the beginning of the timed window: at most {most:.1} s.");
+    let text =
+        format!("Left out of every figure, at the beginning of the timed window: at most {most:.1} s.");
     Some(Note { weight: Weight::Remark, text, lines: Vec::new() })
 }
 

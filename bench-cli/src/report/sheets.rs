@@ -64,9 +64,7 @@ fn open_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     }
     columns.extend(times("response", |cell| cell.response_us));
     columns.push(right("service p50 µs", |cell| or_none(cell.service_us.p50, brief)));
-    columns.push(right("lag p99 µs", |cell| {
-        or_none(cell.send_lag_us.and_then(|lag| lag.p99), brief)
-    }));
+    columns.push(right("lag p99 µs", |cell| or_none(cell.send_lag_us.and_then(|lag| lag.p99), brief)));
     columns.push(right("dropped", |cell| {
         cell.open_loop.as_ref().map_or_else(String::new, |open| whole(open.dropped as f64))
     }));
@@ -101,9 +99,8 @@ fn used_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     }
     if cells.iter().any(|cell| cell.host.is_some()) {
         let host = |cell: &Cell, figure: fn(&HostCpu) -> f64| or_none(cell.host.as_ref().map(figure), whole);
-        columns.push(right("host %", move |cell| {
-            host(cell, |host| host.busy_percent - host.idle_busy_percent)
-        }));
+        columns
+            .push(right("host %", move |cell| host(cell, |host| host.busy_percent - host.idle_busy_percent)));
         columns.push(right("interrupts %", move |cell| host(cell, |host| host.interrupt_percent)));
     }
     Sheet {
@@ -187,9 +184,8 @@ fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     let mut columns = Vec::new();
     let has_others = run.cells.iter().any(|cell| cell.stack != "bare");
     if has_others && cells.iter().any(|cell| of_bare(run, cell).is_some()) {
-        columns.push(right("% of bare", |cell| {
-            or_none(of_bare(run, cell).map(|share| share * 100.0), whole)
-        }));
+        columns
+            .push(right("% of bare", |cell| or_none(of_bare(run, cell).map(|share| share * 100.0), whole)));
     }
     if cells.iter().any(|cell| cell.steadiness.is_some()) {
         columns.push(column("steady", Left, |cell| steady(cell.steadiness.as_ref())));

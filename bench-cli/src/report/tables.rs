@@ -110,7 +110,8 @@ fn share(of_bare: Option<f64>) -> String {
 /// Any cells, in their order: what is the same for all in a line above.
 pub(crate) fn cells(run: &Run) -> String {
     let mut text = String::new();
-    let same: Vec<_> = Labels::of(run).same.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let same: Vec<_> =
+        Labels::of(run).same.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
     if !same.is_empty() {
         text += &format!("{}\n\n", same.join(", "));
     }
@@ -249,7 +250,9 @@ mod tests {
         let (closed, open) = text.split_once("Open loops.").unwrap();
         assert!(closed.contains("service µs: p50") && !closed.contains("response µs"), "{closed}");
         assert!(open.contains("response µs: p50") && open.contains("lag p99 µs") && open.contains("dropped"));
-        assert!(text.contains("What each end used") && text.contains("cpu µs/KiB") && text.contains("preempted"));
+        assert!(
+            text.contains("What each end used") && text.contains("cpu µs/KiB") && text.contains("preempted")
+        );
         assert!(text.contains("!!! desired confidence not reached"), "{text}");
     }
 

@@ -22,7 +22,8 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     whole_section(scene, "load", "Response time by load", explanation, &body)
 }
 
-const HEADS: [&str; 9] = ["what", "rate, 1/s", "achieved", "p50 µs", "p99 µs", "p99.9 µs", "max µs", "dropped", "verdict"];
+const HEADS: [&str; 9] =
+    ["what", "rate, 1/s", "achieved", "p50 µs", "p99 µs", "p99.9 µs", "max µs", "dropped", "verdict"];
 
 fn rows(scene: &Scene<'_>) -> Vec<Vec<String>> {
     let row = |what: String, rate: f64, achieved: f64, us: &Times, dropped: u64, verdict: String| {
@@ -76,7 +77,13 @@ fn of_cells(scene: &Scene<'_>) -> Vec<Markup> {
         .into_iter()
         .filter(several)
         .map(|(payload, lines)| {
-            chart(scene, &format!("rates-{payload}"), format!("p99 of {}", size_text(payload)), lines, Vec::new())
+            chart(
+                scene,
+                &format!("rates-{payload}"),
+                format!("p99 of {}", size_text(payload)),
+                lines,
+                Vec::new(),
+            )
         })
         .collect()
 }

@@ -21,11 +21,13 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
             }
         }
     };
-    let explanation = "Of the launch in the middle by throughput. What is shaded is left out of every figure.";
+    let explanation =
+        "Of the launch in the middle by throughput. What is shaded is left out of every figure.";
     whole_section(scene, "time", "Over time", explanation, &body)
 }
 
-const HEADS: [&str; 8] = ["second", "counted", "tps", "p50 µs", "p99 µs", "max µs", "client or both cpu %", "server cpu %"];
+const HEADS: [&str; 8] =
+    ["second", "counted", "tps", "p50 µs", "p99 µs", "max µs", "client or both cpu %", "server cpu %"];
 
 fn rows(cell: &Cell) -> Vec<Vec<String>> {
     let series = &cell.series;
@@ -60,15 +62,26 @@ fn charts(scene: &Scene<'_>, at: usize, cell: &Cell) -> Vec<Markup> {
     let cpu = if is_split { "client" } else { "both ends" };
     let panels = [
         ("Requests a second", vec![line("tps", 0, &series.tps)]),
-        ("Time", vec![line("p50", 0, &series.p50_us), line("p99", 1, &series.p99_us), line("max", 2, &series.max_us)]),
-        ("CPU %, 100 = one core", vec![line(cpu, 0, &series.client_cpu_percent), line("server", 1, &series.server_cpu_percent)]),
+        (
+            "Time",
+            vec![
+                line("p50", 0, &series.p50_us),
+                line("p99", 1, &series.p99_us),
+                line("max", 2, &series.max_us),
+            ],
+        ),
+        (
+            "CPU %, 100 = one core",
+            vec![line(cpu, 0, &series.client_cpu_percent), line("server", 1, &series.server_cpu_percent)],
+        ),
     ];
     panels
         .into_iter()
         .enumerate()
         .filter_map(|(panel, (title, mut lines))| {
             lines.retain(|line| !line.points.is_empty());
-            let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value).collect();
+            let values: Vec<f64> =
+                lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value).collect();
             let seconds = lines.first()?.points.iter().map(|(second, _)| *second).chain([0.0]);
             let names: Vec<_> = lines.iter().map(|line| line.name.clone()).collect();
             let chart = Chart {

@@ -31,7 +31,13 @@ impl Axis {
             .map(|tick| (first + tick as f64) * step)
             .map(|at| (at, text((at * 1e6).round() / 1e6)))
             .collect();
-        Self { label: label.to_owned(), low: first * step, high: last.max(first + 1.0) * step, is_log: false, ticks }
+        Self {
+            label: label.to_owned(),
+            low: first * step,
+            high: last.max(first + 1.0) * step,
+            is_log: false,
+            ticks,
+        }
     }
 
     /// One whose tenfold is equally far everywhere; values that are not above 0 have no place on it.

@@ -17,7 +17,10 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
         ("System", known(format!("{} {} {}", env.os, env.kernel, env.arch).trim())),
         ("Memory", env.memory_mib.map_or_else(|| "unknown".to_owned(), |mib| format!("{mib} MiB"))),
         ("Governor", known(env.governor.as_deref().unwrap_or_default())),
-        ("Other load at the start", env.load_average.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"))),
+        (
+            "Other load at the start",
+            env.load_average.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}")),
+        ),
         ("Build", format!("{}, opt-level {}, allocator {}", known(&env.rustc), env.opt_level, env.allocator)),
         ("Commit", known(&commit.unwrap_or_default())),
         ("bench-cli", known(&env.version)),
@@ -28,7 +31,10 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
         facts.push(("Seed of the order", seed.to_string()));
     }
     if let Some(cell) = scene.run.cells.first() {
-        facts.push(("Timed window", format!("{:.1} s after {:.1} s of warm-up", cell.duration_s, cell.warmup_s)));
+        facts.push((
+            "Timed window",
+            format!("{:.1} s after {:.1} s of warm-up", cell.duration_s, cell.warmup_s),
+        ));
     }
     let notes: Vec<_> = notes(scene.run).into_iter().filter(|note| note.weight != Weight::Failure).collect();
     let body = html! {

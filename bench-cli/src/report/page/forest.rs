@@ -3,9 +3,9 @@
 use listenrain_results::{Check, Comparison, ComparisonRow, Verdict};
 use maud::{Markup, html};
 
+use super::figures::scrolled;
 use super::verdict::row_name;
 use super::{Scene, section as whole_section};
-use super::figures::scrolled;
 use crate::cli::units::size_text;
 use crate::report::columns::{brief, or_none};
 
@@ -25,7 +25,10 @@ fn compared(scene: &Scene<'_>, comparison: &Comparison) -> Markup {
     let explanation = format!(
         "Each figure of a value divided by the same figure of {first}, paired within {} blocks of random order (seed {}), \
          with its {:.0} % interval. The line in the middle is 1: no difference; what is smaller than {:.1} % is called none.",
-        comparison.blocks, comparison.seed, comparison.level * 100.0, comparison.noise_floor * 100.0
+        comparison.blocks,
+        comparison.seed,
+        comparison.level * 100.0,
+        comparison.noise_floor * 100.0
     );
     let body = html! {
         div.scroll tabindex="0" role="region" aria-label="Ratios" {
@@ -138,7 +141,8 @@ fn checked(scene: &Scene<'_>, check: &Check) -> Markup {
             ]
         })
         .collect();
-    let heads = ["cell", "metric", "threshold", "baseline", "now", "change", "95 % interval", "verdict", "why"];
+    let heads =
+        ["cell", "metric", "threshold", "baseline", "now", "change", "95 % interval", "verdict", "why"];
     let caption = format!("Against {}", check.baseline);
     whole_section(scene, "check", "Check", "", &scrolled(&caption, &heads, &rows))
 }
@@ -149,7 +153,8 @@ mod tests {
 
     #[test]
     fn half_and_double_are_equally_far_from_one() {
-        let row = ComparisonRow { ratio: Some(2.0), low: Some(1.8), high: Some(2.2), ..ComparisonRow::default() };
+        let row =
+            ComparisonRow { ratio: Some(2.0), low: Some(1.8), high: Some(2.2), ..ComparisonRow::default() };
         let scale = Scale::of(&[row]);
         let (half, one, double) = (scale.x(0.5), scale.x(1.0), scale.x(2.0));
         assert!((one - WIDTH / 2.0).abs() < 1e-9 && ((one - half) - (double - one)).abs() < 1e-9);

@@ -2,13 +2,13 @@
 //!
 //! What came of it first, then what to know of it, then the figures and the charts made of them.
 
+mod by_load;
+mod by_time;
 mod chart;
 mod environment;
 mod figures;
 mod forest;
 mod heat;
-mod by_load;
-mod by_time;
 mod percentiles;
 mod verdict;
 

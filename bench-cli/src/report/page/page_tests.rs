@@ -41,7 +41,8 @@ fn text_of(page: &str) -> String {
 fn the_page_asks_for_nothing() {
     for run in all() {
         let page = without_data(&page_of(&run));
-        for asks in ["url(", "@import", "<link", "<iframe", "<object", "<script", "xlink", "http:", "https:"] {
+        for asks in ["url(", "@import", "<link", "<iframe", "<object", "<script", "xlink", "http:", "https:"]
+        {
             assert!(!page.contains(asks), "{asks}");
         }
         let refers = page.split("href=\"").skip(1).all(|rest| rest.starts_with('#'));
@@ -125,7 +126,7 @@ fn what_came_of_it_stands_first() {
     for (run, says) in [
         (fixtures::rich(), "1 of 7 rows failed."),
         (fixtures::transports(), "19 rows measured, none with an error"),
-        (fixtures::curve(), "p99<2ms holds up to"),
+        (fixtures::curve(), "p99<1ms holds up to"),
         (fixtures::compared(), "unix, fifo against tcp: 5 of 7 figures differ"),
         (fixtures::checked(), "Regression, against main.json"),
     ] {
@@ -157,7 +158,9 @@ fn text_on_the_heat_grid_is_readable_on_every_shade() {
     let pairs: Vec<_> = STYLE
         .split("background: #")
         .skip(1)
-        .filter_map(|rest| Some((rest.get(..6)?, rest.strip_prefix(&rest[..6])?.strip_prefix("; color: #")?.get(..6)?)))
+        .filter_map(|rest| {
+            Some((rest.get(..6)?, rest.strip_prefix(&rest[..6])?.strip_prefix("; color: #")?.get(..6)?))
+        })
         .collect();
     assert_eq!(pairs.len(), 10, "five shades, light and dark");
     for (ground, text) in pairs {

@@ -20,7 +20,8 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let mut charts: Vec<(String, Kind, Vec<Line>)> = Vec::new();
     for cell in scene.run.cells.iter().filter(|cell| cell.requests > 0) {
         let (place, kind, setup) = (place(cell), Kind::seen(cell), scene.setup(cell));
-        let line = Line { style: scene.style(&setup), name: setup, points: points(cell, kind), marked: false };
+        let line =
+            Line { style: scene.style(&setup), name: setup, points: points(cell, kind), marked: false };
         if line.points.len() < 2 {
             continue;
         }
@@ -32,12 +33,17 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     if charts.is_empty() {
         return html! {};
     }
-    let rows: Vec<_> = charts.iter().flat_map(|(place, kind, lines)| {
-        lines.iter().flat_map(move |line| line.points.iter().map(move |(nines, us)| {
-            let percent = format!("{:.5}", 100.0 * (1.0 - 10.0_f64.powf(-nines)));
-            vec![line.name.clone(), place.clone(), kind.name().to_owned(), percent, brief(*us)]
-        }))
-    }).collect();
+    let rows: Vec<_> = charts
+        .iter()
+        .flat_map(|(place, kind, lines)| {
+            lines.iter().flat_map(move |line| {
+                line.points.iter().map(move |(nines, us)| {
+                    let percent = format!("{:.5}", 100.0 * (1.0 - 10.0_f64.powf(-nines)));
+                    vec![line.name.clone(), place.clone(), kind.name().to_owned(), percent, brief(*us)]
+                })
+            })
+        })
+        .collect();
     let body = html! {
         (legend(&scene.setups))
         div.charts { @for (at, (place, kind, lines)) in charts.into_iter().enumerate() {
@@ -52,7 +58,15 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
 
 fn chart(scene: &Scene<'_>, at: usize, place: &str, kind: Kind, lines: Vec<Line>) -> Markup {
     let most = lines.iter().flat_map(|line| &line.points).map(|(nines, _)| *nines).fold(1.0, f64::max);
-    let ticks = [(0.301, "50 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %"), (4.0, "99.99 %"), (5.0, "99.999 %"), (6.0, "6 nines")];
+    let ticks = [
+        (0.301, "50 %"),
+        (1.0, "90 %"),
+        (2.0, "99 %"),
+        (3.0, "99.9 %"),
+        (4.0, "99.99 %"),
+        (5.0, "99.999 %"),
+        (6.0, "6 nines"),
+    ];
     let ticks = ticks.into_iter().filter(|(nines, _)| *nines <= most + 0.01);
     let x = Axis {
         label: "of requests took no longer".to_owned(),

@@ -75,7 +75,8 @@ fn headline(scene: &Scene<'_>) -> (&'static str, String) {
 }
 
 fn compared(comparison: &Comparison) -> String {
-    let differing = comparison.rows.iter().filter(|row| matches!(row.verdict, Verdict::Better | Verdict::Worse));
+    let differing =
+        comparison.rows.iter().filter(|row| matches!(row.verdict, Verdict::Better | Verdict::Worse));
     let (differing, rows) = (differing.count(), comparison.rows.len());
     let first = comparison.values.first().map(String::as_str).unwrap_or_default();
     if comparison.factor == "nothing" {
@@ -106,7 +107,7 @@ fn in_words(row: &ComparisonRow, first: &str) -> String {
     let word = if row.verdict == Verdict::Better { "better" } else { "worse" };
     let ratio = row.ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{ratio:.3}"));
     let interval = row.low.zip(row.high).map(|(low, high)| format!(" [{low:.3}, {high:.3}]"));
-    format!("{} is {word} than {first}: {ratio}{} times its", row_name(row), interval.unwrap_or_default())
+    format!("{}: {word} than {first}, {ratio}{} times as much", row_name(row), interval.unwrap_or_default())
 }
 
 pub(super) fn row_name(row: &ComparisonRow) -> String {
@@ -194,7 +195,9 @@ fn fastest(scene: &Scene<'_>) -> Vec<String> {
         ));
     }
     if !lines.is_empty() {
-        lines.push("An order that is seen is not an order that is shown: `bench-cli compare` tests it.".to_owned());
+        lines.push(
+            "That one was faster here does not show that it is: bench-cli compare tests it.".to_owned(),
+        );
     }
     lines
 }
