@@ -234,19 +234,19 @@ pub(crate) fn curve() -> Run {
     let rates = [10_000.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0];
     let mut cells: Vec<_> = rates.map(|rate| open("tcp", rate, 91_000.0)).into();
     cells.extend(rates.map(|rate| open("unix", rate, 130_000.0)));
-    let mut run = Run::new(env("bench-cli search --transport tcp --slo p99<2ms"), cells);
+    let mut run = Run::new(env("bench-cli search --transport tcp --slo p99<1ms"), cells);
     let trials: Vec<_> = [20_000.0, 40_000.0, 80_000.0, 60_000.0, 70_000.0, 65_000.0, 62_500.0]
         .into_iter()
         .map(|rate: f64| {
             let (response_us, _) = spread(60.0 / (1.0 - rate / 91_000.0), 0.45, 60_000);
-            let holds = response_us.p99.unwrap() < 2_000.0;
+            let holds = response_us.p99.unwrap() < 1_000.0;
             Trial {
                 rate,
                 achieved: rate,
                 duration_s: 5.0,
                 response_us,
                 verdict: if holds { "holds" } else { "missed" }.to_owned(),
-                why: if holds { String::new() } else { "p99 is above 2 ms".to_owned() },
+                why: if holds { String::new() } else { "p99 is above 1 ms".to_owned() },
                 ..Trial::default()
             }
         })
@@ -257,7 +257,7 @@ pub(crate) fn curve() -> Run {
     };
     run.searches = vec![Search {
         cell: "tcp listenrain x 4KiB".to_owned(),
-        slo: "p99<2ms".to_owned(),
+        slo: "p99<1ms".to_owned(),
         highest_rate: rates(true).into_iter().reduce(f64::max),
         lowest_missed: rates(false).into_iter().reduce(f64::min),
         trials,

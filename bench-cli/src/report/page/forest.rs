@@ -38,7 +38,7 @@ fn compared(scene: &Scene<'_>, comparison: &Comparison) -> Markup {
                     th scope="col" { "value" } th scope="col" { "parallel" } th scope="col" { "payload" }
                     th scope="col" { "metric" } th scope="col" { (scale.head()) }
                     th scope="col" { "ratio" } th scope="col" { "interval" } th scope="col" { "p" }
-                    th scope="col" { "p, corrected" } th scope="col" { "blocks" } th scope="col" { "verdict" }
+                    th scope="col" { "p, corrected" } th scope="col" { "blocks" } th.name scope="col" { "verdict" }
                 } }
                 tbody { @for (at, row) in comparison.rows.iter().enumerate() {
                     (line(row, &scale, &scene.id(&format!("forest-{at}"))))
@@ -53,7 +53,7 @@ fn line(row: &ComparisonRow, scale: &Scale, id: &str) -> Markup {
     let (mark, word, class) = match row.verdict {
         Verdict::Better => ("▲", "better", "good"),
         Verdict::Worse => ("▼", "worse", "bad"),
-        Verdict::NoDifference => ("＝", "no difference", "remark"),
+        Verdict::NoDifference => ("=", "no difference", "remark"),
         Verdict::Invalid => ("✕", "invalid", "bad"),
     };
     let three = |value: f64| format!("{value:.3}");

@@ -126,7 +126,7 @@ fn what_came_of_it_stands_first() {
     for (run, says) in [
         (fixtures::rich(), "1 of 7 rows failed."),
         (fixtures::transports(), "19 rows measured, none with an error"),
-        (fixtures::curve(), "p99<2ms holds up to"),
+        (fixtures::curve(), "p99<1ms holds up to"),
         (fixtures::compared(), "unix, fifo against tcp: 5 of 7 figures differ"),
         (fixtures::checked(), "Regression, against main.json"),
     ] {

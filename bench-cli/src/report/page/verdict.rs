@@ -107,7 +107,7 @@ fn in_words(row: &ComparisonRow, first: &str) -> String {
     let word = if row.verdict == Verdict::Better { "better" } else { "worse" };
     let ratio = row.ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{ratio:.3}"));
     let interval = row.low.zip(row.high).map(|(low, high)| format!(" [{low:.3}, {high:.3}]"));
-    format!("{} is {word} than {first}: {ratio}{} times its", row_name(row), interval.unwrap_or_default())
+    format!("{}: {word} than {first}, {ratio}{} times as much", row_name(row), interval.unwrap_or_default())
 }
 
 pub(super) fn row_name(row: &ComparisonRow) -> String {
@@ -196,7 +196,7 @@ fn fastest(scene: &Scene<'_>) -> Vec<String> {
     }
     if !lines.is_empty() {
         lines.push(
-            "An order that is seen is not an order that is shown: `bench-cli compare` tests it.".to_owned(),
+            "That one was faster here does not show that it is: bench-cli compare tests it.".to_owned(),
         );
     }
     lines
