@@ -4,6 +4,9 @@ mod args;
 mod doctor;
 mod drive;
 mod manual;
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod search;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
@@ -12,6 +15,9 @@ pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
+pub(crate) use check::CheckArgs;
+pub(crate) use compare::CompareArgs;
+pub(crate) use search::SearchArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,6 +75,18 @@ pub(crate) enum Command {
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(Box<CompareArgs>),
+    /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
+    #[command(after_help = compare::EXAMPLES)]
+    Aa(Box<CompareArgs>),
+    /// A run against a baseline: did anything get worse?
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<CheckArgs>),
+    /// The highest rate at which a service level holds, and latency by load.
+    #[command(after_help = search::EXAMPLES)]
+    Search(Box<SearchArgs>),
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),

@@ -4,4 +4,8 @@ mod block;
 mod columns;
 pub(crate) mod live;
 mod screen;
+pub(crate) mod check;
+pub(crate) mod comparison;
+pub(crate) mod progress;
+pub(crate) mod search;
 pub(crate) mod tables;
