@@ -1,22 +1,22 @@
 //! What can be typed.
 
 mod args;
+pub(crate) mod check;
+pub(crate) mod compare;
 mod doctor;
 mod drive;
 mod manual;
-pub(crate) mod check;
-pub(crate) mod compare;
 pub(crate) mod search;
 pub(crate) mod units;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use check::CheckArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
-pub(crate) use check::CheckArgs;
-pub(crate) use compare::CompareArgs;
 pub(crate) use search::SearchArgs;
 
 const EXAMPLES: &str = "\
