@@ -1,24 +1,30 @@
 //! What can be typed.
 
 mod args;
+pub(crate) mod check;
+pub(crate) mod compare;
 mod doctor;
 mod drive;
 mod manual;
 mod merge;
 mod output;
 mod report;
+pub(crate) mod search;
 pub(crate) mod units;
 mod workers;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, RunArgs, ServeArgs, TableArgs};
+pub(crate) use check::CheckArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use output::{FileArgs, Format, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use search::SearchArgs;
 pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
 const EXAMPLES: &str = "\
@@ -77,6 +83,18 @@ pub(crate) enum Command {
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(Box<CompareArgs>),
+    /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
+    #[command(after_help = compare::EXAMPLES)]
+    Aa(Box<CompareArgs>),
+    /// A run against a baseline: did anything get worse?
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<CheckArgs>),
+    /// The highest rate at which a service level holds, and latency by load.
+    #[command(after_help = search::EXAMPLES)]
+    Search(Box<SearchArgs>),
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),

@@ -47,18 +47,6 @@ pub(crate) struct Ready {
 }
 
 impl Launcher {
-    /// One launch of `config` from start to end. What goes wrong is the cell's error.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped, it kills its processes.
-    pub(crate) async fn measure(&self, config: &CellConfig, on_tick: impl FnMut(&Tick)) -> Cell {
-        match self.ready(config).await {
-            Ok(ready) => ready.run(std::future::pending(), on_tick).await,
-            Err(why) => failed(config, why),
-        }
-    }
-
     /// Starts the processes of `config` and waits until every connection stands.
     ///
     /// # Errors

@@ -93,15 +93,6 @@ impl View {
         self.draw();
     }
 
-    /// Tells the user something that stays.
-    pub(crate) fn note(&mut self, text: &str) {
-        match &mut self.place {
-            Place::Nowhere => {}
-            Place::Lines => eprintln!("{text}"),
-            Place::Block(screen) => screen.print(text),
-        }
-    }
-
     fn draw(&mut self) {
         if let Place::Block(screen) = &mut self.place {
             screen.draw(&self.block.lines(screen.width(), self.began.elapsed()));

@@ -5,7 +5,9 @@
 //! are for other programs. `live` is a `block` on a terminal's `screen`, or a line a launch.
 
 mod block;
+pub(crate) mod check;
 mod columns;
+pub(crate) mod comparison;
 pub(crate) mod counts;
 pub(crate) mod csv;
 pub(crate) mod hgrm;
@@ -16,6 +18,7 @@ pub(crate) mod live;
 mod notes;
 pub(crate) mod page;
 mod screen;
+pub(crate) mod search;
 mod sheets;
 mod shown;
 pub(crate) mod tables;

@@ -49,12 +49,6 @@ impl Screen {
         self.write(&text);
     }
 
-    /// Adds a line that stays above the others.
-    pub(super) fn print(&mut self, line: &str) {
-        let text = format!("{}{line}\r\n{}", self.erase(), self.drawn.join("\r\n"));
-        self.write(&text);
-    }
-
     /// From the end of the last line to the beginning of the first, and everything from there on is gone.
     fn erase(&self) -> String {
         let columns = (self.size)().1.max(1);
