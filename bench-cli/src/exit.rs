@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Each has its own code. 3, 4 and 5 are kept for comparisons.
+/// Each has its own code. 3 and 5 are kept for comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything was measured, without an error.
@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     RowFailed,
     /// The command line asks for what cannot be, or for a file where none can be written.
     Usage,
+    /// Something misses what was asked for as a limit.
+    LimitMissed,
     /// Ctrl-C.
     Interrupted,
 }
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Well => 0,
             Exit::RowFailed => 1,
             Exit::Usage => 2,
+            Exit::LimitMissed => 4,
             Exit::Interrupted => 130,
         })
     }

@@ -7,6 +7,7 @@
 //! - `output` tries where the files go before that.
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
+//! - `tick` is what a cell tells meanwhile. `doctor` and `machine` say what it is measured on.
 //! - `report` shows; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
@@ -15,10 +16,12 @@ mod cell;
 mod cli;
 pub mod config;
 mod descriptors;
+mod doctor;
 mod exit;
 mod launch;
 mod listing;
 mod machine;
+mod manual;
 pub mod meter;
 pub mod original;
 mod output;
@@ -78,6 +81,8 @@ pub fn main_with(registry: Registry) -> ExitCode {
             print!("{}", listing::listing(&registry));
             Exit::Well.into()
         }
+        Command::Doctor(args) => doctor::doctor(&args).into(),
+        Command::Man(args) => manual::manual(&args).into(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());
             Exit::Well.into()

@@ -1,26 +1,29 @@
-//! What a cell's process tells while it measures.
+//! What is told while a cell is measured.
 
 use serde::{Deserialize, Serialize};
 
-/// The last second of a cell that is under way.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What a cell's process tells while it measures, a few times a second. Times are of the last second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Tick {
-    /// Since the load began, warm-up included, seconds.
+    /// Seconds since the load began, warm-up included.
     pub(crate) at_s: f64,
-    /// Whether nothing counts yet.
+    /// Whether the timed window has not begun yet.
     pub(crate) is_warm_up: bool,
     /// Requests a second.
     pub(crate) tps: f64,
-    /// Response time of an open loop, service time of a closed one, µs.
+    /// Half took no longer, µs.
     pub(crate) p50_us: Option<f64>,
+    /// 99 in 100 took no longer, µs.
     pub(crate) p99_us: Option<f64>,
+    /// The longest, µs.
     pub(crate) max_us: Option<f64>,
-    /// 100 = one core; both ends where they share a process.
+    /// CPU of the client, or of both ends where they share a process; 100 = one core.
     pub(crate) client_cpu_percent: Option<f64>,
-    /// The server's, where it is a process of its own.
+    /// CPU of the server, where it is a process of its own and within reach.
     pub(crate) server_cpu_percent: Option<f64>,
-    /// Requests that were due and not sent, so far.
+    /// Requests that were due and not sent, since the load began.
     pub(crate) dropped: u64,
-    /// Errors so far.
+    /// Errors of every kind, since the load began.
     pub(crate) errors: u64,
 }

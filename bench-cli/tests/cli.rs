@@ -340,3 +340,31 @@ fn completions_are_written_for_a_shell() {
     let output = run("completions bash");
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("bench-cli"));
 }
+
+#[test]
+fn progress_is_a_line_a_cell_where_nobody_watches_and_nothing_when_quiet() {
+    let line = "run --stack bare --parallel 1,2 --duration 50ms --warmup 0s";
+    let said = |line: &str| String::from_utf8(run(line).stderr).unwrap();
+    let loud = said(line);
+    let lines: Vec<_> = loud.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("1/2  tcp bare 1 x 4KiB on current: "), "{loud}");
+    assert!(lines[1].starts_with("2/2  tcp bare 2 x ") && lines[1].ends_with(" tps"), "{loud}");
+    assert_eq!(said(&format!("{line} --quiet")), "");
+}
+
+#[test]
+fn the_doctor_fails_only_when_strict_and_only_for_what_may_spoil() {
+    let output = run("doctor --json --strict");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let may_spoil = findings.iter().filter(|finding| finding["verdict"] == "may_spoil").count();
+    assert_eq!(report["may_spoil"], may_spoil);
+    assert_eq!(output.status.code(), Some(if may_spoil > 0 { 4 } else { 0 }), "{output:?}");
+    let names: std::collections::BTreeSet<_> =
+        findings.iter().map(|finding| finding["name"].as_str()).collect();
+    assert_eq!(names.len(), findings.len(), "every check has a name of its own");
+    let output = run("doctor");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(findings.iter().all(|finding| text.contains(finding["name"].as_str().unwrap())), "{text}");
+}

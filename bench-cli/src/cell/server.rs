@@ -22,7 +22,7 @@ pub(super) fn serve(order: &Order, registry: &Registry) -> Result<Served, String
     pinned(&order.pin)?;
     descriptors::ensure(descriptors::needed(config, 1))?;
     let endpoint = super::with_options(transport.scratch_endpoint(), config);
-    let serving = Serving::of(config, Arc::clone(&transport), endpoint);
+    let serving = Serving::of(config, transport, endpoint);
     let (marks, finish) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
     hear(order.parent, &marks, &finish, &serving.stalls);
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;

@@ -25,8 +25,8 @@ impl Shown {
         say(&Said::Tick(Tick { is_warm_up: true, ..Tick::default() }));
     }
 
-    /// A window is over, of which the last of `marks` is the end.
-    pub(super) fn add(&mut self, window: &Tally, marks: &[Snapshot], began: Instant) {
+    /// A window is over, of which the last of `marks` is the end; so many `errors` there were so far.
+    pub(super) fn add(&mut self, window: &Tally, marks: &[Snapshot], began: Instant, errors: u64) {
         self.news.add(window);
         let (Some(before), Some(now)) = (marks.get(self.since), marks.last()) else { return };
         let elapsed = now.at.saturating_sub(before.at);
@@ -44,9 +44,9 @@ impl Shown {
             p99_us: quantile(0.99),
             max_us: quantile(1.0),
             client_cpu_percent: Some(now.cpu_percent_since(before)),
-            server_cpu_percent: None,
             dropped: self.dropped,
-            errors: 0,
+            errors,
+            ..Tick::default()
         }));
         self.news.clear();
         self.since = marks.len() - 1;

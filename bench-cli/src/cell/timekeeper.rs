@@ -96,7 +96,7 @@ impl Course {
             self.meter.take(&mut window, &mut spare);
             windows.push(&window);
             if let Some(shown) = &mut self.shown {
-                shown.add(&window, &windows.marks, began);
+                shown.add(&window, &windows.marks, began, self.meter.errors().count());
             }
             window.clear();
             if !goes_on {

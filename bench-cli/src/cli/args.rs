@@ -95,6 +95,9 @@ pub(crate) struct OutputArgs {
     /// Keep the run in a new folder below DIR
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "results/runs")]
     pub(crate) record: Option<PathBuf>,
+    /// No progress on standard error, neither lines nor the live view
+    #[arg(long)]
+    pub(crate) quiet: bool,
     /// Measure although the build is not optimised; the figures mean nothing
     #[arg(long)]
     pub(crate) force: bool,

@@ -1,7 +1,9 @@
 //! What can be typed.
 
 mod args;
+mod doctor;
 mod drive;
+mod manual;
 mod merge;
 pub(crate) mod units;
 mod workers;
@@ -9,25 +11,53 @@ mod workers;
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
+pub(crate) use manual::ManArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   bench-cli                                       the original's 12 rows, in under three minutes
-  bench-cli table --transport all                 those of every transport, and a summary; a quarter of an hour
+  bench-cli run --parallel 1,16,64 --payload 4KiB --duration 3s --json out.json
+  bench-cli serve --listen tcp://127.0.0.1:8899   in one terminal, and in another:
+  bench-cli run --target tcp://127.0.0.1:8899
+  bench-cli doctor                                what on this machine spoils figures
+
+Exit codes: 0 well, 1 a row failed, 2 wrong usage, 4 a limit was missed, 130 interrupted (what was measured is printed
+and written).";
+
+const TABLE_EXAMPLES: &str = "\
+Examples:
+  bench-cli table
+  bench-cli table --transport tcp,unix            those of two transports, and a summary
+  bench-cli table --runtime multi:2 --duration 2s --json table.json";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
   bench-cli run --parallel 1,16,64 --payload 4KiB --duration 3s --json out.json
   bench-cli run --transport tcp,unix,channel --parallel 1,16
   bench-cli run --stack bare --runtime current,multi:2 --payload 4KiB,4MiB
-  bench-cli serve --listen tcp://127.0.0.1:8899   in one terminal, and in another:
-  bench-cli run --target tcp://127.0.0.1:8899
+  bench-cli run --rate 20k --placement split --duration 5s
+  bench-cli run --until 2.5% --max-launches 10    fresh starts until it is that exact
+  bench-cli run --set tcp.nodelay=false --quiet
+  bench-cli run --record=runs                     kept in a new folder below runs
+  bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal";
 
-Exit codes: 0 well, 1 a row failed, 2 wrong usage, 130 interrupted (what was measured is printed and written).";
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  bench-cli serve
+  bench-cli serve --listen tcp://127.0.0.1:8899 --runtime multi:2";
+
+const TRANSPORTS_EXAMPLES: &str = "\
+Examples:
+  bench-cli transports";
 
 /// Measures a transport the way the original's table does: an echo, in a closed loop, with every reply checked.
 #[derive(Debug, Parser)]
-#[command(name = "bench-cli", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "bench-cli", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true,
+    args_override_self = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -38,18 +68,28 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The original's 12 rows, each stack beside the bare transport. The default.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = TABLE_EXAMPLES)]
     Table(TableArgs),
     /// Every combination of the lists given, each cell in a process of its own.
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
     /// Answers a client elsewhere, until interrupted.
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
     /// One run of the parts that several workers measured: histograms are added, never percentiles.
+    #[command(after_help = merge::EXAMPLES)]
     Merge(MergeArgs),
     /// What is registered: schemes, capabilities, options.
+    #[command(after_help = TRANSPORTS_EXAMPLES)]
     Transports,
+    /// What on this machine will spoil figures, and what to try. Takes about a second.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
+    /// The manual, for `man`.
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(ManArgs),
     /// A completion script for a shell, on standard output.
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

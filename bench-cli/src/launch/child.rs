@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
@@ -55,6 +56,19 @@ impl Child {
     pub(super) async fn tell(&mut self, told: Told) {
         let line = serde_json::to_string(&told).unwrap_or_default() + "\n";
         let _ = self.stdin.write_all(line.as_bytes()).await;
+    }
+
+    /// Time that it has spent on processors so far, where the system can say.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        #[cfg(target_os = "linux")]
+        {
+            use nix::time::{clock_getcpuclockid, clock_gettime};
+            use nix::unistd::Pid;
+            let pid = Pid::from_raw(self.process.id()?.try_into().ok()?);
+            clock_gettime(clock_getcpuclockid(pid).ok()?).ok().map(Duration::from)
+        }
+        #[cfg(not(target_os = "linux"))]
+        None
     }
 
     /// What it says next. An end without an answer is [`Said::Failed`].

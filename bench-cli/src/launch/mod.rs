@@ -4,7 +4,7 @@ mod child;
 mod compose;
 mod program;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use listenrain_results::Cell;
 use tokio::time::timeout;
@@ -14,6 +14,7 @@ pub(crate) use self::compose::{BUSY_PERCENT, failed};
 pub(crate) use self::program::Program;
 use crate::cell::words::{Measured, Order, Role, Said, Served, Told, WORDS};
 use crate::config::{CellConfig, Placement};
+use crate::meter::usage::percent;
 use crate::tick::Tick;
 
 /// How long processes may take to start and to connect.
@@ -41,6 +42,7 @@ pub(crate) struct Ready {
     config: CellConfig,
     server: Option<Child>,
     client: Child,
+    server_cpu: Watched,
     idle_busy_percent: f64,
 }
 
@@ -85,7 +87,7 @@ impl Launcher {
             said => return Err(unexpected(said)),
         }
         let (config, idle_busy_percent) = (config.clone(), self.idle_busy_percent);
-        Ok(Ready { config, server, client, idle_busy_percent })
+        Ok(Ready { config, server, client, server_cpu: Watched::default(), idle_busy_percent })
     }
 
     fn order(&self, config: &CellConfig, role: Role) -> Order {
@@ -146,7 +148,10 @@ impl Ready {
                         server.tell(Told::Mark(number)).await;
                     }
                 }
-                Said::Tick(tick) => on_tick(&tick),
+                Said::Tick(mut tick) => {
+                    tick.server_cpu_percent = self.server_cpu.percent(self.server.as_ref());
+                    on_tick(&tick);
+                }
                 Said::Measured(measured) => break *measured,
                 said => return Err(unexpected(said)),
             }
@@ -157,6 +162,18 @@ impl Ready {
             Said::Served(served) => Ok((measured, Some(served))),
             said => Err(format!("the server: {}", unexpected(said))),
         }
+    }
+}
+
+/// What a server is seen to use from one tick to the next, for whoever watches; its own account comes at the end.
+#[derive(Default)]
+struct Watched(Option<(Instant, Duration)>);
+
+impl Watched {
+    fn percent(&mut self, server: Option<&Child>) -> Option<f64> {
+        let (now, used) = (Instant::now(), server?.cpu_time()?);
+        let (before, used_before) = self.0.replace((now, used))?;
+        Some(percent(used.saturating_sub(used_before), now - before))
     }
 }
 

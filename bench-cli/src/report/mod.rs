@@ -1,5 +1,7 @@
-//! What the user sees: tables when it is over, progress while it runs.
+//! What the user sees: tables when it is over; while it runs, a block on a terminal or a line a launch.
 
+mod block;
 mod columns;
-pub(crate) mod progress;
+pub(crate) mod live;
+mod screen;
 pub(crate) mod tables;

@@ -21,7 +21,7 @@ use crate::machine;
 use crate::meter::usage::Snapshot;
 use crate::output;
 use crate::registry::Registry;
-use crate::report::progress::Progress;
+use crate::report::live::View;
 
 /// Instead of a table without a row.
 const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
@@ -39,9 +39,10 @@ pub(crate) fn run(
     render: fn(&Run) -> String,
 ) -> Exit {
     measured(registry, output, render, async |run, interrupt| {
-        let launcher = Launcher { wants_ticks: Progress::is_watched(), ..launcher(run).await };
+        let mut view = View::of(plan, repeat.launches as usize, output.quiet);
+        let launcher = Launcher { wants_ticks: view.is_watched(), ..launcher(run).await };
         run.seed = (repeat.most > 1).then_some(repeat.seed);
-        run.cells = measure(plan, repeat, &launcher, interrupt).await;
+        run.cells = measure(plan, repeat, &launcher, interrupt, &mut view).await;
         Exit::Well
     })
 }
@@ -122,18 +123,18 @@ async fn measure(
     repeat: &Repeat,
     launcher: &Launcher,
     interrupt: &Interrupt,
+    view: &mut View,
 ) -> Vec<Cell> {
     let mut launches: Vec<Vec<Cell>> = plan.iter().map(|_| Vec::new()).collect();
-    let mut progress = Progress::new(repeat.expected(plan.len()));
     let mut order = 0;
     'rounds: for round in 0..repeat.most {
         for index in repeat.round(round, plan, &launches) {
             let config = &plan[index];
-            progress.begins(config);
-            let Some(mut cell) = one(config, launcher, interrupt, &mut progress).await else { break 'rounds };
+            view.begins(config, round as usize, repeat.launches.max(round + 1) as usize);
+            let Some(mut cell) = one(config, launcher, interrupt, view).await else { break 'rounds };
             cell.launches.iter_mut().for_each(|launch| launch.order = order);
             order += 1;
-            progress.ended(config, &cell);
+            view.ended(config, &cell);
             launches[index].push(cell);
             if interrupt.was_pressed() {
                 break 'rounds;
@@ -149,7 +150,7 @@ pub(crate) async fn one(
     config: &CellConfig,
     launcher: &Launcher,
     interrupt: &Interrupt,
-    progress: &mut Progress,
+    view: &mut View,
 ) -> Option<Cell> {
     let ready = tokio::select! {
         biased;
@@ -161,7 +162,7 @@ pub(crate) async fn one(
         Ok(ready) => tokio::select! {
             biased;
             () = interrupt.twice() => return None,
-            cell = ready.run(interrupt.once(), |tick| progress.tick(tick)) => cell,
+            cell = ready.run(interrupt.once(), |tick| view.tick(tick)) => cell,
         },
     };
     let tells = !interrupt.was_pressed() || cell.series.tps.len() >= LEAST_WINDOWS;

@@ -54,11 +54,6 @@ impl Repeat {
         let Some(until) = self.until.filter(|_| round < self.most) else { return false };
         aggregate::half_width(launches).is_none_or(|got| got > until)
     }
-
-    /// Launches that are expected: more only when an interval stays too wide.
-    pub(crate) fn expected(&self, cells: usize) -> usize {
-        cells * self.launches as usize
-    }
 }
 
 /// Whether two cells differ in nothing but the stack and its protocol.

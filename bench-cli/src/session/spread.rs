@@ -11,7 +11,7 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::Launcher;
 use crate::registry::Registry;
-use crate::report::progress::Progress;
+use crate::report::live::View;
 use crate::report::tables;
 use crate::workers::{Ended, Identity, Joined, Pace, Settings, Stretch, Worker, keep, share};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(
     let pace = Pace { gather: args.rendezvous_within, ..Pace::default() };
     let worker = Worker { identity, settings, servers: args.servers, pace };
     measured(registry, output, tables::cells, async |run, interrupt| {
-        let done = take_part(worker, &shares, repeat, args, run, interrupt).await;
+        let done = take_part(worker, &shares, repeat, args, run, interrupt, output.quiet).await;
         match done {
             Ok(()) => Exit::Well,
             Err(why) => {
@@ -57,8 +57,10 @@ async fn take_part(
     args: &WorkerArgs,
     run: &mut Run,
     interrupt: &Interrupt,
+    quiet: bool,
 ) -> Result<(), String> {
-    let launcher = Launcher { wants_ticks: Progress::is_watched(), ..launcher(run).await };
+    let mut view = View::of(shares, repeat.launches as usize, quiet);
+    let launcher = Launcher { wants_ticks: view.is_watched(), ..launcher(run).await };
     run.seed = (repeat.most > 1).then_some(repeat.seed);
     let address = args.rendezvous.as_deref().unwrap_or_default();
     let listens = |at: SocketAddr| eprintln!("rendezvous at {at}");
@@ -67,7 +69,7 @@ async fn take_part(
         () = interrupt.once() => return Err("interrupted before all were there".to_owned()),
         joined = worker.join(address, listens) => joined.map_err(|ended| ended.to_string())?,
     };
-    run.cells = measure(shares, repeat, &launcher, interrupt, &mut joined).await;
+    run.cells = measure(shares, repeat, &launcher, interrupt, &mut joined, &mut view).await;
     run.env.interrupted = interrupt.was_pressed();
     let finished = joined.finish(run).await.map_err(|ended| ended.to_string())?;
     let Some(finished) = finished else { return Ok(()) };
@@ -88,15 +90,15 @@ async fn measure(
     launcher: &Launcher,
     interrupt: &Interrupt,
     joined: &mut Joined,
+    view: &mut View,
 ) -> Vec<Cell> {
     let mut launches: Vec<Vec<Cell>> = shares.iter().map(|_| Vec::new()).collect();
-    let mut progress = Progress::new(repeat.expected(shares.len()));
     let mut order = 0;
     'rounds: for round in 0..repeat.most {
         for index in repeat.round(round, shares, &launches) {
             let config = &shares[index];
-            progress.begins(config);
-            let mut cell = match one(index, config, launcher, interrupt, joined, &mut progress).await {
+            view.begins(config, round as usize, repeat.launches as usize);
+            let mut cell = match one(index, config, launcher, interrupt, joined, view).await {
                 Ok(cell) => cell,
                 Err(why) => {
                     joined.abort(&why);
@@ -105,7 +107,7 @@ async fn measure(
             };
             cell.launches.iter_mut().for_each(|launch| launch.order = order);
             order += 1;
-            progress.ended(config, &cell);
+            view.ended(config, &cell);
             launches[index].push(cell);
             if interrupt.was_pressed() {
                 joined.abort("interrupted");
@@ -124,7 +126,7 @@ async fn one(
     launcher: &Launcher,
     interrupt: &Interrupt,
     joined: &mut Joined,
-    progress: &mut Progress,
+    view: &mut View,
 ) -> Result<Cell, String> {
     let aborted = joined.aborted();
     let stretch = Stretch { cell: index as u64, warmup: config.warmup, duration: config.duration };
@@ -150,7 +152,7 @@ async fn one(
     let cell = tokio::select! {
         biased;
         () = interrupt.twice() => return Err("interrupted".to_owned()),
-        cell = ready.run(stop, |tick| progress.tick(tick)) => cell,
+        cell = ready.run(stop, |tick| view.tick(tick)) => cell,
     };
     let was_stopped = cell.duration_s < config.duration.as_secs_f64() * 0.5;
     if was_stopped && cell.series.tps.len() < LEAST_WINDOWS {

@@ -98,7 +98,7 @@ pub(super) fn reason(error: &NextError) -> String {
     match &error.source {
         Some(source) => {
             let source = source.to_string();
-            let says_so = source.to_lowercase().starts_with(&kind.to_lowercase());
+            let says_so = source.to_lowercase().contains(&kind.to_lowercase());
             if says_so { kind } else { format!("{kind}: {source}") }
         }
         None => kind,

@@ -133,3 +133,7 @@ impl From<NextError> for StackError {
 fn cause(error: &NextError) -> String {
     error.source.as_ref().map_or_else(String::new, |source| format!(": {source}"))
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -1,0 +1,193 @@
+//! Every example in `--help` is run as it stands, with shorter times: one that doesn't work is a lie.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// What is appended, where the command knows the flag; the last of a flag counts.
+const SHORTER: [(&str, &str); 5] = [
+    ("--duration", "250ms"),
+    ("--warmup", "20ms"),
+    ("--blocks", "2"),
+    ("--launches", "1"),
+    ("--max-launches", "3"),
+];
+
+/// 0, and the verdicts on figures, for which times as short as these are reason enough. Not 1, a row that failed, nor 2,
+/// wrong usage.
+const RAN: [i32; 4] = [0, 3, 4, 5];
+
+fn tool(folder: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-cli"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn help(command: &str) -> String {
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_bench-cli"));
+    // So wide that no line is broken.
+    let output = tool.args(command.split_whitespace()).arg("--help").env("COLUMNS", "1000").output().unwrap();
+    assert!(output.status.success(), "{command} --help: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The whole, and every command that its help lists.
+fn commands() -> Vec<String> {
+    let help = help("");
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| {
+        // Deeper lines go on with a description.
+        let line = line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?;
+        line.split_whitespace().next()
+    });
+    let names = names.filter(|name| *name != "help").map(str::to_owned);
+    [String::new()].into_iter().chain(names).collect()
+}
+
+/// The examples in `help`, without what is said of them after two spaces.
+fn examples(help: &str) -> Vec<String> {
+    let lines = help.lines().filter(|line| line.starts_with("  bench-cli"));
+    lines.map(|line| line.trim_start().split("  ").next().unwrap().to_owned()).collect()
+}
+
+/// The arguments of a line, as a shell would take them: at spaces, but not between single quotes.
+fn arguments(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_quoted) = (Vec::new(), None, false);
+    for letter in line.chars() {
+        match letter {
+            '\'' => {
+                is_quoted = !is_quoted;
+                word.get_or_insert_with(String::new);
+            }
+            ' ' if !is_quoted => words.extend(word.take()),
+            letter => word.get_or_insert_with(String::new).push(letter),
+        }
+    }
+    words.extend(word);
+    words.split_off(1)
+}
+
+/// A server of an example, ended with it.
+struct Server(Child, String);
+
+impl Server {
+    /// At a free port, whatever the example says.
+    fn start(folder: &Path, mut arguments: Vec<String>) -> Self {
+        arguments.extend(["--listen".to_owned(), "tcp://127.0.0.1:0".to_owned()]);
+        let mut child = tool(folder, &arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let endpoint = line.split_whitespace().find(|word| word.contains("://")).map(str::to_owned);
+        Self(child, endpoint.unwrap_or_else(|| panic!("{arguments:?} does not serve: {line}")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn has(arguments: &[String], flag: &str) -> bool {
+    arguments.iter().any(|argument| argument == flag || argument.starts_with(&format!("{flag}=")))
+}
+
+fn run(folder: &Path, line: &str) -> Output {
+    let mut arguments = arguments(line);
+    let is_command = arguments.first().is_some_and(|first| !first.starts_with('-'));
+    let help = help(if is_command { &arguments[0] } else { "" });
+    if is_command && arguments[0] == "serve" {
+        let server = Server::start(folder, arguments);
+        return run(folder, &format!("bench-cli run --target {}", server.1));
+    }
+    let server = has(&arguments, "--target").then(|| Server::start(folder, vec!["serve".to_owned()]));
+    if let Some(Server(_, endpoint)) = &server {
+        arguments.extend(["--target".to_owned(), endpoint.clone()]);
+    }
+    for (flag, value) in SHORTER {
+        if help.contains(&format!("{flag} <")) {
+            arguments.extend([flag.to_owned(), value.to_owned()]);
+        }
+    }
+    tool(folder, &arguments).output().unwrap()
+}
+
+#[test]
+fn every_command_has_an_example() {
+    for command in commands() {
+        let begins = format!("bench-cli {command}");
+        let examples = examples(&help(&command));
+        assert!(examples.iter().any(|line| line.starts_with(begins.trim_end())), "{begins}: {examples:?}");
+    }
+}
+
+#[test]
+fn every_example_runs() {
+    // One folder for all: an example may read what one before it wrote.
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines: Vec<String> = Vec::new();
+    for line in commands().iter().flat_map(|command| examples(&help(command))) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    assert!(lines.len() > 10, "{lines:?}");
+    let failed: Vec<_> = lines
+        .iter()
+        .filter_map(|line| {
+            let output = run(folder.path(), line);
+            let ran = output.status.code().is_some_and(|code| RAN.contains(&code));
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (!ran).then(|| format!("{line}\n{:?} {said}", output.status))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_line_is_taken_apart_as_by_a_shell() {
+    let help = "Examples:\n  bench-cli search --slo 'p99 < 2ms' --rate 1k   the highest\n bench-cli no\n";
+    assert_eq!(examples(help), ["bench-cli search --slo 'p99 < 2ms' --rate 1k"]);
+    assert_eq!(arguments(&examples(help)[0]), ["search", "--slo", "p99 < 2ms", "--rate", "1k"]);
+}
+
+#[test]
+fn the_last_of_a_flag_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "bench-cli run --stack bare --duration 1h --duration 50ms --warmup 10m --warmup 0s";
+    let output = tool(folder.path(), &arguments(line)).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn every_command_has_a_page_of_the_manual() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), "bench-cli man --dir below/man1");
+    assert!(output.status.success(), "{output:?}");
+    let mut pages: Vec<_> = std::fs::read_dir(folder.path().join("below/man1"))
+        .unwrap()
+        .map(|page| page.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let page = |command: &String| match command.as_str() {
+        "" => "bench-cli.1".to_owned(),
+        command => format!("bench-cli-{command}.1"),
+    };
+    let mut expected: Vec<_> = commands().iter().map(page).collect();
+    pages.sort();
+    expected.sort();
+    assert_eq!(pages, expected);
+    let text = std::fs::read_to_string(folder.path().join("below/man1/bench-cli-run.1")).unwrap();
+    assert!(text.contains(".SH OPTIONS") && text.contains("payload") && text.contains("Examples:"), "{text}");
+}
+
+#[test]
+fn a_shell_that_completions_are_for_is_one_that_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = run(folder.path(), &format!("bench-cli completions {shell}"));
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("doctor"), "{shell}");
+        assert!(help("completions").lines().any(|line| line.starts_with(&format!("  {shell} "))), "{shell}");
+    }
+}
