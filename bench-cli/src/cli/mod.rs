@@ -37,7 +37,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// The original's 12 rows, each stack beside the bare transport. The default.
     #[command(after_help = EXAMPLES)]
-    Table(TableArgs),
+    Table(Box<TableArgs>),
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = EXAMPLES)]
     Run(Box<RunArgs>),
