@@ -163,8 +163,8 @@ fn setup(cell: &Cell) -> String {
         runtime => format!("both ends on one runtime, {runtime}"),
     };
     format!(
-        "Echo over {}, one connection, closed loop, client and server in one process ({threads}); {} s a cell after {} s \
-         of warm-up; at most {} outstanding.",
+        "Echo over {}, one connection, closed loop, client and server in one process ({threads});\n{} s a cell after {} s of \
+         warm-up; at most {} outstanding.",
         cell.transport,
         brief(cell.duration_s),
         brief(cell.warmup_s),
