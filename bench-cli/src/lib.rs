@@ -60,7 +60,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    match cli.command.unwrap_or(Command::Table(cli.table)) {
+    match cli.command.unwrap_or_else(|| Command::Table(Box::new(cli.table))) {
         Command::Table(args) => planned(plan::table(&args, &registry), |plan| {
             session::run(plan, &plan::repeat(&args.repeat, args.seed), &registry, &args.output, tables::table)
         }),

@@ -6,6 +6,10 @@ use clap::Args;
 
 use super::OutputArgs;
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  bench-cli merge parts/worker-0.json parts/worker-1.json --json whole.json";
+
 /// Parts of one run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MergeArgs {

@@ -79,7 +79,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// The original's 12 rows, each stack beside the bare transport. The default.
     #[command(after_help = TABLE_EXAMPLES)]
-    Table(TableArgs),
+    Table(Box<TableArgs>),
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
@@ -99,6 +99,7 @@ pub(crate) enum Command {
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
     /// One run of the parts that several workers measured: histograms are added, never percentiles.
+    #[command(after_help = merge::EXAMPLES)]
     Merge(MergeArgs),
     /// What is registered: schemes, capabilities, options.
     #[command(after_help = TRANSPORTS_EXAMPLES)]

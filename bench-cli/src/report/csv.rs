@@ -85,7 +85,10 @@ fn half_width(interval: Option<Interval>) -> Option<f64> {
     interval.as_ref().map(Interval::half_width).filter(|half| half.is_finite())
 }
 
-const TIMES: [(&str, fn(&Times) -> String); 9] = [
+/// A part of a column's name, and the value that a `T` has there.
+type Part<T> = (&'static str, fn(&T) -> String);
+
+const TIMES: [Part<Times>; 9] = [
     ("count", |it| it.count.to_string()),
     ("min_us", |it| it.min.to_string()),
     ("p50_us", |it| number(it.p50)),
@@ -97,7 +100,7 @@ const TIMES: [(&str, fn(&Times) -> String); 9] = [
     ("mean_us", |it| it.mean.to_string()),
 ];
 
-const USAGE: [(&str, fn(&Usage) -> String); 11] = [
+const USAGE: [Part<Usage>; 11] = [
     ("user_s", |it| it.user_s.to_string()),
     ("system_s", |it| it.system_s.to_string()),
     ("cpu_percent", |it| it.cpu_percent.to_string()),

@@ -123,21 +123,6 @@ fn nothing_is_left_of_it_in_the_end_whatever_the_size() {
 }
 
 #[test]
-fn a_note_stays_above_the_block() {
-    let memory = Memory::new(24, 100);
-    let mut view = memory.view(2);
-    view.begins(&config(), 0, 1);
-    view.tick(&tick(1.0));
-    let before = memory.rows();
-    view.note("not exact enough yet: two launches more");
-    let rows = memory.rows();
-    assert_eq!(rows[0], "not exact enough yet: two launches more");
-    assert_eq!(rows[1..], before);
-    drop(view);
-    assert_eq!(memory.rows(), ["not exact enough yet: two launches more"]);
-}
-
-#[test]
 fn another_size_is_drawn_anew() {
     let memory = Memory::new(24, 120);
     let mut view = memory.view(2);

@@ -83,30 +83,33 @@ fn used_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
         cells.iter().any(|cell| usages(cell).flatten().any(|usage| figure(&usage)))
     };
     let mut columns = names(run, "load");
-    columns.push(sides("cpu %", |used| whole(used.cpu_percent)));
-    columns.push(sides("of it kernel %", |used| {
+    columns.push(sides("cpu %", |_, used| whole(used.cpu_percent)));
+    columns.push(sides("kernel %", |_, used| {
         whole(100.0 * used.system_s / (used.user_s + used.system_s).max(f64::MIN_POSITIVE))
     }));
-    columns.push(sides("cpu µs/request", |used| brief(used.cpu_us_per_request)));
-    columns.push(sides("cpu µs/KiB", |used| brief(used.cpu_us_per_kib)));
-    columns.push(sides("peak MiB", |used| or_none(used.rss_peak_mib, whole)));
+    columns.push(sides("µs/request", |_, used| brief(used.cpu_us_per_request)));
+    columns.push(sides("µs/KiB", |_, used| brief(used.cpu_us_per_kib)));
+    columns.push(sides("peak MiB", |_, used| or_none(used.rss_peak_mib, whole)));
     if any(|used| used.voluntary_switches + used.involuntary_switches > 0) {
-        columns.push(sides("waits", |used| whole(used.voluntary_switches as f64)));
-        columns.push(sides("preempted", |used| whole(used.involuntary_switches as f64)));
+        columns.push(sides("waits/request", |cell, used| {
+            brief(used.voluntary_switches as f64 / cell.requests.max(1) as f64)
+        }));
+        columns.push(sides("preempted", |_, used| whole(used.involuntary_switches as f64)));
     }
     if any(|used| used.minor_faults + used.major_faults > 0) {
-        columns.push(sides("faults", |used| whole((used.minor_faults + used.major_faults) as f64)));
+        columns.push(sides("faults", |_, used| whole((used.minor_faults + used.major_faults) as f64)));
     }
     if cells.iter().any(|cell| cell.host.is_some()) {
         let host = |cell: &Cell, figure: fn(&HostCpu) -> f64| or_none(cell.host.as_ref().map(figure), whole);
         columns
             .push(right("host %", move |cell| host(cell, |host| host.busy_percent - host.idle_busy_percent)));
-        columns.push(right("interrupts %", move |cell| host(cell, |host| host.interrupt_percent)));
+        columns.push(right("irq %", move |cell| host(cell, |host| host.interrupt_percent)));
     }
     Sheet {
         title: "What each end used",
         caption: "Between the same marks as everything else: client / server where each is a process of its own, both \
-                  together where one process holds them. 100 % = one core. Waits and preemptions are context switches; \
+                  together where one process holds them. 100 % = one core; kernel % is the share of it spent there; µs are processor \
+                  time. Waits and preemptions are context switches; irq is interrupts; \
                   host is the whole machine, less what it was busy with before.",
         cells,
         columns,
@@ -164,8 +167,11 @@ fn consumption<'a>(cells: &[&Cell]) -> Vec<Column<'a>> {
     columns
 }
 
+/// A figure of a distribution.
+type Figure = fn(&Times) -> Option<f64>;
+
 fn times<'a>(kind: &str, of: fn(&Cell) -> Option<Times>) -> Vec<Column<'a>> {
-    let figures: [(&str, fn(&Times) -> Option<f64>); 4] =
+    let figures: [(&str, Figure); 4] =
         [("p50", |us| us.p50), ("p99", |us| us.p99), ("p99.9", |us| us.p999), ("max", |us| Some(us.max))];
     let text = move |cell: &Cell, figure: fn(&Times) -> Option<f64>| {
         or_none(of(cell).as_ref().and_then(figure), brief)
@@ -205,10 +211,11 @@ fn steady(steadiness: Option<&Steadiness>) -> String {
 }
 
 /// A figure of each end where each is a process, else of both.
-fn sides<'a>(head: &str, text: fn(&Usage) -> String) -> Column<'a> {
+fn sides<'a>(head: &str, text: fn(&Cell, &Usage) -> String) -> Column<'a> {
     right(head, move |cell| {
         let used = &cell.usage;
-        let side = |usage: Option<Usage>| usage.as_ref().map_or_else(|| "n/a".to_owned(), text);
+        let side =
+            |usage: Option<Usage>| usage.as_ref().map_or_else(|| "n/a".to_owned(), |used| text(cell, used));
         match (used.client, used.server) {
             (None, None) => side(used.both),
             (client, server) => format!("{} / {}", side(client), side(server)),

@@ -163,8 +163,8 @@ fn setup(cell: &Cell) -> String {
         runtime => format!("both ends on one runtime, {runtime}"),
     };
     format!(
-        "Echo over {}, one connection, closed loop, client and server in one process ({threads}); {} s a cell after {} s \
-         of warm-up; at most {} outstanding.",
+        "Echo over {}, one connection, closed loop, client and server in one process ({threads});\n{} s a cell after {} s of \
+         warm-up; at most {} outstanding.",
         cell.transport,
         brief(cell.duration_s),
         brief(cell.warmup_s),
@@ -250,9 +250,7 @@ mod tests {
         let (closed, open) = text.split_once("Open loops.").unwrap();
         assert!(closed.contains("service µs: p50") && !closed.contains("response µs"), "{closed}");
         assert!(open.contains("response µs: p50") && open.contains("lag p99 µs") && open.contains("dropped"));
-        assert!(
-            text.contains("What each end used") && text.contains("cpu µs/KiB") && text.contains("preempted")
-        );
+        assert!(text.contains("What each end used") && text.contains("µs/KiB") && text.contains("preempted"));
         assert!(text.contains("!!! desired confidence not reached"), "{text}");
     }
 
