@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Each has its own code. 3 and 5 are kept for comparisons.
+/// Each has its own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Everything was measured, without an error.
@@ -11,8 +11,12 @@ pub(crate) enum Exit {
     RowFailed,
     /// The command line asks for what cannot be, or for a file where none can be written.
     Usage,
-    /// Something misses what was asked for as a limit.
+    /// Something got worse than a threshold allows.
+    Regression,
+    /// A limit does not hold, or no rate at which it does was found.
     LimitMissed,
+    /// The intervals are too wide to tell.
+    Inconclusive,
     /// Ctrl-C.
     Interrupted,
 }
@@ -23,7 +27,9 @@ impl From<Exit> for ExitCode {
             Exit::Well => 0,
             Exit::RowFailed => 1,
             Exit::Usage => 2,
+            Exit::Regression => 3,
             Exit::LimitMissed => 4,
+            Exit::Inconclusive => 5,
             Exit::Interrupted => 130,
         })
     }

@@ -13,7 +13,9 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod cell;
+mod check;
 mod cli;
+mod compare;
 pub mod config;
 mod descriptors;
 mod doctor;
@@ -29,6 +31,7 @@ mod plan;
 mod registry;
 mod report;
 mod rerender;
+mod search;
 mod serve;
 mod session;
 pub mod stack;
@@ -76,6 +79,10 @@ pub fn main_with(registry: Registry) -> ExitCode {
                 tables::cells,
             )
         }),
+        Command::Compare(args) => compare::compare(&args, &registry).into(),
+        Command::Aa(args) => compare::aa(&args, &registry).into(),
+        Command::Check(args) => check::check(&args, &registry).into(),
+        Command::Search(args) => search::search(&args, &registry).into(),
         Command::Serve(args) => serve::serve(&args, &registry).into(),
         Command::Merge(args) => workers::merge_files(&args).into(),
         Command::Transports => {

@@ -7,6 +7,9 @@ mod manual;
 mod merge;
 mod output;
 mod report;
+pub(crate) mod check;
+pub(crate) mod compare;
+pub(crate) mod search;
 pub(crate) mod units;
 mod workers;
 
@@ -20,6 +23,9 @@ pub(crate) use merge::MergeArgs;
 pub(crate) use output::{FileArgs, Format, OutputArgs};
 pub(crate) use report::ReportArgs;
 pub(crate) use workers::{TakePartArgs, WorkerArgs};
+pub(crate) use check::CheckArgs;
+pub(crate) use compare::CompareArgs;
+pub(crate) use search::SearchArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +83,18 @@ pub(crate) enum Command {
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(Box<CompareArgs>),
+    /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
+    #[command(after_help = compare::EXAMPLES)]
+    Aa(Box<CompareArgs>),
+    /// A run against a baseline: did anything get worse?
+    #[command(after_help = check::EXAMPLES)]
+    Check(Box<CheckArgs>),
+    /// The highest rate at which a service level holds, and latency by load.
+    #[command(after_help = search::EXAMPLES)]
+    Search(Box<SearchArgs>),
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),

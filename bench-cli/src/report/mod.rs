@@ -18,6 +18,9 @@ pub(crate) mod page;
 mod screen;
 mod sheets;
 mod shown;
+pub(crate) mod check;
+pub(crate) mod comparison;
+pub(crate) mod search;
 pub(crate) mod tables;
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub(crate) async fn launcher(run: &mut Run) -> Launcher {
 
 /// Measures every cell of `plan` as often as `repeat` says, and gives one cell each, in the plan's order; those of which
 /// nothing was measured before an interrupt are left out.
-async fn measure(
+pub(crate) async fn measure(
     plan: &[CellConfig],
     repeat: &Repeat,
     launcher: &Launcher,

@@ -19,7 +19,7 @@ pub(crate) mod testing;
 
 pub(crate) use holm::holm;
 pub(crate) use mean::mean_interval;
-pub(crate) use ratio::{Ratio, paired_ratio, smallest_difference, unpaired_ratio};
+pub(crate) use ratio::{log_ratios, paired_ratio, smallest_difference, unpaired_ratio};
 pub(crate) use steady::steadiness;
 
 /// Confidence of every interval.

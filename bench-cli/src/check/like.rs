@@ -1,0 +1,113 @@
+//! Whether two runs may be compared: the same machine, the same cells, driven the same way.
+
+use listenrain_results::{Cell, Env, Run};
+
+/// A setting and what it is.
+type Setting = (&'static str, String);
+
+/// What must be the same for two cells to be the same cell.
+fn settings(cell: &Cell) -> Vec<Setting> {
+    let open = cell.open_loop.clone().unwrap_or_default();
+    let load = match &cell.open_loop {
+        Some(open) => format!("{} {}/s", open.arrivals, open.rate),
+        None => "closed loop".to_owned(),
+    };
+    vec![
+        ("transport", cell.transport.clone()),
+        ("stack", cell.stack.clone()),
+        ("protocol", cell.protocol.clone()),
+        ("runtime", cell.runtime.clone()),
+        ("placement", cell.placement.clone()),
+        ("parallel", cell.parallel.to_string()),
+        ("payload", cell.payload_bytes.to_string()),
+        ("rate", load),
+        ("max-in-flight", open.max_in_flight.to_string()),
+        ("pacer", open.pacer),
+        ("duration", format!("{:.2} s", duration_s(cell))),
+        ("warmup", format!("{:.2} s", cell.warmup_s)),
+        ("lanes", cell.lanes.to_string()),
+        ("connections", cell.connections.to_string()),
+        ("window", cell.window_bytes.to_string()),
+        ("options", cell.options.join(" ")),
+        ("pin", cell.pin.clone()),
+        ("via", cell.via.clone().unwrap_or_default()),
+        ("target", cell.target.clone().unwrap_or_default()),
+        ("scenario", cell.scenario.clone().unwrap_or_default()),
+        ("simulation", cell.simulated.map(|seed| seed.to_string()).unwrap_or_default()),
+    ]
+}
+
+/// The length of the timed window as asked, to 10 ms. What is measured is a little longer, and shorter by what was cut.
+pub(super) fn duration_s(cell: &Cell) -> f64 {
+    let windows = cell.series.window_s * cell.series.tps.len() as f64;
+    let measured = cell.duration_s + cell.steadiness.as_ref().map_or(0.0, |steadiness| steadiness.cut_s);
+    let asked = if windows > 0.0 { windows } else { measured };
+    (asked * 100.0).round() / 100.0
+}
+
+/// Pairs each of the baseline's cells with the candidate's.
+///
+/// # Errors
+///
+/// A text for the user that names what is not alike; `force` lets another machine pass, never another configuration.
+pub(super) fn pairs<'a>(
+    baseline: &'a Run,
+    candidate: &'a Run,
+    force: bool,
+) -> Result<Vec<(&'a Cell, &'a Cell)>, String> {
+    if !force {
+        same_machine(&baseline.env, &candidate.env)?;
+    }
+    if baseline.cells.len() != candidate.cells.len() {
+        return Err(format!(
+            "the baseline has {} cells and the candidate {}: measure the same ones",
+            baseline.cells.len(),
+            candidate.cells.len()
+        ));
+    }
+    baseline.cells.iter().map(|cell| Ok((cell, like(cell, &candidate.cells)?))).collect()
+}
+
+/// The one of `others` with the same settings; the error names the settings of the one that differs least.
+fn like<'a>(cell: &Cell, others: &'a [Cell]) -> Result<&'a Cell, String> {
+    let wanted = settings(cell);
+    let unlike = |other: &Cell| -> Vec<String> {
+        let both = wanted.iter().zip(settings(other));
+        both.filter(|((_, one), (_, other))| one != other)
+            .map(|((name, one), (_, other))| format!("{name} ({} and {})", shown(one), shown(&other)))
+            .collect()
+    };
+    let nearest = others.iter().map(|other| (other, unlike(other))).min_by_key(|(_, unlike)| unlike.len());
+    match nearest {
+        Some((other, unlike)) if unlike.is_empty() => Ok(other),
+        Some((_, unlike)) => Err(format!(
+            "{}: baseline and candidate differ in {}: they can't be compared",
+            super::name(cell),
+            unlike.join(", ")
+        )),
+        None => Err("the candidate has no cells".to_owned()),
+    }
+}
+
+fn shown(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}
+
+fn same_machine(one: &Env, other: &Env) -> Result<(), String> {
+    let facts = [
+        ("cpu", one.cpu.clone(), other.cpu.clone()),
+        ("cores", one.cores.to_string(), other.cores.to_string()),
+        ("kernel", one.kernel.clone(), other.kernel.clone()),
+        ("os", one.os.clone(), other.os.clone()),
+        ("arch", one.arch.clone(), other.arch.clone()),
+    ];
+    let unlike = facts.iter().filter(|(_, one, other)| one != other);
+    let unlike: Vec<_> =
+        unlike.map(|(name, one, other)| format!("{name} ({} and {})", shown(one), shown(other))).collect();
+    match unlike.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(format!("another machine: {}; record the baseline here, or say --force", unlike.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The highest rate at which a service level holds: `search`.
+//!
+//! `hunt` chooses the rates, `judge` says whether it held at one.
+
+mod hunt;
+mod judge;
+
+use std::time::Duration;
+
+use listenrain_results::{Cell, Run, Search};
+
+use self::hunt::{Found, Quest, hunt};
+use crate::check::goals::{self, Limit};
+use crate::cli::{RepeatArgs, RunArgs, SearchArgs};
+use crate::config::{CellConfig, OpenConfig};
+use crate::exit::Exit;
+use crate::launch::Launcher;
+use crate::plan;
+use crate::registry::Registry;
+use crate::report::{progress::Progress, search as report};
+use crate::session::{self, Interrupt};
+
+/// A closed loop's throughput times this is the first bound: more is never sustained.
+const BEYOND_PEAK: f64 = 1.2;
+
+/// Searches in every cell.
+pub(crate) fn search(args: &SearchArgs, registry: &Registry) -> Exit {
+    let (slo, plan) = match planned(args, registry) {
+        Ok(planned) => planned,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return Exit::Usage;
+        }
+    };
+    session::measured(registry, &args.output, report::text, async |run, interrupt| {
+        let launcher = Launcher { wants_ticks: Progress::is_watched(), ..session::launcher(run).await };
+        let mut progress = Progress::new(plan.len() * (args.trials + args.curve + 1) as usize);
+        run.seed = Some(args.drive.seed);
+        for config in &plan {
+            cell(args, config, &slo, run, &launcher, interrupt, &mut progress).await;
+            if interrupt.was_pressed() {
+                break;
+            }
+        }
+        match run.searches.iter().all(|search| search.highest_rate.is_some()) {
+            true => Exit::Well,
+            false => Exit::LimitMissed,
+        }
+    })
+}
+
+async fn cell(
+    args: &SearchArgs,
+    config: &CellConfig,
+    slo: &[Limit],
+    run: &mut Run,
+    launcher: &Launcher,
+    interrupt: &Interrupt,
+    progress: &mut Progress,
+) {
+    let mut drive = async |config: &CellConfig| -> Option<Cell> {
+        progress.begins(config);
+        let cell = session::one(config, launcher, interrupt, progress).await?;
+        if interrupt.was_pressed() {
+            return None;
+        }
+        progress.ended(config, &cell);
+        Some(cell)
+    };
+    let Some(peak) = drive(config).await else { return };
+    let mut found = Found::default();
+    if peak.is_well() {
+        let quest = Quest {
+            slo,
+            bound: peak.tps * BEYOND_PEAK,
+            duration: config.duration,
+            shortest: config.warmup + 3 * Duration::from_millis(100),
+            trials: args.trials,
+            curve: args.curve,
+        };
+        found = hunt(&quest, async |rate, duration| drive(&open(args, config, rate, duration)).await).await;
+    }
+    run.searches.push(Search { cell: config.label(), slo: args.slo.clone(), ..found.search });
+    run.cells.push(peak);
+    run.cells.extend(found.cells);
+}
+
+fn open(args: &SearchArgs, config: &CellConfig, rate: f64, duration: Duration) -> CellConfig {
+    let drive = &args.drive;
+    let open = OpenConfig {
+        rate,
+        arrivals: drive.arrivals,
+        max_in_flight: drive.max_in_flight,
+        pacer: drive.pacer,
+        seed: drive.seed,
+    };
+    CellConfig { parallel: 1, open: Some(open), duration, ..config.clone() }
+}
+
+fn planned(args: &SearchArgs, registry: &Registry) -> Result<(Vec<Limit>, Vec<CellConfig>), String> {
+    let slo = goals::limits(&args.slo, &goals::SERVICE).map_err(|why| format!("--slo {why}"))?;
+    if args.drive.rate.is_some() {
+        return Err("--rate does not go with search: it finds the rate".to_owned());
+    }
+    let stack = plan::stack(args.stack.as_deref(), registry)?.name().to_owned();
+    let once = RepeatArgs { launches: 1, until: None, max_launches: 3 };
+    let args = RunArgs {
+        transport: args.transport.clone(),
+        parallel: vec![args.parallel],
+        payload: args.payload.clone(),
+        runtime: vec![args.runtime],
+        placement: vec![args.placement],
+        stack: vec![stack],
+        protocol: args.protocol.into_iter().collect(),
+        target: None,
+        set: args.set.clone(),
+        via: None,
+        drive: args.drive.clone(),
+        repeat: once,
+        output: args.output.clone(),
+    };
+    Ok((slo, plan::run(&args, registry)?))
+}
