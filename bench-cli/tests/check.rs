@@ -1,0 +1,212 @@
+//! `check` on files of constructed runs, as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use listenrain_results::{Cell, Env, Launch, Run, Times};
+
+/// Five launches around `tps` and `p99_us`, one in `spread` apart.
+fn run(tps: f64, p99_us: f64, spread: f64) -> Run {
+    let launch = |at: i32| {
+        let off = 1.0 + spread * f64::from(at - 2);
+        let service_us = Times { p99: Some(p99_us / off), p50: Some(50.0), max: 3_000.0, ..Times::default() };
+        Launch {
+            order: at as u64,
+            requests: 100_000,
+            tps: tps * off,
+            cpu_us_per_request: Some(20.0 / off),
+            service_us,
+            ..Launch::default()
+        }
+    };
+    let cell = Cell {
+        transport: "tcp".to_owned(),
+        stack: "listenrain".to_owned(),
+        runtime: "current".to_owned(),
+        protocol: "native".to_owned(),
+        placement: "same".to_owned(),
+        parallel: 16,
+        payload_bytes: 4096,
+        requests: 500_000,
+        tps,
+        duration_s: 3.0,
+        warmup_s: 1.0,
+        lanes: 1,
+        connections: 1,
+        window_bytes: 64 << 20,
+        service_us: Times { p99: Some(p99_us), ..Times::default() },
+        launches: (0..5).map(launch).collect(),
+        ..Cell::default()
+    };
+    let env = Env { cpu: "a processor".to_owned(), cores: 2, kernel: "6.1".to_owned(), ..Env::default() };
+    Run::new(env, vec![cell])
+}
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let file = self.0.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn check(&self, baseline: &Run, candidate: &Run, flags: &[&str]) -> Output {
+        let baseline = self.write("baseline.json", &baseline.to_json());
+        let candidate = self.write("candidate.json", &candidate.to_json());
+        check(&baseline, Some(&candidate), flags)
+    }
+}
+
+fn check(baseline: &Path, candidate: Option<&Path>, flags: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench-cli"));
+    command.arg("check").arg("--baseline").arg(baseline).args(candidate).args(flags);
+    command.output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn base() -> Run {
+    run(50_000.0, 800.0, 0.002)
+}
+
+#[test]
+fn what_is_as_it_was_passes_with_0() {
+    let output =
+        Files::new().check(&base(), &run(50_100.0, 801.0, 0.002), &["--limit", "p99<2ms,errors<0.01%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).starts_with("passed against"), "{}", text(&output));
+}
+
+#[test]
+fn what_got_worse_beyond_its_threshold_is_a_regression_with_3() {
+    let files = Files::new();
+    let output = files.check(&base(), &run(45_000.0, 800.0, 0.002), &["--json", "-"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    let judged = Run::from_json(&String::from_utf8_lossy(&output.stdout), "stdout").unwrap().check.unwrap();
+    assert_eq!(judged.verdict, "regression");
+    let tps = judged.rows.iter().find(|row| row.metric == "tps").unwrap();
+    assert!(tps.change.is_some_and(|change| (change + 0.1).abs() < 0.001), "{tps:?}");
+    assert!(tps.high.is_some_and(|high| high < -0.03) && tps.verdict == "regression");
+    // A fall within the threshold that was asked for is none.
+    let output = files.check(&base(), &run(45_000.0, 800.0, 0.002), &["--fail-on", "tps<-20%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    // One that got slower by its latency alone is one too, and one that got faster is not.
+    let output = files.check(&base(), &run(50_000.0, 900.0, 0.002), &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    let output = files.check(&base(), &run(60_000.0, 500.0, 0.002), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn a_limit_that_does_not_hold_is_missed_with_4_however_the_baseline_was() {
+    let files = Files::new();
+    let output = files.check(&base(), &base(), &["--limit", "p99<0.5ms"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    assert!(text(&output).starts_with("limit-missed against"), "{}", text(&output));
+    // A regression is graver.
+    let output = files.check(&base(), &run(45_000.0, 800.0, 0.002), &["--limit", "p99<0.5ms"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+}
+
+#[test]
+fn what_varies_too_much_or_was_launched_once_is_inconclusive_with_5() {
+    let files = Files::new();
+    let output = files.check(&base(), &run(49_000.0, 800.0, 0.1), &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(text(&output).contains("lies on both sides"), "{}", text(&output));
+    let mut once = base();
+    once.cells[0].launches.truncate(1);
+    let output = files.check(&base(), &once, &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output));
+    assert!(text(&output).contains("it takes 2 or more"), "{}", text(&output));
+}
+
+#[test]
+fn errors_where_there_were_none_are_a_regression() {
+    let mut failing = base();
+    failing.cells[0].errors = 3;
+    failing.cells[0].error_samples = vec!["a reply that was not asked for".to_owned()];
+    let files = Files::new();
+    let output = files.check(&base(), &failing, &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("a reply that was not asked for"));
+    let output = files.check(&base(), &failing, &["--limit", "errors<0.01%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn unlike_configurations_are_refused_by_name() {
+    type Change = fn(&mut Cell);
+    let files = Files::new();
+    let changes: [(&str, Change); 9] = [
+        ("parallel (16 and 1)", |cell| cell.parallel = 1),
+        ("payload (4096 and 64)", |cell| cell.payload_bytes = 64),
+        ("duration (3.00 s and 5.00 s)", |cell| cell.duration_s = 5.0),
+        ("rate (closed loop and exp 100/s)", |cell| {
+            cell.open_loop = Some(listenrain_results::OpenLoop {
+                rate: 100.0,
+                arrivals: "exp".to_owned(),
+                ..Default::default()
+            });
+        }),
+        ("placement (same and split)", |cell| cell.placement = "split".to_owned()),
+        ("runtime (current and multi:2)", |cell| cell.runtime = "multi:2".to_owned()),
+        ("protocol (native and original)", |cell| cell.protocol = "original".to_owned()),
+        ("options (none and tcp.nodelay=false)", |cell| cell.options = vec!["tcp.nodelay=false".to_owned()]),
+        ("stack (listenrain and bare)", |cell| cell.stack = "bare".to_owned()),
+    ];
+    for (told, change) in changes {
+        let mut other = base();
+        change(&mut other.cells[0]);
+        let output = files.check(&base(), &other, &["--force"]);
+        assert_eq!(output.status.code(), Some(2), "{told}: {}", text(&output));
+        assert!(text(&output).contains(told), "{told}: {}", text(&output));
+    }
+}
+
+#[test]
+fn another_machine_is_refused_unless_forced() {
+    let mut other = base();
+    other.env.kernel = "6.9".to_owned();
+    let files = Files::new();
+    let output = files.check(&base(), &other, &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("kernel (6.1 and 6.9)") && text(&output).contains("--force"));
+    assert_eq!(files.check(&base(), &other, &["--force"]).status.code(), Some(0));
+    // So it is where the candidate would be measured here.
+    let output = check(&files.write("elsewhere.json", &base().to_json()), None, &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("another machine: cpu"), "{}", text(&output));
+}
+
+#[test]
+fn what_is_no_baseline_is_refused() {
+    let files = Files::new();
+    let mut failed = base();
+    failed.cells[0].errors = 1;
+    let newer = base().to_json().replacen("\"schema\": 2", "\"schema\": 99", 1);
+    for (name, content, told) in [
+        ("corrupt.json", "{\"schema\": 2, \"env\"".to_owned(), "not a run file"),
+        ("newer.json", newer, "schema 99"),
+        ("failed.json", failed.to_json(), "it is no baseline"),
+        ("empty.json", Run::new(Env::default(), Vec::new()).to_json(), "has no cells"),
+    ] {
+        let output = check(&files.write(name, &content), None, &["--force"]);
+        assert_eq!(output.status.code(), Some(2), "{name}: {}", text(&output));
+        assert!(text(&output).contains(told) && text(&output).contains(name), "{name}: {}", text(&output));
+    }
+    let output = check(Path::new("no-such-file.json"), None, &[]);
+    assert!(output.status.code() == Some(2) && text(&output).contains("no-such-file.json"));
+    for flags in [["--fail-on", "speed<-3%"], ["--limit", "p99<2"]] {
+        let output = files.check(&base(), &base(), &flags);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains(flags[0]), "{}", text(&output));
+    }
+}
