@@ -19,7 +19,7 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::Launcher;
 use crate::registry::Registry;
-use crate::report::{check as report, progress::Progress};
+use crate::report::{check as report, live::View};
 use crate::session::{self, Repeat};
 use crate::{output, plan};
 
@@ -65,9 +65,10 @@ fn measure(args: &CheckArgs, registry: &Registry) -> Result<Exit, String> {
     let launches = baseline.cells.iter().map(|cell| cell.launches.len()).max().unwrap_or(1).max(1) as u32;
     let repeat = Repeat { launches, until: None, most: launches, seed };
     Ok(session::measured(registry, &args.output, report::text, async |run, interrupt| {
-        let launcher = Launcher { wants_ticks: Progress::is_watched(), ..session::launcher(run).await };
+        let mut view = View::of(&plan, launches as usize, args.output.quiet);
+        let launcher = Launcher { wants_ticks: view.is_watched(), ..session::launcher(run).await };
         run.seed = Some(seed);
-        run.cells = session::measure(&plan, &repeat, &launcher, interrupt).await;
+        run.cells = session::measure(&plan, &repeat, &launcher, interrupt, &mut view).await;
         if interrupt.was_pressed() {
             return Exit::Interrupted;
         }

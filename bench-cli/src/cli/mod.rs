@@ -1,6 +1,8 @@
 //! What can be typed.
 
 mod args;
+pub(crate) mod check;
+pub(crate) mod compare;
 mod doctor;
 mod drive;
 mod manual;
@@ -25,6 +27,7 @@ pub(crate) use report::ReportArgs;
 pub(crate) use workers::{TakePartArgs, WorkerArgs};
 pub(crate) use check::CheckArgs;
 pub(crate) use compare::CompareArgs;
+pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
 pub(crate) use search::SearchArgs;
 
 const EXAMPLES: &str = "\

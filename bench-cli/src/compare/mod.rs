@@ -16,7 +16,7 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::Launcher;
 use crate::registry::Registry;
-use crate::report::{comparison as report, progress::Progress};
+use crate::report::{comparison as report, live::View};
 use crate::session::{self, Interrupt};
 use crate::stats::{LEVEL, flips};
 
@@ -46,20 +46,23 @@ fn begin(plan: Result<Plan, String>, args: &CompareArgs, registry: &Registry) ->
 async fn measure(plan: &Plan, args: &CompareArgs, run: &mut Run, interrupt: &Interrupt) {
     let seed = args.drive.seed;
     warn(plan, args.blocks, run);
-    let launcher = Launcher { wants_ticks: Progress::is_watched(), ..session::launcher(run).await };
+    let all: Vec<CellConfig> = plan.values.iter().flat_map(|value| value.cells.clone()).collect();
+    let mut view = View::of(&all, args.blocks as usize, args.output.quiet);
+    let launcher = Launcher { wants_ticks: view.is_watched(), ..session::launcher(run).await };
     let cells = plan.values[0].cells.len();
-    let mut progress = Progress::new(args.blocks as usize * plan.values.len() * cells);
+    let mut begun = 0;
     let measure = async |value: usize, cell: usize| -> Option<Cell> {
         let value = &plan.values[value];
         let launcher = Launcher { program: value.program.clone(), ..launcher.clone() };
         let config = &value.cells[cell];
-        progress.begins(config);
-        let cell = session::one(config, &launcher, interrupt, &mut progress).await?;
+        view.begins(config, begun / all.len(), args.blocks as usize);
+        begun += 1;
+        let cell = session::one(config, &launcher, interrupt, &mut view).await?;
         // What was cut short belongs to no block.
         if interrupt.was_pressed() {
             return None;
         }
-        progress.ended(config, &cell);
+        view.ended(config, &cell);
         Some(cell)
     };
     let taken = blocks::run_blocks([plan.values.len(), cells], args.blocks, seed, measure).await;

@@ -5,6 +5,7 @@
 //! are for other programs. `live` is a `block` on a terminal's `screen`, or a line a launch.
 
 mod block;
+pub(crate) mod check;
 mod columns;
 pub(crate) mod counts;
 pub(crate) mod csv;
@@ -12,6 +13,7 @@ pub(crate) mod hgrm;
 pub(crate) mod hlog;
 mod kinds;
 mod labels;
+pub(crate) mod comparison;
 pub(crate) mod live;
 mod notes;
 pub(crate) mod page;

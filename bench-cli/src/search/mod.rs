@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::launch::Launcher;
 use crate::plan;
 use crate::registry::Registry;
-use crate::report::{progress::Progress, search as report};
+use crate::report::{live::View, search as report};
 use crate::session::{self, Interrupt};
 
 /// A closed loop's throughput times this is the first bound: more is never sustained.
@@ -33,11 +33,12 @@ pub(crate) fn search(args: &SearchArgs, registry: &Registry) -> Exit {
         }
     };
     session::measured(registry, &args.output, report::text, async |run, interrupt| {
-        let launcher = Launcher { wants_ticks: Progress::is_watched(), ..session::launcher(run).await };
-        let mut progress = Progress::new(plan.len() * (args.trials + args.curve + 1) as usize);
+        let each = (args.trials + args.curve + 1) as usize;
+        let mut view = View::of(&plan, each, args.output.quiet);
+        let launcher = Launcher { wants_ticks: view.is_watched(), ..session::launcher(run).await };
         run.seed = Some(args.drive.seed);
         for config in &plan {
-            cell(args, config, &slo, run, &launcher, interrupt, &mut progress).await;
+            cell(args, config, &slo, run, &launcher, interrupt, &mut view).await;
             if interrupt.was_pressed() {
                 break;
             }
@@ -56,15 +57,17 @@ async fn cell(
     run: &mut Run,
     launcher: &Launcher,
     interrupt: &Interrupt,
-    progress: &mut Progress,
+    view: &mut View,
 ) {
+    let mut begun = 0;
     let mut drive = async |config: &CellConfig| -> Option<Cell> {
-        progress.begins(config);
-        let cell = session::one(config, launcher, interrupt, progress).await?;
+        view.begins(config, begun, (args.trials + args.curve + 1) as usize);
+        begun += 1;
+        let cell = session::one(config, launcher, interrupt, view).await?;
         if interrupt.was_pressed() {
             return None;
         }
-        progress.ended(config, &cell);
+        view.ended(config, &cell);
         Some(cell)
     };
     let Some(peak) = drive(config).await else { return };
