@@ -46,7 +46,7 @@ fn judge_file(args: &CheckArgs, candidate: &Path) -> Result<Exit, String> {
     let mut candidate = read(candidate)?;
     output::check(&args.output)?;
     candidate.check = Some(judged(args, &goals, &baseline, &candidate)?);
-    if let Err(why) = output::show(&report::text(&candidate), &candidate, &args.output) {
+    if let Err(why) = output::finish(&report::text(&candidate), &candidate, &args.output) {
         eprintln!("error: {why}");
         return Ok(Exit::RowFailed);
     }

@@ -9,8 +9,6 @@ mod manual;
 mod merge;
 mod output;
 mod report;
-pub(crate) mod check;
-pub(crate) mod compare;
 pub(crate) mod search;
 pub(crate) mod units;
 mod workers;
@@ -18,17 +16,16 @@ mod workers;
 use clap::{Parser, Subcommand};
 
 pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, RunArgs, ServeArgs, TableArgs};
+pub(crate) use check::CheckArgs;
+pub(crate) use compare::CompareArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use drive::{DriveArgs, RepeatArgs};
 pub(crate) use manual::ManArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use output::{FileArgs, Format, OutputArgs};
 pub(crate) use report::ReportArgs;
-pub(crate) use workers::{TakePartArgs, WorkerArgs};
-pub(crate) use check::CheckArgs;
-pub(crate) use compare::CompareArgs;
-pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, OutputArgs, RunArgs, ServeArgs, TableArgs};
 pub(crate) use search::SearchArgs;
+pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{CompareArgs, RepeatArgs, RunArgs};
+use crate::cli::{CompareArgs, RepeatArgs, RunArgs, WorkerArgs};
 use crate::config::CellConfig;
 use crate::launch::Program;
 use crate::plan;
@@ -147,6 +147,7 @@ fn value(args: CompareArgs, registry: &Registry) -> Result<Value, String> {
         via: None,
         drive: args.drive,
         repeat: once,
+        worker: WorkerArgs::default(),
         output: args.output,
     };
     Ok(Value { name: String::new(), program, cells: plan::run(&args, registry)? })

@@ -7,22 +7,20 @@
 mod block;
 pub(crate) mod check;
 mod columns;
+pub(crate) mod comparison;
 pub(crate) mod counts;
 pub(crate) mod csv;
 pub(crate) mod hgrm;
 pub(crate) mod hlog;
 mod kinds;
 mod labels;
-pub(crate) mod comparison;
 pub(crate) mod live;
 mod notes;
 pub(crate) mod page;
 mod screen;
+pub(crate) mod search;
 mod sheets;
 mod shown;
-pub(crate) mod check;
-pub(crate) mod comparison;
-pub(crate) mod search;
 pub(crate) mod tables;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use listenrain_results::{Cell, Run, Search};
 
 use self::hunt::{Found, Quest, hunt};
 use crate::check::goals::{self, Limit};
-use crate::cli::{RepeatArgs, RunArgs, SearchArgs};
+use crate::cli::{RepeatArgs, RunArgs, SearchArgs, WorkerArgs};
 use crate::config::{CellConfig, OpenConfig};
 use crate::exit::Exit;
 use crate::launch::Launcher;
@@ -120,6 +120,7 @@ fn planned(args: &SearchArgs, registry: &Registry) -> Result<(Vec<Limit>, Vec<Ce
         via: None,
         drive: args.drive.clone(),
         repeat: once,
+        worker: WorkerArgs::default(),
         output: args.output.clone(),
     };
     Ok((slo, plan::run(&args, registry)?))
