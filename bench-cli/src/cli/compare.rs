@@ -18,7 +18,12 @@ Examples:
   bench-cli aa --transport tcp --blocks 10         what this machine shows where there is no difference
 
 The smallest p-value that N blocks can give is 2 / 2^N: 0.0625 for 5, so fewer than 6 can never show a difference at
-0.05; and it is corrected for the number of rows (cells x metrics x values), so several rows take more blocks.";
+0.05; and for each figure it is corrected for the number of its rows (cells x values less one), so many cells take more
+blocks.";
+
+/// Many short launches say more than a few long ones: launches differ more than the seconds of one.
+pub(super) const DURATION: &str = "1s";
+pub(super) const WARMUP: &str = "300ms";
 
 /// What is compared, and in which cells.
 #[derive(Debug, Clone, Args)]

@@ -84,10 +84,10 @@ pub(crate) enum Command {
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
     /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
-    #[command(after_help = compare::EXAMPLES)]
+    #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
     Compare(Box<CompareArgs>),
     /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
-    #[command(after_help = compare::EXAMPLES)]
+    #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
     Aa(Box<CompareArgs>),
     /// A run against a baseline: did anything get worse?
     #[command(after_help = check::EXAMPLES)]

@@ -7,7 +7,7 @@ use super::metrics::{ALL, metrics};
 use crate::stats::{LEVEL, flips, holm, log_ratios, paired_ratio};
 
 /// Every value but the first against it: in every cell, by every figure that any of its launches has. p-values are
-/// corrected for all rows together.
+/// corrected for all rows of one figure together: each figure is a question of its own, asked in so many cells.
 pub(super) fn rows(
     taken: &[Taken],
     values: &[String],
@@ -37,12 +37,11 @@ pub(super) fn rows(
             }
         }
     }
-    let p: Vec<f64> = rows.iter().filter_map(|row| row.p).collect();
-    let corrected = holm(&p);
-    rows.iter_mut()
-        .filter(|row| row.p.is_some())
-        .zip(corrected)
-        .for_each(|(row, p)| row.p_corrected = Some(p));
+    for (metric, _) in ALL {
+        let asked = |row: &&mut ComparisonRow| row.metric == *metric && row.p.is_some();
+        let p: Vec<f64> = rows.iter_mut().filter(asked).filter_map(|row| row.p).collect();
+        rows.iter_mut().filter(asked).zip(holm(&p)).for_each(|(row, p)| row.p_corrected = Some(p));
+    }
     rows.iter_mut().for_each(|row| conclude(row, noise_floor));
     rows
 }

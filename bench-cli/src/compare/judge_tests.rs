@@ -34,8 +34,8 @@ fn a_sure_difference_beyond_the_floor_is_better_or_worse_by_what_is_good() {
     let rows = judged(&blocks);
     let [tps, p50] = &rows[..] else { panic!("{rows:?}") };
     assert_eq!((tps.metric.as_str(), tps.verdict, tps.blocks), ("tps", Verdict::Better, 8));
-    // All eight agree: 2 / 2^8, twice that for two rows.
-    assert_eq!((tps.p, tps.p_corrected), (Some(2.0 / 256.0), Some(4.0 / 256.0)));
+    // All eight agree: 2 / 2^8. There is one cell, so there is one row for each figure and nothing to correct.
+    assert_eq!((tps.p, tps.p_corrected), (Some(2.0 / 256.0), Some(2.0 / 256.0)));
     assert!(tps.low.unwrap() > 1.29 && tps.high.unwrap() < 1.32 && tps.why.is_empty());
     assert_eq!((p50.metric.as_str(), p50.verdict), ("service_p50_us", Verdict::Worse));
 }

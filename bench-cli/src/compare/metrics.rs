@@ -14,11 +14,6 @@ pub(super) const ALL: [(&str, bool); 6] = [
     ("cpu_us_per_request", false),
 ];
 
-/// How many of them a cell of a closed or of an open loop has.
-pub(super) fn expected(is_open: bool) -> usize {
-    if is_open { 3 } else { 4 }
-}
-
 /// The figures of one launch; none where it failed. An open loop's throughput is what it was told, so it is none of them.
 pub(super) fn metrics(cell: &Cell) -> BTreeMap<String, f64> {
     if !cell.is_well() {

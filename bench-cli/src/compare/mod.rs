@@ -77,8 +77,7 @@ async fn measure(plan: &Plan, args: &CompareArgs, run: &mut Run, interrupt: &Int
 
 /// Says before anything is measured that nothing can come of it.
 fn warn(plan: &Plan, blocks: u64, run: &mut Run) {
-    let metrics = metrics::expected(plan.values[0].cells[0].open.is_some());
-    let rows = plan.values[0].cells.len() * (plan.values.len() - 1) * metrics;
+    let rows = plan.values[0].cells.len() * (plan.values.len() - 1);
     let least = flips::smallest(blocks) * rows as f64;
     if least > 1.0 - LEVEL {
         let mut enough = blocks;
@@ -86,7 +85,7 @@ fn warn(plan: &Plan, blocks: u64, run: &mut Run) {
             enough += 1;
         }
         let why = format!(
-            "{blocks} blocks are too few to show a difference in {rows} rows: the smallest corrected p-value is {least:.2}; \
+            "{blocks} blocks are too few to show a difference in {rows} rows a figure: the smallest corrected p-value is {least:.2}; \
              --blocks {enough} is enough"
         );
         eprintln!("warning: {why}");

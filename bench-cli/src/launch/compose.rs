@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use listenrain_results::{Cell, HostCpu, Launch, LittlesLaw, OpenLoop, Series, Usage, Usages};
+use listenrain_results::{Cell, Launch, LittlesLaw, OpenLoop, Series, Usage, Usages};
 
 use crate::cell::words::{Measured, Served};
 use crate::config::{CellConfig, Placement};
@@ -14,10 +14,6 @@ const LITTLE_WITHIN: f64 = 0.1;
 /// time, or a millisecond where that is more.
 const LAG_SHARE: f64 = 0.1;
 const LAG_US: f64 = 1_000.0;
-/// Process and host CPU that differ by more than this share do not tell the same story; less than this percentage of a
-/// core is noise.
-const CPU_WITHIN: f64 = 0.15;
-const CPU_NOISE_PERCENT: f64 = 10.0;
 /// A machine that is busy for more than this percentage of a core while nothing is measured has other work to do.
 pub(crate) const BUSY_PERCENT: f64 = 20.0;
 
@@ -182,38 +178,13 @@ fn warnings(cell: &Cell, was_cut_short: bool) -> Vec<String> {
             cell.littles_law.measured, cell.littles_law.planned
         ));
     }
-    if cell.generator_limited {
-        let lag = cell.send_lag_us.map_or(0.0, |lag| lag.p99.unwrap_or(lag.max));
-        warnings.push(format!(
-            "generator-limited: 1 in 100 requests left {lag:.0} µs late or later, so these are the generator's times as \
-             well; lower --rate, give the client processors of its own (--placement split --pin), or use --pacer thread"
-        ));
-    }
     if let Some(open) = cell.open_loop.as_ref().filter(|open| open.dropped > 0) {
         warnings.push(format!(
             "{} of {} requests were due and not sent, since {} were outstanding: their times would have been the longest",
             open.dropped, open.intended, open.max_in_flight
         ));
     }
-    warnings.extend(cell.host.zip(cell.cpu_percent).and_then(|(host, own)| accounts_differ(&host, own)));
     warnings
-}
-
-/// On the machine that measured both ends, what it was busy with should be what they used. Not where it was busy with
-/// other work before: the run says so, and there is no telling how that went on.
-fn accounts_differ(host: &HostCpu, own: f64) -> Option<String> {
-    if host.idle_busy_percent > BUSY_PERCENT {
-        return None;
-    }
-    let busy = (host.busy_percent - host.idle_busy_percent).max(0.0);
-    let off = (busy - own).abs();
-    (off > CPU_NOISE_PERCENT && off > CPU_WITHIN * busy.max(own)).then(|| {
-        format!(
-            "the processes used {own:.0} % of a core and the machine was busy for {busy:.0} %: interrupts that are charged \
-             to nobody, or other work ({:.0} % interrupts, {:.0} % stolen)",
-            host.interrupt_percent, host.steal_percent
-        )
-    })
 }
 
 #[cfg(test)]

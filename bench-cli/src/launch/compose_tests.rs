@@ -63,20 +63,9 @@ fn a_generator_that_lagged_marks_its_row() {
     };
     assert!(!cell(&config, lag(900.0, 50.0), None, 0.0).generator_limited);
     let lagged = cell(&config, lag(1_100.0, 50.0), None, 0.0);
-    assert!(lagged.generator_limited && lagged.warnings[0].contains("generator-limited"), "{lagged:?}");
+    assert!(lagged.generator_limited, "{lagged:?}");
     assert!(!cell(&config, lag(1_100.0, 20_000.0), None, 0.0).generator_limited);
     assert_eq!(lagged.littles_law.off_by(), 0.0, "an open loop plans no number of outstanding requests");
-}
-
-#[test]
-fn host_and_process_that_disagree_are_told() {
-    let host = |busy| HostCpu { busy_percent: busy, idle_busy_percent: 5.0, ..HostCpu::default() };
-    assert_eq!(accounts_differ(&host(105.0), 100.0), None);
-    assert_eq!(accounts_differ(&host(9.0), 1.0), None, "8 % of a core is noise");
-    assert!(accounts_differ(&host(145.0), 100.0).unwrap().contains("100 % of a core"));
-    assert!(accounts_differ(&host(55.0), 100.0).is_some());
-    let busy = HostCpu { busy_percent: 200.0, idle_busy_percent: 190.0, ..HostCpu::default() };
-    assert_eq!(accounts_differ(&busy, 100.0), None, "other work: there is no telling");
 }
 
 #[test]

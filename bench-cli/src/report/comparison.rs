@@ -92,11 +92,11 @@ fn table(comparison: &Comparison) -> String {
 fn meaning(comparison: &Comparison) -> String {
     format!(
         "ratio: value / {}, geometric mean over the blocks, with its 95 % interval. p: how often chance alone does as \
-         much, by exact\nsign flips of the blocks; corrected for {} rows (Holm). A verdict needs a corrected p below \
+         much, by exact\nsign flips of the blocks; corrected for the {} rows of a figure (Holm). A verdict needs a corrected p below \
          0.05 and a ratio beyond {:.1} %.\nIn every block each was measured once by a fresh launch, in random order \
          (seed {}). Higher tps is better, lower all else.\n",
         comparison.values.first().map_or("", String::as_str),
-        comparison.rows.iter().filter(|row| row.p.is_some()).count(),
+        comparison.rows.iter().filter(|row| row.metric == comparison.rows[0].metric).count(),
         comparison.noise_floor * 100.0,
         comparison.seed
     )

@@ -4,6 +4,7 @@ use listenrain_results::{Cell, Interval, Precision, Run};
 
 use super::columns::{brief, or_none};
 use super::labels::Labels;
+use crate::launch::BUSY_PERCENT;
 
 /// Process and host may count this share apart before it is said.
 const ACCOUNTS_DIFFER: f64 = 0.15;
@@ -101,14 +102,16 @@ fn limited(cell: &Cell, name: &str) -> String {
     let response = or_none(cell.response_us.and_then(|response| response.p50), brief);
     format!(
         "GENERATOR-LIMITED: {name}: send lag p99 {lag} µs beside a response p50 of {response} µs: the load generator \
-         was late, so the row says too little of the transport and is not to be compared"
+         was late, so the row says too little of the transport and is not to be compared; lower --rate, or give the \
+         client processors of its own (--placement split --pin), or use --pacer thread"
     )
 }
 
 /// What the processes were charged for, against what the machine was busy with.
 fn accounts(cell: &Cell, name: &str) -> Option<String> {
     let process = cell.usage.both.map(|both| both.cpu_percent).or(cell.cpu_percent)?;
-    let host = cell.host?;
+    // Where the machine had other work before, there is no telling how that went on; the run says so.
+    let host = cell.host.filter(|host| host.idle_busy_percent <= BUSY_PERCENT)?;
     let busy = host.busy_percent - host.idle_busy_percent;
     let apart = (busy - process).abs();
     (apart > ACCOUNTS_LEAST && apart > ACCOUNTS_DIFFER * process.max(busy)).then(|| {

@@ -45,7 +45,7 @@ pub struct ComparisonRow {
     pub high: Option<f64>,
     /// How often a difference this large comes by chance, by exact sign flips of the blocks.
     pub p: Option<f64>,
-    /// The same, corrected for the number of rows (Holm).
+    /// The same, corrected for the number of rows of this metric (Holm).
     pub p_corrected: Option<f64>,
     /// Blocks in which both were measured without an error.
     pub blocks: u64,
