@@ -50,3 +50,12 @@ readme_command() {
 passed() {
     awk '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ /^passed/) sum += $(i - 1) } END { print sum + 0 }' "$1"
 }
+
+# comparison_row FILE METRIC: the one row of a comparison by that metric, on a line.
+comparison_row() {
+    local found
+    found=$(tr -d '\n' <"$1" | sed -e 's/": */":/g' -e 's/, *"/,"/g' -e 's/{ *"parallel"/\n{"parallel"/g' -e 's/} *,/},\n/g' |
+        grep '^{"parallel"' | grep "\"metric\":\"$2\"") || fail "no row of $2 in the comparison"
+    [ "$(wc -l <<<"$found")" -eq 1 ] || fail "more than one row of $2 in the comparison"
+    echo "$found"
+}
