@@ -108,6 +108,21 @@ pub(crate) fn without_secrets(text: &str) -> String {
     text.split(',').enumerate().map(part).collect::<Vec<_>>().join(",")
 }
 
+/// `text` in which some endpoint may be named, such as an error: each without secrets, `typed` first, which may be made of
+/// anything.
+pub(crate) fn told_without_secrets(text: &str, typed: Option<&str>) -> String {
+    let text = match typed.filter(|typed| !typed.is_empty()) {
+        Some(typed) => text.replace(typed, &without_secrets(typed)),
+        None => text.to_owned(),
+    };
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let bare = word.trim_end_matches(char::is_whitespace);
+            without_secrets(bare) + &word[bare.len()..]
+        })
+        .collect()
+}
+
 /// What may be seen of the text before `://`: a flag and a scheme, but no options of a list.
 fn open(before: &str) -> String {
     let (flag, rest) = match before.split_once('=') {
