@@ -9,7 +9,9 @@ const WARNING: &str = "THIS BUILD IS NOT OPTIMISED; ITS FIGURES MEAN NOTHING";
 /// Why there is no such run, unless `force` wants it all the same.
 pub(super) fn tried(opt_level: &str, force: bool) -> Result<Option<&'static str>, &'static str> {
     match (opt_level, force) {
-        ("0", false) => Err("this build is not optimised; build it with `cargo build --release`, or say --force"),
+        ("0", false) => {
+            Err("this build is not optimised; build it with `cargo build --release`, or say --force")
+        }
         ("0", true) => Ok(Some(WARNING)),
         _ => Ok(None),
     }

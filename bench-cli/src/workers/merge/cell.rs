@@ -184,7 +184,9 @@ fn rate(measured: &Cells<'_>, series: &Series) -> (f64, Option<String>) {
     }
     let common = series.tps.get(series.cut as usize..).filter(|common| !common.is_empty());
     let (tps, of) = match common {
-        Some(common) => (common.iter().sum::<f64>() / common.len() as f64, "the time that all have in common"),
+        Some(common) => {
+            (common.iter().sum::<f64>() / common.len() as f64, "the time that all have in common")
+        }
         None => (sum, "their own times added up, since they have no windows in common"),
     };
     let why = format!(

@@ -227,7 +227,11 @@ fn defect_19_rates_add_up_only_over_the_time_in_which_all_measured() {
     let mut foreign = span(&[200.0, 200.0]);
     foreign.series = Series::default();
     let merged = two(foreign, span(&[100.0])).unwrap();
-    assert!(merged.warnings.iter().any(|text| text.contains("no windows in common")), "{:?}", merged.warnings);
+    assert!(
+        merged.warnings.iter().any(|text| text.contains("no windows in common")),
+        "{:?}",
+        merged.warnings
+    );
 }
 
 #[test]
