@@ -46,7 +46,10 @@ fn an_endpoint_in_a_sentence_is_told_without_secrets() {
     let odd = "tcp://me:pass word@host:1";
     for (said, told) in [
         ("tls://host:1?key=k cannot be reached: refused", "tls://host:1?… cannot be reached: refused"),
-        ("`bench-cli serve --listen tcp://u:p@h:1`\n starts", "`bench-cli serve --listen tcp://…@h:1`\n starts"),
+        (
+            "`bench-cli serve --listen tcp://u:p@h:1`\n starts",
+            "`bench-cli serve --listen tcp://…@h:1`\n starts",
+        ),
         ("tcp://me:pass word@host:1 is silent", "tcp://…@host:1 is silent"),
         ("no reply within 5 s: who?", "no reply within 5 s: who?"),
     ] {

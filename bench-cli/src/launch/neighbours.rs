@@ -17,7 +17,9 @@ pub(super) fn warning(config: &CellConfig, root: &Root) -> Option<String> {
         (false, false) => None,
     };
     if let Some(free) = free {
-        return Some(format!("--pin keeps only one end to processors: the {free} may run on them too; pin both"));
+        return Some(format!(
+            "--pin keeps only one end to processors: the {free} may run on them too; pin both"
+        ));
     }
     let both: Vec<usize> = server.iter().filter(|core| client.contains(core)).copied().collect();
     if !both.is_empty() {
@@ -73,7 +75,9 @@ mod tests {
             let config = CellConfig { placement, pins: pins.parse().unwrap(), ..CellConfig::default() };
             let warning = warning(&config, &root);
             match said {
-                Some(said) => assert!(warning.as_ref().is_some_and(|text| text.contains(said)), "{pins}: {warning:?}"),
+                Some(said) => {
+                    assert!(warning.as_ref().is_some_and(|text| text.contains(said)), "{pins}: {warning:?}")
+                }
                 None => assert_eq!(warning, None, "{pins}"),
             }
         }

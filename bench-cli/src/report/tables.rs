@@ -6,8 +6,8 @@ use super::columns::Align::{Left, Right};
 use super::columns::{brief, or_none, render, whole};
 use super::labels::Labels;
 use super::notes::notes;
-use super::{check, comparison, search};
 use super::sheets::{sheets, with_interval};
+use super::{check, comparison, search};
 use crate::cli::units::size_text;
 
 const UNITS: &str = "\
