@@ -7,6 +7,7 @@
 //! - `output` tries where the files go before that.
 //! - `launch` starts a process for each cell; `cell` is that process's side, with the timed window.
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
+//! - `compare`, `check` and `search` measure several cells and say what follows, by `stats`. `workers` are several hosts.
 //! - `tick` is what a cell tells meanwhile. `doctor` and `machine` say what it is measured on.
 //! - `report` shows, and `rerender` shows again what was measured before; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]

@@ -108,6 +108,40 @@ pub(crate) fn without_secrets(text: &str) -> String {
     text.split(',').enumerate().map(part).collect::<Vec<_>>().join(",")
 }
 
+/// `text` in which some endpoint may be named, such as an error: each without secrets, `typed` first, which may be made of
+/// anything, and of which a part may be named alone.
+pub(crate) fn told_without_secrets(text: &str, typed: Option<&str>) -> String {
+    let mut text = text.to_owned();
+    if let Some(typed) = typed.filter(|typed| !typed.is_empty()) {
+        text = text.replace(typed, &without_secrets(typed));
+        for secret in secrets(typed) {
+            text = text.replace(secret, "…");
+        }
+    }
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let bare = word.trim_end_matches(char::is_whitespace);
+            without_secrets(bare) + &word[bare.len()..]
+        })
+        .collect()
+}
+
+/// What may be secret of an endpoint, longest first: its user and password, its options and their values. A part of one or
+/// two letters is left: it would be found in every word.
+fn secrets(endpoint: &str) -> Vec<&str> {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let users = [rest, before].into_iter().filter_map(|text| text.rsplit_once('@')).map(|(user, _)| user);
+    let users: Vec<_> = users.collect();
+    let passwords = users.iter().filter_map(|user| user.split_once(':')).map(|(_, password)| password);
+    let options = query.split(['&', ',']);
+    let values = options.clone().filter_map(|option| option.split_once('=')).map(|(_, value)| value);
+    let all = users.iter().copied().chain(passwords).chain([query]).chain(options).chain(values);
+    let mut all: Vec<_> = all.filter(|part| part.len() > 2).collect();
+    all.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    all
+}
+
 /// What may be seen of the text before `://`: a flag and a scheme, but no options of a list.
 fn open(before: &str) -> String {
     let (flag, rest) = match before.split_once('=') {

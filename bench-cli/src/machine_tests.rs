@@ -42,6 +42,29 @@ proptest::proptest! {
 }
 
 #[test]
+fn an_endpoint_in_a_sentence_is_told_without_secrets() {
+    let odd = "tcp://me:pass word@host:1";
+    for (said, told) in [
+        ("tls://host:1?key=k cannot be reached: refused", "tls://host:1?… cannot be reached: refused"),
+        (
+            "`bench-cli serve --listen tcp://u:p@h:1`\n starts",
+            "`bench-cli serve --listen tcp://…@h:1`\n starts",
+        ),
+        ("tcp://me:pass word@host:1 is silent", "tcp://…@host:1 is silent"),
+        ("host `me:pass word@host` is no name", "host `…@host` is no name"),
+        ("the password `pass word` is wrong", "the password `…` is wrong"),
+        ("no reply within 5 s: who?", "no reply within 5 s: who?"),
+    ] {
+        assert_eq!(told_without_secrets(said, Some(odd)), told);
+    }
+    let typed = Some("tls://host:1?key=S3CRET&pin=ab12");
+    for said in ["option key=S3CRET: no such file", "`S3CRET` is no key", "key=S3CRET&pin=ab12"] {
+        let told = told_without_secrets(said, typed);
+        assert!(!told.contains("S3CRET") && told.contains('…'), "{told}");
+    }
+}
+
+#[test]
 fn the_command_is_as_typed_without_secrets() {
     let line = ["run", "--target", "tcp://user:pw@host:1?key=k", "--parallel", "1,16"];
     let command = typed(line.into_iter().map(str::to_owned));

@@ -67,6 +67,8 @@ fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
         ("--set tcp.nodelay=perhaps", "true, false"),
         ("--set tcp.smoke=1", "no option"),
         ("--connections 4", "fewer than"),
+        ("--duration 1s --warmup 1s", "three windows of"),
+        ("--duration 300ms", "make it 1s 30ms or longer"),
         ("--transport tcp,channel,tcp", "--transport tcp: given twice"),
         ("--stack bare,bare", "--stack bare: given twice"),
         ("--protocol native,native", "--protocol native: given twice"),

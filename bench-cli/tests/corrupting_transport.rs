@@ -15,6 +15,7 @@ use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, ChannelRead, Endpoint, EndpointError,
     NextError, Transport,
 };
+use listenrain_results::Verdict;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -146,6 +147,19 @@ fn a_corrupting_transport_fails_its_row_and_no_other() {
     assert!(honest.is_well(), "{honest:?}");
 }
 
+fn a_corrupting_transport_cannot_win_a_comparison() {
+    let line = "compare --transport flipping,honest --payload 16KiB --parallel 3 --blocks 2 --duration 150ms --warmup 30ms --json -";
+    let (code, json) = tool(line);
+    assert_eq!(code, Some(1), "{json}");
+    let comparison = listenrain_results::Run::from_json(&json, "stdout").unwrap().comparison.unwrap();
+    assert_eq!(comparison.values, ["flipping", "honest"]);
+    assert!(!comparison.rows.is_empty());
+    for row in &comparison.rows {
+        assert!(row.verdict == Verdict::Invalid && row.ratio.is_none(), "{row:?}");
+        assert!(row.why.contains("launches of the first value had errors"), "{row:?}");
+    }
+}
+
 fn a_registered_transport_is_listed() {
     let (code, text) = tool("transports");
     assert!(code == Some(0) && text.contains("flipping://"), "{text}");
@@ -153,11 +167,16 @@ fn a_registered_transport_is_listed() {
 
 fn main() -> ExitCode {
     // Told apart from the test harness's own arguments by the command.
-    if std::env::args().nth(1).is_some_and(|command| ["cell", "run", "transports"].contains(&&*command)) {
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|command| ["cell", "run", "compare", "transports"].contains(&&*command))
+    {
         return bench_cli::main_with(registry());
     }
     a_corrupting_transport_fails_its_row_and_no_other();
     println!("test a_corrupting_transport_fails_its_row_and_no_other ... ok");
+    a_corrupting_transport_cannot_win_a_comparison();
+    println!("test a_corrupting_transport_cannot_win_a_comparison ... ok");
     a_registered_transport_is_listed();
     println!("test a_registered_transport_is_listed ... ok");
     ExitCode::SUCCESS

@@ -1,17 +1,30 @@
-//! Every example in `--help` is run as it stands, with shorter times: one that doesn't work is a lie.
+//! Every example in `--help`, and every command in docs/measuring.md, is run as it stands, with shorter times: one that
+//! doesn't work is a lie. Those in other documents are parsed.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use listenrain_results::{Run, Workers};
 
 /// What is appended, where the command knows the flag; the last of a flag counts.
-const SHORTER: [(&str, &str); 5] = [
+const SHORTER: [(&str, &str); 7] = [
     ("--duration", "250ms"),
     ("--warmup", "20ms"),
     ("--blocks", "2"),
     ("--launches", "1"),
     ("--max-launches", "3"),
+    ("--trials", "5"),
+    ("--curve", "2"),
 ];
+
+/// Of the table: its largest rows complete nothing in less on a busy machine.
+const SHORTEST_TABLE: &str = "400ms";
+
+/// Measuring one by one: two at once would starve each other.
+static MEASURING: Mutex<()> = Mutex::new(());
 
 /// 0, and the verdicts on figures, for which times as short as these are reason enough. Not 1, a row that failed, nor 2,
 /// wrong usage.
@@ -105,12 +118,108 @@ fn run(folder: &Path, line: &str) -> Output {
     if let Some(Server(_, endpoint)) = &server {
         arguments.extend(["--target".to_owned(), endpoint.clone()]);
     }
+    let is_table = !is_command || arguments[0] == "table";
+    // A stall belongs to a time of its own.
+    let is_timed = has(&arguments, "--inject-stall");
     for (flag, value) in SHORTER {
-        if help.contains(&format!("{flag} <")) {
+        if help.contains(&format!("{flag} <")) && !(is_timed && flag == "--duration") {
+            let value = if is_table && flag == "--duration" { SHORTEST_TABLE } else { value };
             arguments.extend([flag.to_owned(), value.to_owned()]);
         }
     }
     tool(folder, &arguments).output().unwrap()
+}
+
+/// Runs `lines` in one folder, since one may read what one before it wrote, and gives those that failed.
+fn failed(lines: &[String]) -> Vec<String> {
+    let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let failed = lines.iter().filter_map(|line| {
+        let output = run(folder.path(), line);
+        let ran = output.status.code().is_some_and(|code| RAN.contains(&code));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!ran).then(|| format!("{line}\n{:?} {said}", output.status))
+    });
+    failed.collect()
+}
+
+/// What examples find in the folder that they are run in: run files, parts of a run, builds, and recorded runs.
+fn prepare(folder: &Path) {
+    let output = run(folder, "bench-cli run --parallel 1,16 --json main.json --html main.html");
+    assert!(output.status.success(), "{output:?}");
+    for copy in ["new.json", "old.json", "out.json"] {
+        fs::copy(folder.join("main.json"), folder.join(copy)).unwrap();
+    }
+    let measured = fs::read_to_string(folder.join("main.json")).unwrap();
+    fs::create_dir(folder.join("parts")).unwrap();
+    for index in 0..2 {
+        let mut part = Run::from_json(&measured, "main.json").unwrap();
+        part.workers = Some(Workers { index: Some(index), count: 2, ..Workers::default() });
+        fs::write(folder.join(format!("parts/worker-{index}.json")), part.to_json()).unwrap();
+    }
+    for build in ["old", "new"] {
+        fs::create_dir(folder.join(build)).unwrap();
+        fs::hard_link(env!("CARGO_BIN_EXE_bench-cli"), folder.join(build).join("bench-cli"))
+            .or_else(|_| {
+                fs::copy(env!("CARGO_BIN_EXE_bench-cli"), folder.join(build).join("bench-cli")).map(drop)
+            })
+            .unwrap();
+    }
+    for file in ["README.md", "results/README.md"] {
+        fs::create_dir_all(folder.join("results")).unwrap();
+        fs::copy(root().join(file), folder.join(file)).unwrap();
+    }
+    for recorded in fs::read_dir(root().join("results/runs")).unwrap() {
+        let recorded = recorded.unwrap();
+        let to = folder.join("results/runs").join(recorded.file_name());
+        fs::create_dir_all(&to).unwrap();
+        fs::copy(recorded.path().join("run.json"), to.join("run.json")).unwrap();
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The commands in the fenced blocks of a document, each as `bench-cli …`, without what is said of them.
+fn commands_in(text: &str) -> Vec<String> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    let lines = blocks.flat_map(|block| block.lines().skip(1));
+    let command = |line: &str| {
+        // A prompt says on which host it is typed.
+        let line = line.split_once("$ ").map_or(line, |(_, typed)| typed);
+        let line = line.replace("cargo run --release -p", "cargo run -p");
+        let line = line.replace("cargo run -p bench-cli -- ", "bench-cli ");
+        line.starts_with("bench-cli ").then(|| line.split("  ").next().unwrap().to_owned())
+    };
+    lines.filter_map(command).collect()
+}
+
+#[test]
+fn every_command_in_the_documents_is_one() {
+    let mut documents: Vec<_> =
+        fs::read_dir(root().join("docs")).unwrap().map(|file| file.unwrap().path()).collect();
+    documents.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    let texts = documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let lines: Vec<_> = texts.flat_map(|path| commands_in(&fs::read_to_string(path).unwrap())).collect();
+    assert!(lines.len() > 20, "{lines:?}");
+    for line in lines {
+        // What stands before it is parsed first.
+        let asked = arguments(&line).into_iter().chain(["--help".to_owned()]).collect::<Vec<_>>();
+        let output = tool(&root(), &asked).output().unwrap();
+        assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let wrong = tool(&root(), &arguments("bench-cli run --smoke 1 --help")).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "a wrong flag would pass");
+}
+
+#[test]
+fn every_command_of_the_page_about_measuring_runs() {
+    let lines = commands_in(&fs::read_to_string(root().join("docs/measuring.md")).unwrap());
+    assert!(lines.len() > 15, "{lines:?}");
+    let failed = failed(&lines);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]
@@ -124,8 +233,6 @@ fn every_command_has_an_example() {
 
 #[test]
 fn every_example_runs() {
-    // One folder for all: an example may read what one before it wrote.
-    let folder = tempfile::tempdir().unwrap();
     let mut lines: Vec<String> = Vec::new();
     for line in commands().iter().flat_map(|command| examples(&help(command))) {
         if !lines.contains(&line) {
@@ -133,15 +240,7 @@ fn every_example_runs() {
         }
     }
     assert!(lines.len() > 10, "{lines:?}");
-    let failed: Vec<_> = lines
-        .iter()
-        .filter_map(|line| {
-            let output = run(folder.path(), line);
-            let ran = output.status.code().is_some_and(|code| RAN.contains(&code));
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            (!ran).then(|| format!("{line}\n{:?} {said}", output.status))
-        })
-        .collect();
+    let failed = failed(&lines);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 

@@ -123,6 +123,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CellConfig;
     use crate::meter::histogram::Distribution;
     use std::time::Duration;
 
@@ -170,6 +171,25 @@ mod tests {
         late.open.get_or_insert_default().response.record(5_000_000_000, 1);
         let measured = windows(&[10; 12]).measured(late, &Meter::new(1), false);
         assert_eq!(measured.response.unwrap().max, 5_000_000.0);
+    }
+
+    #[test]
+    fn defect_8_what_is_kept_of_a_window_does_not_grow_with_its_requests() {
+        let busy = |requests: u64| {
+            let mut tally = Tally { requests, ..Tally::default() };
+            // Times as far apart as an echo's are: 10 µs to 10 ms.
+            (0..requests).for_each(|at| tally.service.record(10_000 * (1 + at % 1_000), 1));
+            let mut windows = Windows::default();
+            windows.push(&tally);
+            windows.kept[0].service.bytes()
+        };
+        let (few, many) = (busy(10_000), busy(1_000_000));
+        assert!(many <= 2 * few, "{few} bytes for 10,000 requests, {many} for 1,000,000");
+        // All windows together, of which there are no more however long it lasts.
+        let longest = CellConfig { duration: Duration::from_secs(24 * 3600), ..CellConfig::default() };
+        assert_eq!(longest.windows(), 200);
+        let packed_mib = (many * 200) as f64 / f64::from(1 << 20);
+        assert!(packed_mib < 4.0, "{packed_mib} MiB");
     }
 
     #[test]

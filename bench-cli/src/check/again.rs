@@ -19,6 +19,12 @@ pub(super) fn config(cell: &Cell, seed: u64) -> Result<CellConfig, String> {
     if cell.scenario.is_some() || cell.simulated.is_some() {
         return Err(format!("{}; run it anew and give its file as the candidate", cannot("scenario")));
     }
+    if cell.target.as_ref().is_some_and(|target| target.contains('…')) {
+        return Err(format!(
+            "{}, since a run file keeps no secrets; run it anew and give its file as the candidate",
+            cannot("target")
+        ));
+    }
     let runtime: RuntimeChoice = cell.runtime.parse().map_err(|_| cannot("runtime"))?;
     let protocol = match cell.protocol.as_str() {
         "native" => ProtocolChoice::Native,

@@ -23,7 +23,6 @@ fn settings(cell: &Cell) -> Vec<Setting> {
         ("rate", load),
         ("max-in-flight", open.max_in_flight.to_string()),
         ("pacer", open.pacer),
-        ("duration", format!("{:.2} s", duration_s(cell))),
         ("warmup", format!("{:.2} s", cell.warmup_s)),
         ("lanes", cell.lanes.to_string()),
         ("connections", cell.connections.to_string()),
@@ -73,9 +72,10 @@ fn like<'a>(cell: &Cell, others: &'a [Cell]) -> Result<&'a Cell, String> {
     let wanted = settings(cell);
     let unlike = |other: &Cell| -> Vec<String> {
         let both = wanted.iter().zip(settings(other));
-        both.filter(|((_, one), (_, other))| one != other)
-            .map(|((name, one), (_, other))| format!("{name} ({} and {})", shown(one), shown(&other)))
-            .collect()
+        let unlike = both
+            .filter(|((_, one), (_, other))| one != other)
+            .map(|((name, one), (_, other))| format!("{name} ({} and {})", shown(one), shown(&other)));
+        unlike.chain(unlike_duration(cell, other)).collect()
     };
     let nearest = others.iter().map(|other| (other, unlike(other))).min_by_key(|(_, unlike)| unlike.len());
     match nearest {
@@ -87,6 +87,13 @@ fn like<'a>(cell: &Cell, others: &'a [Cell]) -> Result<&'a Cell, String> {
         )),
         None => Err("the candidate has no cells".to_owned()),
     }
+}
+
+/// As long, but for what a busy machine is late by.
+fn unlike_duration(cell: &Cell, other: &Cell) -> Option<String> {
+    let (one, other) = (duration_s(cell), duration_s(other));
+    let is_alike = (one - other).abs() <= (one * 0.05).max(0.02);
+    (!is_alike).then(|| format!("duration ({one:.2} s and {other:.2} s)"))
 }
 
 fn shown(text: &str) -> &str {
@@ -109,5 +116,25 @@ fn same_machine(one: &Env, other: &Env) -> Result<(), String> {
         false => {
             Err(format!("another machine: {}; record the baseline here, or say --force", unlike.join(", ")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use listenrain_results::Series;
+
+    fn cell(parallel: u64, length_s: f64) -> Cell {
+        let series = Series { window_s: length_s / 10.0, tps: vec![1.0; 10], ..Series::default() };
+        Cell { parallel, series, ..Cell::default() }
+    }
+
+    #[test]
+    fn a_window_that_ended_late_is_as_long_and_a_longer_one_is_named() {
+        let others = [cell(1, 0.25), cell(16, 0.262)];
+        assert_eq!(like(&cell(16, 0.25), &others).unwrap().parallel, 16);
+        let why = like(&cell(16, 0.25), &[cell(16, 0.5)]).unwrap_err();
+        assert!(why.contains("duration (0.25 s and 0.50 s)"), "{why}");
+        assert!(like(&cell(4, 3.0), &[cell(1, 3.1)]).unwrap_err().contains("parallel (4 and 1)"));
     }
 }

@@ -60,6 +60,10 @@ Examples:
   bench-cli serve
   bench-cli serve --listen tcp://127.0.0.1:8899 --runtime multi:2";
 
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  bench-cli schema";
+
 const TRANSPORTS_EXAMPLES: &str = "\
 Examples:
   bench-cli transports";
@@ -111,6 +115,7 @@ pub(crate) enum Command {
     #[command(after_help = report::EXAMPLES)]
     Report(Box<ReportArgs>),
     /// The JSON Schema of the run file, on standard output.
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// The manual, for `man`.
     #[command(after_help = manual::MAN_EXAMPLES)]

@@ -22,6 +22,12 @@ pub(crate) fn smt(root: &Root) -> Option<bool> {
     }
 }
 
+/// The processors that are one core with that one, itself included; none where the kernel does not say.
+pub(crate) fn siblings(root: &Root, core: usize) -> Vec<usize> {
+    let text = root.read(&format!("sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"));
+    text.and_then(|text| list(&text)).unwrap_or_default()
+}
+
 /// Numbers in a list such as `0-3,8`, or nothing where it is none.
 fn list(text: &str) -> Option<Vec<usize>> {
     let mut numbers = Vec::new();

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use listenrain_results::{Cell, Launch, LittlesLaw, OpenLoop, Series, Usage, Usages};
 
+use super::neighbours;
 use crate::cell::words::{Measured, Served};
 use crate::config::{CellConfig, Placement};
+use crate::doctor::root::Root;
+use crate::machine::{told_without_secrets, without_secrets};
 use crate::meter::usage::{self, Snapshot};
 
 /// Little's law off by more than this share means that the figures don't belong together.
@@ -41,7 +44,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
         duration_s: elapsed,
         littles_law: LittlesLaw::new(planned, tps, measured.service.mean),
         error_kinds: measured.error_kinds.clone(),
-        error_samples: measured.error_samples.clone(),
+        error_samples: measured.error_samples.iter().map(|said| open_text(config, said)).collect(),
         open_loop: open_loop(config, &measured),
         response_us: measured.response,
         send_lag_us: measured.send_lag,
@@ -54,6 +57,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
         ..labels(config)
     };
     cell.warnings = warnings(&cell, measured.was_cut_short);
+    cell.warnings.extend(neighbours::warning(config, &Root::system()));
     cell.launches = vec![launch(&cell)];
     cell
 }
@@ -63,10 +67,15 @@ pub(crate) fn failed(config: &CellConfig, why: String) -> Cell {
     let cell = Cell {
         errors: 1,
         error_kinds: [("not measured".to_owned(), 1)].into(),
-        error_samples: vec![why],
+        error_samples: vec![open_text(config, &why)],
         ..labels(config)
     };
     Cell { launches: vec![launch(&cell)], ..cell }
+}
+
+/// What was said without the secrets of endpoints: run files are shown around.
+fn open_text(config: &CellConfig, said: &str) -> String {
+    told_without_secrets(said, config.target.as_deref())
 }
 
 /// What says which cell it is.
@@ -83,7 +92,7 @@ fn labels(config: &CellConfig) -> Cell {
         connections: config.connections,
         warmup_s: config.warmup.as_secs_f64(),
         window_bytes: config.window as u64,
-        target: config.target.clone(),
+        target: config.target.as_deref().map(without_secrets),
         via: config.via.clone(),
         options: config.options.iter().map(option).collect(),
         placement: if config.target.is_some() { "target".to_owned() } else { config.placement.to_string() },
@@ -127,7 +136,7 @@ fn series(measured: &Measured, served: Option<&Served>) -> Series {
     let cpu = |marks: &[Snapshot]| marks.windows(2).map(|pair| pair[1].cpu_percent_since(&pair[0])).collect();
     let figures = &measured.windows;
     Series {
-        window_s: pairs().next().map_or(0.0, length),
+        window_s: span(&measured.marks).as_secs_f64() / pairs().len().max(1) as f64,
         tps: figures
             .iter()
             .zip(pairs())

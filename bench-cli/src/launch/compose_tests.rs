@@ -73,3 +73,23 @@ fn a_cell_of_which_nothing_was_measured_says_why() {
     let cell = failed(&CellConfig::default(), "no".to_owned());
     assert!(!cell.is_well() && cell.error_samples == ["no"] && cell.launches.len() == 1);
 }
+
+#[test]
+fn no_secret_of_an_endpoint_comes_into_a_run() {
+    let target = "tls://me:S3CRET@host:1?key=S3CRET".to_owned();
+    let config = CellConfig { target: Some(target.clone()), ..CellConfig::default() };
+    let said = Measured {
+        error_kinds: [("lost".to_owned(), 1)].into(),
+        error_samples: vec![format!("{target}: gone"), "tcp://a:S3CRET@b is silent".to_owned()],
+        ..measured()
+    };
+    for cell in [
+        failed(&config, format!("{target} cannot be reached: refused; `serve --listen {target}` starts one")),
+        cell(&config, said, None, 0.0),
+    ] {
+        let json = listenrain_results::Run::new(Default::default(), vec![cell.clone()]).to_json();
+        assert!(!json.contains("S3CRET") && json.contains("tls://"), "{json}");
+        assert!(!cell.error_samples.is_empty() && cell.target.is_some());
+    }
+    assert!(failed(&config, "no: refused".to_owned()).error_samples[0].ends_with("no: refused"));
+}

@@ -2,6 +2,7 @@
 
 mod child;
 mod compose;
+mod neighbours;
 mod program;
 
 use std::time::{Duration, Instant};

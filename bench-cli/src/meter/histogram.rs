@@ -45,6 +45,14 @@ pub(crate) struct Packed {
     sum_ns: u128,
 }
 
+#[cfg(test)]
+impl Packed {
+    /// Memory of its counts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.counts.capacity()
+    }
+}
+
 impl Default for Distribution {
     fn default() -> Self {
         Self { counts: empty(), min_ns: u64::MAX, max_ns: 0, sum_ns: 0 }

@@ -7,6 +7,7 @@ use super::columns::{brief, or_none, render, whole};
 use super::labels::Labels;
 use super::notes::notes;
 use super::sheets::{sheets, with_interval};
+use super::{check, comparison, search};
 use crate::cli::units::size_text;
 
 const UNITS: &str = "\
@@ -122,8 +123,22 @@ pub(crate) fn cells(run: &Run) -> String {
     text + UNITS + &checks(run)
 }
 
-/// A run as the command showed it that measured it.
+/// A run as the command showed it that measured it: what came of it, where something did, or its cells.
 pub(crate) fn any(run: &Run) -> String {
+    let mut came = Vec::new();
+    if run.comparison.is_some() {
+        came.push(comparison::text(run));
+    }
+    if !run.searches.is_empty() {
+        came.push(search::text(run));
+    }
+    if run.check.is_some() {
+        came.push(check::text(run));
+    }
+    if came.is_empty() { measured(run) } else { came.join("\n") }
+}
+
+fn measured(run: &Run) -> String {
     let mut words = run.env.command.split_whitespace().skip(1);
     let is_table = words.next().is_none_or(|word| word == "table" || word.starts_with("--"));
     let is_known = |cell: &Cell| original::find(cell.parallel, cell.payload_bytes).is_some();
@@ -218,6 +233,18 @@ mod tests {
         assert_eq!(words[9..], ["60", "|", "50,000", "1.64", "255", "100"]);
         assert!(text.contains("Apple M1") && text.contains("one thread holds both ends"));
         assert!(!text.contains("All transports"));
+    }
+
+    #[test]
+    fn a_run_that_came_to_something_is_shown_as_its_command_showed_it() {
+        let compared = any(&fixtures::compared());
+        assert!(compared.starts_with("unix is 1.21x tcp in tps at 1 x 4KiB"), "{compared}");
+        assert!(compared.contains("INVALID: fifo had 3 errors"), "{compared}");
+        let searched = any(&fixtures::curve());
+        assert!(searched.contains("p99<1ms holds up to") && searched.contains("lag p99 µs"), "{searched}");
+        let checked = any(&fixtures::checked());
+        assert!(checked.starts_with("regression against main.json: 1 passed, 1 regression"), "{checked}");
+        assert_eq!(any(&fixtures::rich()), cells(&fixtures::rich()));
     }
 
     #[test]

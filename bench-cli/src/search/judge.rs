@@ -35,7 +35,7 @@ pub(super) fn judge(rate: f64, cell: &Cell, slo: &[Limit]) -> Judged {
         (GENERATOR_LIMITED, why)
     } else {
         let of = |verdict: &str| verdicts.iter().find(|one| one.verdict == verdict);
-        let gravest = of(MISSED).or(of(UNCLEAR)).or(verdicts.first());
+        let gravest = of(MISSED).or_else(|| of(UNCLEAR)).or_else(|| verdicts.first());
         gravest.map_or((HOLDS, String::new()), |one| (one.verdict, one.why.clone()))
     };
     let looks_well = !cell.generator_limited && verdicts.iter().all(|one| one.looks_well);

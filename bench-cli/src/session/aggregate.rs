@@ -134,7 +134,7 @@ fn steadiness(launches: &[Cell]) -> Option<Steadiness> {
     let all: Vec<&Steadiness> = launches.iter().filter_map(|cell| cell.steadiness.as_ref()).collect();
     let restless = all.iter().filter(|launch| launch.steady == Some(false)).count();
     let judged = all.iter().filter(|launch| launch.steady.is_some()).count();
-    let first = all.iter().find(|launch| launch.steady == Some(false)).or(all.first())?;
+    let first = all.iter().find(|launch| launch.steady == Some(false)).or_else(|| all.first())?;
     Some(Steadiness {
         steady: (judged > 0).then_some(restless == 0),
         cut_s: all.iter().map(|launch| launch.cut_s).sum::<f64>() / all.len() as f64,

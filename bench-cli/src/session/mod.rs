@@ -4,6 +4,7 @@ mod aggregate;
 mod interrupt;
 mod repeat;
 pub(crate) mod spread;
+mod unoptimised;
 
 use std::time::Duration;
 
@@ -55,18 +56,22 @@ pub(crate) fn measured(
     render: fn(&Run) -> String,
     work: impl AsyncFnOnce(&mut Run, &Interrupt) -> Exit,
 ) -> Exit {
-    if machine::OPT_LEVEL == "0" {
-        eprintln!("warning: THIS BUILD IS NOT OPTIMISED; ITS FIGURES MEAN NOTHING");
-        if !output.force {
-            eprintln!("error: build it with optimisation, or say --force");
+    let warned = match unoptimised::tried(machine::OPT_LEVEL, output.force) {
+        Ok(warning) => warning,
+        Err(why) => {
+            eprintln!("error: {why}");
             return Exit::Usage;
         }
-    }
+    };
     if let Err(why) = output::check(output) {
         eprintln!("error: {why}");
         return Exit::Usage;
     }
     let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
+    if let Some(warning) = warned {
+        eprintln!("warning: {warning}");
+        run.warnings.push(warning.to_owned());
+    }
     if output.record.is_some() {
         machine::add_commit(&mut run.env);
     }

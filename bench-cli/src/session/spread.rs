@@ -10,6 +10,7 @@ use crate::cli::{OutputArgs, WorkerArgs};
 use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::Launcher;
+use crate::machine::told_without_secrets;
 use crate::registry::Registry;
 use crate::report::live::View;
 use crate::report::tables;
@@ -101,7 +102,7 @@ async fn measure(
             let mut cell = match one(index, config, launcher, interrupt, joined, view).await {
                 Ok(cell) => cell,
                 Err(why) => {
-                    joined.abort(&why);
+                    joined.abort(&told_without_secrets(&why, config.target.as_deref()));
                     break 'rounds;
                 }
             };

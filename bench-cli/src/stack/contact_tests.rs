@@ -1,7 +1,7 @@
 //! Real sockets, since that is what a wrong target is.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
@@ -127,5 +127,36 @@ async fn every_pair_that_does_not_speak_the_same_is_refused_and_every_other_work
                 assert!(said.contains(&format!("answers, but not in protocol {protocol}: ")), "{what}");
             }
         }
+    }
+}
+
+/// Hands the first `most` connections on to `server` and hangs up on all others.
+fn relay(server: &Endpoint, most: usize) -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (endpoint, to) = (at(&listener), server.to_string().replace("tcp://", ""));
+    let copy = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    };
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let (Ok(stream), true) = (stream, number < most) else { continue };
+            let other = TcpStream::connect(&to).unwrap();
+            copy(stream.try_clone().unwrap(), other.try_clone().unwrap());
+            copy(other, stream);
+        }
+    });
+    endpoint
+}
+
+#[tokio::test]
+async fn defect_13_fewer_connections_than_were_asked_for_are_no_row() {
+    for (stack, protocol) in ALL {
+        let server = serve(stack, protocol).await;
+        start(stack, protocol, &relay(&server, 2), LONG).await.unwrap();
+        let said = start(stack, protocol, &relay(&server, 1), Duration::from_secs(5)).await;
+        assert!(said.is_err(), "{stack} {protocol} would be measured with one connection of two");
     }
 }

@@ -15,6 +15,7 @@ use super::merge;
 use super::seat::{Ended, Seat};
 use super::settings::Settings;
 use super::wire::{Message, Role, Stretch};
+use crate::machine::told_without_secrets;
 
 /// Bytes on their way between worker 0 and itself.
 const OWN_BUFFER: usize = 64 << 10;
@@ -186,7 +187,7 @@ fn whole(outcome: Outcome) -> Result<Whole, Ended> {
     };
     merge::add_servers(&mut run, &servers);
     if let Some(why) = &void {
-        run.warnings.insert(0, format!("this run is void: {why}"));
+        run.warnings.insert(0, format!("this run is void: {}", told_without_secrets(why, None)));
     }
     Ok(Whole { run, parts, void })
 }

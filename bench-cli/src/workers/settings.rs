@@ -4,6 +4,7 @@ use crc::{CRC_64_XZ, Crc};
 use serde_json::{Map, Value, json};
 
 use crate::config::CellConfig;
+use crate::machine::without_secrets;
 use crate::meter::histogram;
 
 /// Settings as one JSON object whose keys are sorted, so that equal settings are equal texts.
@@ -108,7 +109,8 @@ fn differ(name: &str, ours: &Value, theirs: &Value) -> Option<Difference> {
 }
 
 fn said(value: &Value) -> String {
-    if value.is_null() { "nothing".to_owned() } else { sorted(value).to_string() }
+    // It is told to other hosts, and may come into a run.
+    if value.is_null() { "nothing".to_owned() } else { without_secrets(&sorted(value).to_string()) }
 }
 
 #[cfg(test)]
@@ -144,5 +146,9 @@ mod tests {
         assert_eq!(differs(&Settings::of(&[cell(4096)])), said("cells", "2 of them", "1 of them"));
         assert_eq!(differs(&ours.clone().with("seed", 7)), said("seed", "nothing", "7"));
         assert_eq!(differs(&ours.clone().with("version", "9.9.9")).0, "version");
+        let target = CellConfig { target: Some("tcp://me:S3CRET@host:1".to_owned()), ..cell(4096) };
+        let (name, nothing, target) = differs(&Settings::of(&[target, cell(16)]));
+        assert_eq!((name.as_str(), nothing.as_str()), ("cells.0.target", "nothing"));
+        assert!(target.contains("@host:1") && !target.contains("S3CRET"), "{target}");
     }
 }

@@ -9,6 +9,8 @@ use crate::meter::histogram::{Distribution, to_text};
 
 /// Errors kept in words.
 const SAMPLES: usize = 10;
+/// Workers whose timed windows differ by more than this share in length did not measure at the same time.
+const APART: f64 = 0.05;
 
 pub(super) type Cells<'a> = BTreeMap<u64, &'a Cell>;
 
@@ -24,10 +26,10 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
     let payload_bytes = same.of("payload_bytes", |cell| cell.payload_bytes)?;
     let [service, response, send_lag] = times(place, cells)?;
     let service = service.unwrap_or_default();
-    let tps = cells.values().map(|cell| cell.tps).sum();
+    let (series, series_warning) = series(cells);
+    let (tps, apart) = rate(&measured, &series);
     let planned = cells.values().map(|cell| cell.littles_law.planned).sum();
     let usage = usage::merge(cells, tps, payload_bytes);
-    let (series, series_warning) = series(cells);
     let launched = launches::merge(&same, cells)?;
     let warnings = told(cells.iter().map(|(index, cell)| (*index, &cell.warnings)));
     Ok(Cell {
@@ -55,7 +57,7 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
             .into_iter()
             .take(SAMPLES)
             .collect(),
-        warnings: warnings.into_iter().chain(series_warning).collect(),
+        warnings: warnings.into_iter().chain(series_warning).chain(apart).collect(),
         target: same.of("target", |cell| cell.target.clone())?,
         via: same.of("via", |cell| cell.via.clone())?,
         options: same.of("options", |cell| cell.options.clone())?,
@@ -169,6 +171,29 @@ pub(super) fn steadiness<'a>(
         cut_s: parts.iter().map(|(_, part)| part.cut_s).fold(0.0, f64::max),
         why: why.map(|(index, part)| format!("worker {index}: {}", part.why)).collect::<Vec<_>>().join("; "),
     })
+}
+
+/// Requests a second of all, while all were measuring; and what to say where some ended before others, since what one does
+/// alone is no part of what all do at once.
+fn rate(measured: &Cells<'_>, series: &Series) -> (f64, Option<String>) {
+    let sum = measured.values().map(|cell| cell.tps).sum();
+    let spans = || measured.values().map(|cell| cell.duration_s);
+    let (shortest, longest) = (spans().fold(f64::INFINITY, f64::min), spans().fold(0.0, f64::max));
+    if longest <= shortest * (1.0 + APART) {
+        return (sum, None);
+    }
+    let common = series.tps.get(series.cut as usize..).filter(|common| !common.is_empty());
+    let (tps, of) = match common {
+        Some(common) => {
+            (common.iter().sum::<f64>() / common.len() as f64, "the time that all have in common")
+        }
+        None => (sum, "their own times added up, since they have no windows in common"),
+    };
+    let why = format!(
+        "the workers measured for {shortest:.1} to {longest:.1} s: throughput is that of {of}; requests and times are \
+         those of all that each measured"
+    );
+    (tps, Some(why))
 }
 
 /// Window by window, as far as all have come. Percentiles of windows don't add up, and are left out.

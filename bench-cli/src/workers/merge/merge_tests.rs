@@ -211,6 +211,30 @@ fn series_add_up_window_by_window_without_percentiles() {
 }
 
 #[test]
+fn defect_19_rates_add_up_only_over_the_time_in_which_all_measured() {
+    // One had the server to itself after the other had ended, and was twice as fast.
+    let span = |tps: &[f64]| {
+        let mut cell = cell(&[(0, 1)]);
+        cell.series = Series { window_s: 1.0, tps: tps.to_vec(), ..Series::default() };
+        (cell.duration_s, cell.tps) = (tps.len() as f64, tps.iter().sum::<f64>() / tps.len() as f64);
+        cell
+    };
+    let merged = two(span(&[100.0, 100.0, 200.0, 200.0]), span(&[100.0, 100.0])).unwrap();
+    assert_eq!((merged.tps, merged.gbit_per_s), (200.0, Cell::gbit_per_s(200.0, 4096)));
+    assert!(merged.warnings[0].contains("2.0 to 4.0 s"), "{:?}", merged.warnings);
+    let together = two(span(&[100.0, 300.0]), span(&[50.0, 50.0])).unwrap();
+    assert_eq!((together.tps, together.warnings), (250.0, Vec::new()));
+    let mut foreign = span(&[200.0, 200.0]);
+    foreign.series = Series::default();
+    let merged = two(foreign, span(&[100.0])).unwrap();
+    assert!(
+        merged.warnings.iter().any(|text| text.contains("no windows in common")),
+        "{:?}",
+        merged.warnings
+    );
+}
+
+#[test]
 fn launches_add_up_one_by_one() {
     let launched = |requests, cpu_us| {
         let mut cell = cell(&[(0, 1000); 10]);
