@@ -9,6 +9,7 @@
 //! - [`stack`] drives a transport: `bare` is the transport alone. [`meter`] counts, [`stamp`] checks every reply.
 //! - `compare`, `check` and `search` measure several cells and say what follows, by `stats`. `workers` are several hosts.
 //! - `tick` is what a cell tells meanwhile. `doctor` and `machine` say what it is measured on.
+//! - [`scenario`] reads load from a file: phases, mixes, faults; on real transports and in the simulation.
 //! - `report` shows, and `rerender` shows again what was measured before; [`original`] knows the original's benchmark message.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
@@ -32,6 +33,7 @@ mod plan;
 mod registry;
 mod report;
 mod rerender;
+pub mod scenario;
 mod search;
 mod serve;
 mod session;
@@ -84,6 +86,7 @@ pub fn main_with(registry: Registry) -> ExitCode {
         Command::Aa(args) => compare::aa(&args, &registry).into(),
         Command::Check(args) => check::check(&args, &registry).into(),
         Command::Search(args) => search::search(&args, &registry).into(),
+        Command::Scenario(args) => scenario::scenario(&args, &registry).into(),
         Command::Serve(args) => serve::serve(&args, &registry).into(),
         Command::Merge(args) => workers::merge_files(&args).into(),
         Command::Transports => {

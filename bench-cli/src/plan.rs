@@ -95,6 +95,8 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
                         open: drive.open(),
                         stalls: drive.inject_stall.clone(),
                         is_worker: false,
+                        scenario: None,
+                        phase: None,
                     });
                 }
             }
@@ -292,7 +294,7 @@ fn stacks<'a>(args: &RunArgs, registry: &'a Registry) -> Result<Vec<&'a dyn Stac
 
 /// The schemes asked for, of which `all` is every transport of single endpoints: a list is its members, which are
 /// measured by themselves.
-fn transports(asked: &[String], registry: &Registry) -> Result<Vec<String>, String> {
+pub(crate) fn transports(asked: &[String], registry: &Registry) -> Result<Vec<String>, String> {
     match asked {
         [] => Ok(vec![default_transport(registry)?]),
         [all] if all == "all" => {

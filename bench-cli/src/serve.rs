@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::cell;
 use crate::cli::{MAX_PARALLEL, MAX_WINDOW, ServeArgs, TakePartArgs};
+use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::plan;
 use crate::registry::Registry;
@@ -42,7 +43,7 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
         protocol,
         outstanding: MAX_PARALLEL,
         bytes: MAX_WINDOW as usize,
-        stalls: Stalls::new(&[]),
+        stalls: Stalls::of(&CellConfig::default()),
     };
     let (listening, listens) = oneshot::channel();
     let ready = Box::new(|endpoint: &Endpoint| {

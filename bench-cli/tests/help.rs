@@ -152,6 +152,7 @@ fn prepare(folder: &Path) {
         fs::copy(folder.join("main.json"), folder.join(copy)).unwrap();
     }
     let measured = fs::read_to_string(folder.join("main.json")).unwrap();
+    short_scenarios(folder);
     fs::create_dir(folder.join("parts")).unwrap();
     for index in 0..2 {
         let mut part = Run::from_json(&measured, "main.json").unwrap();
@@ -220,6 +221,22 @@ fn every_command_of_the_page_about_measuring_runs() {
     assert!(lines.len() > 15, "{lines:?}");
     let failed = failed(&lines);
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// The scenarios of this repository where an example looks for them, with shorter phases.
+fn short_scenarios(folder: &Path) {
+    let there = folder.join("bench-cli/scenarios");
+    fs::create_dir_all(&there).unwrap();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")).unwrap() {
+        let entry = entry.unwrap();
+        let mut text = fs::read_to_string(entry.path()).unwrap();
+        for (long, short) in
+            [("2s", "300ms"), ("3s", "300ms"), ("2500ms", "350ms"), ("500ms", "100ms"), ("1s", "20ms")]
+        {
+            text = text.replace(&format!("\"{long}\""), &format!("\"{short}\""));
+        }
+        fs::write(there.join(entry.file_name()), text).unwrap();
+    }
 }
 
 #[test]

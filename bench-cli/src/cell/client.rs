@@ -17,15 +17,15 @@ use crate::config::CellConfig;
 use crate::descriptors;
 use crate::meter::{Meter, Phase, Tally};
 use crate::registry::Registry;
-use crate::stack::{Load, Setting, Stalls};
+use crate::stack::{Load, Phases, Setting, Stalls};
 
 /// How long connections may take to stand.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// How long outstanding requests may take to come to their end once the window is over.
-const END_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects, waits for the word to begin, and measures.
-pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, String> {
+pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Vec<Measured>, String> {
     let config = &order.config;
     pinned(&order.pin)?;
     let (go, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -37,7 +37,7 @@ pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, St
     });
     let meter = Arc::new(Meter::new(config.runtime.threads()));
     let setting = setting(order, registry, &meter)?;
-    let stalls = Arc::clone(&setting.stalls);
+    let (stalls, phases) = (Arc::clone(&setting.stalls), Arc::clone(&setting.phases));
     let ends = if setting.config.target.is_some() { 1 } else { 2 };
     descriptors::ensure(descriptors::needed(config, ends))?;
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
@@ -49,7 +49,7 @@ pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Measured, St
         };
         say(&Said::Connected);
         go.notified().await;
-        Ok(drive(order, load, &meter, stalls, &finish).await)
+        Ok(drive(order, load, &phases, stalls, &finish).await)
     });
     // Not in the background: the process would end before a listener that lives in files has removed them.
     runtime.shutdown_timeout(STOP_WITHIN);
@@ -76,16 +76,16 @@ fn setting(order: &Order, registry: &Registry, meter: &Arc<Meter>) -> Result<Set
 async fn drive(
     order: &Order,
     load: Box<dyn Load>,
-    meter: &Arc<Meter>,
+    phases: &Arc<Phases>,
     stalls: Arc<Stalls>,
     finish: &Notify,
-) -> Measured {
+) -> Vec<Measured> {
     let (over, is_over) = oneshot::channel();
     let begins = move |start| stalls.begin(start);
-    let timekeeper = Timekeeper::start(Arc::clone(meter), &order.config, order.wants_ticks, begins, over);
+    let timekeeper = Timekeeper::start(Arc::clone(phases), &order.config, order.wants_ticks, begins, over);
     let mut load = tokio::spawn(load.run());
-    let was_cut_short = run_out(&mut load, meter, is_over, finish, &timekeeper.stopper()).await;
-    finished(timekeeper.stop(), meter, order.config.is_worker, was_cut_short)
+    let was_cut_short = run_out(&mut load, phases.last(), is_over, finish, &timekeeper.stopper()).await;
+    finished(timekeeper.stop(), phases, &order.config, was_cut_short)
 }
 
 /// Waits for the end of the load; whether someone asked for it before its time.
@@ -127,9 +127,20 @@ async fn run_out(
     was_cut_short
 }
 
-fn finished(windows: Windows, meter: &Meter, is_worker: bool, was_cut_short: bool) -> Measured {
-    let mut late = Tally::default();
-    meter.take(&mut late, &mut Tally::default());
-    let measured = windows.measured(late, meter, is_worker);
-    Measured { was_cut_short, ..measured }
+/// What was measured in each phase. Nothing is cut off those of a scenario: the file says when they begin.
+pub(crate) fn finished(
+    windows: Vec<Windows>,
+    phases: &Phases,
+    config: &CellConfig,
+    was_cut_short: bool,
+) -> Vec<Measured> {
+    let last = windows.len().saturating_sub(1);
+    let is_whole = config.is_worker || config.scenario.is_some();
+    let measured = |(index, windows): (usize, Windows)| {
+        let meter = phases.meter(index);
+        let mut late = Tally::default();
+        meter.take(&mut late, &mut Tally::default());
+        Measured { was_cut_short: was_cut_short && index == last, ..windows.measured(late, meter, is_whole) }
+    };
+    windows.into_iter().enumerate().map(measured).collect()
 }

@@ -4,12 +4,12 @@
 //! with a `timekeeper` that cuts the timed window into `window`s; `server` is the other end where that is a process of its
 //! own. `shown` feeds a live view.
 
-mod client;
+pub(crate) mod client;
 mod lifeline;
 mod server;
 mod shown;
-mod timekeeper;
-mod window;
+pub(crate) mod timekeeper;
+pub(crate) mod window;
 pub(crate) mod words;
 
 use std::process::ExitCode;
@@ -37,9 +37,7 @@ pub(crate) fn main(order: &str, registry: &Registry) -> ExitCode {
     };
     let said = match &order.role {
         Role::Server => server::serve(&order, registry).map(Said::Served),
-        Role::Whole | Role::Client(_) => {
-            client::measure(&order, registry).map(|measured| Said::Measured(Box::new(measured)))
-        }
+        Role::Whole | Role::Client(_) => client::measure(&order, registry).map(Said::Measured),
     };
     say(&said.unwrap_or_else(Said::Failed));
     ExitCode::SUCCESS

@@ -12,19 +12,20 @@ use super::shown::Shown;
 use super::window::Windows;
 use super::words::{Said, say};
 use crate::config::CellConfig;
+use crate::meter::Tally;
 use crate::meter::usage::{Snapshot, peak_resident_mib};
-use crate::meter::{Meter, Phase, Tally};
+use crate::stack::Phases;
 
 /// Switches a meter's phases at their time.
 pub(super) struct Timekeeper {
     stop: Sender<()>,
-    thread: JoinHandle<Windows>,
+    thread: JoinHandle<Vec<Windows>>,
 }
 
 impl Timekeeper {
     /// Begins the warm-up now. `begins` is told of the beginning of the timed window, `over` of its end.
     pub(super) fn start(
-        meter: Arc<Meter>,
+        phases: Arc<Phases>,
         config: &CellConfig,
         wants_ticks: bool,
         begins: impl FnOnce(Instant) + Send + 'static,
@@ -33,10 +34,10 @@ impl Timekeeper {
         let (stop, stopped) = mpsc::channel();
         let course = Course {
             warmup: config.warmup,
-            duration: config.duration,
-            windows: config.windows(),
+            parts: parts(config),
+            marks: 0,
             shown: wants_ticks.then(Shown::default),
-            meter,
+            phases,
             stopped,
         };
         let thread = thread::spawn(move || {
@@ -53,67 +54,106 @@ impl Timekeeper {
         self.stop.clone()
     }
 
-    /// The windows, the last cut short now if it has not ended yet.
-    pub(super) fn stop(self) -> Windows {
+    /// The windows of each phase that was begun, the last cut short now if it has not ended yet.
+    pub(super) fn stop(self) -> Vec<Windows> {
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_default()
     }
 }
 
+/// A phase: how long it is, and how many windows it is cut into.
+type Part = (Duration, u32);
+
+/// One for each phase of a scenario, else one.
+pub(crate) fn parts(config: &CellConfig) -> Vec<Part> {
+    match &config.scenario {
+        None => vec![(config.duration, config.windows())],
+        Some(scenario) => (0..scenario.phases.len())
+            .map(|index| scenario.phase(config, index))
+            .map(|phase| (phase.duration, phase.windows()))
+            .collect(),
+    }
+}
+
 struct Course {
-    meter: Arc<Meter>,
+    phases: Arc<Phases>,
     warmup: Duration,
-    duration: Duration,
-    windows: u32,
+    parts: Vec<Part>,
+    /// Said so far, over all phases.
+    marks: usize,
     /// For whom nobody watches, there is none.
     shown: Option<Shown>,
     stopped: Receiver<()>,
 }
 
 impl Course {
-    fn keep(mut self, begins: impl FnOnce(Instant)) -> Windows {
-        let mut windows = Windows::default();
+    fn keep(mut self, begins: impl FnOnce(Instant)) -> Vec<Windows> {
         let began = Instant::now();
         if let Some(shown) = &self.shown {
             shown.warm_up();
         }
         if !self.goes_on_until(began + self.warmup) {
-            self.meter.enter(Phase::Over, Instant::now());
-            return windows;
+            self.phases.end(Instant::now());
+            return vec![Windows::default()];
         }
-        let start = Instant::now();
+        let mut start = Instant::now();
         begins(start);
-        mark(&mut windows);
-        self.meter.enter(Phase::Timed, start);
-        let (mut window, mut spare) = (Tally::default(), Tally::default());
-        for number in 1..=self.windows {
-            // A part of the whole each time, so that nothing is rounded twice.
-            let goes_on = self.goes_on_until(start + self.duration * number / self.windows);
-            if number == self.windows || !goes_on {
-                self.meter.enter(Phase::Over, Instant::now());
+        let mut all: Vec<Windows> = Vec::new();
+        let mut first = self.mark();
+        self.phases.begin(0, start);
+        for index in 0..self.parts.len() {
+            let (windows, goes_on) = self.time(index, start, began, first);
+            // A phase begins with the mark that the one before ended with.
+            first = windows.marks.last().copied().unwrap_or(first);
+            all.push(windows);
+            if !goes_on {
+                break;
             }
-            mark(&mut windows);
-            self.meter.take(&mut window, &mut spare);
+            start += self.parts[index].0;
+        }
+        all
+    }
+
+    /// One phase, and whether it has come to its end.
+    fn time(&mut self, index: usize, start: Instant, began: Instant, first: Snapshot) -> (Windows, bool) {
+        let (duration, count) = self.parts[index];
+        let mut windows = Windows::default();
+        windows.marks.push(first);
+        let (mut window, mut spare) = (Tally::default(), Tally::default());
+        let mut goes_on = true;
+        for number in 1..=count {
+            // A part of the whole each time, so that nothing is rounded twice.
+            goes_on = self.goes_on_until(start + duration * number / count);
+            if !goes_on {
+                self.phases.end(Instant::now());
+            } else if number == count {
+                self.phases.begin(index + 1, Instant::now());
+            }
+            windows.marks.push(self.mark());
+            let meter = self.phases.meter(index);
+            meter.take(&mut window, &mut spare);
             windows.push(&window);
             if let Some(shown) = &mut self.shown {
-                shown.add(&window, &windows.marks, began, self.meter.errors().count());
+                shown.add(&window, &windows.marks, began, meter.errors().count());
             }
             window.clear();
             if !goes_on {
                 break;
             }
         }
+        self.shown = self.shown.as_ref().map(|_| Shown::default());
         windows.peak_mib = peak_resident_mib();
-        windows
+        (windows, goes_on)
     }
 
     fn goes_on_until(&self, instant: Instant) -> bool {
         let wait = instant.saturating_duration_since(Instant::now());
         self.stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout)
     }
-}
 
-fn mark(windows: &mut Windows) {
-    say(&Said::Marked(windows.marks.len()));
-    windows.marks.push(Snapshot::now());
+    fn mark(&mut self) -> Snapshot {
+        say(&Said::Marked(self.marks));
+        self.marks += 1;
+        Snapshot::now()
+    }
 }

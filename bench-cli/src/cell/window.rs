@@ -1,5 +1,7 @@
 //! The windows of the timed window: each is kept small until it is known how many at the beginning are cut off.
 
+use std::time::Duration;
+
 use listenrain_results::{Histograms, Steadiness};
 
 use super::words::{Measured, WindowFigures};
@@ -10,9 +12,9 @@ use crate::stats;
 
 /// What is kept of each window, and the marks between them.
 #[derive(Debug, Default)]
-pub(super) struct Windows {
+pub(crate) struct Windows {
     kept: Vec<Kept>,
-    pub(super) marks: Vec<Snapshot>,
+    pub(crate) marks: Vec<Snapshot>,
     /// At the last mark: what is used to add up the figures is no part of them.
     pub(super) peak_mib: Option<f64>,
 }
@@ -22,6 +24,8 @@ pub(super) struct Windows {
 struct Kept {
     figures: WindowFigures,
     service: Packed,
+    one_ways: u64,
+    paused: Duration,
     open: Option<KeptOpen>,
 }
 
@@ -35,7 +39,7 @@ struct KeptOpen {
 
 impl Windows {
     /// One window is over.
-    pub(super) fn push(&mut self, tally: &Tally) {
+    pub(crate) fn push(&mut self, tally: &Tally) {
         let shown = tally.open.as_ref().map_or(&tally.service, |open| &open.response);
         self.kept.push(Kept {
             figures: WindowFigures {
@@ -45,6 +49,8 @@ impl Windows {
                 max_us: shown.quantile_us(1.0),
             },
             service: tally.service.pack(),
+            one_ways: tally.one_ways,
+            paused: tally.paused,
             open: tally.open.as_ref().map(|open| KeptOpen {
                 response: open.response.pack(),
                 send_lag: open.send_lag.pack(),
@@ -56,7 +62,7 @@ impl Windows {
 
     /// Cuts off what had not come to rest, unless `is_worker`, and adds up the rest with `late`: what was due inside the
     /// window and completed after it.
-    pub(super) fn measured(self, late: Tally, meter: &Meter, is_worker: bool) -> Measured {
+    pub(crate) fn measured(self, late: Tally, meter: &Meter, is_worker: bool) -> Measured {
         let (cut, steadiness) = self.steadiness(is_worker);
         let mut total = late;
         for kept in &self.kept[cut..] {
@@ -68,6 +74,8 @@ impl Windows {
             cut,
             steadiness,
             requests: total.requests,
+            one_ways: total.one_ways,
+            paused: total.paused,
             service: total.service.times(),
             histograms: Histograms { service: Some(to_text(&total.service.counts)), ..Histograms::default() },
             error_kinds: errors.kinds,
@@ -109,6 +117,8 @@ impl Windows {
 impl Kept {
     fn add_to(&self, total: &mut Tally) {
         total.requests += self.figures.requests;
+        total.one_ways += self.one_ways;
+        total.paused += self.paused;
         total.service.add_packed(&self.service);
         if let Some(kept) = &self.open {
             let open = total.open.get_or_insert_default();
@@ -125,7 +135,6 @@ mod tests {
     use super::*;
     use crate::config::CellConfig;
     use crate::meter::histogram::Distribution;
-    use std::time::Duration;
 
     fn windows(requests: &[u64]) -> Windows {
         let mut windows = Windows::default();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use listenrain_results::{Histograms, Steadiness, Times};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::meter::usage::Snapshot;
 use crate::tick::Tick;
 
 /// Both must be of one kind, since either may be another version of this program. Changed with any of the words below.
-pub(crate) const WORDS: u32 = 2;
+pub(crate) const WORDS: u32 = 3;
 
 /// What the parent hands to the child as its argument.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,7 +51,8 @@ pub(crate) enum Said {
     /// more.
     Marked(usize),
     Tick(Tick),
-    Measured(Box<Measured>),
+    /// One for each phase of a scenario, else one.
+    Measured(Vec<Measured>),
     Served(Served),
     /// Nothing was measured, and why.
     Failed(String),
@@ -76,6 +78,9 @@ pub(crate) struct Measured {
     pub(crate) cut: usize,
     pub(crate) steadiness: Steadiness,
     pub(crate) requests: u64,
+    pub(crate) one_ways: u64,
+    /// Time that callers spent between a reply and their next request, all callers together.
+    pub(crate) paused: Duration,
     pub(crate) service: Times,
     /// Of an open loop.
     pub(crate) response: Option<Times>,

@@ -32,6 +32,7 @@ fn settings(cell: &Cell) -> Vec<Setting> {
         ("via", cell.via.clone().unwrap_or_default()),
         ("target", cell.target.clone().unwrap_or_default()),
         ("scenario", cell.scenario.clone().unwrap_or_default()),
+        ("phase", cell.phase.clone().unwrap_or_default()),
         ("simulation", cell.simulated.map(|seed| seed.to_string()).unwrap_or_default()),
     ]
 }

@@ -9,6 +9,7 @@ mod manual;
 mod merge;
 mod output;
 mod report;
+pub(crate) mod scenario;
 pub(crate) mod search;
 pub(crate) mod units;
 mod workers;
@@ -24,6 +25,7 @@ pub(crate) use manual::ManArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use output::{FileArgs, Format, OutputArgs};
 pub(crate) use report::ReportArgs;
+pub(crate) use scenario::ScenarioArgs;
 pub(crate) use search::SearchArgs;
 pub(crate) use workers::{TakePartArgs, WorkerArgs};
 
@@ -99,6 +101,9 @@ pub(crate) enum Command {
     /// The highest rate at which a service level holds, and latency by load.
     #[command(after_help = search::EXAMPLES)]
     Search(Box<SearchArgs>),
+    /// Load from a file: mixes of requests, phases, faults; on real transports or in the simulation.
+    #[command(after_help = scenario::EXAMPLES)]
+    Scenario(Box<ScenarioArgs>),
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),

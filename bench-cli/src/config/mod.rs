@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Scenario;
+
 pub use self::choices::{ProtocolChoice, RuntimeChoice};
 pub use self::load::{Arrivals, OpenConfig, PacerChoice, Stall};
 pub use self::placement::{Pins, Placement};
@@ -61,6 +63,10 @@ pub struct CellConfig {
     pub stalls: Vec<Stall>,
     /// Whether this is one of several workers: what is cut off is then decided when all are merged.
     pub is_worker: bool,
+    /// What is played instead of one loop; each of its phases is a cell of the run.
+    pub scenario: Option<Scenario>,
+    /// The phase that this is: the scenario's name and its own.
+    pub phase: Option<(String, String)>,
 }
 
 impl Default for CellConfig {
@@ -86,6 +92,8 @@ impl Default for CellConfig {
             open: None,
             stalls: Vec::new(),
             is_worker: false,
+            scenario: None,
+            phase: None,
         }
     }
 }
@@ -95,6 +103,9 @@ impl CellConfig {
     /// window holds no more; at least one.
     #[must_use]
     pub fn outstanding(&self) -> u64 {
+        if let Some(scenario) = &self.scenario {
+            return scenario.outstanding();
+        }
         let held = (self.window / self.payload.max(1)).max(1);
         self.open.as_ref().map_or(self.parallel, |open| open.max_in_flight).min(held as u64)
     }
@@ -131,6 +142,9 @@ impl CellConfig {
             None => parallel.to_string(),
         };
         let split = if self.placement == Placement::Split { ", split" } else { "" };
+        if let Some(scenario) = &self.scenario {
+            return format!("{transport} {stack} {} on {runtime}{split}", scenario.name);
+        }
         format!("{transport} {stack}{protocol} {load} x {size} on {runtime}{split}")
     }
 }

@@ -20,6 +20,41 @@ const LAG_US: f64 = 1_000.0;
 /// A machine that is busy for more than this percentage of a core while nothing is measured has other work to do.
 pub(crate) const BUSY_PERCENT: f64 = 20.0;
 
+/// The cells of one launch: one for each phase of a scenario that was begun, else one.
+pub(crate) fn cells(
+    config: &CellConfig,
+    measured: Vec<Measured>,
+    served: Option<&Served>,
+    idle: f64,
+) -> Vec<Cell> {
+    let mut before = 0;
+    let mut cells = Vec::new();
+    for (index, measured) in measured.into_iter().enumerate() {
+        let phase = part(config, index);
+        // The server's marks are those of all phases; one phase begins with the mark that the one before ended with.
+        let marks = |served: &Served| served.marks.get(before..).unwrap_or_default().to_vec();
+        let served = served.map(|served| Served { marks: marks(served), peak_mib: served.peak_mib });
+        let count = measured.marks.len();
+        let served = served.map(|mut served| {
+            served.marks.truncate(count);
+            served
+        });
+        before += count.saturating_sub(1);
+        cells.push(cell(&phase, measured, served.as_ref(), idle));
+    }
+    cells
+}
+
+fn part(config: &CellConfig, index: usize) -> CellConfig {
+    config.scenario.as_ref().map_or_else(|| config.clone(), |scenario| scenario.phase(config, index))
+}
+
+/// The cells of a launch of which nothing was measured, and why.
+pub(crate) fn all_failed(config: &CellConfig, why: &str) -> Vec<Cell> {
+    let count = config.scenario.as_ref().map_or(1, |scenario| scenario.phases.len());
+    (0..count).map(|index| failed(&part(config, index), why.to_owned())).collect()
+}
+
 /// A cell of one launch.
 pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Served>, idle: f64) -> Cell {
     let kept = |marks: &[Snapshot]| marks.get(measured.cut..).unwrap_or_default().to_vec();
@@ -35,6 +70,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
     let planned = if config.open.is_some() { 0 } else { config.outstanding() };
     let mut cell = Cell {
         requests: measured.requests,
+        one_ways: measured.one_ways,
         errors: measured.error_kinds.values().sum(),
         tps,
         gbit_per_s: Cell::gbit_per_s(tps, payload),
@@ -42,7 +78,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
         rss_mib: both.and_then(|both| both.rss_peak_mib),
         service_us: measured.service,
         duration_s: elapsed,
-        littles_law: LittlesLaw::new(planned, tps, measured.service.mean),
+        littles_law: littles_law(planned, tps, &measured, elapsed),
         error_kinds: measured.error_kinds.clone(),
         error_samples: measured.error_samples.iter().map(|said| open_text(config, said)).collect(),
         open_loop: open_loop(config, &measured),
@@ -78,6 +114,13 @@ fn open_text(config: &CellConfig, said: &str) -> String {
     told_without_secrets(said, config.target.as_deref())
 }
 
+/// A caller that thinks between a reply and its next request is accounted for as well.
+fn littles_law(planned: u64, tps: f64, measured: &Measured, elapsed: f64) -> LittlesLaw {
+    let law = LittlesLaw::new(planned, tps, measured.service.mean);
+    let pausing = measured.paused.as_secs_f64() / elapsed.max(1e-9);
+    LittlesLaw { measured: law.measured + pausing, ..law }
+}
+
 /// What says which cell it is.
 fn labels(config: &CellConfig) -> Cell {
     let option = |(name, value): &(String, String)| format!("{}.{name}={value}", config.transport);
@@ -98,6 +141,8 @@ fn labels(config: &CellConfig) -> Cell {
         placement: if config.target.is_some() { "target".to_owned() } else { config.placement.to_string() },
         pin: config.pins.to_string(),
         open_loop: open_loop(config, &Measured::default()),
+        scenario: config.phase.as_ref().map(|(scenario, _)| scenario.clone()),
+        phase: config.phase.as_ref().map(|(_, phase)| phase.clone()),
         ..Cell::default()
     }
 }

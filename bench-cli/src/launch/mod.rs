@@ -11,7 +11,7 @@ use listenrain_results::Cell;
 use tokio::time::timeout;
 
 use self::child::Child;
-pub(crate) use self::compose::{BUSY_PERCENT, failed};
+pub(crate) use self::compose::{BUSY_PERCENT, all_failed, cells, failed};
 pub(crate) use self::program::Program;
 use crate::cell::words::{Measured, Order, Role, Said, Served, Told, WORDS};
 use crate::config::{CellConfig, Placement};
@@ -94,11 +94,18 @@ impl Launcher {
 
 impl Ready {
     /// Begins now and measures to the end; or to the moment when `stop` is over, and then with the windows that there are.
-    pub(crate) async fn run(
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>, on_tick: impl FnMut(&Tick)) -> Cell {
+        let config = self.config.clone();
+        let first = self.play(stop, on_tick).await.into_iter().next();
+        first.unwrap_or_else(|| failed(&config, "its process measured nothing".to_owned()))
+    }
+
+    /// As [`run`](Self::run), with a cell for each phase that was begun.
+    pub(crate) async fn play(
         mut self,
         stop: impl Future<Output = ()>,
         mut on_tick: impl FnMut(&Tick),
-    ) -> Cell {
+    ) -> Vec<Cell> {
         let within = self.config.warmup + self.config.duration + SLACK;
         let measured = match timeout(within, self.measured(stop, &mut on_tick)).await {
             Ok(measured) => measured,
@@ -106,9 +113,9 @@ impl Ready {
         };
         match measured {
             Ok((measured, served)) => {
-                compose::cell(&self.config, measured, served.as_ref(), self.idle_busy_percent)
+                compose::cells(&self.config, measured, served.as_ref(), self.idle_busy_percent)
             }
-            Err(why) => failed(&self.config, why),
+            Err(why) => compose::all_failed(&self.config, &why),
         }
     }
 
@@ -116,7 +123,7 @@ impl Ready {
         &mut self,
         stop: impl Future<Output = ()>,
         on_tick: &mut impl FnMut(&Tick),
-    ) -> Result<(Measured, Option<Served>), String> {
+    ) -> Result<(Vec<Measured>, Option<Served>), String> {
         self.client.tell(Told::Go).await;
         let mut stop = std::pin::pin!(stop);
         let mut is_stopping = false;
@@ -141,7 +148,7 @@ impl Ready {
                     tick.server_cpu_percent = self.server_cpu.percent(self.server.as_ref());
                     on_tick(&tick);
                 }
-                Said::Measured(measured) => break *measured,
+                Said::Measured(measured) => break measured,
                 said => return Err(unexpected(said)),
             }
         };

@@ -146,6 +146,20 @@ impl Meter {
         }
     }
 
+    /// A request that wants no reply was handed over now. It has no time.
+    pub fn one_way(&self) {
+        if self.phase() == Phase::Timed {
+            self.shard().tally.one_ways += 1;
+        }
+    }
+
+    /// A caller of a closed loop has waited for so long between a reply and its next request.
+    pub fn paused(&self, pause: Duration) {
+        if self.phase() == Phase::Timed {
+            self.shard().tally.paused += pause;
+        }
+    }
+
     /// Something went wrong: `kind` is what it is counted under, `message` says it in full.
     pub fn failed(&self, kind: &str, message: impl FnOnce() -> String) {
         self.shard().failed(kind, message);

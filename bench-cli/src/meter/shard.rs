@@ -18,6 +18,10 @@ pub(crate) struct Shard {
 pub(crate) struct Tally {
     /// Requests that completed inside the window.
     pub(crate) requests: u64,
+    /// One-way requests that were handed over inside the window.
+    pub(crate) one_ways: u64,
+    /// Time that callers spent between a reply and their next request, all callers together.
+    pub(crate) paused: Duration,
     /// From sent to done.
     pub(crate) service: Distribution,
     /// Of an open loop only; two histograms more.
@@ -44,6 +48,8 @@ impl Tally {
 
     pub(crate) fn add(&mut self, other: &Self) {
         self.requests += other.requests;
+        self.one_ways += other.one_ways;
+        self.paused += other.paused;
         self.service.add(&other.service);
         if let Some(theirs) = &other.open {
             let ours = self.open();
@@ -56,7 +62,7 @@ impl Tally {
 
     /// Empties it without giving its memory back.
     pub(crate) fn clear(&mut self) {
-        self.requests = 0;
+        (self.requests, self.one_ways, self.paused) = (0, 0, Duration::ZERO);
         self.service.clear();
         if let Some(open) = &mut self.open {
             open.response.clear();

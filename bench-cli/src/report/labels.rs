@@ -8,7 +8,7 @@ use crate::cli::units::size_text;
 /// Something by which two cells can differ, beside load and payload: what it is called, and a cell's value.
 pub(super) type Trait = (&'static str, fn(&Cell) -> String);
 
-const TRAITS: [Trait; 10] = [
+const TRAITS: [Trait; 11] = [
     ("protocol", |cell| cell.protocol.clone()),
     ("runtime", |cell| cell.runtime.clone()),
     ("placement", |cell| cell.placement.clone()),
@@ -19,6 +19,7 @@ const TRAITS: [Trait; 10] = [
     ("via", |cell| cell.via.clone().unwrap_or_default()),
     ("target", |cell| cell.target.clone().unwrap_or_default()),
     ("scenario", |cell| cell.scenario.clone().unwrap_or_default()),
+    ("phase", |cell| cell.phase.clone().unwrap_or_default()),
 ];
 
 /// Names for the cells of one run.

@@ -11,6 +11,9 @@ const ACCOUNTS_DIFFER: f64 = 0.15;
 /// And no less than this, where 100 is one core: an idle machine is never quite idle.
 const ACCOUNTS_LEAST: f64 = 10.0;
 
+/// How a note begins that says that times are a model's.
+const SIMULATED: &str = "simulated";
+
 /// How grave a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
@@ -43,12 +46,20 @@ pub(super) fn notes(run: &Run) -> Vec<Note> {
         notes.push(Note { weight: Weight::Failure, text, lines: Vec::new() });
     }
     for cell in &run.cells {
-        notes.extend(of_cell(cell, &labels.full(cell)));
+        let of_cell = of_cell(cell, &labels.full(cell));
+        // What is said of the run need not be said of each of its cells.
+        let is_told = |note: &Note| note.text.starts_with(SIMULATED) && is_simulated(run);
+        notes.extend(of_cell.into_iter().filter(|note| !is_told(note)));
     }
     notes.extend(little(run));
     notes.extend(cut(run));
     notes.sort_by_key(|note| std::cmp::Reverse(note.weight));
     notes
+}
+
+/// Whether the run says that all of it is a model's.
+pub(super) fn is_simulated(run: &Run) -> bool {
+    run.warnings.iter().any(|text| text.starts_with(SIMULATED))
 }
 
 fn warning(text: String) -> Note {
@@ -190,6 +201,16 @@ mod tests {
         assert!(text.contains("not steady: tcp bare 0 x 0B: throughput still rises"), "{text}");
         let close = HostCpu { busy_percent: 110.0, ..HostCpu::default() };
         assert!(!texts(Cell { host: Some(close), ..spoilt }).contains("accounts"));
+    }
+
+    #[test]
+    fn a_simulated_run_says_so_once() {
+        let simulated = Cell { simulated: Some(7), ..cell() };
+        let mut run = Run::new(Env::default(), vec![simulated.clone(), simulated]);
+        let count = |run: &Run| notes(run).iter().filter(|note| note.text.contains("simulated")).count();
+        assert_eq!(count(&run), 2, "of each cell, where nobody says it of the run");
+        run.warnings.push("simulated: every time is the model's, none a machine's".to_owned());
+        assert_eq!(count(&run), 1);
     }
 
     #[test]

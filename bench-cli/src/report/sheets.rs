@@ -196,6 +196,9 @@ fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     if cells.iter().any(|cell| cell.steadiness.is_some()) {
         columns.push(column("steady", Left, |cell| steady(cell.steadiness.as_ref())));
     }
+    if cells.iter().any(|cell| cell.one_ways > 0) {
+        columns.push(right("one-ways", |cell| whole(cell.one_ways as f64)));
+    }
     if cells.iter().any(|cell| cell.errors > 0) {
         columns.push(right("errors", |cell| whole(cell.errors as f64)));
     }

@@ -22,6 +22,7 @@ pub(crate) fn aggregate(launches: Vec<Cell>, wanted: Option<f64>) -> Cell {
     let tps = mean(|cell| Some(cell.tps)).unwrap_or_default();
     let mut cell = Cell {
         requests: launches.iter().map(|cell| cell.requests).sum(),
+        one_ways: launches.iter().map(|cell| cell.one_ways).sum(),
         errors: launches.iter().map(|cell| cell.errors).sum(),
         tps,
         gbit_per_s: Cell::gbit_per_s(tps, middle.payload_bytes),
@@ -41,7 +42,11 @@ pub(crate) fn aggregate(launches: Vec<Cell>, wanted: Option<f64>) -> Cell {
         launches: launches.iter().flat_map(|cell| cell.launches.clone()).collect(),
         ..middle
     };
-    cell.littles_law.measured = tps * cell.service_us.mean / 1e6;
+    cell.littles_law.measured = match &cell.phase {
+        None => tps * cell.service_us.mean / 1e6,
+        // Its callers may think between requests.
+        Some(_) => mean(|cell| Some(cell.littles_law.measured)).unwrap_or_default(),
+    };
     for (kind, count) in launches.iter().flat_map(|cell| &cell.error_kinds) {
         *cell.error_kinds.entry(kind.clone()).or_default() += count;
     }

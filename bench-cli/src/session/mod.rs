@@ -29,7 +29,7 @@ const NOTHING: &str = "nothing was measured: interrupted before the first cell w
 /// How long the machine is watched before anything is measured.
 const IDLE: Duration = Duration::from_millis(300);
 /// A launch that was interrupted before it had so many windows tells nothing.
-const LEAST_WINDOWS: usize = 3;
+pub(crate) const LEAST_WINDOWS: usize = 3;
 
 /// Measures `plan` and shows it with `render`.
 pub(crate) fn run(

@@ -31,7 +31,7 @@ impl Repeat {
 
     /// Which cells of `plan` are launched in that round, in their order: those of one place, which differ in nothing but
     /// what is driven, follow one another, so that they share the machine's mood. Once each, they keep their order.
-    pub(super) fn round(&self, round: u32, plan: &[CellConfig], measured: &[Vec<Cell>]) -> Vec<usize> {
+    pub(crate) fn round(&self, round: u32, plan: &[CellConfig], measured: &[Vec<Cell>]) -> Vec<usize> {
         let mut places: Vec<Vec<usize>> = Vec::new();
         for index in (0..plan.len()).filter(|index| self.wants(round, &measured[*index])) {
             match places.iter_mut().find(|place| same_place(&plan[place[0]], &plan[index])) {

@@ -2,6 +2,7 @@
 
 mod closed;
 mod open;
+mod phases;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,10 +16,19 @@ use crate::meter::Meter;
 use crate::stack::payloads::Payloads;
 use crate::stamp;
 
+pub(super) use phases::play;
+
 /// Something that answers one call.
 pub trait Call: Send + Sync + 'static {
     /// Sends `payload` and waits for the reply to it.
     fn call(&self, payload: Bytes) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+
+    /// Hands `payload` over and wants no reply. By default it cannot.
+    fn one_way(&self, payload: Bytes) -> impl Future<Output = Result<(), Failure>> + Send {
+        drop(payload);
+        let message = "messages without a reply are not known here".to_owned();
+        std::future::ready(Err(Failure { kind: "refused", message }))
+    }
 }
 
 /// A call that got no reply.
@@ -54,7 +64,12 @@ struct Requests {
 
 impl Requests {
     fn new(payload: usize, meter: Arc<Meter>) -> Self {
-        Self { numbers: AtomicU64::new(0), payload, payloads: Payloads::new(payload), meter }
+        Self::numbered(payload, meter, 0)
+    }
+
+    /// Requests whose numbers count from `first`.
+    fn numbered(payload: usize, meter: Arc<Meter>, first: u64) -> Self {
+        Self { numbers: AtomicU64::new(first), payload, payloads: Payloads::new(payload), meter }
     }
 
     /// Makes the next call and checks its reply. When it was sent and done, if it went well; else the meter knows.
@@ -71,6 +86,17 @@ impl Requests {
                 None
             }
         }
+    }
+
+    /// Hands the next one over, which wants no reply; whether that went well.
+    async fn one_way<C: Call>(&self, client: &C) -> bool {
+        let request = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let handed_over = client.one_way(self.payloads.of(request)).await;
+        match handed_over {
+            Ok(()) => self.meter.one_way(),
+            Err(ref failure) => self.meter.failed(failure.kind, || failure.message.clone()),
+        }
+        handed_over.is_ok()
     }
 
     fn is_right(&self, reply: &[u8], request: u64) -> bool {

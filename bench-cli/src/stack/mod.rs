@@ -12,6 +12,7 @@ mod due;
 mod listenrain;
 mod pacer;
 mod payloads;
+mod phases;
 mod schedule;
 mod serving;
 mod stalls;
@@ -22,6 +23,7 @@ use ::listenrain::{BoxFuture, Endpoint, EndpointError, NextError};
 
 pub use self::bare::Bare;
 pub use self::listenrain::ListenRain;
+pub use self::phases::Phases;
 pub use self::serving::{Serving, Setting};
 pub use self::stalls::Stalls;
 
@@ -51,6 +53,11 @@ pub trait Stack: Send + Sync + Debug + 'static {
 
     /// Whether packets can be carried on by a forwarder between client and server.
     fn forwards(&self) -> bool {
+        false
+    }
+
+    /// Whether it can play a scenario: [`Setting::phases`] one after the other, with messages that want no reply.
+    fn plays(&self) -> bool {
         false
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::listenrain::{Endpoint, Transport};
 
 use super::contact::ANSWER_WITHIN;
+use super::phases::Phases;
 use super::stalls::Stalls;
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::meter::Meter;
@@ -23,6 +24,8 @@ pub struct Setting {
     pub meter: Arc<Meter>,
     /// The stalls of a server in this process, to be told when the timed window begins.
     pub stalls: Arc<Stalls>,
+    /// The phases of the load, each with its meter; the first has [`meter`](Self::meter).
+    pub phases: Arc<Phases>,
     /// How long a connection may take to stand, and to answer its first request. Default: 5 s.
     pub answer_within: Duration,
 }
@@ -36,9 +39,11 @@ impl Setting {
         endpoint: Endpoint,
         meter: Arc<Meter>,
     ) -> Self {
-        let stalls = Stalls::new(&config.stalls);
+        let stalls = Stalls::of(&config);
         let transport = stalls.over(transport);
-        Self { config, transport, endpoint, meter, stalls, answer_within: ANSWER_WITHIN }
+        let count = config.scenario.as_ref().map_or(1, |scenario| scenario.phases.len());
+        let phases = Phases::new(Arc::clone(&meter), count, config.runtime.threads());
+        Self { config, transport, endpoint, meter, stalls, phases, answer_within: ANSWER_WITHIN }
     }
 
     /// What the server of this cell needs to know, if it is one of this process.
@@ -77,7 +82,7 @@ impl Serving {
     /// The server of `config`, in a process of its own.
     #[must_use]
     pub fn of(config: &CellConfig, transport: Arc<dyn Transport>, endpoint: Endpoint) -> Self {
-        let stalls = Stalls::new(&config.stalls);
+        let stalls = Stalls::of(config);
         Self {
             transport: stalls.over(transport),
             endpoint,

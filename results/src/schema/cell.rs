@@ -23,7 +23,7 @@ pub struct Cell {
     pub protocol: String,
     /// Requests kept outstanding: a closed loop of that many callers. Of an open loop, the callers' connections share it.
     pub parallel: u64,
-    /// Bytes of a request's payload, and of its reply's.
+    /// Bytes of a request's payload, and of its reply's. Of a scenario's mix, the mean of those that are answered.
     pub payload_bytes: u64,
     /// Requests completed inside the timed window.
     pub requests: u64,
@@ -124,6 +124,13 @@ pub struct Cell {
     /// The scenario file's name, where the load came from one.
     #[serde(default)]
     pub scenario: Option<String>,
+    /// The phase of the scenario that this cell is.
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// One-way requests handed over inside the timed window. Nobody answers them: they are in no time and not in
+    /// `requests`; those of an open loop are in its `intended` and `dropped`.
+    #[serde(default)]
+    pub one_ways: u64,
     /// The seed, where the cell was simulated: its times are then the model's and no machine's.
     #[serde(default)]
     pub simulated: Option<u64>,

@@ -90,6 +90,14 @@ impl Stage {
         Self { shared: Arc::new(Shared { plan, clock, seen, listening, over }) }
     }
 
+    /// The same without a trace: for a load that lasts as long as it likes.
+    #[must_use]
+    pub fn untraced(plan: FaultPlan, clock: Clock) -> Self {
+        let stage = Self::new(plan, clock);
+        stage.close();
+        stage
+    }
+
     /// What goes wrong in it.
     #[must_use]
     pub fn plan(&self) -> &FaultPlan {

@@ -8,7 +8,7 @@ use crate::cli::units::size_text;
 use crate::report::columns::{brief, whole};
 use crate::report::kinds::Kind;
 use crate::report::labels::place;
-use crate::report::notes::{Weight, notes};
+use crate::report::notes::{Weight, is_simulated, notes};
 use crate::report::sheets::with_interval;
 
 /// Places of which the fastest is named.
@@ -18,6 +18,10 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let run = scene.run;
     let failures: Vec<_> = notes(run).into_iter().filter(|note| note.weight == Weight::Failure).collect();
     let (tone, headline) = headline(scene);
+    let headline = match is_simulated(run) {
+        true => format!("Simulated, every time is the model's and none a machine's: {headline}"),
+        false => headline,
+    };
     let mut lines = Vec::new();
     lines.extend(run.check.iter().flat_map(check));
     lines.extend(run.comparison.iter().flat_map(comparison));

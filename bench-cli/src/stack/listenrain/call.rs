@@ -16,6 +16,10 @@ impl Call for Plain {
     async fn call(&self, payload: Bytes) -> Result<Bytes, Failure> {
         self.0.call_within(payload, CALL_WITHIN).await.map_err(|error| failure(&error))
     }
+
+    async fn one_way(&self, payload: Bytes) -> Result<(), Failure> {
+        self.0.one_way(payload).await.map_err(|error| failure(&error))
+    }
 }
 
 /// Payloads under ids of the caller's own, counted up from where the original's client of that number starts.

@@ -16,7 +16,7 @@ use self::call::{Plain, Tagging};
 use self::messages::TaggedMessages;
 use super::callers::{self, Call};
 use super::contact::Contact;
-use super::{Load, Serving, Setting, Stack, StackError};
+use super::{Load, Phases, Serving, Setting, Stack, StackError};
 use crate::cli::MAX_PAYLOAD;
 use crate::config::{CellConfig, ProtocolChoice};
 use crate::meter::Meter;
@@ -44,6 +44,10 @@ impl Stack for ListenRain {
     }
 
     fn forwards(&self) -> bool {
+        true
+    }
+
+    fn plays(&self) -> bool {
         true
     }
 
@@ -107,7 +111,7 @@ async fn connect<M: MessageCodec, C: Call>(
 ) -> Result<Box<dyn Load>, StackError> {
     let contact = Contact::of(&setting);
     let serving = setting.serving();
-    let Setting { config, transport, mut endpoint, meter, .. } = setting;
+    let Setting { config, transport, mut endpoint, meter, phases, .. } = setting;
     let mut server = None;
     if config.target.is_none() {
         let own = listen(protocol.clone(), &serving).await?;
@@ -132,7 +136,7 @@ async fn connect<M: MessageCodec, C: Call>(
         callers.push(Arc::new(caller));
         clients.push(client);
     }
-    Ok(Box::new(Calling { server, clients, callers, config, meter }))
+    Ok(Box::new(Calling { server, clients, callers, config, meter, phases }))
 }
 
 /// As much in flight as the cell plans, on each connection.
@@ -178,13 +182,17 @@ struct Calling<M, C> {
     callers: Vec<Arc<C>>,
     config: CellConfig,
     meter: Arc<Meter>,
+    phases: Arc<Phases>,
 }
 
 impl<M: MessageCodec, C: Call> Load for Calling<M, C> {
     fn run(self: Box<Self>) -> BoxFuture<'static, ()> {
-        let Self { server, clients, callers, config, meter } = *self;
+        let Self { server, clients, callers, config, meter, phases } = *self;
         Box::pin(async move {
-            callers::run(callers, &config, meter).await;
+            match &config.scenario {
+                None => callers::run(callers, &config, meter).await,
+                Some(scenario) => callers::play(callers, scenario, &phases).await,
+            }
             for client in clients {
                 client.connection().close(CLOSE_WITHIN).await;
             }

@@ -83,6 +83,8 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
         // Asked for by `--until`, which workers do not take: each would stop at another launch.
         precision: None,
         scenario: same.of("scenario", |cell| cell.scenario.clone())?,
+        phase: same.of("phase", |cell| cell.phase.clone())?,
+        one_ways: cells.values().map(|cell| cell.one_ways).sum(),
         simulated: same.of("simulated", |cell| cell.simulated)?,
     })
 }
