@@ -8,6 +8,7 @@ use listenrain_results::original;
 use crate::cli::units::size_text;
 use crate::cli::{DriveArgs, RepeatArgs, RunArgs, TableArgs};
 use crate::config::{CellConfig, Placement, ProtocolChoice};
+use crate::descriptors;
 use crate::registry::Registry;
 use crate::session::Repeat;
 use crate::stack::Stack;
@@ -155,6 +156,11 @@ pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), S
             stall.length, stall.at
         ));
     }
+    if !cell.stalls.is_empty() && cell.target.is_some() {
+        return Err("--inject-stall does not go with --target: it is the server that stalls, and that one is elsewhere".to_owned());
+    }
+    let ends = if cell.target.is_none() && cell.placement == Placement::Same { 2 } else { 1 };
+    descriptors::ensure(descriptors::needed(cell, ends))?;
     let placed = cell.placement == Placement::Split;
     if placed && cell.target.is_some() {
         return Err(

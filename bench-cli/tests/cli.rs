@@ -169,6 +169,7 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
         ("run --placement split --target tcp://127.0.0.1:1", "does not go with --target"),
         ("run --pin server=0", "needs --placement split"),
         ("run --rate 20k --parallel 4", "does not go with --rate"),
+        ("run --inject-stall 1ms@1s --target tcp://127.0.0.1:1", "that one is elsewhere"),
         ("run --rate fast", "20k or 1.5M"),
         ("run --inject-stall 2s@2s", "nobody would see its end"),
         ("serve --listen smoke", "no scheme"),

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::timekeeper::Timekeeper;
 use super::window::Windows;
-use super::words::{Measured, Order, Role, Said, Told, say};
+use super::words::{Measured, Order, Role, Said, Told, UNFINISHED, say};
 use super::{STOP_WITHIN, build, lifeline, pinned, with_options};
 use crate::config::CellConfig;
 use crate::descriptors;
@@ -120,8 +120,7 @@ async fn run_out(
         Ok(Err(panic)) => meter.failed("panic", || panic.to_string()),
         Err(_) => {
             load.abort();
-            meter
-                .failed("unfinished", || format!("requests without a reply {END_WITHIN:?} after the window"));
+            meter.failed(UNFINISHED, || format!("requests without a reply {END_WITHIN:?} after the window"));
         }
     }
     was_cut_short

@@ -90,6 +90,7 @@ impl Windows {
             (measured.intended, measured.dropped) = (open.intended, open.dropped);
             measured.histograms.response = Some(to_text(&open.response.counts));
             measured.histograms.send_lag = Some(to_text(&open.send_lag.counts));
+            measured.count_unanswered(open.response.count());
         }
         measured
     }
@@ -103,9 +104,9 @@ impl Windows {
             .map(|(kept, length)| kept.figures.requests as f64 / length)
             .collect();
         let p50: Vec<f64> = self.kept.iter().map(|kept| kept.figures.p50_us).collect();
-        let (cut, steady, why) = stats::steadiness(&tps, &p50);
-        // Workers must leave out the same windows: that is seen when all have been merged.
-        let cut = if is_worker { 0 } else { cut };
+        // Workers must leave out the same windows, and an open loop's longest times must all be seen: neither cuts any.
+        let is_open = self.kept.iter().any(|kept| kept.open.is_some());
+        let (cut, steady, why) = stats::steadiness(&tps, &p50, !is_worker && !is_open);
         let cut_s = match (self.marks.first(), self.marks.get(cut)) {
             (Some(first), Some(mark)) => mark.at.saturating_sub(first.at).as_secs_f64(),
             _ => 0.0,
@@ -159,12 +160,22 @@ mod tests {
             [1_000, 1_001, 999, 1_002, 998, 1_000, 1_001, 999, 1_000, 1_000, 1_001, 999, 1_000].repeat(2),
         );
         let measured = windows(&load).measured(Tally::default(), &Meter::new(1), false);
-        assert!((4..=12).contains(&measured.cut), "{}", measured.cut);
+        assert!((3..=5).contains(&measured.cut), "{}", measured.cut);
         let kept: u64 = load[measured.cut..].iter().sum();
         assert_eq!((measured.requests, measured.service.count), (kept, kept));
         assert!((measured.steadiness.cut_s - measured.cut as f64 * 0.1).abs() < 1e-9);
         assert_eq!(measured.steadiness.steady, Some(true), "{}", measured.steadiness.why);
         assert_eq!(measured.windows.len(), load.len(), "what is cut is still to be seen");
+    }
+
+    #[test]
+    fn an_open_loop_cuts_nothing_off() {
+        let mut windows = windows(&[vec![10, 100, 500], vec![1_000; 20]].concat());
+        let times = Distribution::default().pack();
+        let open = || KeptOpen { response: times.clone(), send_lag: times.clone(), intended: 1, dropped: 0 };
+        windows.kept.iter_mut().for_each(|kept| kept.open = Some(open()));
+        let measured = windows.measured(Tally::default(), &Meter::new(1), false);
+        assert_eq!((measured.cut, measured.intended), (0, 23));
     }
 
     #[test]
@@ -199,6 +210,19 @@ mod tests {
         assert_eq!(longest.windows(), 200);
         let packed_mib = (many * 200) as f64 / f64::from(1 << 20);
         assert!(packed_mib < 4.0, "{packed_mib} MiB");
+    }
+
+    #[test]
+    fn requests_that_were_never_answered_are_an_error_each() {
+        let meter = Meter::new(1);
+        meter.failed(super::super::words::UNFINISHED, || "no reply".to_owned());
+        meter.failed("timeout", || "no reply".to_owned());
+        let mut late = Tally::default();
+        let open = late.open.get_or_insert_default();
+        (open.intended, open.dropped) = (100, 7);
+        open.response.record(1_000, 60);
+        let measured = windows(&[]).measured(late, &meter, false);
+        assert_eq!(measured.error_kinds["unfinished"], 100 - 7 - 60 - 1);
     }
 
     #[test]

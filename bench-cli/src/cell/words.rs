@@ -97,6 +97,20 @@ pub(crate) struct Measured {
     pub(crate) was_cut_short: bool,
 }
 
+/// What requests without a reply are counted under.
+pub(super) const UNFINISHED: &str = "unfinished";
+
+impl Measured {
+    /// Where an open loop was ended with requests outstanding, each of them is an error, and not all of them one.
+    pub(super) fn count_unanswered(&mut self, answered: u64) {
+        let failed: u64 =
+            self.error_kinds.iter().filter(|(kind, _)| *kind != UNFINISHED).map(|(_, count)| count).sum();
+        if let Some(count) = self.error_kinds.get_mut(UNFINISHED) {
+            *count = self.intended.saturating_sub(self.dropped + answered + failed).max(1);
+        }
+    }
+}
+
 /// One window's figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WindowFigures {

@@ -72,6 +72,13 @@ pub struct Stall {
     pub length: Duration,
 }
 
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = humantime::format_duration;
+        write!(f, "{}@{}", text(self.length), text(self.at))
+    }
+}
+
 impl FromStr for Stall {
     type Err = String;
 
@@ -92,6 +99,11 @@ mod tests {
     fn a_stall_is_a_length_at_a_time() {
         let stall: Stall = "500ms@2s".parse().unwrap();
         assert_eq!((stall.length, stall.at), (Duration::from_millis(500), Duration::from_secs(2)));
+        assert_eq!(stall.to_string(), "500ms@2s");
+        assert_eq!(
+            "1500ms@0s".parse::<Stall>().unwrap().to_string().parse::<Stall>().unwrap().length.as_millis(),
+            1500
+        );
         for text in ["", "500ms", "500ms@", "@2s", "fast@2s"] {
             assert!(text.parse::<Stall>().unwrap_err().contains("such as 500ms"), "{text}");
         }

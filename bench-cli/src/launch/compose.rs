@@ -140,6 +140,7 @@ fn labels(config: &CellConfig) -> Cell {
         options: config.options.iter().map(option).collect(),
         placement: if config.target.is_some() { "target".to_owned() } else { config.placement.to_string() },
         pin: config.pins.to_string(),
+        stalls: config.stalls.iter().map(ToString::to_string).collect(),
         open_loop: open_loop(config, &Measured::default()),
         scenario: config.phase.as_ref().map(|(scenario, _)| scenario.clone()),
         phase: config.phase.as_ref().map(|(_, phase)| phase.clone()),
@@ -222,6 +223,9 @@ fn warnings(cell: &Cell, was_cut_short: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if was_cut_short {
         warnings.push(format!("interrupted: measured for {:.1} s only", cell.duration_s));
+    }
+    if !cell.stalls.is_empty() {
+        warnings.push(format!("the server stalled on purpose: {}", cell.stalls.join(", ")));
     }
     if cell.requests == 0 {
         warnings.push("no request completed inside the window; try a longer --duration".to_owned());

@@ -6,6 +6,7 @@ use super::columns::Align::{self, Left, Right};
 use super::columns::{brief, or_none, whole};
 use super::labels::{Labels, load};
 use crate::cli::units::size_text;
+use crate::launch::BUSY_PERCENT;
 
 /// A column, and what each cell has in it.
 pub(super) struct Column<'a> {
@@ -101,8 +102,12 @@ fn used_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     }
     if cells.iter().any(|cell| cell.host.is_some()) {
         let host = |cell: &Cell, figure: fn(&HostCpu) -> f64| or_none(cell.host.as_ref().map(figure), whole);
-        columns
-            .push(right("host %", move |cell| host(cell, |host| host.busy_percent - host.idle_busy_percent)));
+        // What other work takes can be taken off only where that is little.
+        let rest = |cell: &Cell| {
+            let host = cell.host.filter(|host| host.idle_busy_percent <= BUSY_PERCENT);
+            or_none(host.map(|host| (host.busy_percent - host.idle_busy_percent).max(0.0)), whole)
+        };
+        columns.push(right("host %", rest));
         columns.push(right("irq %", move |cell| host(cell, |host| host.interrupt_percent)));
     }
     Sheet {

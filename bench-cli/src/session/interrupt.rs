@@ -1,6 +1,24 @@
-//! Ctrl-C: the first ends what is under way with what it has, the second at once.
+//! Ctrl-C, or the signal by which an engine ends a job: the first ends what is under way with what it has, the second at
+//! once.
+
+use std::io;
 
 use tokio::sync::watch;
+
+/// Ends at the next such signal. Two that come at the same moment are one.
+async fn asked_to_end() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
 
 /// How often Ctrl-C was pressed.
 #[derive(Debug, Clone)]
@@ -11,7 +29,7 @@ impl Interrupt {
     pub(crate) fn listen() -> Self {
         let (count, receiver) = watch::channel(0);
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while asked_to_end().await.is_ok() {
                 count.send_modify(|count| *count += 1);
             }
             // Where there is no such signal, there is never one.

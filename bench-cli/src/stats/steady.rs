@@ -7,28 +7,45 @@ const FEWEST: usize = 10;
 /// A change over all that remains that is smaller than this share of the mean does not matter, however sure it is.
 const MATTERS: f64 = 0.01;
 /// A change counts when chance alone does as much no oftener than this, for a ramp; both series are asked.
-const RAMP_BY_CHANCE: f64 = 0.01;
+const RAMP_BY_CHANCE: f64 = 0.005;
 /// The same for a jump, whose place is chosen where it looks largest: it gets many chances to look like one.
 const JUMP_BY_CHANCE: f64 = 0.001;
 
 /// Judges the windows of a launch: requests a second and median of each, in order.
 ///
-/// Gives how many windows at the beginning to leave out, at most half; whether what remains is steady, absent for fewer
-/// than ten windows; and why it is not, or empty. Leaving out is MSER's choice, the later of both series. The rest is
-/// steady unless a ramp or a jump in it is both sure and more than a hundredth of the mean.
-pub(crate) fn steadiness(tps: &[f64], p50: &[f64]) -> (usize, Option<bool>, String) {
+/// Gives how many windows at the beginning to leave out, at most a quarter, and none unless `may_cut`; whether what remains
+/// is steady, absent for fewer than ten windows; and why it is not, or empty. Leaving out is MSER's choice, the later of both
+/// series, but only as far as every window from the first on is off the level that the second half has: a stall is not a
+/// beginning. The rest is steady unless a ramp or a jump in it is both sure and more than a hundredth of the mean.
+pub(crate) fn steadiness(tps: &[f64], p50: &[f64], may_cut: bool) -> (usize, Option<bool>, String) {
     let windows = tps.len().min(p50.len());
     if windows < FEWEST {
         return (0, None, format!("{windows} windows are too few to tell; it takes {FEWEST}"));
     }
     let (tps, p50) = (&tps[..windows], told(&p50[..windows]));
-    let cut =
-        [tps, &p50].into_iter().map(|series| series::truncation(series, windows / 2)).max().unwrap_or(0);
+    let beginning = |series: &[f64]| series::truncation(series, windows / 4).min(off_level(series));
+    let cut = if may_cut { beginning(tps).max(beginning(&p50)) } else { 0 };
     let changes = [("throughput", &tps[cut..]), ("the median", &p50[cut..])];
     let changes =
         changes.into_iter().filter_map(|(name, rest)| change(rest).map(|change| format!("{name} {change}")));
     let why = changes.collect::<Vec<_>>().join(", ");
     (cut, Some(why.is_empty()), why)
+}
+
+/// How many windows from the first on are off the level of the second half: further from its median than three deviations,
+/// told by its absolute deviations, and than a hundredth of it.
+fn off_level(series: &[f64]) -> usize {
+    let half = &series[series.len() / 2..];
+    let level = median(half.to_vec());
+    // 1.4826 makes the median absolute deviation of a normal distribution its standard deviation.
+    let deviation = 1.4826 * median(half.iter().map(|value| (value - level).abs()).collect());
+    let off = (3.0 * deviation).max(MATTERS * level.abs());
+    series.iter().take_while(|value| (**value - level).abs() > off).count()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A window without a reply has no median: it is given that of the window before.

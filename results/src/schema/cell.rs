@@ -121,6 +121,9 @@ pub struct Cell {
     /// What `--until` asked for, as a share, and whether it was reached.
     #[serde(default)]
     pub precision: Option<Precision>,
+    /// When the server stalled on purpose, as `500ms@2s`: for half a second, two seconds into the timed window.
+    #[serde(default)]
+    pub stalls: Vec<String>,
     /// The scenario file's name, where the load came from one.
     #[serde(default)]
     pub scenario: Option<String>,

@@ -82,6 +82,7 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
         launches: launched,
         // Asked for by `--until`, which workers do not take: each would stop at another launch.
         precision: None,
+        stalls: same.of("stalls", |cell| cell.stalls.clone())?,
         scenario: same.of("scenario", |cell| cell.scenario.clone())?,
         phase: same.of("phase", |cell| cell.phase.clone())?,
         one_ways: cells.values().map(|cell| cell.one_ways).sum(),
