@@ -9,7 +9,7 @@ use crate::meter::{Meter, Phase};
 
 /// Which phase it is, and what each reports to. A load without a scenario is one phase.
 ///
-/// The first is under way from the beginning, and in its warm-up until it [begins](Self::begin); each other begins where
+/// The first is under way from the beginning, and in its warm-up until it begins; each other begins where
 /// the one before ends.
 #[derive(Debug)]
 pub struct Phases {
