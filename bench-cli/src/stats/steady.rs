@@ -9,7 +9,7 @@ const MATTERS: f64 = 0.01;
 /// A change counts when chance alone does as much no oftener than this, for a ramp; both series are asked.
 const RAMP_BY_CHANCE: f64 = 0.005;
 /// The same for a jump, whose place is chosen where it looks largest: it gets many chances to look like one.
-const JUMP_BY_CHANCE: f64 = 0.001;
+const JUMP_BY_CHANCE: f64 = 0.0005;
 
 /// Judges the windows of a launch: requests a second and median of each, in order.
 ///
