@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything was measured, without an error.
     Well,
+    /// What was asked about what was measured holds, whatever errors single rows had: the answer counts them in.
+    Holds,
     /// A row had errors, or a file could not be written.
     RowFailed,
     /// The command line asks for what cannot be, or for a file where none can be written.
@@ -24,7 +26,7 @@ pub(crate) enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Well => 0,
+            Exit::Well | Exit::Holds => 0,
             Exit::RowFailed => 1,
             Exit::Usage => 2,
             Exit::Regression => 3,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use listenrain_results::{Cell, Env, Launch, Run, Times};
+use listenrain_results::{Cell, Env, Launch, OpenLoop, Run, Times, Workers};
 
 /// Five launches around `tps` and `p99_us`, one in `spread` apart.
 fn run(tps: f64, p99_us: f64, spread: f64) -> Run {
@@ -142,6 +142,29 @@ fn errors_where_there_were_none_are_a_regression() {
 }
 
 #[test]
+fn what_was_dropped_is_lost_as_what_failed_is() {
+    let open = |dropped| {
+        let mut run = base();
+        let open = OpenLoop { rate: 50_000.0, intended: 500_000, dropped, ..OpenLoop::default() };
+        run.cells[0].open_loop = Some(open);
+        run
+    };
+    let files = Files::new();
+    // Whatever the times of the others are.
+    let output = files.check(&open(0), &open(40_000), &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(text(&output).contains("40000 dropped"), "{}", text(&output));
+    // 40,000 of 540,000 are 7.4 %.
+    let output = files.check(&open(0), &open(40_000), &["--limit", "errors<7%"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    let output = files.check(&open(0), &open(40_000), &["--limit", "errors<8%", "--fail-on", "tps<-3%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    // A baseline that dropped as many is no better.
+    let output = files.check(&open(40_000), &open(40_000), &["--fail-on", "tps<-3%"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
 fn unlike_configurations_are_refused_by_name() {
     type Change = fn(&mut Cell);
     let files = Files::new();
@@ -150,11 +173,7 @@ fn unlike_configurations_are_refused_by_name() {
         ("payload (4096 and 64)", |cell| cell.payload_bytes = 64),
         ("duration (3.00 s and 5.00 s)", |cell| cell.duration_s = 5.0),
         ("rate (closed loop and exp 100/s)", |cell| {
-            cell.open_loop = Some(listenrain_results::OpenLoop {
-                rate: 100.0,
-                arrivals: "exp".to_owned(),
-                ..Default::default()
-            });
+            cell.open_loop = Some(OpenLoop { rate: 100.0, arrivals: "exp".to_owned(), ..Default::default() });
         }),
         ("placement (same and split)", |cell| cell.placement = "split".to_owned()),
         ("runtime (current and multi:2)", |cell| cell.runtime = "multi:2".to_owned()),
@@ -191,11 +210,20 @@ fn what_is_no_baseline_is_refused() {
     let files = Files::new();
     let mut failed = base();
     failed.cells[0].errors = 1;
+    let (mut interrupted, mut missing) = (base(), base());
+    interrupted.env.interrupted = true;
+    missing.workers = Some(Workers { count: 3, missing: vec![1], ..Workers::default() });
+    for void in [&interrupted, &missing] {
+        let output = files.check(&base(), void, &["--force"]);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    }
     let newer = base().to_json().replacen("\"schema\": 2", "\"schema\": 99", 1);
     for (name, content, told) in [
         ("corrupt.json", "{\"schema\": 2, \"env\"".to_owned(), "not a run file"),
         ("newer.json", newer, "schema 99"),
         ("failed.json", failed.to_json(), "it is no baseline"),
+        ("interrupted.json", interrupted.to_json(), "it was interrupted"),
+        ("missing.json", missing.to_json(), "workers [1] of 3 are missing"),
         ("empty.json", Run::new(Env::default(), Vec::new()).to_json(), "has no cells"),
     ] {
         let output = check(&files.write(name, &content), None, &["--force"]);

@@ -3,7 +3,8 @@
 use listenrain_results::{Cell, CheckRow, Launch, Times};
 
 use super::goals::{Change, Limit, Metric};
-use crate::stats::{LEVEL, mean_interval, share, unpaired_ratio};
+use super::late::{self, Said, late};
+use crate::stats::{mean_interval, unpaired_ratio};
 
 pub(super) const PASSED: &str = "passed";
 pub(super) const REGRESSION: &str = "regression";
@@ -16,18 +17,23 @@ pub(super) fn gravest(rows: &[CheckRow]) -> &'static str {
     order.into_iter().find(|verdict| rows.iter().any(|row| row.verdict == *verdict)).unwrap_or(PASSED)
 }
 
-/// A candidate that has errors where the baseline had none, which no limit allows.
+/// A candidate that lost requests where the baseline lost none, which no limit allows.
 pub(super) fn failed(candidate: &Cell) -> CheckRow {
     CheckRow {
         cell: super::name(candidate),
         metric: Metric::Errors.to_string(),
         threshold: "none".to_owned(),
         baseline: Some(0.0),
-        candidate: Some(candidate.errors as f64),
+        candidate: figure(candidate, Metric::Errors),
         verdict: REGRESSION.to_owned(),
         why: match candidate.error_samples.first() {
             Some(said) => format!("{} errors where the baseline had none: {said}", candidate.errors),
-            None => format!("{} errors and {} requests", candidate.errors, candidate.requests),
+            None => format!(
+                "{} errors, {} dropped and {} requests answered; the baseline lost none",
+                candidate.errors,
+                candidate.lost() - candidate.errors,
+                candidate.requests
+            ),
         },
         ..CheckRow::default()
     }
@@ -47,6 +53,9 @@ pub(super) fn change(goal: &Change, baseline: &Cell, candidate: &Cell) -> CheckR
     if candidate.generator_limited || baseline.generator_limited {
         return CheckRow { why: "a generator lagged: its times are not the server's".to_owned(), ..row };
     }
+    if let Some((verdict, why)) = unanswered(goal.metric, baseline, candidate) {
+        return CheckRow { verdict: verdict.to_owned(), why, ..row };
+    }
     let (old, new) = (launches(baseline, goal.metric), launches(candidate, goal.metric));
     let Some((old, new)) = old.zip(new) else {
         return CheckRow {
@@ -62,6 +71,8 @@ pub(super) fn change(goal: &Change, baseline: &Cell, candidate: &Cell) -> CheckR
         );
         return CheckRow { why, ..row };
     }
+    // What is judged is their ratio, not that of the figures of all launches together.
+    let row = CheckRow { baseline: geometric_mean(&old), candidate: geometric_mean(&new), ..row };
     let Some(ratio) = unpaired_ratio(&old, &new) else {
         return CheckRow { why: "a launch has a figure of 0".to_owned(), ..row };
     };
@@ -83,7 +94,28 @@ pub(super) fn change(goal: &Change, baseline: &Cell, candidate: &Cell) -> CheckR
     CheckRow { change: Some(change), low: Some(low), high: Some(high), verdict, why, ..row }
 }
 
-/// Whether a figure holds a limit: by its interval over the launches, or for errors by exact bounds of their share.
+/// None for a figure of 0.
+fn geometric_mean(launches: &[f64]) -> Option<f64> {
+    let mean = launches.iter().map(|value| value.ln()).sum::<f64>() / launches.len() as f64;
+    mean.is_finite().then(|| mean.exp())
+}
+
+/// A percentile that lies among requests that were lost: what the others took says nothing of it.
+fn unanswered(metric: Metric, baseline: &Cell, candidate: &Cell) -> Option<(&'static str, String)> {
+    let beyond = 1.0 - metric.quantile()?;
+    let lost = |cell: &Cell| figure(cell, Metric::Errors).filter(|share| *share > beyond);
+    let told = |share: f64, whose: &str| {
+        format!("{:.4} % of the {whose}'s requests were lost, so that {metric} is of those", share * 100.0)
+    };
+    match (lost(baseline), lost(candidate)) {
+        (Some(share), _) => Some((INCONCLUSIVE, told(share, "baseline"))),
+        (None, Some(share)) => Some((REGRESSION, told(share, "candidate"))),
+        (None, None) => None,
+    }
+}
+
+/// Whether a figure holds a limit: by how many requests are beyond it where they were counted, else by its interval over
+/// the launches.
 pub(super) fn limit(goal: &Limit, candidate: &Cell) -> CheckRow {
     let row = CheckRow {
         cell: super::name(candidate),
@@ -93,19 +125,35 @@ pub(super) fn limit(goal: &Limit, candidate: &Cell) -> CheckRow {
         verdict: INCONCLUSIVE.to_owned(),
         ..CheckRow::default()
     };
-    let bounds = match goal.metric {
-        Metric::Errors => Ok(error_bounds(candidate)),
-        metric => match launches(candidate, metric) {
-            None => Err(format!("some launches have too few requests to say {metric}")),
-            Some(values) if values.len() < 2 => {
-                Err(format!("{} launches: it takes 2 or more, better 5", values.len()))
-            }
-            Some(values) => mean_interval(&values)
-                .map(|interval| (interval.low, interval.high))
-                .ok_or_else(|| "a launch has no figure".to_owned()),
-        },
+    if candidate.generator_limited {
+        return CheckRow { why: "the generator lagged: its times are not the server's".to_owned(), ..row };
+    }
+    match goal.metric {
+        Metric::Errors | Metric::Max => counted(goal, candidate, row),
+        metric if metric.quantile().is_some() && late::histogram(candidate).is_some() => {
+            counted(goal, candidate, row)
+        }
+        _ => spread(goal, candidate, row),
+    }
+}
+
+fn counted(goal: &Limit, candidate: &Cell, row: CheckRow) -> CheckRow {
+    let late = match late(candidate, goal) {
+        Ok(late) => late,
+        Err(why) => return CheckRow { why, ..row },
     };
-    let (low, high) = match bounds {
+    let (verdict, why) = match late.said() {
+        Said::Holds => (PASSED, String::new()),
+        Said::Missed => (LIMIT_MISSED, late.text(goal)),
+        Said::Unclear => (INCONCLUSIVE, format!("{}: too few to tell", late.text(goal))),
+    };
+    // Of errors the share is the figure itself.
+    let bounds = (goal.metric == Metric::Errors).then(|| late.bounds()).unzip();
+    CheckRow { low: bounds.0, high: bounds.1, verdict: verdict.to_owned(), why, ..row }
+}
+
+fn spread(goal: &Limit, candidate: &Cell, row: CheckRow) -> CheckRow {
+    let (low, high) = match interval(goal.metric, candidate) {
         Ok(bounds) => bounds,
         Err(why) => return CheckRow { why, ..row },
     };
@@ -113,7 +161,13 @@ pub(super) fn limit(goal: &Limit, candidate: &Cell) -> CheckRow {
         true => (high < goal.value, low >= goal.value),
         false => (low > goal.value, high <= goal.value),
     };
+    let lost = candidate.lost();
     let (verdict, why) = match (holds, missed) {
+        // The percentile is that of the others, and how far it is off can't be told.
+        (true, _) if lost > 0 && goal.metric.quantile().is_some() => (
+            INCONCLUSIVE,
+            format!("{lost} were lost, and there is no histogram to count them in as too late"),
+        ),
         (true, _) => (PASSED, String::new()),
         (_, true) => (LIMIT_MISSED, "the whole of its interval misses it".to_owned()),
         _ => (INCONCLUSIVE, format!("its interval [{low:.4}, {high:.4}] lies on both sides of it")),
@@ -121,17 +175,27 @@ pub(super) fn limit(goal: &Limit, candidate: &Cell) -> CheckRow {
     CheckRow { low: Some(low), high: Some(high), verdict: verdict.to_owned(), why, ..row }
 }
 
-fn error_bounds(cell: &Cell) -> (f64, f64) {
-    let confidence = 0.5 + LEVEL / 2.0;
-    let all = cell.requests + cell.errors;
-    (share::at_least(cell.errors, all, confidence), share::at_most(cell.errors, all, confidence))
+/// Of the mean over the launches; of times on logarithms, since they are far from normal and never below 0.
+fn interval(metric: Metric, cell: &Cell) -> Result<(f64, f64), String> {
+    let values = launches(cell, metric)
+        .ok_or_else(|| format!("some launches have too few requests to say {metric}"))?;
+    if values.len() < 2 {
+        return Err(format!("{} launches: it takes 2 or more, better 5", values.len()));
+    }
+    let is_time = metric.quantile().is_some();
+    let values: Vec<f64> = if is_time { values.iter().map(|value| value.ln()).collect() } else { values };
+    let interval = mean_interval(&values).ok_or("a launch has no figure, or one of 0")?;
+    Ok(match is_time {
+        true => (interval.low.exp(), interval.high.exp()),
+        false => (interval.low, interval.high),
+    })
 }
 
 /// The figure of all launches together.
 fn figure(cell: &Cell, metric: Metric) -> Option<f64> {
     match metric {
         Metric::Tps => Some(cell.tps),
-        Metric::Errors => Some(cell.errors as f64 / (cell.errors + cell.requests).max(1) as f64),
+        Metric::Errors => Some(cell.lost() as f64 / (cell.lost() + cell.requests).max(1) as f64),
         Metric::CpuUs => {
             let both = cell.usage.both.map(|both| both.cpu_us_per_request);
             cell.cpu_us_interval.map(|interval| interval.mean).or(both)
@@ -163,3 +227,7 @@ fn time(times: &Times, metric: Metric) -> Option<f64> {
         Metric::Tps | Metric::CpuUs | Metric::Errors => None,
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

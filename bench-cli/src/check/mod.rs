@@ -1,11 +1,12 @@
 //! A run against a baseline: `check`.
 //!
 //! [`goals`] reads what is asked for, `like` refuses what can't be compared, `again` makes the baseline's cells to measure
-//! once more, `judge` says what follows.
+//! once more, `judge` says what follows, [`late`] counts what was beyond a limit.
 
 mod again;
 pub(crate) mod goals;
 mod judge;
+pub(crate) mod late;
 mod like;
 
 use std::path::Path;
@@ -110,14 +111,28 @@ fn baseline(args: &CheckArgs) -> Result<Run, String> {
 fn read(file: &Path) -> Result<Run, String> {
     let text =
         std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    Run::from_json(&text, &file.display().to_string()).map_err(|error| output::chain(&error))
+    let run = Run::from_json(&text, &file.display().to_string()).map_err(|error| output::chain(&error))?;
+    whole(&run).map_err(|why| format!("{}: {why}: measure it anew", file.display()))?;
+    Ok(run)
+}
+
+/// What was cut short, or lacks a part of its load, shows nothing.
+fn whole(run: &Run) -> Result<(), String> {
+    if run.env.interrupted {
+        return Err("it was interrupted".to_owned());
+    }
+    match run.workers.as_ref().filter(|workers| !workers.missing.is_empty()) {
+        Some(workers) => Err(format!("workers {:?} of {} are missing", workers.missing, workers.count)),
+        None => Ok(()),
+    }
 }
 
 fn judged(args: &CheckArgs, goals: &Goals, baseline: &Run, candidate: &Run) -> Result<Check, String> {
     let mut rows: Vec<CheckRow> = Vec::new();
     let allows_errors = goals.limits.iter().any(|limit| limit.metric == Metric::Errors);
     for (old, new) in like::pairs(baseline, candidate, args.output.force)? {
-        if new.requests == 0 || (new.errors > 0 && !allows_errors) {
+        let has_lost = new.errors > 0 || (new.lost() > 0 && old.lost() == 0);
+        if new.requests == 0 || (has_lost && !allows_errors) {
             rows.push(judge::failed(new));
             continue;
         }
@@ -130,7 +145,7 @@ fn judged(args: &CheckArgs, goals: &Goals, baseline: &Run, candidate: &Run) -> R
 
 fn exit(check: Option<&Check>) -> Exit {
     match check.map(|check| check.verdict.as_str()) {
-        Some(judge::PASSED) => Exit::Well,
+        Some(judge::PASSED) => Exit::Holds,
         Some(judge::REGRESSION) => Exit::Regression,
         Some(judge::LIMIT_MISSED) => Exit::LimitMissed,
         _ => Exit::Inconclusive,

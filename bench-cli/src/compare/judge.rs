@@ -85,6 +85,16 @@ fn invalid(pairs: &[[&Taken; 2]]) -> Option<String> {
             let said = said.map(|said| format!(": {said}")).unwrap_or_default();
             return Some(format!("{failed} of {} launches of {name} had errors{said}", pairs.len()));
         }
+        // The times of those that were let through are not those of the load that was asked for.
+        let dropping = launches().filter(|one| one.cell.lost() > 0).count();
+        if dropping > 0 {
+            let lost: u64 = launches().map(|one| one.cell.lost()).sum();
+            return Some(format!(
+                "{dropping} of {} launches of {name} dropped requests, {lost} in all: lower the rate or raise \
+                 --max-in-flight",
+                pairs.len()
+            ));
+        }
         let lagged = launches().filter(|one| one.cell.generator_limited).count();
         if lagged > 0 {
             return Some(format!("the generator lagged in {lagged} of {} launches of {name}", pairs.len()));

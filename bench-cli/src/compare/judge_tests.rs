@@ -86,6 +86,27 @@ fn an_open_loop_is_compared_by_response_times_and_not_where_its_generator_lagged
 }
 
 #[test]
+fn what_dropped_requests_cannot_win_by_the_times_of_the_others() {
+    let open = |p50, dropped| Cell {
+        open_loop: Some(OpenLoop { dropped, intended: 1_000, ..OpenLoop::default() }),
+        response_us: Some(Times { p50: Some(p50), p99: Some(2.0 * p50), ..Times::default() }),
+        ..cell(100.0, 50.0)
+    };
+    let mut blocks: Vec<_> = (0..10).map(|_| [open(100.0, 0), open(50.0, 0)]).collect();
+    blocks[4][1] = open(50.0, 3);
+    let rows = judged(&blocks);
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert_eq!((row.verdict, row.ratio, row.blocks), (Verdict::Invalid, None, 9));
+        assert!(
+            row.why.starts_with("1 of 10 launches of this value dropped requests, 3 in all"),
+            "{}",
+            row.why
+        );
+    }
+}
+
+#[test]
 fn a_percentile_that_few_requests_cannot_say_is_told() {
     let mut blocks: Vec<_> = (0..10).map(|_| [cell(100.0, 80.0), cell(200.0, 80.0)]).collect();
     blocks[0][0].service_us.p50 = None;

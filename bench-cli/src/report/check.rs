@@ -26,7 +26,8 @@ pub(crate) fn text(run: &Run) -> String {
     text += &render(&heads, &check.rows.iter().map(line).collect::<Vec<_>>());
     text += "\nregression: the whole 95 % interval of the change (Welch, on logarithms, over launches) is beyond the \
              threshold;\npassed: the whole of it is within; inconclusive: neither. Times in µs: response time of an open \
-             loop, service time of a closed one.\n";
+             loop, service time of a closed one.\nbaseline and now: of a change the geometric means over launches, whose ratio is \
+             judged; of a limit the figure of all launches.\n";
     text.extend(run.warnings.iter().map(|warning| format!("warning: {warning}\n")));
     text
 }

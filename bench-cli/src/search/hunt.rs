@@ -52,11 +52,14 @@ pub(super) async fn hunt(
     mut trial: impl AsyncFnMut(f64, Duration) -> Option<Cell>,
 ) -> Found {
     let mut found = Found::default();
-    // Short trials, and half of all at most: whatever they say is confirmed.
+    // Short trials: whatever they say is confirmed. Half of all at most, unless none looks well yet: those that are left
+    // would confirm nothing, so they go on downwards, but for two.
     let short = (quest.duration / SHORT).max(quest.shortest).min(quest.duration);
     let (mut low, mut high) = (0.0, f64::INFINITY);
     let mut rate = quest.bound;
-    while found.search.trials.len() < quest.trials.div_ceil(2) as usize && rate >= quest.bound * LOWEST {
+    let half = quest.trials.div_ceil(2);
+    let most = |low: f64| if low > 0.0 { half } else { half.max(quest.trials.saturating_sub(2)) } as usize;
+    while found.search.trials.len() < most(low) && rate >= quest.bound * LOWEST {
         let Some(cell) = trial(rate, short).await else { return found };
         match found.keep(rate, cell, quest.slo).looks_well {
             true => low = rate,

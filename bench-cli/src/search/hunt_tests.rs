@@ -70,6 +70,24 @@ fn it_finds_the_highest_rate_of_a_queue_that_theory_gives() {
 }
 
 #[test]
+fn trials_that_are_left_go_on_downwards_until_one_looks_well() {
+    // A twentieth of the bound holds: halved five times. Half of eight trials end at an eighth.
+    let slo = limits("p99<2ms", &SERVICE).unwrap();
+    let duration = Duration::from_secs(20);
+    let shortest = Duration::from_secs(1);
+    let quest = Quest { slo: &slo, bound: 200_000.0, duration, shortest, trials: 8, curve: 0 };
+    let mut server = Server::new(10_000.0);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let found = runtime.block_on(hunt(&quest, async |rate, duration| Some(server.drive(rate, duration))));
+    assert!(
+        found.search.highest_rate.is_some_and(|rate| (6_000.0..7_700.0).contains(&rate)),
+        "{:?}",
+        server.tried
+    );
+    assert_eq!(found.search.trials.len(), 8);
+}
+
+#[test]
 fn where_no_rate_holds_there_is_no_answer() {
     // Even alone it takes 1 / capacity = 10 ms on average.
     let mut server = Server::new(100.0);

@@ -2,9 +2,8 @@
 
 use listenrain_results::{Cell, Trial};
 
-use crate::check::goals::{Limit, Metric};
-use crate::meter::histogram;
-use crate::stats::{LEVEL, share};
+use crate::check::goals::Limit;
+use crate::check::late::{Said, late};
 
 pub(super) const HOLDS: &str = "holds";
 pub(super) const MISSED: &str = "missed";
@@ -45,7 +44,7 @@ pub(super) fn judge(rate: f64, cell: &Cell, slo: &[Limit]) -> Judged {
         duration_s: cell.duration_s,
         response_us: cell.response_us.unwrap_or_default(),
         send_lag_us: cell.send_lag_us.unwrap_or_default(),
-        dropped: dropped(cell),
+        dropped: cell.lost() - cell.errors,
         errors: cell.errors,
         verdict: verdict.to_owned(),
         why,
@@ -60,48 +59,15 @@ struct OfLimit {
 }
 
 fn limited(cell: &Cell, limit: &Limit) -> OfLimit {
-    let lost = dropped(cell) + cell.errors;
-    let counted = match limit.metric {
-        Metric::Errors => Ok((lost, cell.requests + lost, limit.value)),
-        metric => over(cell, limit.value)
-            .map(|(over, all)| (over + lost, all + lost, 1.0 - metric.quantile().unwrap_or(1.0))),
-    };
-    let (bad, all, allowed) = match counted {
-        Ok(counted) => counted,
-        Err(why) => return OfLimit { verdict: MISSED, looks_well: false, why },
-    };
-    if all == 0 {
-        let why = "no request was answered".to_owned();
-        return OfLimit { verdict: MISSED, looks_well: false, why };
+    match late(cell, limit) {
+        Ok(late) => {
+            let verdict = match late.said() {
+                Said::Holds => HOLDS,
+                Said::Missed => MISSED,
+                Said::Unclear => UNCLEAR,
+            };
+            OfLimit { verdict, looks_well: late.share() <= late.allowed, why: late.text(limit) }
+        }
+        Err(why) => OfLimit { verdict: MISSED, looks_well: false, why },
     }
-    let share = bad as f64 / all as f64;
-    // Of the longest there is nothing to estimate: it was within or it was not.
-    let verdict = if allowed == 0.0 {
-        if bad == 0 { HOLDS } else { MISSED }
-    } else if share::at_most(bad, all, LEVEL) <= allowed {
-        HOLDS
-    } else if share::at_least(bad, all, LEVEL) > allowed {
-        MISSED
-    } else {
-        UNCLEAR
-    };
-    let why = format!("{}: {:.4} % of {all} are beyond it", limit.text, share * 100.0);
-    OfLimit { verdict, looks_well: share <= allowed, why }
-}
-
-/// How many responses took longer than `limit_us`, of how many.
-fn over(cell: &Cell, limit_us: f64) -> Result<(u64, u64), String> {
-    let text = cell.histograms.response.as_deref();
-    let text = text.ok_or_else(|| match cell.error_samples.first() {
-        Some(said) => format!("not measured: {said}"),
-        None => "it has no response times".to_owned(),
-    })?;
-    let counts = histogram::from_text(text)?;
-    let limit_ns = (limit_us * 1e3) as u64;
-    let over = counts.iter_recorded().filter(|value| value.value_iterated_to() > limit_ns);
-    Ok((over.map(|value| value.count_at_value()).sum(), counts.len()))
-}
-
-fn dropped(cell: &Cell) -> u64 {
-    cell.open_loop.as_ref().map_or(0, |open| open.dropped)
 }

@@ -43,11 +43,22 @@ pub(crate) fn search(args: &SearchArgs, registry: &Registry) -> Exit {
                 break;
             }
         }
-        match run.searches.iter().all(|search| search.highest_rate.is_some()) {
-            true => Exit::Well,
-            false => Exit::LimitMissed,
-        }
+        exit(&run.searches)
     })
+}
+
+/// The gravest of what came of the searches.
+fn exit(searches: &[Search]) -> Exit {
+    let of = |search: &Search| match (search.highest_rate, &*search.trials) {
+        (Some(_), _) => Exit::Holds,
+        // Nothing was tried since the closed loop failed.
+        (None, []) => Exit::RowFailed,
+        (None, trials) if trials.iter().any(|trial| trial.verdict == judge::MISSED) => Exit::LimitMissed,
+        (None, _) => Exit::Inconclusive,
+    };
+    let order = [Exit::RowFailed, Exit::LimitMissed, Exit::Inconclusive];
+    let has = |exit: &Exit| searches.iter().any(|search| of(search) == *exit);
+    order.into_iter().find(has).unwrap_or(Exit::Holds)
 }
 
 async fn cell(
@@ -124,4 +135,28 @@ fn planned(args: &SearchArgs, registry: &Registry) -> Result<(Vec<Limit>, Vec<Ce
         output: args.output.clone(),
     };
     Ok((slo, plan::run(&args, registry)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use listenrain_results::Trial;
+
+    fn search(highest_rate: Option<f64>, verdicts: &[&str]) -> Search {
+        let trial = |verdict: &&str| Trial { verdict: (*verdict).to_owned(), errors: 1, ..Trial::default() };
+        Search { highest_rate, trials: verdicts.iter().map(trial).collect(), ..Search::default() }
+    }
+
+    #[test]
+    fn it_ends_as_the_gravest_search_does() {
+        let found = search(Some(100.0), &["missed", "holds"]);
+        let missed = search(None, &["generator-limited", "missed"]);
+        let unclear = search(None, &["generator-limited", "unclear"]);
+        let failed = search(None, &[]);
+        // Errors of a trial beyond the bound are part of the answer.
+        assert_eq!(exit(std::slice::from_ref(&found)), Exit::Holds);
+        assert_eq!(exit(&[found.clone(), unclear.clone()]), Exit::Inconclusive);
+        assert_eq!(exit(&[found, unclear.clone(), missed.clone()]), Exit::LimitMissed);
+        assert_eq!(exit(&[missed, failed, unclear]), Exit::RowFailed);
+    }
 }

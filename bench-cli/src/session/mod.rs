@@ -99,6 +99,7 @@ pub(crate) fn measured(
     }
     match verdict {
         _ if was_interrupted => Exit::Interrupted,
+        // Where nothing was asked that could allow an error, a row that has one failed.
         Exit::Well if !run.cells.iter().all(Cell::is_well) => Exit::RowFailed,
         verdict => verdict,
     }

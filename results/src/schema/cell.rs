@@ -151,6 +151,14 @@ impl Cell {
     pub fn is_well(&self) -> bool {
         self.errors == 0 && self.requests > 0
     }
+
+    /// Requests that came to nothing: those that went wrong, and those of an open loop that were due and never sent.
+    ///
+    /// Whoever waited for one has no reply, so a latency limit counts it as too late.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.errors + self.open_loop.as_ref().map_or(0, |open| open.dropped)
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +168,13 @@ mod tests {
     #[test]
     fn fifty_thousand_times_4_kib_is_the_originals_1_638_gbit() {
         assert_eq!(format!("{:.3}", Cell::gbit_per_s(50_000.0, 4096)), "1.638");
+    }
+
+    #[test]
+    fn what_was_dropped_is_lost_as_what_failed_is() {
+        let open = OpenLoop { intended: 100, dropped: 7, ..OpenLoop::default() };
+        assert_eq!(Cell { errors: 2, ..Cell::default() }.lost(), 2);
+        assert_eq!(Cell { errors: 2, open_loop: Some(open), ..Cell::default() }.lost(), 9);
     }
 
     #[test]
