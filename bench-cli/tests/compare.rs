@@ -55,10 +55,16 @@ fn two_binaries_are_compared_and_one_that_cannot_run_is_invalid() {
 
 #[test]
 fn aa_says_whether_its_interval_holds_1() {
-    let output = tool("aa --transport unix --blocks 3 --duration 120ms --warmup 20ms");
+    let output = tool("aa --transport unix --blocks 3 --duration 120ms --warmup 20ms --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("hold 1") || text.contains("holds 1"), "{text}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let comparison = written(&output).comparison.unwrap();
+    let of = |holds: bool| {
+        let ends = comparison.rows.iter().filter_map(|row| row.low.zip(row.high));
+        ends.filter(|(low, high)| (low..=high).contains(&&1.0) == holds).count()
+    };
+    assert_eq!(text.matches("holds 1, as it should").count(), of(true), "{text}");
+    assert_eq!(text.matches("does NOT hold 1").count(), of(false), "{text}");
     assert!(text.contains("the smallest difference that 3 blocks show"), "{text}");
 }
 
@@ -67,6 +73,9 @@ fn a_search_answers_with_a_rate_or_ends_with_4() {
     let line = "--transport unix --parallel 4 --duration 300ms --warmup 20ms --trials 6 --json -";
     let output = tool(&format!("search --slo max<1ns {line}"));
     assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let output = tool(&format!("search --slo p50<10s {line}"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(written(&output).searches[0].highest_rate.is_some_and(|rate| rate > 0.0));
     let output = tool(&format!("search --slo p50<0.001us {line}"));
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let run = written(&output);

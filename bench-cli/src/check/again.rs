@@ -34,6 +34,8 @@ pub(super) fn config(cell: &Cell, seed: u64) -> Result<CellConfig, String> {
     };
     let placement = if cell.placement == "split" { Placement::Split } else { Placement::Same };
     let pins = if cell.pin.is_empty() { Ok(Default::default()) } else { cell.pin.parse() };
+    let stalls =
+        cell.stalls.iter().map(|stall| stall.parse()).collect::<Result<Vec<crate::config::Stall>, _>>();
     Ok(CellConfig {
         transport: cell.transport.clone(),
         stack: cell.stack.clone(),
@@ -51,6 +53,7 @@ pub(super) fn config(cell: &Cell, seed: u64) -> Result<CellConfig, String> {
         via: cell.via.clone(),
         placement,
         pins: pins.map_err(|_| cannot("pin"))?,
+        stalls: stalls.map_err(|_| cannot("inject-stall"))?,
         open: cell.open_loop.as_ref().map(|open| open_loop(open, seed)),
         ..CellConfig::default()
     })

@@ -31,6 +31,7 @@ fn settings(cell: &Cell) -> Vec<Setting> {
         ("pin", cell.pin.clone()),
         ("via", cell.via.clone().unwrap_or_default()),
         ("target", cell.target.clone().unwrap_or_default()),
+        ("inject-stall", cell.stalls.join(" ")),
         ("scenario", cell.scenario.clone().unwrap_or_default()),
         ("phase", cell.phase.clone().unwrap_or_default()),
         ("simulation", cell.simulated.map(|seed| seed.to_string()).unwrap_or_default()),

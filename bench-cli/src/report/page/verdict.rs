@@ -72,10 +72,20 @@ fn headline(scene: &Scene<'_>) -> (&'static str, String) {
     }
     match (run.cells.len(), failed) {
         (0, _) => ("unclear", "Nothing was measured".to_owned()),
+        (cells, 0) if run.cells.iter().any(is_doubtful) => {
+            let doubtful = run.cells.iter().filter(|cell| is_doubtful(cell)).count();
+            ("unclear", format!("{doubtful} of {cells} rows measured say too little: see the warnings"))
+        }
         (1, 0) => ("good", "One row measured, without an error".to_owned()),
         (cells, 0) => ("good", format!("{cells} rows measured, none with an error")),
         (_, _) => ("bad", format!("{prefix}The others stand.")),
     }
+}
+
+/// Whether its generator lagged, requests were dropped, or its figures had not come to rest.
+fn is_doubtful(cell: &Cell) -> bool {
+    let is_restless = cell.steadiness.as_ref().is_some_and(|found| found.steady == Some(false));
+    cell.generator_limited || cell.lost() > 0 || is_restless
 }
 
 fn compared(comparison: &Comparison) -> String {
