@@ -69,13 +69,21 @@ fn aa_says_whether_its_interval_holds_1() {
 }
 
 #[test]
-fn a_search_answers_with_a_rate_or_ends_with_4() {
+fn a_search_answers_with_a_rate_or_with_the_code_that_says_why_not() {
     let line = "--transport unix --parallel 4 --duration 300ms --warmup 20ms --trials 6 --json -";
     let output = tool(&format!("search --slo max<1ns {line}"));
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let output = tool(&format!("search --slo p50<10s {line}"));
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(written(&output).searches[0].highest_rate.is_some_and(|rate| rate > 0.0));
+    let output = tool(&format!("search --slo p50<10s --payload 1MiB {line}"));
+    let search = written(&output).searches.remove(0);
+    match output.status.code() {
+        Some(0) => assert!(search.highest_rate.is_some_and(|rate| rate > 0.0), "{search:?}"),
+        // A machine with other work to do may keep no rate at all on time.
+        Some(5) => {
+            let tells = |verdict: &str| verdict == "holds" || verdict == "missed";
+            assert!(search.trials.iter().all(|trial| !tells(&trial.verdict)), "{search:?}");
+        }
+        code => panic!("{code:?} {search:?}"),
+    }
     let output = tool(&format!("search --slo p50<0.001us {line}"));
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     let run = written(&output);
