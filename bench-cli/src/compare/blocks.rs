@@ -19,11 +19,6 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Whether it may win or lose: nothing was lost, and its generator kept up.
-    pub(super) fn is_valid(&self) -> bool {
-        self.cell.is_well() && self.cell.lost() == 0 && !self.cell.generator_limited
-    }
-
     pub(super) fn sample(&self, (parallel, payload_bytes): (u64, u64)) -> BlockSample {
         BlockSample {
             block: self.block,

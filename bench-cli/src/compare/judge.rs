@@ -42,7 +42,8 @@ pub(super) fn rows(
         let p: Vec<f64> = rows.iter_mut().filter(asked).filter_map(|row| row.p).collect();
         rows.iter_mut().filter(asked).zip(holm(&p)).for_each(|(row, p)| row.p_corrected = Some(p));
     }
-    rows.iter_mut().for_each(|row| conclude(row, noise_floor));
+    let of_a_figure = places.len() * values.len().saturating_sub(1);
+    rows.iter_mut().for_each(|row| conclude(row, noise_floor, of_a_figure));
     rows
 }
 
@@ -54,7 +55,7 @@ fn pairs(taken: &[Taken], at: usize, value: usize) -> Vec<[&Taken; 2]> {
 }
 
 fn compared(row: ComparisonRow, pairs: &[[&Taken; 2]], seed: u64) -> ComparisonRow {
-    let valid: Vec<_> = pairs.iter().filter(|pair| pair.iter().all(|one| one.is_valid())).collect();
+    let valid: Vec<_> = pairs.iter().filter(|pair| pair.iter().all(|one| one.cell.may_compare())).collect();
     let row = ComparisonRow { blocks: valid.len() as u64, ..row };
     if let Some(why) = invalid(pairs) {
         return ComparisonRow { verdict: Verdict::Invalid, why, ..row };
@@ -103,14 +104,15 @@ fn invalid(pairs: &[[&Taken; 2]]) -> Option<String> {
     None
 }
 
-fn conclude(row: &mut ComparisonRow, noise_floor: f64) {
+/// What follows from a row, of which there are `rows` by the same figure.
+fn conclude(row: &mut ComparisonRow, noise_floor: f64, rows: usize) {
     let (Some(ratio), Some(p)) = (row.ratio, row.p_corrected) else { return };
-    let least = flips::smallest(row.blocks);
+    let least = (flips::smallest(row.blocks) * rows as f64).min(1.0);
     if ratio.ln().abs() <= noise_floor.ln_1p() {
         row.why = format!("within the noise floor of {:.1} %", noise_floor * 100.0);
     } else if p >= 1.0 - LEVEL {
         row.why = match least >= 1.0 - LEVEL {
-            true => format!("{} blocks can't give a p-value below {least:.4}", row.blocks),
+            true => format!("{} blocks can't give a corrected p-value below {least:.4}", row.blocks),
             false => format!("chance alone does as much: p = {p:.3}, corrected"),
         };
     } else {

@@ -52,7 +52,20 @@ fn what_is_sure_and_small_or_large_and_unsure_is_no_difference() {
     assert!(judged(&unsure)[0].why.contains("chance"));
     let few: Vec<_> = (0..5).map(|_| [cell(100.0, 80.0), cell(200.0, 80.0)]).collect();
     assert_eq!(judged(&few)[0].verdict, Verdict::NoDifference);
-    assert!(judged(&few)[0].why.contains("5 blocks can't give a p-value below 0.0625"));
+    assert!(judged(&few)[0].why.contains("5 blocks can't give a corrected p-value below 0.0625"));
+}
+
+#[test]
+fn blocks_that_are_too_few_for_so_many_cells_say_so() {
+    let mut all = taken(&vec![[cell(100.0, 80.0), cell(200.0, 80.0)]; 6]);
+    let elsewhere = all.iter().map(|one| Taken { at: 1, ..one.clone() }).collect::<Vec<_>>();
+    all.extend(elsewhere);
+    let names = ["tcp", "unix"].map(str::to_owned);
+    // 2 / 2^6 is 0.031, and twice that for two cells.
+    let rows = rows(&all, &names, &[(16, 4096), (64, 4096)], 0.01, 1);
+    let tps = rows.iter().find(|row| row.metric == "tps").unwrap();
+    assert_eq!(tps.verdict, Verdict::NoDifference);
+    assert!(tps.why.contains("6 blocks can't give a corrected p-value below 0.0625"), "{}", tps.why);
 }
 
 #[test]

@@ -159,6 +159,12 @@ impl Cell {
     pub fn lost(&self) -> u64 {
         self.errors + self.open_loop.as_ref().map_or(0, |open| open.dropped)
     }
+
+    /// Whether it may win or lose against another: requests completed, none was lost, and the generator kept up.
+    #[must_use]
+    pub fn may_compare(&self) -> bool {
+        self.is_well() && self.lost() == 0 && !self.generator_limited
+    }
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ fn headline(scene: &Scene<'_>) -> (&'static str, String) {
 /// Whether its generator lagged, requests were dropped, or its figures had not come to rest.
 fn is_doubtful(cell: &Cell) -> bool {
     let is_restless = cell.steadiness.as_ref().is_some_and(|found| found.steady == Some(false));
-    cell.generator_limited || cell.lost() > 0 || is_restless
+    !cell.may_compare() || is_restless
 }
 
 fn compared(comparison: &Comparison) -> String {
@@ -139,7 +139,10 @@ fn check(check: &Check) -> Vec<String> {
     let line = |row: &&listenrain_results::CheckRow| {
         let change = row.change.map(|change| format!(", changed by {:+.1} %", change * 100.0));
         let interval = row.low.zip(row.high);
-        let interval = interval.map(|(low, high)| format!(" [{:+.1}, {:+.1}]", low * 100.0, high * 100.0));
+        // A limit's interval is in the figure's own unit, and its sentence says it.
+        let interval = interval
+            .filter(|_| row.change.is_some())
+            .map(|(low, high)| format!(" [{:+.1}, {:+.1}]", low * 100.0, high * 100.0));
         let why = if row.why.is_empty() { String::new() } else { format!(": {}", row.why) };
         let (change, interval) = (change.unwrap_or_default(), interval.unwrap_or_default());
         format!("{}: {}, {}{change}{interval}{why}", row.verdict, row.cell, row.threshold)
@@ -156,14 +159,9 @@ fn search(search: &Search) -> String {
     format!("{}: {} {held}{}", search.cell, search.slo, missed.unwrap_or_default())
 }
 
-/// What may be compared at all.
-fn usable(cell: &&Cell) -> bool {
-    cell.is_well() && !cell.generator_limited
-}
-
 /// The headline figures of a plain run.
 fn tiles(scene: &Scene<'_>) -> Markup {
-    let cells = || scene.run.cells.iter().filter(usable);
+    let cells = || scene.run.cells.iter().filter(|cell| cell.may_compare());
     let most = cells().max_by(|one, other| one.tps.total_cmp(&other.tps));
     let widest = cells().max_by(|one, other| one.gbit_per_s.total_cmp(&other.gbit_per_s));
     let p99 = |cell: &Cell| Kind::seen(cell).times(cell).and_then(|times| times.p99);
@@ -189,7 +187,7 @@ fn tiles(scene: &Scene<'_>) -> Markup {
 /// Where several things were driven in one place, which was the fastest.
 fn fastest(scene: &Scene<'_>) -> Vec<String> {
     let mut places: Vec<(String, Vec<&Cell>)> = Vec::new();
-    for cell in scene.run.cells.iter().filter(|cell| usable(cell) && cell.open_loop.is_none()) {
+    for cell in scene.run.cells.iter().filter(|cell| cell.may_compare() && cell.open_loop.is_none()) {
         let place = place(cell);
         match places.iter_mut().find(|(known, _)| *known == place) {
             Some((_, cells)) => cells.push(cell),
