@@ -12,7 +12,7 @@ use crate::meter::usage::Snapshot;
 use crate::tick::Tick;
 
 /// Both must be of one kind, since either may be another version of this program. Changed with any of the words below.
-pub(crate) const WORDS: u32 = 3;
+pub(crate) const WORDS: u32 = 4;
 
 /// What the parent hands to the child as its argument.
 #[derive(Debug, Serialize, Deserialize)]

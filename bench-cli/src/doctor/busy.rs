@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::processors;
 use super::root::Root;
+use crate::meter::usage::HostTimes;
 
 /// More of the machine busy with other things than this share shows in the figures.
 const BUSY: f64 = 0.05;
@@ -12,14 +13,6 @@ const BUSY: f64 = 0.05;
 const STEAL: f64 = 0.01;
 /// Other work of more than this share of the cores, over the last minute.
 const LOAD: f64 = 0.25;
-
-/// Processor time of the whole machine so far, in ticks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ticks {
-    all: u64,
-    idle: u64,
-    steal: u64,
-}
 
 /// The shares of a sample that were busy and stolen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,28 +23,12 @@ pub(super) struct Sample {
 
 /// Watches the machine for `time`.
 pub(super) fn sample(root: &Root, time: Duration) -> Option<Sample> {
-    let before = ticks(&root.read("proc/stat")?)?;
+    // Only shares are wanted: how long a tick is does not matter.
+    let read = || HostTimes::parse(&root.read("proc/stat")?, 100);
+    let before = read()?;
     std::thread::sleep(time);
-    between(before, ticks(&root.read("proc/stat")?)?)
-}
-
-/// From the line `cpu  user nice system idle iowait irq softirq steal …` of a `/proc/stat`.
-fn ticks(stat: &str) -> Option<Ticks> {
-    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
-    let ticks: Vec<u64> = line.split_whitespace().map_while(|tick| tick.parse().ok()).take(8).collect();
-    let [_, _, _, idle, waiting, _, _, steal] = ticks[..] else { return None };
-    Some(Ticks {
-        all: ticks.iter().fold(0, |all, tick| all.saturating_add(*tick)),
-        idle: idle.saturating_add(waiting),
-        steal,
-    })
-}
-
-fn between(before: Ticks, after: Ticks) -> Option<Sample> {
-    let all = after.all.saturating_sub(before.all) as f64;
-    let (idle, steal) = (after.idle.saturating_sub(before.idle), after.steal.saturating_sub(before.steal));
-    let sample = Sample { busy: 1.0 - idle as f64 / all, steal: steal as f64 / all };
-    (all > 0.0).then_some(sample)
+    let (busy, steal) = read()?.shares_since(&before)?;
+    Some(Sample { busy, steal })
 }
 
 /// Load average of the last minute.
@@ -110,24 +87,12 @@ mod tests {
     use crate::doctor::finding::Verdict;
 
     #[test]
-    fn shares_are_of_what_passed_between_two_readings() {
-        let before = ticks("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1 1 1 1 1 1 1 1\n").unwrap();
-        assert_eq!(before, Ticks { all: 1000, idle: 850, steal: 0 });
-        // 20 user, 10 stolen, 60 idle and 10 waiting of 100.
-        let after = ticks("cpu  120 0 50 860 60 0 0 10 0 0").unwrap();
-        let sample = between(before, after).unwrap();
-        assert!((sample.busy - 0.3).abs() < 1e-9 && (sample.steal - 0.1).abs() < 1e-9, "{sample:?}");
-        assert_eq!(
-            (busy(Some(sample)).verdict, stolen(Some(sample)).verdict),
-            (Verdict::MaySpoil, Verdict::MaySpoil)
-        );
-        assert_eq!(between(before, before), None);
-    }
-
-    #[test]
-    fn what_is_no_stat_has_no_ticks() {
-        for text in ["", "cpu", "cpu  1 2 3", "cpu0 1 2 3 4 5 6 7 8", "cpu  a b c d e f g h"] {
-            assert_eq!(ticks(text), None, "{text}");
-        }
+    fn a_machine_that_is_busy_or_robbed_may_spoil_figures() {
+        let verdicts = |busy_share, steal| {
+            let sample = Some(Sample { busy: busy_share, steal });
+            (busy(sample).verdict, stolen(sample).verdict)
+        };
+        assert_eq!(verdicts(0.3, 0.1), (Verdict::MaySpoil, Verdict::MaySpoil));
+        assert_eq!(verdicts(0.01, 0.0), (Verdict::Fine, Verdict::Fine));
     }
 }

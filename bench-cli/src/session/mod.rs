@@ -19,7 +19,7 @@ use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::{BUSY_PERCENT, Launcher, failed};
 use crate::machine;
-use crate::meter::usage::Snapshot;
+use crate::meter::usage::{self, Snapshot};
 use crate::output;
 use crate::registry::Registry;
 use crate::report::live::View;
@@ -110,9 +110,7 @@ pub(crate) async fn launcher(run: &mut Run) -> Launcher {
     let before = Snapshot::now();
     sleep(IDLE).await;
     let after = Snapshot::now();
-    let busy = before.host.zip(after.host).map(|(before, after)| after.busy().saturating_sub(before.busy()));
-    let elapsed = after.at.saturating_sub(before.at);
-    let idle_busy_percent = busy.map_or(0.0, |busy| crate::meter::usage::percent(busy, elapsed));
+    let idle_busy_percent = usage::host(&[before, after], 0.0).map_or(0.0, |host| host.busy_percent);
     if idle_busy_percent > BUSY_PERCENT {
         run.warnings.push(format!(
             "the machine was busy for {idle_busy_percent:.0} % of a core before anything was measured: other work spoils \

@@ -12,6 +12,7 @@ pub(crate) struct HostTimes {
     system: Duration,
     interrupt: Duration,
     steal: Duration,
+    idle: Duration,
 }
 
 impl HostTimes {
@@ -29,23 +30,32 @@ impl HostTimes {
 
     /// The first line of `/proc/stat`: `cpu  user nice system idle iowait irq softirq steal …`, in ticks of which there
     /// are `per_second` in a second. proc_stat(5).
-    #[cfg(any(target_os = "linux", test))]
-    fn parse(stat: &str, per_second: u64) -> Option<Self> {
-        let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    pub(crate) fn parse(stat: &str, per_second: u64) -> Option<Self> {
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Vec<u64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
-        let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks[..] else { return None };
+        let [user, nice, system, idle, waiting, irq, softirq, steal, ..] = ticks[..] else { return None };
         let time = |ticks: u64| Duration::from_secs_f64(ticks as f64 / per_second.max(1) as f64);
         Some(Self {
-            user: time(user + nice),
+            user: time(user.saturating_add(nice)),
             system: time(system),
-            interrupt: time(irq + softirq),
+            interrupt: time(irq.saturating_add(softirq)),
             steal: time(steal),
+            idle: time(idle.saturating_add(waiting)),
         })
     }
 
     /// Busy time of all processors, what the hypervisor took included.
-    pub(crate) fn busy(&self) -> Duration {
+    fn busy(&self) -> Duration {
         self.user + self.system + self.interrupt + self.steal
+    }
+
+    /// Which shares of what all processors had were busy and stolen since `before`. None when no time has passed.
+    pub(crate) fn shares_since(&self, before: &Self) -> Option<(f64, f64)> {
+        let [busy, idle, steal] =
+            [(self.busy(), before.busy()), (self.idle, before.idle), (self.steal, before.steal)]
+                .map(|(now, before)| now.saturating_sub(before).as_secs_f64());
+        let all = busy + idle;
+        (all > 0.0).then(|| (busy / all, steal / all))
     }
 
     /// What was done since `before`, `elapsed` ago.
@@ -83,8 +93,18 @@ mod tests {
     }
 
     #[test]
+    fn shares_are_of_what_passed_between_two_readings() {
+        // 20 user, 10 stolen, 60 idle and 10 waiting of 100.
+        let before = HostTimes::parse("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1 1 1 1 1 1 1 1\n", 100).unwrap();
+        let after = HostTimes::parse("cpu  120 0 50 860 60 0 0 10 0 0", 100).unwrap();
+        let (busy, steal) = after.shares_since(&before).unwrap();
+        assert!((busy - 0.3).abs() < 1e-9 && (steal - 0.1).abs() < 1e-9, "{busy} {steal}");
+        assert_eq!(before.shares_since(&before), None);
+    }
+
+    #[test]
     fn what_is_no_such_file_says_nothing() {
-        for text in ["", "intr 5", "cpu 1 2 3", "cpu  a b c d e f g h"] {
+        for text in ["", "intr 5", "cpu0 1 2 3 4 5 6 7 8", "cpu 1 2 3", "cpu  a b c d e f g h"] {
             assert_eq!(HostTimes::parse(text, 100), None, "{text}");
         }
     }
