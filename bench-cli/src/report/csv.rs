@@ -3,9 +3,10 @@
 use listenrain_results::{Cell, Interval, Times, Usage};
 
 use super::Shown;
+use super::labels::{TRAITS, Trait};
 
 /// A column's name, with its unit, and a cell's value.
-type Column = (&'static str, fn(&Cell) -> String);
+type Column = Trait;
 
 /// `text` as one field.
 pub(super) fn field(text: &str) -> String {
@@ -21,26 +22,16 @@ fn number<T: ToString>(value: Option<T>) -> String {
 
 /// What was measured.
 pub(super) fn cell_names() -> Vec<Column> {
-    vec![
-        ("transport", |cell| cell.transport.clone()),
-        ("stack", |cell| cell.stack.clone()),
-        ("protocol", |cell| cell.protocol.clone()),
-        ("runtime", |cell| cell.runtime.clone()),
-        ("placement", |cell| cell.placement.clone()),
-        ("pin", |cell| cell.pin.clone()),
-        ("lanes", |cell| cell.lanes.to_string()),
-        ("connections", |cell| cell.connections.to_string()),
-        ("options", |cell| cell.options.join(" ")),
-        ("target", |cell| cell.target.clone().unwrap_or_default()),
-        ("via", |cell| cell.via.clone().unwrap_or_default()),
-        ("scenario", |cell| cell.scenario.clone().unwrap_or_default()),
-        ("phase", |cell| cell.phase.clone().unwrap_or_default()),
+    let ends: [Column; 2] =
+        [("transport", |cell| cell.transport.clone()), ("stack", |cell| cell.stack.clone())];
+    let load: [Column; 5] = [
         ("simulated_seed", |cell| number(cell.simulated)),
         ("parallel", |cell| cell.parallel.to_string()),
         ("rate_per_s", |cell| number(cell.open_loop.as_ref().map(|open| open.rate))),
         ("arrivals", |cell| number(cell.open_loop.as_ref().map(|open| open.arrivals.clone()))),
         ("payload_bytes", |cell| cell.payload_bytes.to_string()),
-    ]
+    ];
+    ends.into_iter().chain(TRAITS).chain(load).collect()
 }
 
 fn figures() -> Vec<Column> {

@@ -8,7 +8,7 @@ use crate::cli::units::size_text;
 /// Something by which two cells can differ, beside load and payload: what it is called, and a cell's value.
 pub(super) type Trait = (&'static str, fn(&Cell) -> String);
 
-const TRAITS: [Trait; 11] = [
+pub(super) const TRAITS: [Trait; 11] = [
     ("protocol", |cell| cell.protocol.clone()),
     ("runtime", |cell| cell.runtime.clone()),
     ("placement", |cell| cell.placement.clone()),
@@ -16,8 +16,8 @@ const TRAITS: [Trait; 11] = [
     ("lanes", |cell| cell.lanes.to_string()),
     ("connections", |cell| cell.connections.to_string()),
     ("options", |cell| cell.options.join(" ")),
-    ("via", |cell| cell.via.clone().unwrap_or_default()),
     ("target", |cell| cell.target.clone().unwrap_or_default()),
+    ("via", |cell| cell.via.clone().unwrap_or_default()),
     ("scenario", |cell| cell.scenario.clone().unwrap_or_default()),
     ("phase", |cell| cell.phase.clone().unwrap_or_default()),
 ];

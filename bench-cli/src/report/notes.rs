@@ -111,10 +111,15 @@ fn not_reached(cell: &Cell, precision: &Precision, name: &str) -> String {
 fn limited(cell: &Cell, name: &str) -> String {
     let lag = or_none(cell.send_lag_us.and_then(|lag| lag.p99), brief);
     let response = or_none(cell.response_us.and_then(|response| response.p50), brief);
+    // Only what has not been tried.
+    let is_tick = cell.open_loop.as_ref().is_some_and(|open| open.pacer == "tick");
+    let has_own = cell.placement != "same" && !cell.pin.is_empty();
+    let pacer = if is_tick { ", or use --pacer thread" } else { "" };
+    let pins =
+        if has_own { "" } else { ", or give the client processors of its own (--placement split --pin)" };
     format!(
         "GENERATOR-LIMITED: {name}: send lag p99 {lag} µs beside a response p50 of {response} µs: the load generator \
-         was late, so the row says too little of the transport and is not to be compared; lower --rate, or give the \
-         client processors of its own (--placement split --pin), or use --pacer thread"
+         was late, so the row says too little of the transport and is not to be compared; lower --rate{pins}{pacer}"
     )
 }
 
