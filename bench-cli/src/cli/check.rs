@@ -16,6 +16,10 @@ Examples:
 A change is a regression when its whole 95 % interval is beyond the threshold, and passes when the whole of it is within.
 Exit codes: 0 passed, 3 regression, 4 limit missed, 5 inconclusive, 2 runs that are not alike.";
 
+/// What is said of `--force` here, beside what it means everywhere.
+pub(super) const FORCE: &str = "Judge although the baseline is another machine's, and measure although the build is not \
+                                optimised; the figures mean little or nothing";
+
 /// What is judged, and by what.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckArgs {

@@ -96,7 +96,7 @@ pub(crate) enum Command {
     #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
     Aa(Box<CompareArgs>),
     /// A run against a baseline: did anything get worse?
-    #[command(after_help = check::EXAMPLES)]
+    #[command(after_help = check::EXAMPLES, mut_arg("force", |arg| arg.help(check::FORCE)))]
     Check(Box<CheckArgs>),
     /// The highest rate at which a service level holds, and latency by load.
     #[command(after_help = search::EXAMPLES)]
