@@ -67,7 +67,8 @@ pub(crate) fn usage(marks: &[Snapshot], peak_mib: Option<f64>, requests: u64, pa
         cpu_percent: last.cpu_percent_since(first),
         cpu_us_per_request: each(cpu_us, requests as f64),
         cpu_us_per_kib: each(cpu_us, kib),
-        rss_peak_mib: peak_mib,
+        // A kernel counts resident pages in batches: its peak may lag behind what was seen at a mark.
+        rss_peak_mib: peak_mib.map(|peak| resident.iter().copied().fold(peak, f64::max)),
         rss_mean_mib: (!resident.is_empty()).then(|| resident.iter().sum::<f64>() / resident.len() as f64),
         voluntary_switches: last.voluntary_switches.saturating_sub(first.voluntary_switches),
         involuntary_switches: last.involuntary_switches.saturating_sub(first.involuntary_switches),
@@ -121,12 +122,12 @@ mod tests {
     fn only_what_was_used_between_the_marks_counts() {
         // Defects 9 and 18 of other tools: a process's whole life, or its warm-up, charged to the measurement.
         let marks = [mark(1_000, 5_000, 70), mark(2_000, 5_500, 100), mark(3_000, 6_000, 170)];
-        let used = usage(&marks, Some(9.0), 1_000, 2_048).unwrap();
+        let used = usage(&marks, Some(9_000.0), 1_000, 2_048).unwrap();
         assert_eq!((used.user_s, used.system_s, used.cpu_percent), (0.5, 0.5, 50.0));
         assert_eq!((used.cpu_us_per_request, used.cpu_us_per_kib), (1_000.0, 500.0));
         assert_eq!(
             (used.voluntary_switches, used.rss_mean_mib, used.rss_peak_mib),
-            (100, Some(2_000.0), Some(9.0))
+            (100, Some(2_000.0), Some(9_000.0))
         );
     }
 
@@ -140,10 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn a_peak_is_no_less_than_what_was_seen_at_a_mark() {
+        // A kernel counts resident pages in batches, and its record of the peak lags behind.
+        let marks = [mark(1_000, 0, 0), mark(2_000, 1, 0)];
+        assert_eq!(usage(&marks, Some(9.0), 1, 1).unwrap().rss_peak_mib, Some(2_000.0));
+        assert_eq!(usage(&marks, Some(9_000.0), 1, 1).unwrap().rss_peak_mib, Some(9_000.0));
+        assert_eq!(
+            usage(&marks, None, 1, 1).unwrap().rss_peak_mib,
+            None,
+            "of its beginning nothing is known"
+        );
+    }
+
+    #[test]
     fn both_ends_together_are_the_sum() {
-        let one = usage(&[mark(0, 0, 0), mark(1_000, 400, 3)], Some(5.0), 10, 1024).unwrap();
+        let one = usage(&[mark(0, 0, 0), mark(1_000, 400, 3)], Some(5_000.0), 10, 1024).unwrap();
         let both = together(&one, &one);
-        assert_eq!((both.cpu_percent, both.voluntary_switches, both.rss_peak_mib), (80.0, 6, Some(10.0)));
+        assert_eq!((both.cpu_percent, both.voluntary_switches, both.rss_peak_mib), (80.0, 6, Some(10_000.0)));
         let blind = Usage { rss_peak_mib: None, ..one };
         assert_eq!(together(&one, &blind).rss_peak_mib, None, "half of it would look like all of it");
     }
