@@ -5,12 +5,14 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::endpoint::Endpoint;
+use crate::error::LinkError;
 use crate::transport::BoxFuture;
 
 /// The half of a channel that delivers bytes.
@@ -147,6 +149,23 @@ pub struct Channel {
     /// Ready when its generator would rather give another one, such as a channel to the active endpoint while this one
     /// leads to a standby. A connection then asks for that one, and lets this one finish its calls. `None`: never.
     pub superseded: Option<BoxFuture<'static, ()>>,
+    /// Told how it ended, once, by the connection or server that used it. `None`: nobody asks.
+    pub ended: Option<OnEnd>,
+}
+
+/// Told how a channel ended.
+pub type OnEnd = Box<dyn FnOnce(&ChannelEnd) + Send>;
+
+/// How a channel ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ChannelEnd {
+    /// Why.
+    pub cause: LinkError,
+    /// Whether the peer has sent anything on it. An open channel whose peer never did proves nothing.
+    pub answered: bool,
+    /// How long the peer asked not to be dialled for, where it did.
+    pub stay_away: Option<Duration>,
 }
 
 impl Channel {
@@ -170,13 +189,21 @@ impl Channel {
 
     /// A channel of two halves that speak for themselves.
     pub fn from_halves(read: impl ChannelRead, write: impl ChannelWrite, facts: ChannelFacts) -> Self {
-        Self { read: Box::new(read), write: Box::new(write), facts, superseded: None }
+        Self { read: Box::new(read), write: Box::new(write), facts, superseded: None, ended: None }
     }
 
     /// The same channel, to be given up for a fresh one when `better` is ready. Dropping the channel drops it.
     #[must_use]
     pub fn superseded_by(mut self, better: impl Future<Output = ()> + Send + 'static) -> Self {
         self.superseded = Some(Box::pin(better));
+        self
+    }
+
+    /// The same channel, whose end is told to `ended`. A generator that chooses between peers learns by it how they do, and
+    /// then heeds [`stay_away`](ChannelEnd::stay_away) itself: the connection asks it for another channel at once.
+    #[must_use]
+    pub fn on_end(mut self, ended: impl FnOnce(&ChannelEnd) + Send + 'static) -> Self {
+        self.ended = Some(Box::new(ended));
         self
     }
 }

@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod executor;
 pub mod forward;
+mod identity;
 mod link;
 mod message;
 mod packet;
@@ -26,7 +27,7 @@ mod sync;
 mod timers;
 pub mod transport;
 
-pub use channel::{Channel, ChannelFacts, ChannelRead, ChannelWrite};
+pub use channel::{Channel, ChannelEnd, ChannelFacts, ChannelRead, ChannelWrite, OnEnd};
 pub use client::{Client, ClientBuilder};
 pub use connection::{
     Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, OptionError, WhenFull,
@@ -56,4 +57,4 @@ pub use server::{
 };
 pub use state_machine::StateMachine;
 pub use timers::{HeapTimers, Timers};
-pub use transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport};
+pub use transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, TransportId};

@@ -9,16 +9,27 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::message::MessageCodec;
 use crate::primitives::keyed::Keyed;
 use crate::protocol::{ProtocolHandle, ProtocolId};
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportId};
 
-/// What names a pooled connection: the endpoint with its options, and the protocol. Two protocols to one address, or
-/// one address with other options, never share a connection.
+/// What names a pooled connection: all that decides whom it trusts and what it speaks. Only callers who agree on the
+/// transport, the endpoint with its options, and the protocol share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct PoolKey {
+    /// What dials, and trusts or does not trust what answers.
+    pub transport: TransportId,
     /// Where it leads.
     pub endpoint: Endpoint,
     /// What it speaks.
     pub protocol: ProtocolId,
+}
+
+impl PoolKey {
+    /// The key of connections that `transport` makes to `endpoint`, speaking `protocol`.
+    #[must_use]
+    pub fn new(transport: TransportId, endpoint: Endpoint, protocol: ProtocolId) -> Self {
+        Self { transport, endpoint, protocol }
+    }
 }
 
 /// Which making of a connection: a key that was removed and made again has another one.
@@ -98,6 +109,9 @@ pub enum PoolError {
     /// A setting is out of range.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// The transport cannot be told from others, so that nobody may share what it dials: implement [`Transport::id`].
+    #[error("connections of transport `{0}` cannot be pooled: it has no id")]
+    NoTransportId(String),
     /// Every connection of a full pool is in use.
     #[error("no room in the pool for {0}: every connection is in use")]
     Full(String),
@@ -126,7 +140,8 @@ impl<M: MessageCodec> Client<M> {
         let bundle = protocol.protocol().clone();
         let (bundle, options) = configure(Self::builder(bundle)).checked()?;
         let dialer = transport.dialer(endpoint)?;
-        let key = PoolKey { endpoint: endpoint.clone(), protocol: protocol.id() };
+        let id = transport.id().ok_or_else(|| PoolError::NoTransportId(transport.scheme().to_owned()))?;
+        let key = PoolKey::new(id, endpoint.clone(), protocol.id());
         let parts = Arc::clone(&bundle.parts);
         let connection = pool.get(&key, Box::new(|_| Connection::start(parts, dialer, options)));
         let connection = connection.ok_or_else(|| PoolError::Full(endpoint.to_string()))?;

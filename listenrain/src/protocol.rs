@@ -1,12 +1,13 @@
 //! `Protocol`: the bundle of all plug points, and `ProtocolTable`: where bundles are registered.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::correlation::{Correlation, Mode};
 use crate::executor::{Executor, Inline, Spawned};
+use crate::identity::identified_by_address;
 use crate::message::MessageCodec;
 use crate::packet::{NativePackets, PacketCodec};
 use crate::primitives::budget::Budget;
@@ -228,7 +229,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
 #[derive(Debug, Default)]
 #[doc(alias = "ProtocolRegisterTable")]
 pub struct ProtocolTable {
-    by_name: BTreeMap<String, u32>,
+    names: BTreeSet<String>,
 }
 
 /// A typed handle to a registered protocol. Cheap to clone.
@@ -237,9 +238,18 @@ pub struct ProtocolHandle<M> {
     pub(crate) id: ProtocolId,
 }
 
-/// Which protocol of a table: part of a pool's key, so that two protocols to one address never share a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProtocolId(pub(crate) u32);
+/// Which registration of a protocol: part of a pool's key, so that two protocols to one address never share a connection,
+/// be they of one table or of two.
+#[derive(Debug, Clone)]
+pub struct ProtocolId(Arc<()>);
+
+impl ProtocolId {
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}
+
+identified_by_address!(ProtocolId);
 
 impl<M> ProtocolHandle<M> {
     /// The protocol.
@@ -248,16 +258,16 @@ impl<M> ProtocolHandle<M> {
         &self.protocol
     }
 
-    /// Its place in the table.
+    /// Its registration. Clones of the handle have the same.
     #[must_use]
     pub fn id(&self) -> ProtocolId {
-        self.id
+        self.id.clone()
     }
 }
 
 impl<M> Clone for ProtocolHandle<M> {
     fn clone(&self) -> Self {
-        Self { protocol: self.protocol.clone(), id: self.id }
+        Self { protocol: self.protocol.clone(), id: self.id.clone() }
     }
 }
 
@@ -281,20 +291,15 @@ impl ProtocolTable {
     /// [`ProtocolError::Registered`] when the name is taken.
     pub fn register<M>(&mut self, protocol: Protocol<M>) -> Result<ProtocolHandle<M>, ProtocolError> {
         let name = protocol.parts.name.clone();
-        let id = self.by_name.len() as u32;
-        match self.by_name.entry(name) {
-            std::collections::btree_map::Entry::Occupied(taken) => {
-                Err(ProtocolError::Registered(taken.key().clone()))
-            }
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(id);
-                Ok(ProtocolHandle { protocol, id: ProtocolId(id) })
-            }
+        if self.names.contains(&name) {
+            return Err(ProtocolError::Registered(name));
         }
+        self.names.insert(name);
+        Ok(ProtocolHandle { protocol, id: ProtocolId(Arc::new(())) })
     }
 
     /// The names that are registered, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
+        self.names.iter().map(String::as_str)
     }
 }

@@ -5,10 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::channel::Channel;
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::identity::identified_by_address;
+use crate::sync::lock;
 
 /// A boxed, sendable future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -32,15 +34,23 @@ pub trait ChannelGenerator: Send + 'static {
 
     /// What it dials, or where it really listens (with the port that the system chose).
     fn endpoint(&self) -> &Endpoint;
+
+    /// Another dialer of the same endpoint, which may be asked while this one is: the lanes of a connection then dial side
+    /// by side. Both share what channels of one dialer share. Default: `None`, and lanes dial one after the other.
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        None
+    }
 }
 
 /// A generator of a closure that makes the next channel: the quickest way to a transport of one's own.
+///
+/// Its forks call the same closure, one at a time; the futures that it returns run side by side.
 pub fn generator<F, R>(endpoint: Endpoint, next: F) -> Box<dyn ChannelGenerator>
 where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<Channel, NextError>> + Send + 'static,
 {
-    struct FromFn<F>(Endpoint, F);
+    struct FromFn<F>(Endpoint, Arc<Mutex<F>>);
 
     impl<F, R> ChannelGenerator for FromFn<F>
     where
@@ -48,16 +58,40 @@ where
         R: Future<Output = Result<Channel, NextError>> + Send + 'static,
     {
         fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-            Box::pin((self.1)())
+            Box::pin((*lock(&self.1))())
         }
 
         fn endpoint(&self) -> &Endpoint {
             &self.0
         }
+
+        fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+            Some(Box::new(Self(self.0.clone(), Arc::clone(&self.1))))
+        }
     }
 
-    Box::new(FromFn(endpoint, next))
+    Box::new(FromFn(endpoint, Arc::new(Mutex::new(next))))
 }
+
+/// Tells one transport from another: what a pool shares between callers must not cross from one to the other, since they
+/// may trust other certificates or reach another network. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct TransportId(Arc<()>);
+
+impl TransportId {
+    /// An id that no other transport has.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "each is another one")]
+    pub fn new() -> Self {
+        Self(Arc::new(()))
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}
+
+identified_by_address!(TransportId);
 
 /// A named way to make both generators for an endpoint.
 ///
@@ -94,6 +128,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
 
     /// An endpoint of its own to listen at, for tests and benchmarks: a free port, a temporary path, a fresh name.
     fn scratch_endpoint(&self) -> Endpoint;
+
+    /// What tells it from transports that trust or reach something else; clones that trust and reach the same may share it.
+    /// Default: `None`, and its connections cannot be [pooled](crate::Client::pooled).
+    fn id(&self) -> Option<TransportId> {
+        None
+    }
 }
 
 /// What one option is, for people to read.

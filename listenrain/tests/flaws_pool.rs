@@ -5,7 +5,7 @@ mod support;
 use bytes::Bytes;
 use listenrain::{
     CallError, Client, ConnectionPool, Endpoint, Generation, MessageCodec, PoolError, PoolKey, Protocol,
-    ProtocolError, ProtocolHandle, ProtocolTable, RawBytes, Refusal, SharedConnections,
+    ProtocolError, ProtocolHandle, ProtocolTable, RawBytes, Refusal, SharedConnections, TransportId,
 };
 use support::*;
 
@@ -45,6 +45,35 @@ async fn two_protocols_to_one_address_never_share_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_tells_trust_or_protocol_apart_keeps_connections_apart() {
+    // Registrations of two tables have nothing in common but their place in them, and two transports of one scheme may
+    // trust different peers.
+    let [first, second] = [native(), native()].map(|native| ProtocolTable::new().register(native).unwrap());
+    let (pool, nets) = (SharedConnections::default(), [Net::new(), Net::new()]);
+    let _peers = nets.each_ref().map(|net| net.peers());
+    let mut clients = Vec::new();
+    for net in &nets {
+        for protocol in [&first, &second] {
+            clients.push(pooled(&pool, net, "test://a", protocol).unwrap());
+            clients.push(pooled(&pool, &net.clone(), "test://a", &protocol.clone()).unwrap());
+        }
+    }
+    settle().await;
+    assert_eq!(pool.connections().len(), 4);
+    assert_eq!(nets.map(|net| net.dials()), [2, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_cannot_be_told_from_others_is_not_pooled() {
+    let handle = ProtocolTable::new().register(native()).unwrap();
+    let pool = SharedConnections::default();
+    let anonymous = Net::new().without_id();
+    let error = pooled(&pool, &anonymous, "test://a", &handle).unwrap_err();
+    assert_eq!(error.to_string(), "connections of transport `test` cannot be pooled: it has no id");
+    assert!(pool.connections().is_empty() && anonymous.dials() == 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_dial_serves_all_who_ask_and_each_keeps_its_own_deadline() {
     // LR29: callers dialled one after another, ten seconds each, under one lock.
     let handle = ProtocolTable::new().register(native()).unwrap();
@@ -74,7 +103,7 @@ async fn removing_an_old_generation_removes_nothing() {
     let (pool, net) = (SharedConnections::default(), Net::new());
     let _peers = net.peers();
     let handle = ProtocolTable::new().register(native()).unwrap();
-    let key = PoolKey { endpoint: endpoint("test://a"), protocol: handle.id() };
+    let key = PoolKey::new(TransportId::new(), endpoint("test://a"), handle.id());
     let mut generations = Vec::new();
     for _ in 0..2 {
         let source = connect(&net, native());

@@ -5,6 +5,7 @@
 
 use std::future::pending;
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,8 +17,9 @@ use super::Shared;
 use super::role::Caller;
 use super::state::ConnectionState;
 use crate::caught::caught;
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelEnd, OnEnd};
 use crate::counters::count;
+use crate::error::panic_text;
 use crate::link::{Link, LinkEnd, Signal};
 use crate::primitives::outbox::Outbox;
 use crate::transport::{BoxFuture, ChannelGenerator, NextError};
@@ -111,6 +113,18 @@ async fn replacement(
     }
 }
 
+/// Tells the generator how its channel ended. That is code of the user's, whose panic ends nothing.
+fn tell_end(ended: Option<OnEnd>, end: &LinkEnd) {
+    let told = ChannelEnd { cause: end.cause.clone(), answered: end.answered, stay_away: None };
+    let told = ended.map(|ended| catch_unwind(AssertUnwindSafe(|| ended(&told))));
+    if let Some(Err(panic)) = told {
+        tracing::debug!(
+            panic = panic_text(&*panic),
+            "a generator panicked when it was told of a channel's end"
+        );
+    }
+}
+
 impl Shared {
     /// Drives one channel until it is lost, then sees to the calls that were on it; or until it is superseded, and gives
     /// the channel that takes its place.
@@ -121,7 +135,7 @@ impl Shared {
         dialer: &Dialer,
     ) -> Option<Channel> {
         let epoch = self.opened(lane);
-        let better = channel.superseded.take();
+        let (better, ended) = (channel.superseded.take(), channel.ended.take());
         let role = Caller::new(Arc::clone(self), lane, epoch);
         let (packets, counters) = (Arc::clone(&self.parts.packets), Arc::clone(&self.counters));
         let signal = Arc::clone(&self.signals[lane]);
@@ -129,13 +143,14 @@ impl Shared {
         tokio::select! {
             biased;
             end = &mut link => {
+                tell_end(ended, &end);
                 self.link_lost(lane, epoch, end);
                 None
             }
             channel = replacement(self, lane, better, dialer) => {
                 tracing::debug!(epoch, "lane superseded");
                 self.finishing.fetch_add(1, Ordering::AcqRel);
-                let finishing = Arc::clone(self).finish(lane, epoch, link);
+                let finishing = Arc::clone(self).finish(lane, epoch, link, ended);
                 self.tasks.spawn(finishing.in_current_span());
                 Some(channel)
             }
@@ -155,7 +170,7 @@ impl Shared {
     }
 
     /// Runs a superseded channel until the calls that left on it have ended.
-    async fn finish(self: Arc<Self>, lane: usize, epoch: u64, mut link: Link<Caller>) {
+    async fn finish(self: Arc<Self>, lane: usize, epoch: u64, mut link: Link<Caller>, ended: Option<OnEnd>) {
         let signal = Arc::new(Signal::new(Outbox::new((self.parts.new_queue)())));
         signal.finish();
         link.follow(Arc::clone(&signal));
@@ -175,6 +190,7 @@ impl Shared {
             }
         };
         tracing::debug!(epoch, cause = %end.cause, "superseded channel over");
+        tell_end(ended, &end);
         self.end_lost_calls(lane, epoch, end);
         self.finishing.fetch_sub(1, Ordering::AcqRel);
     }

@@ -16,7 +16,7 @@ use crate::queued::Queued;
 impl Shared {
     /// Ends the calls that had left on this epoch of the lane; those that certainly had not go on to the next channel.
     pub(super) fn end_lost_calls(&self, lane: usize, epoch: u64, end: LinkEnd) {
-        let LinkEnd { cause, mut unwritten } = end;
+        let LinkEnd { cause, mut unwritten, .. } = end;
         // Answers to pings and cancels belong to the channel that is gone.
         unwritten.retain(|(_, queued)| matches!(queued.kind(), Kind::Request | Kind::OneWay));
         let stay: HashSet<u64> = unwritten.iter().map(|(ticket, _)| ticket.0).collect();

@@ -96,6 +96,8 @@ impl Signal {
 #[derive(Debug)]
 pub(crate) struct LinkEnd {
     pub(crate) cause: LinkError,
+    /// Whether the peer has sent anything.
+    pub(crate) answered: bool,
     pub(crate) unwritten: Vec<(Ticket, Queued)>,
 }
 
@@ -290,7 +292,7 @@ impl<R: Role + Unpin> Future for Link<R> {
         let polled = polled.unwrap_or_else(|panic| Poll::Ready(LinkError::Panic(panic_text(&*panic))));
         polled.map(|cause| {
             this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
-            LinkEnd { cause, unwritten: this.writing.take_unwritten() }
+            LinkEnd { cause, answered: this.reading.bytes > 0, unwritten: this.writing.take_unwritten() }
         })
     }
 }

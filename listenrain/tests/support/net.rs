@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use listenrain::{BoxFuture, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError};
-use listenrain::{Capabilities, Transport};
+use listenrain::{Capabilities, Transport, TransportId};
 use tokio::io::DuplexStream;
 use tokio::sync::{Notify, mpsc};
 
@@ -21,6 +21,7 @@ struct Inner {
     changed: Notify,
     capacity: usize,
     endpoint: Endpoint,
+    id: Option<TransportId>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +49,14 @@ impl Net {
             changed: Notify::new(),
             capacity,
             endpoint: "test://net".parse().unwrap(),
+            id: Some(TransportId::new()),
         }))
+    }
+
+    /// The same, not told apart from other transports.
+    pub(crate) fn without_id(mut self) -> Self {
+        Arc::get_mut(&mut self.0).expect("not in use yet").id = None;
+        self
     }
 
     pub(crate) fn dialer(&self) -> Box<dyn ChannelGenerator> {
@@ -221,6 +229,10 @@ impl Transport for Net {
 
     fn scratch_endpoint(&self) -> Endpoint {
         self.0.endpoint.clone()
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        self.0.id.clone()
     }
 }
 

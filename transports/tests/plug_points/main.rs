@@ -153,7 +153,7 @@ async fn a_pool_of_ones_own_is_bounded_and_an_old_generation_removes_nothing() {
     let clients = endpoints.each_ref().map(|endpoint| pooled(&pool, &pipes, endpoint, &handle));
     assert!(clients[0].is_ok() && clients[1].is_ok());
     assert!(matches!(clients[2], Err(PoolError::Full(_))));
-    let key = PoolKey { endpoint: endpoints[1].clone(), protocol: handle.id() };
+    let key = PoolKey::new(pipes.id().unwrap(), endpoints[1].clone(), handle.id());
     assert!(pool.remove(&key, Generation(1)).is_none());
     assert!(pool.remove(&key, Generation(2)).is_some());
     assert_eq!(pool.connections().len(), 1);

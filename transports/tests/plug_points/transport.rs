@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError,
-    Transport,
+    Transport, TransportId,
 };
 use tokio::sync::mpsc;
 
@@ -18,6 +18,7 @@ pub(crate) struct Pipes {
     hub: Hub,
     scratch: AtomicUsize,
     used: Used,
+    id: TransportId,
 }
 
 type Hub = Arc<Mutex<BTreeMap<String, mpsc::Sender<Channel>>>>;
@@ -28,7 +29,7 @@ const PIPE: usize = 16 * 1024;
 
 impl Pipes {
     pub(crate) fn new(used: &Used) -> Self {
-        Self { hub: Hub::default(), scratch: AtomicUsize::new(0), used: used.clone() }
+        Self { hub: Hub::default(), scratch: AtomicUsize::new(0), used: used.clone(), id: TransportId::new() }
     }
 }
 
@@ -74,6 +75,10 @@ impl Transport for Pipes {
             };
             Ok(Box::new(listener) as Box<dyn ChannelGenerator>)
         })
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
