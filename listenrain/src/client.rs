@@ -2,23 +2,19 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout_at;
-
 use crate::connection::{
-    Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, OptionError, Wait, WhenFull,
-    block_until, is_inside_runtime,
+    Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, Dialers, OptionError, Overflow, Wait,
+    block_on_until, is_inside_runtime,
 };
 use crate::counters::{Counters, Counts, count};
-use crate::error::{CallError, Failure, MessageError, Outcome, Refusal, panic_text};
-use crate::executor::{Executor, Job};
+use crate::error::{CallError, Failure, Outcome, Refusal};
+use crate::guard::guard;
 use crate::link::Health;
-use crate::message::MessageCodec;
+use crate::message::{self, CodecFault, MessageCodec, encode};
 use crate::packet::Payload;
-use crate::primitives::budget::{Budget, Permit, Place};
 use crate::protocol::Protocol;
 use crate::state_machine::StateMachine;
 use crate::timers::deadline_in;
@@ -71,8 +67,9 @@ impl<M: MessageCodec> Client<M> {
     /// As [`call`](Self::call).
     pub async fn call_within(&self, message: M::Message, timeout: Duration) -> Outcome<M::Message> {
         let deadline = deadline_in(timeout);
+        let shared = self.connection.in_use()?;
         let payload = self.encode(message)?;
-        let reply = self.connection.shared().request(payload, deadline, Wait::Async).await?;
+        let reply = shared.request(payload, deadline, Wait::Async).await?;
         self.decode(reply)
     }
 
@@ -97,12 +94,9 @@ impl<M: MessageCodec> Client<M> {
             return Err(CallError::Refused(Refusal::InsideRuntime));
         }
         let deadline = deadline_in(timeout);
+        let shared = self.connection.in_use()?;
         let payload = self.encode(message)?;
-        let call = self.connection.shared().request(payload, deadline, Wait::Thread);
-        let reply = block_until(deadline, call).unwrap_or_else(|| {
-            count(&self.connection.shared().counters.timeouts);
-            Err(CallError::Timeout)
-        })?;
+        let reply = block_on_until(deadline, shared.request(payload, deadline, Wait::Thread))?;
         self.decode(reply)
     }
 
@@ -125,26 +119,20 @@ impl<M: MessageCodec> Client<M> {
         let deadline = deadline_in(timeout);
         let counters = self.connection.counters();
         let mut machine = Untold::new(state_machine, Arc::clone(&counters));
-        let parts = Arc::clone(&self.protocol.parts);
         let messages = Arc::clone(&self.protocol.messages);
-        // Taken before the call starts, so that its end never waits for an executor.
-        let permit = timeout_at(deadline, one_of(&parts.callback_budget)).await.ok();
-        let has_permit = permit.is_some();
+        let callbacks = Arc::clone(self.connection.shared().callbacks());
         let runtime = tokio::runtime::Handle::current();
-        let callback: Callback = Box::new(move |outcome| {
+        let callback: Callback = Box::new(move |outcome, place| {
             machine.otherwise = || CallError::Failed(Failure::NotRun);
-            let job = Job::new(Box::pin(async move {
-                let _permit = permit;
+            let tell = Box::new(move || {
                 machine.tell(outcome.and_then(|reply| decode(&*messages, reply, &counters)));
-            }));
-            run_callback(&parts.callbacks, &runtime, job);
+                drop(place);
+            });
+            callbacks.run(runtime, tell);
         });
-        if !has_permit {
-            return callback(Err(CallError::Timeout));
-        }
-        match self.encode(message) {
-            Ok(payload) => self.connection.shared().request_then(payload, deadline, callback).await,
-            Err(error) => callback(Err(error)),
+        match self.connection.in_use().and_then(|shared| Ok((shared, self.encode(message)?))) {
+            Ok((shared, payload)) => shared.request_then(payload, deadline, callback).await,
+            Err(error) => callback(Err(error), None),
         }
     }
 
@@ -155,8 +143,9 @@ impl<M: MessageCodec> Client<M> {
     /// When the protocol has no one-way packets, the message cannot be encoded, or the connection refuses it.
     pub async fn one_way(&self, message: M::Message) -> Result<(), CallError> {
         let deadline = deadline_in(self.protocol.parts.timeout);
+        let shared = self.connection.in_use()?;
         let payload = self.encode(message)?;
-        self.connection.shared().one_way(payload, deadline).await
+        shared.one_way(payload, deadline).await
     }
 
     /// Waits until the connection works.
@@ -190,37 +179,26 @@ impl<M: MessageCodec> Client<M> {
     }
 
     fn encode(&self, message: M::Message) -> Result<Payload, CallError> {
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.protocol.messages.encode(message)));
-        encoded
-            .unwrap_or_else(|panic| {
-                count(&self.connection.counters().panics);
-                Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic))))
-            })
-            .map_err(|error| CallError::Refused(Refusal::Encode(error)))
+        encode(&*self.protocol.messages, message).map_err(|fault| {
+            if matches!(fault, CodecFault::Panic(_)) {
+                count(&self.connection.shared().counters.panics);
+            }
+            CallError::Refused(Refusal::Encode(fault.into()))
+        })
     }
 }
 
 /// Decodes a reply where its caller stands.
 fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes, counters: &Counters) -> Outcome<M::Message> {
-    match catch_unwind(AssertUnwindSafe(|| messages.decode(reply))) {
-        Ok(Ok(message)) => Ok(message),
-        Ok(Err(error)) => Err(CallError::Failed(Failure::Decode(error))),
-        Err(panic) => {
-            count(&counters.panics);
-            Err(CallError::Failed(Failure::Panic(panic_text(&*panic))))
-        }
-    }
-}
-
-/// The reader of replies ends calls, so what may run user code at once is handed to another task.
-fn run_callback(executor: &Arc<dyn Executor>, runtime: &tokio::runtime::Handle, job: Job) {
-    let _inside = runtime.enter();
-    if executor.runs_in_place() {
-        let executor = Arc::clone(executor);
-        runtime.spawn(async move { executor.execute(job) });
-    } else if let Err(panic) = catch_unwind(AssertUnwindSafe(|| executor.execute(job))) {
-        tracing::error!(panic = panic_text(&*panic), "executor panicked");
-    }
+    message::decode(messages, reply).map_err(|fault| {
+        CallError::Failed(match fault {
+            CodecFault::Error(error) => Failure::Decode(error),
+            CodecFault::Panic(text) => {
+                count(&counters.panics);
+                Failure::Panic(text)
+            }
+        })
+    })
 }
 
 /// A state machine that is told exactly once: dropped untold, it hears what `otherwise` says.
@@ -241,9 +219,9 @@ impl<M, S: StateMachine<M>> Untold<M, S> {
         let Some(machine) = self.machine.take() else {
             return;
         };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| machine.ended(outcome))) {
+        if let Err(panic) = guard(|| machine.ended(outcome)) {
             count(&self.counters.panics);
-            tracing::error!(panic = panic_text(&*panic), "state machine panicked");
+            tracing::error!(panic, "state machine panicked");
         }
     }
 }
@@ -252,22 +230,6 @@ impl<M, S: StateMachine<M>> Drop for Untold<M, S> {
     fn drop(&mut self) {
         self.tell(Err((self.otherwise)()));
     }
-}
-
-async fn one_of(budget: &Arc<Budget>) -> Option<Permit> {
-    struct Line<'a>(&'a Arc<Budget>, Place);
-    impl Drop for Line<'_> {
-        fn drop(&mut self) {
-            self.0.leave(&mut self.1);
-        }
-    }
-    let mut line = Line(budget, Place::default());
-    std::future::poll_fn(|cx| {
-        let Line(budget, place) = &mut line;
-        budget.poll_acquire(place, 0, cx)
-    })
-    .await
-    .ok()
 }
 
 impl<M> Clone for Client<M> {
@@ -311,10 +273,10 @@ impl<M: MessageCodec> ClientBuilder<M> {
         self
     }
 
-    /// What to do when a limit is reached. Default: wait until the deadline.
+    /// What becomes of calls when a limit is reached. Default: they wait until their deadlines.
     #[must_use]
-    pub fn when_full(mut self, when_full: WhenFull) -> Self {
-        self.options.when_full = when_full;
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.options.overflow = overflow;
         self
     }
 
@@ -369,7 +331,9 @@ impl<M: MessageCodec> ClientBuilder<M> {
     /// Outside a tokio runtime.
     pub fn dial(self, dialer: Box<dyn ChannelGenerator>) -> Result<Client<M>, OptionError> {
         let (protocol, options) = self.checked()?;
-        let connection = Connection::start(Arc::clone(&protocol.parts), dialer, options);
+        let dialers = Dialers::new(dialer, options.lanes);
+        let dialers = dialers.map_err(|panic| OptionError::panicked("dialer", panic))?;
+        let connection = Connection::start(Arc::clone(&protocol.parts), dialers, options);
         Ok(Client { protocol, connection })
     }
 }

@@ -1,6 +1,6 @@
 //! `Correlation`: how a reply finds its call; `StateMachinePool`: the table for ids of the user's own.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{IdState, MessageError};
+use crate::guard::guard;
 use crate::packet::Payload;
 use crate::primitives::in_flight::CallId;
 use crate::sync::{Mutex, lock};
@@ -55,6 +56,14 @@ impl Correlation {
             let table = Table { pool: new_pool(), ids: HashMap::new(), quarantine: Quarantine::default() };
             Box::new(UserIds { id_of: Arc::clone(&id_of), table: Mutex::new(table) })
         })))
+    }
+
+    /// A table of the user's ids, where messages carry them.
+    pub(crate) fn by_id(&self) -> Option<Box<dyn ById>> {
+        match &self.0 {
+            Mode::Message(new) => Some(guard(|| new()).unwrap_or_else(|panic| Box::new(Broken(panic)))),
+            _ => None,
+        }
     }
 
     /// By order alone: the peer answers one lane's requests in the order in which it got them.
@@ -146,6 +155,29 @@ pub(crate) trait ById: Send + Sync {
 pub(crate) enum PutError {
     Id(MessageError),
     Taken(String, IdState),
+    /// The table panicked, or what makes it.
+    Panicked(String),
+}
+
+/// Stands for a table that could not be made.
+struct Broken(String);
+
+impl ById for Broken {
+    fn put(&self, _: &Payload, _: CallId) -> Result<(), PutError> {
+        Err(PutError::Panicked(self.0.clone()))
+    }
+
+    fn take(&self, _: &Bytes) -> Result<Taken, MessageError> {
+        Ok(Taken::Unknown)
+    }
+
+    fn forget(&self, _: CallId, _: bool) {}
+
+    fn same(&self, _: &[u8], _: &[u8]) -> Result<(), MessageError> {
+        Err(MessageError::new("there is no table of ids"))
+    }
+
+    fn end_quarantine(&self) {}
 }
 
 pub(crate) enum Taken {
@@ -175,63 +207,89 @@ where
     P: StateMachinePool<K>,
 {
     fn put(&self, payload: &Payload, call: CallId) -> Result<(), PutError> {
-        let id = (self.id_of)(payload.first()).map_err(PutError::Id)?;
-        let mut table = lock(&self.table);
-        if table.quarantine.holds(&id) {
-            return Err(PutError::Taken(format!("{id:?}"), IdState::Quarantined));
-        }
-        if !table.pool.put(id.clone(), call) {
-            return Err(PutError::Taken(format!("{id:?}"), IdState::InFlight));
-        }
-        table.ids.insert(call, id);
-        Ok(())
+        let put = guard(|| {
+            let id = (self.id_of)(payload.first()).map_err(PutError::Id)?;
+            let mut table = lock(&self.table);
+            if table.quarantine.holds(&id) {
+                return Err(PutError::Taken(format!("{id:?}"), IdState::Quarantined));
+            }
+            if !table.pool.put(id.clone(), call) {
+                return Err(PutError::Taken(format!("{id:?}"), IdState::InFlight));
+            }
+            table.ids.insert(call, id);
+            Ok(())
+        });
+        put.unwrap_or_else(|panic| Err(PutError::Panicked(panic)))
     }
 
     fn take(&self, payload: &Bytes) -> Result<Taken, MessageError> {
-        let id = (self.id_of)(payload)?;
-        let mut table = lock(&self.table);
-        if let Some(call) = table.pool.take(&id) {
-            table.ids.remove(&call);
-            return Ok(Taken::Call(call));
-        }
-        Ok(if table.quarantine.release(&id) { Taken::Late } else { Taken::Unknown })
+        caught(|| {
+            let id = (self.id_of)(payload)?;
+            let mut table = lock(&self.table);
+            if let Some(call) = table.pool.take(&id) {
+                table.ids.remove(&call);
+                return Ok(Taken::Call(call));
+            }
+            Ok(if table.quarantine.release(&id) { Taken::Late } else { Taken::Unknown })
+        })
     }
 
     fn forget(&self, call: CallId, reply_may_come: bool) {
-        let mut table = lock(&self.table);
-        let Some(id) = table.ids.remove(&call) else { return };
-        match table.pool.take(&id) {
-            Some(other) if other != call => {
-                // A table of the user's that mixes calls up: put back what is not ours.
-                table.pool.put(id, other);
+        let forgotten = caught(|| {
+            let mut table = lock(&self.table);
+            let Some(id) = table.ids.remove(&call) else { return Ok(()) };
+            match table.pool.take(&id) {
+                Some(other) if other != call => {
+                    // A table of the user's that mixes calls up: put back what is not ours.
+                    table.pool.put(id, other);
+                }
+                _ if reply_may_come => table.quarantine.hold(id),
+                _ => {}
             }
-            _ if reply_may_come => table.quarantine.hold(id),
-            _ => {}
+            Ok(())
+        });
+        if let Err(error) = forgotten {
+            tracing::debug!(%error, "the id of a call that ended stays in the table");
         }
     }
 
     fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), MessageError> {
-        let (request, reply) = ((self.id_of)(request)?, (self.id_of)(reply)?);
-        if request == reply {
-            return Ok(());
-        }
-        Err(MessageError::new(format!("the reply carries id {reply:?}, its request {request:?}")))
+        caught(|| {
+            let (request, reply) = ((self.id_of)(request)?, (self.id_of)(reply)?);
+            if request == reply {
+                return Ok(());
+            }
+            Err(MessageError::new(format!("the reply carries id {reply:?}, its request {request:?}")))
+        })
     }
 
     fn end_quarantine(&self) {
-        lock(&self.table).quarantine = Quarantine::default();
+        let ended = caught(|| {
+            lock(&self.table).quarantine = Quarantine::default();
+            Ok(())
+        });
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an id panicked when it was dropped");
+        }
     }
+}
+
+/// Reading an id, comparing it and storing it run code of the user's: here and nowhere else.
+fn caught<T>(run: impl FnOnce() -> Result<T, MessageError>) -> Result<T, MessageError> {
+    guard(run).unwrap_or_else(|panic| Err(MessageError::new(format!("reading the id panicked: {panic}"))))
 }
 
 /// Ids whose calls ended without a reply. The oldest is let go when there are too many.
 struct Quarantine<K> {
-    ids: HashSet<K>,
-    oldest: VecDeque<K>,
+    /// Each with the number under which it stands in line.
+    ids: HashMap<K, u64>,
+    oldest: BTreeMap<u64, K>,
+    last: u64,
 }
 
 impl<K> Default for Quarantine<K> {
     fn default() -> Self {
-        Self { ids: HashSet::new(), oldest: VecDeque::new() }
+        Self { ids: HashMap::new(), oldest: BTreeMap::new(), last: 0 }
     }
 }
 
@@ -240,26 +298,23 @@ const MAX_QUARANTINED: usize = 4096;
 
 impl<K: Eq + Hash + Clone> Quarantine<K> {
     fn hold(&mut self, id: K) {
-        if self.ids.insert(id.clone()) {
-            self.oldest.push_back(id);
-        }
-        // Released ids leave their place in the line behind; they count too, so that the line stays bounded.
-        while self.oldest.len() > MAX_QUARANTINED {
-            if let Some(oldest) = self.oldest.pop_front() {
-                self.ids.remove(&oldest);
-            }
+        self.release(&id);
+        self.last += 1;
+        self.oldest.insert(self.last, id.clone());
+        self.ids.insert(id, self.last);
+        if self.ids.len() > MAX_QUARANTINED
+            && let Some((_, oldest)) = self.oldest.pop_first()
+        {
+            self.ids.remove(&oldest);
         }
     }
 
     fn holds(&self, id: &K) -> bool {
-        self.ids.contains(id)
+        self.ids.contains_key(id)
     }
 
     fn release(&mut self, id: &K) -> bool {
-        let held = self.ids.remove(id);
-        if held && self.oldest.front() == Some(id) {
-            self.oldest.pop_front();
-        }
-        held
+        let number = self.ids.remove(id);
+        number.is_some_and(|number| self.oldest.remove(&number).is_some())
     }
 }

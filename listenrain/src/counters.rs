@@ -51,7 +51,7 @@ counters! {
     decode_errors,
     /// Calls and requests refused.
     refused,
-    /// One-way messages dropped because the queue was full.
+    /// One-way messages dropped at a limit or at an end.
     dropped_one_ways,
     /// Panics caught in user code.
     panics,
@@ -59,9 +59,15 @@ counters! {
     errors,
     /// Requests that ended without any answer, since the protocol cannot express one or the link was gone.
     unanswered,
+    /// Requests answered, with a reply or an error.
+    answered,
+    /// Requests that ended at their deadline on a server, and calls that did before they left.
+    expired,
+    /// One-way messages that were handed to a channel whose peer then said goodbye without having taken them.
+    untaken_one_ways,
     /// Channels accepted, on a server.
     accepted,
-    /// Channels turned away at the limit, on a server.
+    /// Channels turned away at a limit, not admitted, or ended to make way for another, on a server.
     turned_away,
 }
 

@@ -3,19 +3,21 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::transport::BoxFuture;
+use crate::guard::guard;
 
 /// Where handlers and callbacks run.
 ///
-/// The library keeps the permits: it never hands over more than [`bound`](Self::bound) jobs that have not ended, so an
-/// executor needs no queue of its own. Each executor of a protocol has one bound for all its connections.
+/// The library keeps the permits: a server, or a connection with its callbacks, never hands over more than
+/// [`bound`](Self::bound) jobs that have not ended, so an executor needs no queue of its own. A request that is cancelled, or
+/// whose deadline passes, ends wherever its job stands; what is left of the job is done when it is polled again.
 ///
 /// # Contract
 ///
 /// 1. Every job is polled to its end, or dropped; a dropped one is answered for by the library.
-/// 2. [`execute`](Self::execute) returns soon.
+/// 2. [`execute`](Self::execute) returns soon. A panic in it costs the job, and nothing else.
 pub trait Executor: Send + Sync + fmt::Debug + 'static {
     /// Runs `job` to its end.
     fn execute(&self, job: Job);
@@ -31,12 +33,20 @@ pub trait Executor: Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// One handler's or callback's run. It catches panics and holds its permit.
-pub struct Job(BoxFuture<'static, ()>);
+/// One handler's or callback's run. It catches panics; dropped, it ends what is left of the run.
+pub struct Job(Arc<dyn Work>);
+
+/// What a job does.
+pub(crate) trait Work: Send + Sync {
+    /// Goes on with it; after it is done it stays so.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Nobody goes on with it. Does nothing once it is done.
+    fn abandon(&self);
+}
 
 impl Job {
-    pub(crate) fn new(future: BoxFuture<'static, ()>) -> Self {
-        Self(future)
+    pub(crate) fn new(work: Arc<dyn Work>) -> Self {
+        Self(work)
     }
 
     /// Polls once without a waker: `Err` gives the job back when it is not done, to be polled elsewhere.
@@ -44,11 +54,17 @@ impl Job {
     /// # Errors
     ///
     /// The job itself, unfinished.
-    pub fn run_now(mut self) -> Result<(), Self> {
-        match self.0.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    pub fn run_now(self) -> Result<(), Self> {
+        match self.0.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(()) => Ok(()),
             Poll::Pending => Err(self),
         }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -61,8 +77,35 @@ impl fmt::Debug for Job {
 impl Future for Job {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll(cx)
+    }
+}
+
+/// An executor and what it has said of itself: the one place where it is called.
+pub(crate) struct Jobs {
+    executor: Arc<dyn Executor>,
+    /// Most jobs at once.
+    pub(crate) bound: usize,
+    pub(crate) runs_in_place: bool,
+}
+
+impl Jobs {
+    /// An error is what the executor panicked with.
+    pub(crate) fn new(executor: Arc<dyn Executor>) -> Result<Self, String> {
+        let (bound, runs_in_place) = guard(|| (executor.bound().max(1), executor.runs_in_place()))?;
+        Ok(Self { executor, bound, runs_in_place })
+    }
+
+    /// An error is what the executor panicked with; the job is dropped then.
+    pub(crate) fn execute(&self, job: Job) -> Result<(), String> {
+        guard(|| self.executor.execute(job))
+    }
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jobs").field("bound", &self.bound).finish_non_exhaustive()
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::caught::caught;
 use crate::channel::{Channel, ChannelRead, ChannelWrite};
-use crate::error::LinkError;
+use crate::error::{LinkError, PacketError};
+use crate::guard::guard_future;
 use crate::link::{TURN, end_turn};
 use crate::packet::{Decoded, PacketCodec};
 
@@ -61,7 +61,7 @@ pub async fn forward(
             }
         }
     });
-    let ended = caught(carried).await.unwrap_or_else(|panic| Err(LinkError::Panic(panic)));
+    let ended = guard_future(carried).await.unwrap_or_else(|panic| Err(LinkError::Panic(panic)));
     if ended.is_err() {
         there.write.abort();
         back.write.abort();
@@ -149,6 +149,9 @@ impl Direction {
                 Decoded::Incomplete { whole } => {
                     self.input.expect(whole.unwrap_or(0));
                     break;
+                }
+                Decoded::TooLarge { size, .. } => {
+                    return Err(PacketError::TooLarge { size, limit: codec.max_packet() }.into());
                 }
             }
         }

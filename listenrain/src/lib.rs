@@ -3,7 +3,6 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod buffer;
-mod caught;
 pub mod channel;
 mod client;
 mod connection;
@@ -13,14 +12,17 @@ mod endpoint;
 mod error;
 mod executor;
 pub mod forward;
+mod guard;
 mod identity;
 mod link;
+mod log_limit;
 mod message;
 mod packet;
 mod pool;
 mod primitives;
 mod protocol;
 mod queued;
+mod random;
 mod server;
 mod state_machine;
 mod sync;
@@ -30,7 +32,7 @@ pub mod transport;
 pub use channel::{Channel, ChannelEnd, ChannelFacts, ChannelRead, ChannelWrite, OnEnd};
 pub use client::{Client, ClientBuilder};
 pub use connection::{
-    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, OptionError, WhenFull,
+    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, OptionError, Overflow,
 };
 pub use correlation::{Correlation, HashPool, StateMachinePool};
 pub use counters::Counts;
@@ -43,8 +45,8 @@ pub use executor::{Blocking, Executor, Inline, Job, Spawned};
 pub use link::Health;
 pub use message::{Command, MessageCodec, RawBytes};
 pub use packet::{
-    Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec,
-    Payload,
+    Abilities, DEFAULT_MAX_PACKET, Decoded, GoodbyeReason, Kind, NativePackets, OriginalPackets, Packet,
+    PacketCodec, Payload,
 };
 pub use pool::{ConnectionPool, Generation, MakeConnection, PoolError, PoolKey, SharedConnections};
 pub use primitives::in_flight::CallId;
@@ -52,8 +54,8 @@ pub use primitives::outbox::{FifoQueue, SendQueue, Ticket};
 pub use protocol::{Protocol, ProtocolBuilder, ProtocolError, ProtocolHandle, ProtocolId, ProtocolTable};
 pub use queued::Queued;
 pub use server::{
-    Drained, HandlerError, OnDisconnect, Overload, Request, RespondError, Responder, Router, Server,
-    ServerBuilder, ServerLimits,
+    Drained, HandlerError, OnDisconnect, Request, RespondError, Responder, Router, Server, ServerBuilder,
+    ServerLimits,
 };
 pub use state_machine::StateMachine;
 pub use timers::{HeapTimers, Timers};

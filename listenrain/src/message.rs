@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::error::MessageError;
+use crate::guard::guard;
 use crate::packet::Payload;
 
 /// Turns typed messages into payloads and back. The same codec serves both sides.
@@ -64,6 +65,48 @@ pub trait MessageCodec: Send + Sync + fmt::Debug + 'static {
 /// What a request asks for: a router has a handler for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Command(pub u32);
+
+/// What became of a call of a message codec.
+#[derive(Debug)]
+pub(crate) enum CodecFault {
+    /// It said so.
+    Error(MessageError),
+    /// It panicked.
+    Panic(String),
+}
+
+impl From<CodecFault> for MessageError {
+    fn from(fault: CodecFault) -> Self {
+        match fault {
+            CodecFault::Error(error) => error,
+            CodecFault::Panic(text) => Self::new(format!("codec panicked: {text}")),
+        }
+    }
+}
+
+fn faults<T>(result: Result<Result<T, MessageError>, String>) -> Result<T, CodecFault> {
+    result.map_err(CodecFault::Panic)?.map_err(CodecFault::Error)
+}
+
+/// Calls the codec, here and in [`decode`] and nowhere else.
+pub(crate) fn encode<M: MessageCodec>(codec: &M, message: M::Message) -> Result<Payload, CodecFault> {
+    faults(guard(|| codec.encode(message)))
+}
+
+pub(crate) fn decode<M: MessageCodec>(codec: &M, payload: Bytes) -> Result<M::Message, CodecFault> {
+    faults(guard(|| codec.decode(payload)))
+}
+
+/// As [`decode`], with the command of the request.
+pub(crate) fn decode_request<M: MessageCodec>(
+    codec: &M,
+    payload: Bytes,
+) -> Result<(Command, M::Message), CodecFault> {
+    faults(guard(|| {
+        let message = codec.decode(payload)?;
+        Ok((codec.command(&message), message))
+    }))
+}
 
 /// Bytes as they are: the default message codec.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

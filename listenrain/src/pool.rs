@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::client::{Client, ClientBuilder};
-use crate::connection::{Connection, OptionError};
+use crate::connection::{Connection, Dialers, OptionError};
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::guard::guard;
 use crate::message::MessageCodec;
 use crate::primitives::keyed::Keyed;
 use crate::protocol::{ProtocolHandle, ProtocolId};
@@ -112,6 +113,14 @@ pub enum PoolError {
     /// The transport cannot be told from others, so that nobody may share what it dials: implement [`Transport::id`].
     #[error("connections of transport `{0}` cannot be pooled: it has no id")]
     NoTransportId(String),
+    /// A part of the user's panicked.
+    #[error("{part} panicked: {text}")]
+    Panicked {
+        /// Which part.
+        part: &'static str,
+        /// What the panic said.
+        text: String,
+    },
     /// Every connection of a full pool is in use.
     #[error("no room in the pool for {0}: every connection is in use")]
     Full(String),
@@ -139,13 +148,19 @@ impl<M: MessageCodec> Client<M> {
     ) -> Result<Self, PoolError> {
         let bundle = protocol.protocol().clone();
         let (bundle, options) = configure(Self::builder(bundle)).checked()?;
-        let dialer = transport.dialer(endpoint)?;
-        let id = transport.id().ok_or_else(|| PoolError::NoTransportId(transport.scheme().to_owned()))?;
+        let panicked = |part: &'static str| move |text| PoolError::Panicked { part, text };
+        let asked = guard(|| {
+            (transport.dialer(endpoint), transport.id().ok_or_else(|| transport.scheme().to_owned()))
+        });
+        let (dialer, id) = asked.map_err(panicked("transport"))?;
+        let (dialer, id) = (dialer?, id.map_err(PoolError::NoTransportId)?);
         let key = PoolKey::new(id, endpoint.clone(), protocol.id());
         let parts = Arc::clone(&bundle.parts);
-        let connection = pool.get(&key, Box::new(|_| Connection::start(parts, dialer, options)));
+        let dialers = Dialers::new(dialer, options.lanes).map_err(panicked("transport"))?;
+        let make: MakeConnection<'_> = Box::new(|_| Connection::start(parts, dialers, options));
+        let connection = guard(|| pool.get(&key, make)).map_err(panicked("pool"))?;
         let connection = connection.ok_or_else(|| PoolError::Full(endpoint.to_string()))?;
-        Ok(Self::over(bundle, connection))
+        Ok(Self::over(bundle, connection.for_one_of_many()))
     }
 }
 

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::correlation::{Correlation, Mode};
-use crate::executor::{Executor, Inline, Spawned};
+use crate::executor::{Executor, Inline, Jobs, Spawned};
 use crate::identity::identified_by_address;
 use crate::message::MessageCodec;
-use crate::packet::{NativePackets, PacketCodec};
-use crate::primitives::budget::Budget;
+use crate::packet::{NativePackets, PacketCodec, Packets};
 use crate::primitives::outbox::{FifoQueue, SendQueue};
-use crate::queued::Queued;
-use crate::timers::{HeapTimers, Timers};
+use crate::queued::{NewQueue, Queued};
+use crate::timers::{HeapTimers, NewTimers, Timers};
 
 /// Everything that two sides must agree on, and how this side works on it. Immutable once built; cheap to clone.
 #[doc(alias = "protocolType")]
@@ -25,14 +24,12 @@ pub struct Protocol<M> {
 /// What does not depend on the type of messages.
 pub(crate) struct Parts {
     pub(crate) name: String,
-    pub(crate) packets: Arc<dyn PacketCodec>,
+    pub(crate) packets: Packets,
     pub(crate) correlation: Correlation,
-    pub(crate) new_queue: Box<dyn Fn() -> Box<dyn SendQueue<Queued>> + Send + Sync>,
-    pub(crate) new_timers: Box<dyn Fn() -> Box<dyn Timers> + Send + Sync>,
-    pub(crate) handlers: Arc<dyn Executor>,
-    pub(crate) callbacks: Arc<dyn Executor>,
-    pub(crate) callback_budget: Arc<Budget>,
-    pub(crate) handler_budget: Arc<Budget>,
+    pub(crate) new_queue: Arc<NewQueue>,
+    pub(crate) new_timers: Box<NewTimers>,
+    pub(crate) handlers: Jobs,
+    pub(crate) callbacks: Jobs,
     pub(crate) timeout: Duration,
 }
 
@@ -45,7 +42,7 @@ impl<M: MessageCodec> Protocol<M> {
             messages,
             packets: Arc::new(NativePackets::default()),
             correlation: None,
-            new_queue: Box::new(|| Box::new(FifoQueue::default())),
+            new_queue: Arc::new(|| Box::new(FifoQueue::default())),
             new_timers: Box::new(|| Box::new(HeapTimers::default())),
             handlers: Arc::new(Inline::default()),
             callbacks: Arc::new(Spawned::default()),
@@ -68,7 +65,7 @@ impl<M: MessageCodec> Protocol<M> {
     /// Its packet codec.
     #[must_use]
     pub fn packets(&self) -> &Arc<dyn PacketCodec> {
-        &self.parts.packets
+        self.parts.packets.codec()
     }
 }
 
@@ -95,8 +92,8 @@ pub struct ProtocolBuilder<M> {
     messages: M,
     packets: Arc<dyn PacketCodec>,
     correlation: Option<Correlation>,
-    new_queue: Box<dyn Fn() -> Box<dyn SendQueue<Queued>> + Send + Sync>,
-    new_timers: Box<dyn Fn() -> Box<dyn Timers> + Send + Sync>,
+    new_queue: Arc<NewQueue>,
+    new_timers: Box<NewTimers>,
     handlers: Arc<dyn Executor>,
     callbacks: Arc<dyn Executor>,
     timeout: Duration,
@@ -127,10 +124,23 @@ pub enum ProtocolError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// A part panicked when it was asked what it can do.
+    #[error("protocol `{name}`: {part} panicked: {text}")]
+    Panicked {
+        /// The protocol's name.
+        name: String,
+        /// Which part.
+        part: &'static str,
+        /// What the panic said.
+        text: String,
+    },
     /// The table has a protocol of this name already.
     #[error("a protocol `{0}` is registered already")]
     Registered(String),
 }
+
+/// What the library itself says of requests and channels has to fit into a packet.
+const LEAST_PACKET: usize = 64;
 
 impl<M: MessageCodec> ProtocolBuilder<M> {
     /// How long a call waits unless it says otherwise: 5 s, as in the original.
@@ -156,7 +166,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
         mut self,
         new_queue: impl Fn() -> Q + Send + Sync + 'static,
     ) -> Self {
-        self.new_queue = Box::new(move || Box::new(new_queue()));
+        self.new_queue = Arc::new(move || Box::new(new_queue()));
         self
     }
 
@@ -195,30 +205,40 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
     ///
     /// [`ProtocolError`] when the parts do not fit together or a setting is out of range.
     pub fn build(self) -> Result<Protocol<M>, ProtocolError> {
-        let has_id = self.packets.abilities().id;
+        let name = self.name;
+        let panicked = |part: &'static str| {
+            let name = name.clone();
+            move |text| ProtocolError::Panicked { name, part, text }
+        };
+        let packets = Packets::new(self.packets).map_err(panicked("packet codec"))?;
+        let handlers = Jobs::new(self.handlers).map_err(panicked("executor of handlers"))?;
+        let callbacks = Jobs::new(self.callbacks).map_err(panicked("executor of callbacks"))?;
+        let (has_id, limit) = (packets.abilities.id, packets.limit);
         let default = || {
             if has_id { Correlation::by_packet() } else { Correlation::by_order() }
         };
         let correlation = self.correlation.unwrap_or_else(default);
         if matches!(correlation.0, Mode::Packet) && !has_id {
-            return Err(ProtocolError::NoPacketId(self.name));
+            return Err(ProtocolError::NoPacketId(name));
+        }
+        let least = if packets.abilities.hello { LEAST_PACKET } else { 1 };
+        if limit < least {
+            let (value, allowed) = (limit.to_string(), if least == 1 { "1 or more" } else { "64 or more" });
+            return Err(ProtocolError::OutOfRange { name, what: "max_packet", value, allowed });
         }
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(86_400) {
             let value = format!("{:?}", self.timeout);
-            let (name, allowed) = (self.name, "1ms to 86400s");
+            let allowed = "1ms to 86400s";
             return Err(ProtocolError::OutOfRange { name, what: "timeout", value, allowed });
         }
-        let budget = |executor: &Arc<dyn Executor>| Budget::new(executor.bound().max(1), usize::MAX);
         let parts = Parts {
-            callback_budget: budget(&self.callbacks),
-            handler_budget: budget(&self.handlers),
-            name: self.name,
-            packets: self.packets,
+            name,
+            packets,
             correlation,
             new_queue: self.new_queue,
             new_timers: self.new_timers,
-            handlers: self.handlers,
-            callbacks: self.callbacks,
+            handlers,
+            callbacks,
             timeout: self.timeout,
         };
         Ok(Protocol { parts: Arc::new(parts), messages: Arc::new(self.messages) })

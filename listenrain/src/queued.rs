@@ -1,11 +1,16 @@
-//! What stands in a send queue.
+//! What stands in a send queue, and the one place where a queue is called.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
+use crate::guard::{Foreign, drop_guarded, guard};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::Permit;
+use crate::primitives::outbox::{FifoQueue, SendQueue, Ticket};
+use crate::sync::{Mutex, lock};
 
 /// A packet that waits to be written, with the room it takes up. A queue may look at it, not into it.
 ///
@@ -16,13 +21,29 @@ pub(crate) struct Parts {
     pub(crate) packet: Packet,
     /// When its sender stops waiting; becomes the packet's relative deadline at the moment of writing.
     pub(crate) deadline: Option<Instant>,
-    /// Room that is given back once it is written, or dropped.
-    pub(crate) permits: [Option<Permit>; 3],
+    /// A place in line and memory, which are given back once it is written, or dropped.
+    pub(crate) room: Room,
+}
+
+/// What a request, or the answer to one, takes up until it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) place: Option<Permit>,
+    pub(crate) memory: Option<Permit>,
+}
+
+impl Room {
+    /// Accounts for `bytes`, be there room or not: they are here.
+    pub(crate) fn grow_to(&mut self, bytes: usize) {
+        if let Some(memory) = &mut self.memory {
+            memory.grow_to(bytes as u64);
+        }
+    }
 }
 
 impl Queued {
     pub(crate) fn new(packet: Packet) -> Self {
-        Self(Box::new(Parts { packet, deadline: None, permits: [None, None, None] }))
+        Self(Box::new(Parts { packet, deadline: None, room: Room::default() }))
     }
 
     /// What kind of packet.
@@ -44,8 +65,113 @@ impl Queued {
     }
 }
 
+impl Drop for Queued {
+    /// What owns the bytes of a payload may be the user's.
+    fn drop(&mut self) {
+        drop_guarded(std::mem::take(&mut self.0.packet.payload));
+    }
+}
+
 impl fmt::Debug for Queued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queued").field("kind", &self.kind()).field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Makes the queue of one lane or accepted channel.
+pub(crate) type NewQueue = dyn Fn() -> Box<dyn SendQueue<Queued>> + Send + Sync;
+
+/// A queue that is replaced by a fresh one when it panics. What stood in it is lost then, and its fault tells so.
+pub(crate) struct GuardedQueue {
+    queue: Foreign<Box<dyn SendQueue<Queued>>>,
+    new: Arc<NewQueue>,
+    fault: Arc<QueueFault>,
+}
+
+/// Tells that a queue has panicked.
+#[derive(Debug, Default)]
+pub(crate) struct QueueFault {
+    is_there: AtomicBool,
+    /// The queue is to be replaced before it is used again.
+    replaces: AtomicBool,
+    panic: Mutex<Option<String>>,
+}
+
+impl GuardedQueue {
+    pub(crate) fn new(new: &Arc<NewQueue>) -> (Self, Arc<QueueFault>) {
+        let fault = Arc::<QueueFault>::default();
+        let queue = Foreign::new(fresh(&**new, &fault));
+        (Self { queue, new: Arc::clone(new), fault: Arc::clone(&fault) }, fault)
+    }
+
+    fn run<T>(&mut self, run: impl FnOnce(&mut dyn SendQueue<Queued>) -> T) -> Option<T> {
+        if self.fault.replaces.swap(false, Ordering::AcqRel) {
+            self.queue = Foreign::new(fresh(&*self.new, &self.fault));
+        }
+        guard(|| run(&mut **self.queue)).map_err(|panic| self.fault.tell(panic)).ok()
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&dyn SendQueue<Queued>) -> T) -> Option<T> {
+        guard(|| look(&**self.queue)).map_err(|panic| self.fault.tell(panic)).ok()
+    }
+}
+
+fn fresh(new: &NewQueue, fault: &QueueFault) -> Box<dyn SendQueue<Queued>> {
+    guard(new).unwrap_or_else(|panic| {
+        fault.tell(panic);
+        fault.replaces.store(false, Ordering::Release);
+        Box::new(FifoQueue::default())
+    })
+}
+
+impl QueueFault {
+    fn tell(&self, panic: String) {
+        *lock(&self.panic) = Some(panic);
+        self.replaces.store(true, Ordering::Release);
+        self.is_there.store(true, Ordering::Release);
+    }
+
+    /// What the queue has panicked with.
+    pub(crate) fn look(&self) -> Option<String> {
+        if self.is_there.load(Ordering::Acquire) { lock(&self.panic).clone() } else { None }
+    }
+
+    /// As [`look`](Self::look), once.
+    pub(crate) fn take(&self) -> Option<String> {
+        if !self.is_there.load(Ordering::Acquire) {
+            return None;
+        }
+        self.is_there.store(false, Ordering::Release);
+        lock(&self.panic).take()
+    }
+}
+
+impl SendQueue<Queued> for GuardedQueue {
+    fn push(&mut self, ticket: Ticket, item: Queued) {
+        self.run(|queue| queue.push(ticket, item));
+    }
+
+    fn push_front(&mut self, ticket: Ticket, item: Queued) {
+        self.run(|queue| queue.push_front(ticket, item));
+    }
+
+    fn pop(&mut self) -> Option<(Ticket, Queued)> {
+        self.run(|queue| queue.pop()).flatten()
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Queued> {
+        self.run(|queue| queue.remove(ticket)).flatten()
+    }
+
+    fn len(&self) -> usize {
+        self.look(|queue| queue.len()).unwrap_or(0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.look(|queue| queue.is_empty()).unwrap_or(true)
+    }
+
+    fn shrink(&mut self) {
+        self.run(|queue| queue.shrink());
     }
 }

@@ -1,10 +1,13 @@
 //! `Timers`: the deadlines of a connection, on a small heap.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::guard::{Foreign, guard};
 use crate::primitives::deadlines::Order;
 use crate::primitives::in_flight::CallId;
 
@@ -51,23 +54,61 @@ pub trait Timers: Send + fmt::Debug + 'static {
     }
 }
 
-impl Order for Box<dyn Timers> {
+/// Makes the timers of one connection.
+pub(crate) type NewTimers = dyn Fn() -> Box<dyn Timers> + Send + Sync;
+
+/// The one place where timers are called. Those that panic are replaced by a heap for good, and [`TimersFault`] tells that it
+/// is to be filled again.
+#[derive(Debug)]
+pub(crate) struct GuardedTimers {
+    timers: Foreign<Box<dyn Timers>>,
+    fault: Arc<TimersFault>,
+}
+
+/// Tells that timers have panicked, once.
+#[derive(Debug, Default)]
+pub(crate) struct TimersFault(AtomicBool);
+
+impl TimersFault {
+    pub(crate) fn take(&self) -> bool {
+        self.0.load(Ordering::Acquire) && self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl GuardedTimers {
+    pub(crate) fn new(new: &NewTimers) -> (Self, Arc<TimersFault>) {
+        let timers = guard(new).unwrap_or_else(|_| Box::new(HeapTimers::default()));
+        let fault = Arc::<TimersFault>::default();
+        (Self { timers: Foreign::new(timers), fault: Arc::clone(&fault) }, fault)
+    }
+
+    fn run<T>(&mut self, mut run: impl FnMut(&mut dyn Timers) -> T) -> T {
+        guard(|| run(&mut **self.timers)).unwrap_or_else(|panic| {
+            tracing::error!(panic, "timers panicked, and are replaced");
+            self.timers = Foreign::new(Box::new(HeapTimers::default()));
+            self.fault.0.store(true, Ordering::Release);
+            run(&mut **self.timers)
+        })
+    }
+}
+
+impl Order for GuardedTimers {
     type Time = Instant;
 
     fn add(&mut self, call: CallId, deadline: Instant) {
-        (**self).add(call, deadline);
+        self.run(|timers| timers.add(call, deadline));
     }
 
     fn remove(&mut self, call: CallId) {
-        (**self).remove(call);
+        self.run(|timers| timers.remove(call));
     }
 
-    fn next(&self) -> Option<Instant> {
-        (**self).next()
+    fn next(&mut self) -> Option<Instant> {
+        self.run(|timers| timers.next())
     }
 
     fn expired(&mut self, now: Instant) -> Option<CallId> {
-        (**self).expired(now)
+        self.run(|timers| timers.expired(now))
     }
 }
 

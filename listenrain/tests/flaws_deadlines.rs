@@ -5,11 +5,16 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use listenrain::{Backoff, CallError, Correlation, Outcome, Protocol, RawBytes, Refusal, WhenFull};
+use listenrain::{Backoff, CallError, Correlation, Outcome, Overflow, Protocol, RawBytes, Refusal};
 use support::*;
 
 fn is_timeout(outcome: Outcome<Bytes>) -> bool {
     matches!(outcome, Err(CallError::Timeout))
+}
+
+/// Its deadline passed before it left, which is another end: it can be made again.
+fn is_expired(outcome: Outcome<Bytes>) -> bool {
+    outcome.is_err_and(|error| matches!(error, CallError::Expired) && error.never_executed())
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,12 +29,16 @@ async fn a_deadline_covers_queueing_and_writing() {
         let message = Bytes::from(vec![0; 100_000]);
         tokio::spawn(async move { timed(client.call_within(message, ms(100))).await })
     });
+    let mut unsent = 0;
     for call in calls.collect::<Vec<_>>() {
         let (took, outcome) = call.await.unwrap();
-        assert!(is_timeout(outcome) && took >= ms(100) && took < ms(110), "{took:?}");
+        assert!(took >= ms(100) && took < ms(110), "{took:?}");
+        unsent += usize::from(is_expired(outcome));
     }
+    // There was room for four, of which the link takes 256 KiB at a time to write them: three.
     let counts = client.counts();
     assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.timeouts), (0, 0, 10));
+    assert_eq!((unsent, counts.expired), (7, 7));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +48,7 @@ async fn a_deadline_covers_waiting_for_a_dial() {
     net.hang(true);
     let client = connect(&net, native());
     let (took, outcome) = timed(client.call_within(Bytes::new(), ms(70))).await;
-    assert!(is_timeout(outcome) && took >= ms(70) && took < ms(75), "{took:?}");
+    assert!(is_expired(outcome) && took >= ms(70) && took < ms(75), "{took:?}");
     assert_eq!(client.counts().queued, 0, "its packet stays behind");
 }
 
@@ -56,7 +65,7 @@ async fn each_call_has_its_own_deadline_whatever_becomes_of_the_link() {
     net.cut();
     settle().await;
     let (took, late) = timed(client.call_within(Bytes::new(), secs(5))).await;
-    assert!(is_timeout(late) && took >= secs(5), "{took:?}");
+    assert!(is_expired(late) && took >= secs(5), "{took:?}");
     for call in calls {
         assert!(matches!(call.await.unwrap(), Err(CallError::Lost { .. })));
     }
@@ -107,10 +116,10 @@ async fn a_call_cancelled_in_the_queue_is_never_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timed_out_call_in_line_gives_its_place_up() {
-    let (_net, mut peer, client) = small(WhenFull::Wait).await;
+    let (_net, mut peer, client) = small(Overflow::Wait).await;
     let first = start(&client, "first").await;
     let asked = peer.expect(REQUEST).await;
-    assert!(is_timeout(client.call_within(Bytes::new(), ms(10)).await));
+    assert!(is_expired(client.call_within(Bytes::new(), ms(10)).await));
     let second = start(&client, "second").await;
     peer.send(REPLY, asked.id, "").await;
     first.await.unwrap().unwrap();
@@ -121,17 +130,17 @@ async fn a_timed_out_call_in_line_gives_its_place_up() {
 }
 
 /// A client with room for one request only.
-async fn small(when_full: WhenFull) -> (Net, Peer, listenrain::Client<RawBytes>) {
+async fn small(when_full: Overflow) -> (Net, Peer, listenrain::Client<RawBytes>) {
     let net = Net::new();
     let mut peers = net.peers();
-    let client = dialling(native()).max_requests(1).when_full(when_full);
+    let client = dialling(native()).max_requests(1).overflow(when_full);
     let client = client.dial(net.dialer()).unwrap();
     (net, peers.next().await, client)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_connection_refuses_where_it_is_told_not_to_wait() {
-    for when_full in [WhenFull::Fail, WhenFull::DropNewest] {
+    for when_full in [Overflow::Refuse, Overflow::Drop] {
         let (_net, _peer, client) = small(when_full).await;
         let _call = start(&client, "first").await;
         let refused = client.call(Bytes::new()).await.unwrap_err();
@@ -144,7 +153,7 @@ async fn a_full_connection_refuses_where_it_is_told_not_to_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
-    let (_net, mut peer, client) = small(WhenFull::DropNewest).await;
+    let (_net, mut peer, client) = small(Overflow::Drop).await;
     let _call = start(&client, "call").await;
     client.one_way(Bytes::from("dropped")).await.unwrap();
     assert_eq!(client.counts().dropped_one_ways, 1);

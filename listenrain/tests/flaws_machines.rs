@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use listenrain::{
-    CallError, Client, Executor, Inline, Job, Outcome, Protocol, RawBytes, Refusal, Spawned, WhenFull,
+    CallError, Client, Executor, Inline, Job, Outcome, Overflow, Protocol, RawBytes, Refusal, Spawned,
 };
 use support::*;
+use tokio::sync::Notify;
 
 const ASKED: Bytes = Bytes::from_static(b"asked");
 
@@ -58,7 +59,7 @@ async fn a_state_machine_is_told_of_a_dropped_connection() {
 async fn a_state_machine_is_told_of_a_refusal() {
     let net = Net::new();
     let _server = serve(&net, silent());
-    let client = dialling(native()).max_requests(1).when_full(WhenFull::Fail).dial(net.dialer()).unwrap();
+    let client = dialling(native()).max_requests(1).overflow(Overflow::Refuse).dial(net.dialer()).unwrap();
     let ((first, _keep), (second, told_second)) = (told(), told());
     client.send(ASKED, first).await;
     client.send(ASKED, second).await;
@@ -85,29 +86,73 @@ fn with_callbacks(net: &Net, callbacks: impl Executor) -> Client<RawBytes> {
     connect(net, protocol)
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_state_machine_is_told_that_its_send_was_dropped_before_a_callback_was_free() {
-    let net = Net::new();
-    let _server = serve(&net, silent());
-    let client = with_callbacks(&net, Spawned::new(1));
-    let ((first, _first), (second, told_second)) = (told(), told());
-    client.send(ASKED, first).await;
-    let sending = tokio::spawn(async move { client.send(ASKED, second).await });
-    settle().await;
-    sending.abort();
-    assert!(matches!(only(told_second).await, Err(CallError::Cancelled)));
+/// Takes the one place that there is for callbacks, until it is told to go on.
+fn until_told(go_on: &Arc<Notify>) -> impl Executor {
+    #[derive(Debug)]
+    struct Held(Arc<Notify>);
+
+    impl Executor for Held {
+        fn execute(&self, job: Job) {
+            let go_on = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                go_on.notified().await;
+                job.await;
+            });
+        }
+
+        fn bound(&self) -> usize {
+            1
+        }
+
+        fn runs_in_place(&self) -> bool {
+            false
+        }
+    }
+
+    Held(Arc::clone(go_on))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_waits_for_its_executor_no_longer_than_its_deadline() {
+async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no_call() {
+    // CF26: a send waited for an executor that others' calls held while they were in flight, and what waited for it was
+    // bounded by nothing.
     let net = Net::new();
-    let _server = serve(&net, silent());
-    let client = with_callbacks(&net, Spawned::new(1));
-    let ((first, _first), (second, told_second)) = (told(), told());
-    client.send(ASKED, first).await;
-    let (took, ()) = timed(client.send_within(ASKED, ms(50), second)).await;
-    assert!(took >= ms(50) && took < ms(60), "{took:?}");
-    assert!(matches!(only(told_second).await, Err(CallError::Timeout)));
+    let _server = serve(&net, echo());
+    let go_on = Arc::new(Notify::new());
+    let protocol = Protocol::builder("native", RawBytes).callbacks(until_told(&go_on)).build().unwrap();
+    let client = dialling(protocol).max_requests(4).dial(net.dialer()).unwrap();
+    let machines: Vec<_> = (0..4).map(|_| told()).collect();
+    let mut all = Vec::new();
+    for (machine, told) in machines {
+        client.send(ASKED, machine).await;
+        all.push(told);
+    }
+    settle().await;
+    assert_eq!(client.counts().in_flight, 4, "all are answered, and none is told");
+    let full = client.call_within(ASKED, ms(10)).await.unwrap_err();
+    assert!(matches!(full, CallError::Expired), "{full:?}");
+    for (at, told) in all.into_iter().enumerate() {
+        go_on.notify_one();
+        assert_eq!(only(told).await.unwrap(), ASKED);
+        settle().await;
+        assert_eq!(client.counts().in_flight, 3 - at as u64);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_does_not_wait_for_calls_of_another_connection() {
+    // CF26: four calls to a peer that says nothing took all of the executor's places for as long as they waited.
+    let protocol = Protocol::builder("native", RawBytes).callbacks(Spawned::new(1)).build().unwrap();
+    let (silent_net, net) = (Net::new(), Net::new());
+    let (_silent, _server) = (serve(&silent_net, silent()), serve(&net, echo()));
+    let (stuck, good) = (connect(&silent_net, protocol.clone()), connect(&net, protocol));
+    for _ in 0..4 {
+        stuck.send(ASKED, |_: Outcome<Bytes>| {}).await;
+    }
+    let (machine, told) = told();
+    let (took, ()) = timed(good.send(ASKED, machine)).await;
+    assert_eq!(only(told).await.unwrap(), ASKED);
+    assert!(took < ms(100), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,10 +132,30 @@ async fn a_closed_connection_is_never_given() {
     let _server = serve(&net, echo());
     let first = pooled(&pool, &net, "test://a", &handle).unwrap();
     first.call(Bytes::new()).await.unwrap();
-    first.close().await;
+    pool.connections()[0].close(secs(1)).await;
     let second = pooled(&pool, &net, "test://a", &handle).unwrap();
     assert_eq!(second.call(Bytes::from("x")).await.unwrap(), "x");
     assert_eq!(net.dials(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
+    // CF31: what several share was ended by the first of them to be done with it.
+    let handle = ProtocolTable::new().register(native()).unwrap();
+    let (pool, net) = (SharedConnections::default(), Net::new());
+    let _server = serve(&net, echo());
+    let [first, second] = [(); 2].map(|()| pooled(&pool, &net, "test://a", &handle).unwrap());
+    let clone = first.clone();
+    first.call(Bytes::new()).await.unwrap();
+    first.close().await;
+    for let_go in [first, clone] {
+        let refused = let_go.call(Bytes::new()).await.unwrap_err();
+        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+        let refused = let_go.one_way(Bytes::new()).await.unwrap_err();
+        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    }
+    assert_eq!(second.call(Bytes::from("x")).await.unwrap(), "x");
+    assert_eq!(net.dials(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,10 +176,12 @@ async fn a_connection_whose_dialer_is_over_is_never_given_once_its_lanes_are_los
     net.line(0).cut();
     settle().await;
     assert_eq!(first.call(Bytes::from("x")).await.unwrap(), "x", "one lane is left");
+    // It dials again a little later, lest all who were cut off do so at once.
+    tokio::time::sleep(ms(50)).await;
     two_lanes().call(Bytes::from("x")).await.unwrap();
     assert_eq!(net.dials(), 3, "it is the same connection");
     net.cut();
-    settle().await;
+    tokio::time::sleep(ms(50)).await;
     let refused = first.call(Bytes::from("x")).await.unwrap_err();
     assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
     net.end_dialling(false);

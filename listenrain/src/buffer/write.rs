@@ -94,6 +94,14 @@ impl WriteBuffer {
         self.len = 0;
     }
 
+    /// Gives back what it does not need for what waits.
+    pub(crate) fn shrink(&mut self) {
+        if self.tail.is_empty() {
+            self.tail = BytesMut::new();
+        }
+        self.segments.shrink_to_fit();
+    }
+
     fn reserve_tail(&mut self, additional: usize) {
         if self.tail.capacity() - self.tail.len() < additional {
             self.close_tail();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::random::Random;
+
 /// Waits between failed dials: they double from `first` to `cap`, each with jitter of up to half of it taken away.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -47,8 +49,7 @@ impl Backoff {
     /// One dialler's course through these waits. Those with other numbers have other jitter, of the same seed too.
     #[must_use]
     pub fn course(&self, number: usize) -> Course {
-        let seed = self.seed.unwrap_or_else(system_seed);
-        Course { backoff: self.clone(), random: seed ^ (number as u64 + 1), failures: 0 }
+        Course { backoff: self.clone(), random: Random::new(self.seed).of(number as u64), failures: 0 }
     }
 }
 
@@ -56,7 +57,7 @@ impl Backoff {
 #[derive(Debug)]
 pub struct Course {
     backoff: Backoff,
-    random: u64,
+    random: Random,
     failures: u32,
 }
 
@@ -71,7 +72,7 @@ impl Course {
         let doubled = self.backoff.first.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
         let wait = doubled.min(self.backoff.cap);
-        let jitter = wait.mul_f64(0.5 * self.next_fraction());
+        let jitter = wait.mul_f64(0.5 * self.random.fraction());
         wait - jitter
     }
 
@@ -80,21 +81,6 @@ impl Course {
     pub fn is_down(&self) -> bool {
         self.failures >= self.backoff.down_after
     }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, and good enough to spread dials.
-    fn next_fraction(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) as f64 / u64::MAX as f64
-    }
-}
-
-/// The keys of the standard library's hasher come from the system's entropy.
-fn system_seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

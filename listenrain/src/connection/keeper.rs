@@ -1,6 +1,5 @@
-//! The keeper of a connection: one wake-up for all its deadlines, and the health check's ticks.
+//! The keeper of a connection: one wake-up for all its deadlines, the health check's ticks, and idle buffers.
 
-use std::future::Future;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,12 +8,23 @@ use std::task::Poll;
 use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
+use super::context::InLine;
 use crate::counters::count;
 use crate::error::CallError;
 use crate::primitives::in_flight::CallId;
 
 /// Runs until the connection is closed.
 pub(super) async fn run(shared: Arc<Shared>) {
+    // What it keeps ends with it, however it ends: nobody else would tell those who wait.
+    let _abandoned = Abandoned(&shared);
+    tokio::select! {
+        biased;
+        () = keep(&shared) => {}
+        () = shared.idle.watch() => {}
+    }
+}
+
+async fn keep(shared: &Shared) {
     let interval = shared.options.health.interval;
     let mut tick = Instant::now() + interval;
     let mut sleep = pin!(sleep_until(tick));
@@ -26,6 +36,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 tick = now + interval;
                 shared.signals.iter().for_each(|signal| signal.tick());
             }
+            shared.refill_timers();
             let Some(next) = shared.deadlines.look(now, cx.waker(), &mut expired) else {
                 return Poll::Ready(());
             };
@@ -44,13 +55,47 @@ pub(super) async fn run(shared: Arc<Shared>) {
     .await;
 }
 
+/// Ends what its connection has, unless that was closed before.
+struct Abandoned<'a>(&'a Shared);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 impl Shared {
-    fn time_out(&self, call: CallId) {
+    pub(super) fn watch_deadline(&self, call: CallId, deadline: Instant) {
+        self.deadlines.add(call, deadline);
+        self.refill_timers();
+    }
+
+    /// Timers that have panicked were replaced by empty ones: enters every call there again.
+    fn refill_timers(&self) {
+        if self.timers_fault.take() {
+            count(&self.counters.panics);
+            self.calls.for_each(|id, context| self.deadlines.add(id, context.deadline));
+        }
+    }
+
+    /// The deadline of a call has passed, wherever the call stands.
+    pub(super) fn time_out(&self, call: CallId) {
         // In one step: were the packet to leave between looking and ending, nobody would take it back.
-        let ended = self.calls.end_with(call, Err(CallError::Timeout), |context| context.at);
-        let Some((told, at)) = ended else { return };
+        let ended = self.calls.end_with(call, |context| {
+            let error = if context.at.epoch.is_some() { CallError::Timeout } else { CallError::Expired };
+            (Err(error), (context.at, context.line.take()))
+        });
+        let Some((told, (at, line))) = ended else { return };
         count(&self.counters.timeouts);
-        self.retract(call, at);
+        match line {
+            // What it was granted meanwhile goes to the next in line.
+            Some(InLine::ForPlace(mut place)) => self.places.leave(&mut place),
+            Some(InLine::ForMemory(mut place)) => self.memory.leave(&mut place),
+            None => self.retract(call, at),
+        }
+        if at.epoch.is_none() {
+            count(&self.counters.expired);
+        }
         told.tell();
         self.note_settled();
     }

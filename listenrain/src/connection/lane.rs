@@ -1,203 +1,281 @@
 //! One lane: dials, runs the link, and dials again.
 //!
 //! A channel that is superseded is not cut: the lane first dials the better one, moves over to it, and leaves the old
-//! one to a task that closes it when the last call that left on it has ended.
+//! one to a task that closes it when the last call that left on it has ended. One whose peer says goodbye is left to such a task
+//! at once.
 
 use std::future::pending;
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::Shared;
+use super::backoff::Course;
+use super::finishing::Finishing;
 use super::role::Caller;
 use super::state::ConnectionState;
-use crate::caught::caught;
-use crate::channel::{Channel, ChannelEnd, OnEnd};
+use crate::channel::{Channel, OnEnd};
 use crate::counters::count;
-use crate::error::panic_text;
-use crate::link::{Link, LinkEnd, Signal};
-use crate::primitives::outbox::Outbox;
+use crate::error::LinkError;
+use crate::guard::{Foreign, guard_future};
+use crate::link::{Link, LinkEnd, LinkEvent};
+use crate::packet::Goodbye;
+use crate::random::Random;
 use crate::transport::{BoxFuture, ChannelGenerator, NextError};
 
-type Dialer = Arc<tokio::sync::Mutex<Box<dyn ChannelGenerator>>>;
+/// What a lane dials with: its own, or one that it shares with others.
+pub(super) type Dialer = Arc<tokio::sync::Mutex<Foreign<Box<dyn ChannelGenerator>>>>;
 
 /// A channel that lived shorter than this counts as a failed dial, so that a peer which accepts and closes at once is
 /// not dialled in a tight loop. Nor is a channel superseded any sooner.
 const FLAPPING: Duration = Duration::from_millis(100);
 
-/// Runs until the connection is closed, or its dialer says that it never will succeed.
-pub(super) async fn run(shared: Arc<Shared>, lane: usize, dialer: Dialer) {
-    let mut course = shared.options.backoff.course(lane);
-    loop {
-        let dialled = tokio::select! {
-            biased;
-            () = shared.stop.cancelled() => break,
-            dialled = dial(&shared, &dialer) => dialled,
-        };
-        let (wait, is_final) = match dialled {
-            Ok(channel) => {
-                let opened = Instant::now();
-                let mut next = Some(channel);
-                while let Some(channel) = next {
-                    next = shared.run_link(lane, channel, &dialer).await;
-                }
-                if opened.elapsed() >= FLAPPING {
-                    course.succeeded();
-                    continue;
-                }
-                (course.failed(), false)
-            }
-            Err(error) => {
-                let wait = course.failed();
-                let is_final = error.is_final;
-                if is_final {
-                    shared.lanes.over(lane);
-                }
-                shared.dial_failed(error, course.is_down() || is_final);
-                (wait, is_final)
-            }
-        };
-        tokio::select! {
-            biased;
-            () = shared.stop.cancelled() => break,
-            () = sleep(wait), if !is_final => {}
-        }
-    }
+/// How a channel has ended for its lane.
+enum LaneEnd {
+    /// It is lost. `has_worked` tells whether it counts as a success.
+    Lost { cause: LinkError, has_worked: bool },
+    /// The peer takes nothing more on it.
+    Goodbye(Goodbye, Heeds),
+    /// There is a better one.
+    Superseded(Box<Channel>),
 }
 
-async fn dial(shared: &Shared, dialer: &Dialer) -> Result<Channel, NextError> {
-    let mut dialer = dialer.lock().await;
-    let limit = shared.options.dial_timeout;
-    let failed = |kind, why: String| {
-        let why = std::io::Error::new(kind, why);
-        NextError::passing("dial", shared.endpoint(), why)
-    };
-    match timeout(limit, caught(async { dialer.next().await })).await {
-        Ok(Ok(dialled)) => dialled,
-        Ok(Err(panic)) => Err(failed(ErrorKind::Other, format!("the dialer panicked: {panic}"))),
-        Err(_) => Err(failed(ErrorKind::TimedOut, format!("no answer within {limit:?}"))),
-    }
+/// Who heeds a peer's wish not to be dialled for a while.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heeds {
+    /// The lane waits.
+    Lane,
+    /// The generator chooses another peer.
+    Generator,
 }
 
-/// The channel that is better than the one at hand, once there is one and it can be dialled.
-async fn replacement(
-    shared: &Shared,
-    lane: usize,
-    better: Option<BoxFuture<'static, ()>>,
-    dialer: &Dialer,
-) -> Channel {
-    let opened = Instant::now();
-    let Some(better) = better else { return pending().await };
-    // Somebody else's code: if it panics, this channel stays as good as it was.
-    if caught(better).await.is_err() {
-        return pending().await;
+/// One lane at work.
+pub(super) struct Lane {
+    pub(super) shared: Arc<Shared>,
+    pub(super) number: usize,
+    pub(super) dialer: Dialer,
+    course: Course,
+    random: Random,
+}
+
+impl Lane {
+    pub(super) fn new(shared: &Arc<Shared>, number: usize, dialer: Dialer) -> Self {
+        let backoff = &shared.options.backoff;
+        let random = Random::new(backoff.seed).of(number as u64 + 1000);
+        Self { shared: Arc::clone(shared), number, dialer, course: backoff.course(number), random }
     }
-    sleep_until(opened + FLAPPING).await;
-    let mut course = shared.options.backoff.course(lane);
-    loop {
-        match dial(shared, dialer).await {
-            Ok(channel) => return channel,
-            Err(error) => {
-                tracing::debug!(%error, "the better channel cannot be had");
-                if error.is_final {
-                    return pending().await;
-                }
-                sleep(course.failed()).await;
+
+    /// Runs until the connection is closed, or its dialer says that it never will succeed.
+    pub(super) async fn run(mut self) {
+        let stop = self.shared.stop.clone();
+        loop {
+            let began = Instant::now();
+            let dialled = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                dialled = self.dial() => dialled,
+            };
+            // A channel that is open is ended by its signal, once it has written what is queued.
+            let wait = match dialled {
+                Ok(channel) => Some(self.run_channels(channel).await),
+                Err(error) => self.failed(error, began),
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             }
         }
     }
+
+    /// A dial has failed; gives how long to wait, unless none will succeed.
+    fn failed(&mut self, error: NextError, began: Instant) -> Option<Duration> {
+        let (wait, is_final) = (self.course.failed(), error.is_final);
+        if is_final {
+            self.shared.lanes.over(self.number);
+        }
+        count(&self.shared.counters.failed_dials);
+        self.shared.failed(error, began, is_final);
+        (!is_final).then_some(wait)
+    }
+
+    /// Runs a channel and those that supersede it; gives how long to wait before the next dial.
+    async fn run_channels(&mut self, channel: Channel) -> Duration {
+        let opened = Instant::now();
+        let mut next = channel;
+        loop {
+            match self.run_link(next).await {
+                LaneEnd::Superseded(channel) => next = *channel,
+                LaneEnd::Lost { has_worked: true, .. } => {
+                    self.course.succeeded();
+                    // Others were cut off by the same event, and must not all come back at the same moment.
+                    return self.shared.options.backoff.first.mul_f64(self.random.fraction());
+                }
+                LaneEnd::Lost { cause, .. } => {
+                    let wait = self.course.failed();
+                    self.shared.failed(self.no_channel(&cause), opened, false);
+                    return wait;
+                }
+                LaneEnd::Goodbye(goodbye, heeds) => return self.after_goodbye(&goodbye, heeds, opened),
+            }
+        }
+    }
+
+    fn after_goodbye(&mut self, goodbye: &Goodbye, heeds: Heeds, opened: Instant) -> Duration {
+        let asked = goodbye.stay_away.mul_f64(1.0 + 0.5 * self.random.fraction());
+        let asked = if heeds == Heeds::Lane { asked } else { Duration::ZERO };
+        if goodbye.why.is_refusal() {
+            let wait = self.course.failed();
+            self.shared.failed(self.no_channel(&LinkError::Goodbye(goodbye.why)), opened, false);
+            return wait.max(asked);
+        }
+        self.course.succeeded();
+        asked
+    }
+
+    /// A channel that was dialled and is of no use counts as a dial that failed.
+    fn no_channel(&self, cause: &LinkError) -> NextError {
+        let why = Error::new(ErrorKind::ConnectionRefused, cause.clone());
+        NextError::passing("dial", self.shared.endpoint(), why)
+    }
+
+    async fn dial(&self) -> Result<Channel, NextError> {
+        let limit = self.shared.options.dial_timeout;
+        let failed =
+            |kind, why: String| NextError::passing("dial", self.shared.endpoint(), Error::new(kind, why));
+        let dial = async {
+            let mut dialer = self.dialer.lock().await;
+            guard_future(async { dialer.next().await }).await
+        };
+        match timeout(limit, dial).await {
+            Ok(Ok(dialled)) => dialled,
+            Ok(Err(panic)) => Err(failed(ErrorKind::Other, format!("the dialer panicked: {panic}"))),
+            Err(_) => Err(failed(ErrorKind::TimedOut, format!("no answer within {limit:?}"))),
+        }
+    }
+
+    /// The channel that is better than the one at hand, once there is one and it can be dialled.
+    async fn replacement(&self, better: Option<BoxFuture<'static, ()>>) -> Channel {
+        let opened = Instant::now();
+        let Some(better) = better else { return pending().await };
+        let better = Foreign::new(better);
+        // Somebody else's code: if it panics, this channel stays as good as it was.
+        if guard_future(poll_foreign(better)).await.is_err() {
+            return pending().await;
+        }
+        sleep_until(opened + FLAPPING).await;
+        let mut course = self.shared.options.backoff.course(self.number);
+        loop {
+            match self.dial().await {
+                Ok(channel) => return channel,
+                Err(error) => {
+                    tracing::debug!(%error, "the better channel cannot be had");
+                    if error.is_final {
+                        return pending().await;
+                    }
+                    sleep(course.failed()).await;
+                }
+            }
+        }
+    }
+
+    /// Drives one channel until it is lost, superseded, or its peer says goodbye, and sees to the calls that were on it.
+    async fn run_link(&self, mut channel: Channel) -> LaneEnd {
+        let (shared, lane, opened) = (&self.shared, self.number, Instant::now());
+        let epoch = shared.opened(lane);
+        let (better, ended) = (channel.superseded.take(), channel.ended.take());
+        let role = Caller::new(Arc::clone(shared), lane, epoch);
+        let (packets, counters) = (shared.parts.packets.clone(), Arc::clone(&shared.counters));
+        let (signal, idle) = (Arc::clone(&shared.signals[lane]), Arc::clone(&shared.idle));
+        let mut link = Link::new(channel, role, packets, signal, counters, idle, &shared.options.health);
+        let mut better = std::pin::pin!(self.replacement(better));
+        let mut is_young = true;
+        loop {
+            tokio::select! {
+                biased;
+                event = &mut link => return match event {
+                    LinkEvent::Ended(end) => self.lost(epoch, opened, end, ended),
+                    LinkEvent::Goodbye(goodbye) => self.leave(epoch, goodbye, link, ended),
+                },
+                () = sleep_until(opened + FLAPPING), if is_young => {
+                    is_young = false;
+                    shared.confirm(lane, epoch);
+                }
+                channel = &mut better => {
+                    tracing::debug!(epoch, "lane superseded");
+                    self.finish(Finishing::new(shared, lane, epoch, link, ended));
+                    return LaneEnd::Superseded(Box::new(channel));
+                }
+            }
+        }
+    }
+
+    fn lost(&self, epoch: u64, opened: Instant, end: LinkEnd, ended: Option<OnEnd>) -> LaneEnd {
+        tracing::debug!(epoch, cause = %end.cause, "lane lost");
+        end.tell(ended, None);
+        let gave_up =
+            matches!(end.cause, LinkError::Silent(_) | LinkError::Stalled(_) | LinkError::SlowPacket(_));
+        let has_worked = opened.elapsed() >= FLAPPING && (end.answered || !gave_up);
+        let cause = end.cause.clone();
+        self.shared.link_lost(self.number, epoch, end);
+        LaneEnd::Lost { cause, has_worked }
+    }
+
+    /// The peer has said goodbye: nothing leaves on this channel any more, and what it has not taken leaves on the next.
+    fn leave(&self, epoch: u64, goodbye: Goodbye, link: Link<Caller>, ended: Option<OnEnd>) -> LaneEnd {
+        let (shared, lane) = (&self.shared, self.number);
+        tracing::debug!(epoch, why = %goodbye.why, "the peer says goodbye");
+        shared.lanes.lost(lane, epoch, ConnectionState::Recovering);
+        let heeds = if ended.is_some() { Heeds::Generator } else { Heeds::Lane };
+        let mut finishing = Finishing::new(shared, lane, epoch, link, None);
+        let unwritten = finishing.answer(&goodbye);
+        // It may choose another peer at once, and not only when the last call on this channel has ended.
+        unwritten.tell(ended, Some(goodbye.stay_away));
+        shared.take_back_untaken(lane, epoch, &goodbye);
+        self.finish(finishing);
+        LaneEnd::Goodbye(goodbye, heeds)
+    }
+
+    fn finish(&self, finishing: Finishing) {
+        self.shared.finishing.fetch_add(1, Ordering::AcqRel);
+        self.shared.tasks.spawn(finishing.run().in_current_span());
+    }
 }
 
-/// Tells the generator how its channel ended. That is code of the user's, whose panic ends nothing.
-fn tell_end(ended: Option<OnEnd>, end: &LinkEnd) {
-    let told = ChannelEnd { cause: end.cause.clone(), answered: end.answered, stay_away: None };
-    let told = ended.map(|ended| catch_unwind(AssertUnwindSafe(|| ended(&told))));
-    if let Some(Err(panic)) = told {
-        tracing::debug!(
-            panic = panic_text(&*panic),
-            "a generator panicked when it was told of a channel's end"
-        );
-    }
+async fn poll_foreign(mut future: Foreign<BoxFuture<'static, ()>>) {
+    future.as_mut().await;
 }
 
 impl Shared {
-    /// Drives one channel until it is lost, then sees to the calls that were on it; or until it is superseded, and gives
-    /// the channel that takes its place.
-    async fn run_link(
-        self: &Arc<Self>,
-        lane: usize,
-        mut channel: Channel,
-        dialer: &Dialer,
-    ) -> Option<Channel> {
-        let epoch = self.opened(lane);
-        let (better, ended) = (channel.superseded.take(), channel.ended.take());
-        let role = Caller::new(Arc::clone(self), lane, epoch);
-        let (packets, counters) = (Arc::clone(&self.parts.packets), Arc::clone(&self.counters));
-        let signal = Arc::clone(&self.signals[lane]);
-        let mut link = Link::new(channel, role, packets, signal, counters, &self.options.health);
-        tokio::select! {
-            biased;
-            end = &mut link => {
-                tell_end(ended, &end);
-                self.link_lost(lane, epoch, end);
-                None
-            }
-            channel = replacement(self, lane, better, dialer) => {
-                tracing::debug!(epoch, "lane superseded");
-                self.finishing.fetch_add(1, Ordering::AcqRel);
-                let finishing = Arc::clone(self).finish(lane, epoch, link, ended);
-                self.tasks.spawn(finishing.in_current_span());
-                Some(channel)
-            }
-        }
-    }
-
-    /// One more channel of the lane is open: gives its epoch.
+    /// One more channel of the lane is open: gives its epoch. After failures it has to prove itself before the connection
+    /// counts as working.
     fn opened(&self, lane: usize) -> u64 {
         if self.lanes.epoch(lane) > 0 {
             count(&self.counters.reconnects);
         }
-        let epoch = self.lanes.opened(lane, ConnectionState::Working);
+        let working = self.failures.none().then_some(ConnectionState::Working);
+        let epoch = self.lanes.opened(lane, working);
         self.note_settled();
         (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
         tracing::debug!(epoch, "lane open");
         epoch
     }
 
-    /// Runs a superseded channel until the calls that left on it have ended.
-    async fn finish(self: Arc<Self>, lane: usize, epoch: u64, mut link: Link<Caller>, ended: Option<OnEnd>) {
-        let signal = Arc::new(Signal::new(Outbox::new((self.parts.new_queue)())));
-        signal.finish();
-        link.follow(Arc::clone(&signal));
-        // The keeper ticks for the channels that the lanes have; a peer may vanish from this one too.
-        let every = self.options.health.interval;
-        let mut ticks = interval_at(Instant::now() + every, every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let end = loop {
-            let settled = self.settled.notified();
-            tokio::select! {
-                biased;
-                end = &mut link => break end,
-                () = self.stop.cancelled() => signal.stop(),
-                _ = ticks.tick() => signal.tick(),
-                // A call may have ended without a word from the peer.
-                () = settled => {}
-            }
-        };
-        tracing::debug!(epoch, cause = %end.cause, "superseded channel over");
-        tell_end(ended, &end);
-        self.end_lost_calls(lane, epoch, end);
-        self.finishing.fetch_sub(1, Ordering::AcqRel);
+    /// The channel of `epoch` works: its peer has said something, or has not hung up for a while.
+    pub(super) fn confirm(&self, lane: usize, epoch: u64) {
+        if self.lanes.epoch(lane) == epoch && self.lanes.is_open(lane) {
+            self.failures.clear();
+            self.lanes.enter_with_lanes(ConnectionState::Working);
+        }
     }
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
-        tracing::debug!(epoch, cause = %end.cause, "lane lost");
         self.lanes.lost(lane, epoch, ConnectionState::Recovering);
+        self.see_to_queue(lane);
         self.end_lost_calls(lane, epoch, end);
         // With the only channel no late reply can come any more.
         if self.lanes.len() == 1
@@ -213,10 +291,11 @@ impl Shared {
         self.finishing.load(Ordering::Acquire) > 0
     }
 
-    fn dial_failed(&self, error: NextError, down: bool) {
-        tracing::debug!(%error, down, "dial failed");
-        count(&self.counters.failed_dials);
-        if down {
+    /// A dial that began then has failed. Those that fail side by side are one failure: they meet the same trouble.
+    fn failed(&self, error: NextError, began: Instant, is_final: bool) {
+        let is_down = self.failures.count(began) >= self.options.backoff.down_after || is_final;
+        tracing::debug!(%error, is_down, "dial failed");
+        if is_down {
             self.lanes.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
             self.refuse_queued();
         }

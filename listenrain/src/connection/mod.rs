@@ -1,7 +1,13 @@
 //! `Connection`: one or more lanes to an endpoint, the calls in flight on them, and their deadlines.
 
+mod admission;
 mod backoff;
 mod call;
+mod callbacks;
+mod clock;
+mod context;
+mod failures;
+mod finishing;
 mod keeper;
 mod lane;
 mod lost;
@@ -12,45 +18,45 @@ mod state;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, Id};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::correlation::{ById, Mode};
+use crate::correlation::ById;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, LinkError, Outcome, Refusal, Sent};
-use crate::link::Signal;
-use crate::packet::Abilities;
-use crate::primitives::budget::{Budget, Permit};
+use crate::guard::{Foreign, guard};
+use crate::link::{Idle, Signal};
+use crate::packet::{Kind, Packet};
+use crate::primitives::budget::Account;
 use crate::primitives::deadlines::Deadlines;
 use crate::primitives::in_flight::{CallId, InFlight, Told};
 use crate::primitives::lanes::{Lanes, OnLane};
-use crate::primitives::outbox::{Outbox, Ticket};
+use crate::primitives::outbox::Ticket;
 use crate::protocol::Parts;
 use crate::queued::Queued;
-use crate::timers::{Timers, deadline_in};
+use crate::timers::{GuardedTimers, TimersFault, deadline_in};
 use crate::transport::ChannelGenerator;
 
 pub use backoff::{Backoff, Course};
-pub(crate) use call::{Callback, Wait, block_until, is_inside_runtime};
-pub use options::{ConnectionLimits, ConnectionOptions, OptionError, WhenFull};
+pub(crate) use call::{Callback, Wait};
+pub(crate) use callbacks::Callbacks;
+pub(crate) use clock::{block_on_until, is_inside_runtime};
+use context::Context;
+use failures::Failures;
+use lane::Lane;
+pub(crate) use options::{BYTES, REQUESTS, check_limit};
+pub use options::{ConnectionLimits, ConnectionOptions, OptionError, Overflow};
 use replies::{Held, Replies};
 pub use state::ConnectionState;
 use state::Watched;
-
-/// What the in-flight table knows of a waiting call.
-#[derive(Debug)]
-pub(crate) struct Context {
-    at: OnLane,
-    /// Its room, once its packet has left the queue; until then the packet holds it.
-    permit: Option<Permit>,
-}
 
 /// A connection to an endpoint: queue, in-flight table, timers and lanes. Cheap to clone; when the last clone is
 /// dropped it is closed at once.
@@ -59,80 +65,104 @@ pub(crate) struct Context {
 #[derive(Clone)]
 #[doc(alias = "clientTransport")]
 pub struct Connection {
-    handle: Arc<Handle>,
+    owner: Arc<Owner>,
+    /// Set where others share it: whether this user of it, and the clones that it has made, have let go of it.
+    has_let_go: Option<Arc<AtomicBool>>,
 }
 
-struct Handle {
+struct Owner {
     shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
     parts: Arc<Parts>,
-    abilities: Abilities,
     options: ConnectionOptions,
     calls: InFlight<Context, Outcome<Held>>,
     by_id: Option<Box<dyn ById>>,
-    budget: Arc<Budget>,
+    /// Requests in flight, and their bytes.
+    places: Arc<Account>,
+    memory: Arc<Account>,
     replies: Arc<Replies>,
-    deadlines: Deadlines<Box<dyn Timers>>,
+    callbacks: Arc<Callbacks>,
+    deadlines: Deadlines<GuardedTimers>,
+    timers_fault: Arc<TimersFault>,
     lanes: Lanes<Watched>,
+    failures: Failures,
     /// Of each lane: its queue, and how its link is steered.
     signals: Box<[Arc<Signal>]>,
     next_lane: AtomicUsize,
     pub(crate) counters: Arc<Counters>,
+    idle: Arc<Idle>,
     /// Told whenever a call ends while draining or while a superseded channel finishes.
     settled: Notify,
     /// Superseded channels that have calls to finish.
     finishing: AtomicUsize,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// The runtime whose tasks drive it.
+    home: Option<Id>,
+    /// That runtime is gone.
+    is_abandoned: AtomicBool,
 }
 
 impl Connection {
-    /// Starts to dial with `dialer`, in tasks of the current runtime, and goes on redialling until it is closed.
-    pub(crate) fn start(
-        parts: Arc<Parts>,
-        dialer: Box<dyn ChannelGenerator>,
-        options: ConnectionOptions,
-    ) -> Self {
-        let endpoint = dialer.endpoint().clone();
-        let by_id = match &parts.correlation.0 {
-            Mode::Message(new) => Some(new()),
-            _ => None,
-        };
-        let signal = |_| Arc::new(Signal::new(Outbox::new((parts.new_queue)())));
+    /// Starts to dial with `dialers`, in tasks of the current runtime, and goes on redialling until it is closed.
+    pub(crate) fn start(parts: Arc<Parts>, dialers: Dialers, options: ConnectionOptions) -> Self {
+        let Dialers { endpoint, dialers } = dialers;
         let limits = &options.limits;
+        let (timers, timers_fault) = GuardedTimers::new(&*parts.new_timers);
+        let counters = Arc::<Counters>::default();
         let shared = Arc::new(Shared {
-            abilities: parts.packets.abilities(),
             calls: InFlight::new(),
-            by_id,
-            budget: Budget::new(limits.requests, limits.bytes),
+            by_id: parts.correlation.by_id(),
+            places: Account::single(limits.requests as u64),
+            memory: Account::single(limits.bytes as u64),
             replies: Replies::new(limits.reply_bytes),
-            deadlines: Deadlines::new((parts.new_timers)()),
+            callbacks: Callbacks::new(&parts, &counters),
+            deadlines: Deadlines::new(timers),
+            timers_fault,
             lanes: Lanes::new(options.lanes, Watched::new(endpoint)),
-            signals: (0..options.lanes).map(signal).collect(),
+            failures: Failures::default(),
+            signals: (0..options.lanes).map(|_| Arc::new(Signal::new(&parts.new_queue))).collect(),
             next_lane: AtomicUsize::new(0),
-            counters: Arc::default(),
+            counters,
+            idle: Arc::default(),
             settled: Notify::new(),
             finishing: AtomicUsize::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            home: Some(Handle::current().id()),
+            is_abandoned: AtomicBool::new(false),
             options,
             parts,
         });
         let tasks = shared.tasks.clone();
-        let dialer = Arc::new(tokio::sync::Mutex::new(dialer));
-        for lane in 0..shared.lanes.len() {
-            let span = tracing::debug_span!("lane", endpoint = %shared.endpoint(), lane);
-            tasks.spawn(lane::run(Arc::clone(&shared), lane, Arc::clone(&dialer)).instrument(span));
+        for (number, dialer) in dialers.into_iter().enumerate() {
+            let span = tracing::debug_span!("lane", endpoint = %shared.endpoint(), lane = number);
+            tasks.spawn(Lane::new(&shared, number, dialer).run().instrument(span));
         }
         tasks.spawn(keeper::run(Arc::clone(&shared)));
         tasks.close();
-        Self { handle: Arc::new(Handle { shared }) }
+        Self { owner: Arc::new(Owner { shared }), has_let_go: None }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.handle.shared
+        &self.owner.shared
+    }
+
+    /// The same connection for one of several who share it: closing it lets go of it, and does not end it.
+    pub(crate) fn for_one_of_many(&self) -> Self {
+        Self { owner: Arc::clone(&self.owner), has_let_go: Some(Arc::default()) }
+    }
+
+    /// What carries calls, unless this user of it has let go of it.
+    pub(crate) fn in_use(&self) -> Result<&Arc<Shared>, CallError> {
+        match &self.has_let_go {
+            Some(has_let_go) if has_let_go.load(Ordering::Acquire) => {
+                Err(self.shared().refused(Refusal::Closed))
+            }
+            _ => Ok(self.shared()),
+        }
     }
 
     pub(crate) fn counters(&self) -> Arc<Counters> {
@@ -147,7 +177,7 @@ impl Connection {
 
     /// How many clones of it there are.
     pub(crate) fn holders(&self) -> usize {
-        Arc::strong_count(&self.handle)
+        Arc::strong_count(&self.owner)
     }
 
     /// What it dials.
@@ -172,10 +202,9 @@ impl Connection {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let shared = self.shared();
-        let (count, bytes) = shared.budget.in_use();
         Counts {
-            in_flight: count as u64,
-            in_flight_bytes: bytes as u64,
+            in_flight: shared.places.in_use(),
+            in_flight_bytes: shared.memory.in_use(),
             queued: shared.signals.iter().map(|signal| signal.outbox.len() as u64).sum(),
             ..shared.counters.snapshot()
         }
@@ -205,8 +234,15 @@ impl Connection {
     /// Finishes in an orderly way: takes no new calls, waits at most `within` for those in flight, then closes. Calls
     /// that are left end as lost or refused. Idempotent; a second close may shorten the wait.
     ///
+    /// One that came out of a pool is only let go of: it takes no more calls by way of this clone or its clones, and others go
+    /// on with it. The pool's own [`connections`](crate::ConnectionPool::connections) close it for all.
+    ///
     /// Cancel safety: dropping the future leaves the connection draining; dropping the connection then closes it.
     pub async fn close(&self, within: Duration) {
+        if let Some(has_let_go) = &self.has_let_go {
+            has_let_go.store(true, Ordering::Release);
+            return;
+        }
         let shared = self.shared();
         shared.lanes.enter(ConnectionState::Draining);
         let deadline = deadline_in(within);
@@ -233,7 +269,35 @@ impl fmt::Debug for Connection {
     }
 }
 
-impl Drop for Handle {
+/// A dialer for each lane of a connection.
+pub(crate) struct Dialers {
+    endpoint: Endpoint,
+    dialers: Vec<lane::Dialer>,
+}
+
+impl Dialers {
+    /// Forks of `dialer` where it has any, else `dialer` itself for all lanes. An error is what it panicked with.
+    pub(crate) fn new(dialer: Box<dyn ChannelGenerator>, lanes: usize) -> Result<Self, String> {
+        let (endpoint, forks) = guard(|| {
+            let forks: Option<Vec<_>> = (1..lanes).map(|_| dialer.fork()).collect();
+            (dialer.endpoint().clone(), forks)
+        })?;
+        let own = |dialer| Arc::new(tokio::sync::Mutex::new(Foreign::new(dialer)));
+        let first = own(dialer);
+        let rest = match forks {
+            Some(forks) => forks.into_iter().map(own).collect(),
+            None => vec![Arc::clone(&first); lanes - 1],
+        };
+        Ok(Self { endpoint, dialers: std::iter::once(first).chain(rest).collect() })
+    }
+}
+
+/// What tells a channel of a connection from all others it has or had.
+fn channel_key(lane: usize, epoch: u64) -> u64 {
+    (lane as u64) << 48 | epoch
+}
+
+impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.shut();
         self.shared.stop_now();
@@ -241,6 +305,11 @@ impl Drop for Handle {
 }
 
 impl Shared {
+    /// Where its callbacks run.
+    pub(crate) fn callbacks(&self) -> &Arc<Callbacks> {
+        &self.callbacks
+    }
+
     /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
     fn is_settled(&self) -> bool {
         let has_way_out =
@@ -251,16 +320,31 @@ impl Shared {
     /// Lets nobody in any more, and ends every call that is left.
     fn shut(&self) {
         self.lanes.enter(ConnectionState::Closed);
-        self.budget.close();
+        self.places.budget().close();
+        self.memory.budget().close();
         let told = self.calls.close(|_, context| {
             Err(match context.at.epoch {
                 Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
-                None => CallError::Refused(Refusal::Closed),
+                None => CallError::Refused(self.refusal_when_closed()),
             })
         });
         told.into_iter().for_each(Told::tell);
         self.deadlines.close();
         self.stop.cancel();
+    }
+
+    /// The tasks that drive it are gone: nobody else ends what it has.
+    fn abandon(&self) {
+        if !self.stop.is_cancelled() {
+            self.is_abandoned.store(true, Ordering::Release);
+            self.shut();
+            self.stop_now();
+        }
+    }
+
+    /// Why nothing is taken once it is closed.
+    fn refusal_when_closed(&self) -> Refusal {
+        if self.is_abandoned.load(Ordering::Acquire) { Refusal::RuntimeGone } else { Refusal::Closed }
     }
 
     fn stop_now(&self) {
@@ -284,7 +368,7 @@ impl Shared {
                 Refusal::Down { endpoint: self.endpoint().to_string(), cause: cause.clone() }
             }
             ConnectionState::Draining => Refusal::Draining,
-            _ => Refusal::Closed,
+            _ => self.refusal_when_closed(),
         }
     }
 
@@ -294,12 +378,8 @@ impl Shared {
         match at.epoch {
             None => drop(signal.outbox.remove(Ticket(id.to_bits()))),
             // The peer of a superseded channel cannot be told any more.
-            Some(epoch) if self.abilities.cancel && epoch == self.lanes.epoch(at.lane) => {
-                let packet = crate::packet::Packet::new(
-                    crate::packet::Kind::Cancel,
-                    id.to_bits(),
-                    bytes::Bytes::new(),
-                );
+            Some(epoch) if self.parts.packets.abilities.cancel && epoch == self.lanes.epoch(at.lane) => {
+                let packet = Packet::new(Kind::Cancel, id.to_bits(), bytes::Bytes::new());
                 let _ = signal.outbox.push(Ticket(0), Queued::new(packet));
             }
             Some(_) => {}

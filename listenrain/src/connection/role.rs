@@ -6,15 +6,15 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 
+use super::context::Context;
 use super::replies::Held;
-use super::{Context, Shared};
+use super::{Shared, channel_key};
 use crate::correlation::{Mode, Taken};
-use crate::counters::count;
-use crate::error::{
-    CallError, Failure, LinkError, MessageError, Outcome, Refusal, RemoteError, RemoteRefusal,
-};
+use crate::counters::{count, count_by};
+use crate::error::{CallError, Failure, LinkError, Outcome, Refusal, RemoteError, RemoteRefusal};
 use crate::link::{MAX_ANSWERS, Role, Signal};
-use crate::packet::{Kind, Packet};
+use crate::packet::{Goodbye, Hello, Kind, Packet};
+use crate::primitives::budget::{Account, Permit};
 use crate::primitives::in_flight::{CallId, Told};
 use crate::primitives::lanes::OnLane;
 use crate::primitives::outbox::Ticket;
@@ -34,6 +34,23 @@ pub(super) struct Caller {
     order: VecDeque<CallId>,
     /// Pongs and refusals that wait to be written.
     answers: usize,
+    /// Requests and one-way messages that have left.
+    requests: u64,
+    one_ways: u64,
+    hello: Greeting,
+    goodbye: Option<Goodbye>,
+    has_heard: bool,
+}
+
+/// How far the two sides have come in saying hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    Unsaid,
+    Said,
+    /// The peer understands goodbyes; until it has said so it may.
+    Answered,
+    /// The protocol has no hello, or the peer does not know it.
+    None,
 }
 
 /// Most ended calls whose replies a peer that answers in order still owes. One that owes more is not answering.
@@ -42,6 +59,7 @@ const MAX_TOMBSTONES: usize = 4096;
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
         let signal = Arc::clone(&shared.signals[lane]);
+        let hello = if shared.parts.packets.abilities.hello { Greeting::Unsaid } else { Greeting::None };
         Self {
             shared,
             lane,
@@ -51,6 +69,11 @@ impl Caller {
             told: Vec::new(),
             order: VecDeque::new(),
             answers: 0,
+            requests: 0,
+            one_ways: 0,
+            hello,
+            goodbye: None,
+            has_heard: false,
         }
     }
 
@@ -58,15 +81,11 @@ impl Caller {
         let Packet { kind, id, payload, .. } = packet;
         let payload = payload.into_bytes();
         // What the library itself says of a request carries the request's packet id; only a reply is the user's message.
-        let has_packet_id = self.shared.abilities.id && kind != Kind::Reply;
+        let has_packet_id = self.shared.parts.packets.abilities.id && kind != Kind::Reply;
         let call = match &self.shared.parts.correlation.0 {
             Mode::Packet => Some(CallId::from_bits(id)),
             Mode::Order => self.order.pop_front(),
-            Mode::Message(_) if has_packet_id => {
-                let call = CallId::from_bits(id);
-                self.shared.forget(call, false);
-                Some(call)
-            }
+            Mode::Message(_) if has_packet_id => self.forget_id(CallId::from_bits(id)),
             Mode::Message(_) => self.find(&payload),
         };
         match call {
@@ -78,11 +97,17 @@ impl Caller {
         }
     }
 
-    /// An id inside the message is read by user code, which may panic: then the reply is nobody's.
+    /// The call, whose id in its message is free again, if it has left on this channel.
+    fn forget_id(&self, call: CallId) -> Option<CallId> {
+        let is_its_own = self.shared.calls.has_left_on(call, channel_key(self.lane, self.epoch));
+        is_its_own.then(|| {
+            self.shared.forget(call, false);
+            call
+        })
+    }
+
     fn find(&self, payload: &Bytes) -> Option<CallId> {
-        let by_id = self.shared.by_id.as_ref()?;
-        let taken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| by_id.take(payload)));
-        match taken.unwrap_or_else(|_| Err(MessageError::new("reading the id panicked"))) {
+        match self.shared.by_id.as_ref()?.take(payload) {
             Ok(Taken::Call(call)) => Some(call),
             Ok(Taken::Late | Taken::Unknown) => None,
             Err(error) => {
@@ -104,30 +129,85 @@ impl Caller {
 
     fn refuse(&mut self, id: u64, why: RemoteRefusal) {
         count(&self.shared.counters.refused);
-        if self.shared.abilities.errors {
-            self.answer(Kind::Refused, id, why.to_bytes().to_vec());
+        if self.shared.parts.packets.abilities.errors {
+            self.answer(Kind::Refused, id, why.to_bytes());
         }
+    }
+
+    fn refused(&mut self, packet: Packet) {
+        let why = RemoteRefusal::from_bytes(packet.payload.first());
+        let is_of_hello = packet.id == 0 && matches!(why, RemoteRefusal::UnknownKind(_));
+        if is_of_hello && self.hello == Greeting::Said {
+            self.hello = Greeting::None;
+            return;
+        }
+        self.end(packet, |_, _| Err(CallError::Refused(Refusal::ByPeer(why))));
+    }
+
+    fn hear_goodbye(&mut self, payload: &Bytes) {
+        if let Some(goodbye) = Goodbye::from_bytes(payload) {
+            let untaken = self.one_ways.saturating_sub(goodbye.one_ways);
+            count_by(&self.shared.counters.untaken_one_ways, untaken as usize);
+            self.goodbye = Some(goodbye);
+        }
+    }
+
+    /// Whether what leaves is kept, to be sent again where the peer says that it never took it.
+    fn keeps_payloads(&self) -> bool {
+        self.hello != Greeting::None && self.shared.options.resend_unsent
     }
 }
 
 impl Role for Caller {
+    fn memory(&self) -> Option<Arc<Account>> {
+        None
+    }
+
+    fn greeting(&mut self) -> Option<Packet> {
+        if self.hello != Greeting::Unsaid {
+            return None;
+        }
+        self.hello = Greeting::Said;
+        Some(Packet::new(Kind::Hello, 0, Hello::OWN.to_bytes().to_vec()))
+    }
+
     fn poll_room(&mut self, _: &mut TaskContext<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 
-    fn packet(&mut self, packet: Packet) {
+    fn packet(&mut self, packet: Packet, _: Option<Permit>) {
+        if !self.has_heard && packet.kind != Kind::Goodbye {
+            self.has_heard = true;
+            self.shared.confirm(self.lane, self.epoch);
+        }
         match packet.kind {
             Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),
             Kind::Error => self.end(packet, |_, bytes| {
                 Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(&bytes))))
             }),
-            Kind::Refused => self.end(packet, |_, bytes| {
-                Err(CallError::Refused(Refusal::ByPeer(RemoteRefusal::from_bytes(&bytes))))
-            }),
+            Kind::Refused => self.refused(packet),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
-            Kind::Pong | Kind::Cancel => {}
+            Kind::Hello => self.answer(Kind::HelloAnswer, 0, Hello::OWN.to_bytes().to_vec()),
+            Kind::HelloAnswer => {
+                let understands =
+                    Hello::from_bytes(packet.payload.first()).is_some_and(Hello::understands_goodbye);
+                self.hello = if understands { Greeting::Answered } else { Greeting::None };
+            }
+            Kind::Goodbye => self.hear_goodbye(packet.payload.first()),
+            Kind::Pong | Kind::Cancel | Kind::GoodbyeAnswer => {}
             Kind::Request | Kind::OneWay => self.refuse(packet.id, RemoteRefusal::NoServer),
             Kind::Unknown(kind) => self.refuse(packet.id, RemoteRefusal::UnknownKind(kind)),
+        }
+    }
+
+    fn too_large(&mut self, packet: Packet, size: u64, limit: usize) {
+        match packet.kind {
+            Kind::Reply | Kind::Error if self.shared.parts.packets.abilities.id => {
+                let Some(call) = self.forget_id(CallId::from_bits(packet.id)) else { return };
+                self.ended.push((call, Err(CallError::Failed(Failure::ReplyTooLarge { size, limit }))));
+            }
+            Kind::Request => self.refuse(packet.id, RemoteRefusal::NoServer),
+            _ => count(&self.shared.counters.late_replies),
         }
     }
 
@@ -137,21 +217,34 @@ impl Role for Caller {
         }
         let shared = &self.shared;
         let mut late = Vec::new();
-        shared.calls.end_all(self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
+        let channel = channel_key(self.lane, self.epoch);
+        shared.calls.end_all(channel, self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
         late.iter().for_each(|_| count(&shared.counters.late_replies));
         self.told.drain(..).for_each(Told::tell);
         shared.note_settled();
     }
 
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
-        let answered = batch.iter().filter(|(_, queued)| matches!(queued.kind(), Kind::Pong | Kind::Refused));
+        let answered =
+            batch.iter().filter(|(_, queued)| !is_users(queued.kind()) && queued.kind() != Kind::Cancel);
         self.answers = self.answers.saturating_sub(answered.count());
         let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
         let at = OnLane { lane: self.lane, epoch: Some(self.epoch) };
-        self.shared.calls.retain_waiting(batch, call_of, |(_, queued), context| {
-            context.permit = context.permit.take().or_else(|| queued.0.permits[0].take());
-            context.at = at;
-        });
+        let (keeps, requests) = (self.keeps_payloads(), &mut self.requests);
+        self.shared.calls.leave(
+            channel_key(self.lane, self.epoch),
+            batch,
+            call_of,
+            |(_, queued), context| {
+                if context.room.memory.is_none() {
+                    context.room = std::mem::take(&mut queued.0.room);
+                }
+                context.payload = keeps.then(|| queued.0.packet.payload.clone());
+                (context.at, context.number) = (at, *requests);
+                *requests += 1;
+            },
+        );
+        self.one_ways += batch.iter().filter(|(_, queued)| queued.kind() == Kind::OneWay).count() as u64;
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
             let limit = self.shared.options.limits.requests + MAX_TOMBSTONES;
             if self.order.len() >= limit {
@@ -162,8 +255,14 @@ impl Role for Caller {
         Ok(())
     }
 
-    fn idle(&self) -> bool {
-        !self.shared.calls.any(|context| context.at.has_left_on(self.lane, self.epoch))
+    fn finish(&mut self) {}
+
+    fn is_idle(&self) -> bool {
+        self.shared.calls.left_on(channel_key(self.lane, self.epoch)) == 0
+    }
+
+    fn goodbye(&mut self) -> Option<Goodbye> {
+        self.goodbye.take()
     }
 
     /// Answers that are queued already stay where they are, and are not waited for.
@@ -174,4 +273,15 @@ impl Role for Caller {
     fn outlives_peers_end(&self) -> bool {
         false
     }
+
+    fn shrink(&mut self) {
+        self.ended.shrink_to_fit();
+        self.told.shrink_to_fit();
+        self.order.shrink_to_fit();
+    }
+}
+
+/// Whether a packet carries a message of the user's.
+pub(super) fn is_users(kind: Kind) -> bool {
+    matches!(kind, Kind::Request | Kind::OneWay)
 }

@@ -13,17 +13,20 @@ pub type Outcome<M> = Result<M, CallError>;
 
 /// Why a call got no reply.
 ///
-/// After [`Refused`](Self::Refused) and [`Lost`](Self::Lost) with [`Sent::No`] the peer certainly did not see the
-/// request, so it can be retried blindly.
+/// After [`Refused`](Self::Refused), [`Expired`](Self::Expired) and [`Lost`](Self::Lost) with [`Sent::No`] the peer certainly
+/// did not execute the request, so it can be retried blindly.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// It was never executed: it did not leave, or the peer said so.
     #[error("refused")]
     Refused(#[source] Refusal),
-    /// Its deadline passed. The peer may have executed it.
+    /// Its deadline passed after it had left. The peer may have executed it.
     #[error("no reply before the deadline")]
     Timeout,
+    /// Its deadline passed before it left. The peer has not seen it.
+    #[error("not sent before the deadline")]
+    Expired,
     /// The link was lost before a reply came.
     #[error("link lost, request sent: {sent}")]
     Lost {
@@ -45,7 +48,13 @@ impl CallError {
     /// Whether the peer certainly did not execute the request.
     #[must_use]
     pub fn never_executed(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Lost { sent: Sent::No, .. })
+        matches!(self, Self::Refused(_) | Self::Expired | Self::Lost { sent: Sent::No, .. })
+    }
+
+    /// Whether its deadline passed, be it before or after it left.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Expired)
     }
 }
 
@@ -106,6 +115,23 @@ pub enum Refusal {
     /// The connection is closed.
     #[error("closed")]
     Closed,
+    /// The runtime that drove the connection is gone, and the connection with it.
+    #[error("the runtime that drove the connection is gone")]
+    RuntimeGone,
+    /// So many channels were lost while it was being written that it may be what they were lost by.
+    #[error("given up: {channels} channels were lost while it was being written")]
+    GivenUp {
+        /// How many.
+        channels: u32,
+    },
+    /// A part of the protocol on this side panicked: its queue, timers, pool of calls or executor.
+    #[error("{part} panicked: {text}")]
+    Panicked {
+        /// Which part.
+        part: &'static str,
+        /// What the panic said.
+        text: String,
+    },
     /// The encoded message is longer than a packet may be.
     #[error("message of {size} bytes is longer than the limit of {limit}")]
     TooLarge {
@@ -162,6 +188,14 @@ pub enum Failure {
     /// The executor of callbacks dropped the job in which its state machine would have been told.
     #[error("the executor dropped its callback")]
     NotRun,
+    /// The reply is longer than a packet may be on this side.
+    #[error("reply of {size} bytes is longer than the limit of {limit}")]
+    ReplyTooLarge {
+        /// Its length in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The reply did not fit beside those that wait to be taken.
     #[error("reply of {size} bytes dropped: {waiting} of {limit} bytes of replies wait to be taken")]
     ReplyOverflow {

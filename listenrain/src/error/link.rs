@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::packet::Kind;
+use crate::packet::{GoodbyeReason, Kind};
 
 /// What is wrong with bytes that should be packets. The channel is closed: nothing after them can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,11 +48,17 @@ pub enum LinkError {
     /// Nothing came for too long although the peer was asked.
     #[error("the peer has been silent for {0:?}")]
     Silent(Duration),
+    /// What was to be written waited for too long, and the peer took none of it.
+    #[error("the peer has taken nothing of what is written for {0:?}")]
+    Stalled(Duration),
+    /// The peer takes no channel from this side, or no longer this one.
+    #[error("the peer ended the channel: {0}")]
+    Goodbye(GoodbyeReason),
     /// A packet was begun and not finished in time.
     #[error("a packet was not complete after {0:?}")]
     SlowPacket(Duration),
-    /// The packet codec or the transport panicked.
-    #[error("packet codec or transport panicked: {0}")]
+    /// The packet codec, the queue or the transport panicked.
+    #[error("packet codec, queue or transport panicked: {0}")]
     Panic(String),
     /// The peer answers in order, and owes too many answers to calls that have ended.
     #[error("{requests} requests unanswered on a channel that answers in order, the limit is {limit}")]

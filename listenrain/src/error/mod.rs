@@ -4,8 +4,6 @@ mod call;
 mod link;
 mod remote;
 
-use std::any::Any;
-
 pub use call::{CallError, Failure, IdState, Outcome, Refusal, Sent};
 pub use link::{LinkError, PacketError};
 pub use remote::{ErrorCode, RemoteError, RemoteRefusal};
@@ -23,10 +21,4 @@ impl MessageError {
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

@@ -16,20 +16,32 @@ pub enum RemoteRefusal {
     /// It takes no requests at all.
     #[error("no server on that side")]
     NoServer,
+    /// The request is longer than it allows.
+    #[error("longer than the limit of {limit} bytes there")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The request's deadline had passed before it could run.
+    #[error("its deadline passed before it could run")]
+    Expired,
     /// A reason that this side does not know.
     #[error("reason {0}")]
     Other(u8),
 }
 
 impl RemoteRefusal {
-    pub(crate) fn to_bytes(self) -> [u8; 2] {
-        match self {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let reason = match self {
             Self::Overloaded => [1, 0],
             Self::Draining => [2, 0],
             Self::UnknownKind(kind) => [3, kind],
             Self::NoServer => [4, 0],
+            Self::TooLarge { limit } => return [&[5, 0], &limit.to_be_bytes()[..]].concat(),
+            Self::Expired => [6, 0],
             Self::Other(code) => [code, 0],
-        }
+        };
+        reason.to_vec()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
@@ -38,6 +50,10 @@ impl RemoteRefusal {
             [2, ..] => Self::Draining,
             [3, kind, ..] => Self::UnknownKind(*kind),
             [4, ..] => Self::NoServer,
+            [5, _, limit @ ..] => {
+                Self::TooLarge { limit: limit.first_chunk().map_or(0, |limit| u64::from_be_bytes(*limit)) }
+            }
+            [6, ..] => Self::Expired,
             [code, ..] => Self::Other(*code),
             [] => Self::Other(0),
         }
@@ -62,16 +78,14 @@ impl RemoteError {
     /// An error of `code`; the message is cut at [`MAX_MESSAGE`](Self::MAX_MESSAGE).
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let mut message = message.into();
-        if message.len() > Self::MAX_MESSAGE {
-            let cut = (0..=Self::MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
-            message.truncate(cut);
-        }
+        message.truncate(cut(&message, Self::MAX_MESSAGE).len());
         Self { code, message }
     }
 
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+    /// At most `limit` bytes; the message is cut where it must be.
+    pub(crate) fn to_bytes(&self, limit: usize) -> Vec<u8> {
         let mut bytes = self.code.to_number().to_be_bytes().to_vec();
-        bytes.extend_from_slice(self.message.as_bytes());
+        bytes.extend_from_slice(cut(&self.message, limit.saturating_sub(bytes.len())).as_bytes());
         bytes
     }
 
@@ -80,6 +94,15 @@ impl RemoteError {
             bytes.split_first_chunk::<2>().map_or(([0, 0], bytes), |(code, rest)| (*code, rest));
         Self::new(ErrorCode::from_number(u16::from_be_bytes(code)), String::from_utf8_lossy(message))
     }
+}
+
+/// As much of the front of `text` as fits into `most` bytes.
+fn cut(text: &str, most: usize) -> &str {
+    if text.len() <= most {
+        return text;
+    }
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..end]
 }
 
 /// The kinds of [`RemoteError`].
@@ -98,6 +121,8 @@ pub enum ErrorCode {
     NoReply,
     /// The reply could not be encoded, or is longer than a packet may be.
     Encode,
+    /// The request's deadline passed while its handler ran, which was ended.
+    Deadline,
     /// A code that this side does not know.
     Other(u16),
 }
@@ -111,6 +136,7 @@ impl ErrorCode {
             Self::Panic => 4,
             Self::NoReply => 5,
             Self::Encode => 6,
+            Self::Deadline => 7,
             Self::Other(code) => code,
         }
     }
@@ -123,6 +149,7 @@ impl ErrorCode {
             4 => Self::Panic,
             5 => Self::NoReply,
             6 => Self::Encode,
+            7 => Self::Deadline,
             other => Self::Other(other),
         }
     }
@@ -137,6 +164,7 @@ impl std::fmt::Display for ErrorCode {
             Self::Panic => f.write_str("handler panicked"),
             Self::NoReply => f.write_str("handler gave no reply"),
             Self::Encode => f.write_str("reply cannot be encoded"),
+            Self::Deadline => f.write_str("deadline passed while the handler ran"),
             Self::Other(code) => write!(f, "error {code}"),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::reading::Reading;
+use tokio::time::Instant;
+
 use crate::connection::OptionError;
 use crate::error::LinkError;
 use crate::packet::{Kind, Packet};
@@ -10,13 +11,15 @@ use crate::packet::{Kind, Packet};
 /// When a peer counts as gone.
 ///
 /// Once every interval each link looks back: a peer that was silent is asked with a ping, where the protocol has one,
-/// also while nothing is in flight.
+/// also while nothing is in flight. Silence counts only while this side reads. A peer that takes nothing of what is to be
+/// written is given up after as many intervals, whatever it sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
     /// How often to look. From 1 ms to 1 day; default 15 s.
     pub interval: Duration,
-    /// After how many silent intervals, with pings unanswered, the channel is given up. At least 1; default 3.
+    /// After how many silent intervals, with pings unanswered, or after how many in which the peer took nothing of what
+    /// waits to be written, the channel is given up. At least 1; default 3.
     pub missed: u32,
     /// How long one packet may take from its first byte to its last. At least 1 ms; default 60 s. Raise it for large
     /// packets on slow links.
@@ -68,44 +71,82 @@ impl Health {
     }
 }
 
-/// What the last looks saw.
+/// What a look sees of a link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// Bytes and packets that have come.
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
+    /// Whether this side reads: a peer that it does not read cannot be called silent.
+    pub(super) reads: bool,
+    /// Whether part of a packet has come.
+    pub(super) is_inside_packet: bool,
+    /// Bytes that the channel has taken.
+    pub(super) written: u64,
+    /// Whether there are more for it to take.
+    pub(super) has_output: bool,
+}
+
+/// What the looks have seen so far.
 #[derive(Debug)]
 pub(super) struct Watch {
-    pub(super) seen: u32,
+    /// Ticks that had passed at the last look.
+    pub(super) ticks: u32,
     health: Health,
     can_ping: bool,
-    bytes: u64,
-    packets: u64,
-    silent: u32,
-    unfinished: u32,
+    looked_at: Instant,
+    last: Seen,
+    /// For how long nothing has come, no packet has become whole, and nothing was taken of what waits.
+    silent: Duration,
+    unfinished: Duration,
+    stalled: Duration,
 }
 
 impl Watch {
-    pub(super) fn new(health: &Health, can_ping: bool, seen: u32) -> Self {
-        Self { seen, health: health.clone(), can_ping, bytes: 0, packets: 0, silent: 0, unfinished: 0 }
+    /// Of a channel that has just opened.
+    pub(super) fn new(health: &Health, can_ping: bool, ticks: u32) -> Self {
+        let last = Seen {
+            bytes: 0,
+            packets: 0,
+            reads: true,
+            is_inside_packet: false,
+            written: 0,
+            has_output: false,
+        };
+        let none = Duration::ZERO;
+        let (health, looked_at) = (health.clone(), Instant::now());
+        Self { ticks, health, can_ping, looked_at, last, silent: none, unfinished: none, stalled: none }
     }
 
-    /// One more interval has passed. Gives a ping to be sent.
-    pub(super) fn tick(&mut self, ticks: u32, reading: &Reading) -> Result<Option<Packet>, LinkError> {
-        let passed = ticks.wrapping_sub(self.seen);
-        self.seen = ticks;
-        let quiet = reading.bytes == self.bytes;
-        self.silent = if quiet { self.silent.saturating_add(passed) } else { 0 };
-        let stuck = reading.is_inside_packet() && reading.packets == self.packets;
-        self.unfinished = if stuck { self.unfinished.saturating_add(passed) } else { 0 };
-        (self.bytes, self.packets) = (reading.bytes, reading.packets);
-        let unfinished = self.health.interval * self.unfinished;
-        if self.unfinished > 0 && unfinished >= self.health.packet {
-            return Err(LinkError::SlowPacket(unfinished));
+    /// Looks again. Gives a ping to be sent.
+    pub(super) fn look(&mut self, ticks: u32, seen: Seen) -> Result<Option<Packet>, LinkError> {
+        self.ticks = ticks;
+        let now = Instant::now();
+        let passed = now - std::mem::replace(&mut self.looked_at, now);
+        let last = std::mem::replace(&mut self.last, seen);
+        // What is so at both looks was so all the time between them; what has only begun has not lasted yet.
+        let count = |so_far: Duration, goes_on: bool| if goes_on { so_far + passed } else { Duration::ZERO };
+        let (read, is_quiet) = (last.reads && seen.reads, last.bytes == seen.bytes);
+        let is_same_packet = last.is_inside_packet && seen.is_inside_packet && last.packets == seen.packets;
+        let is_same_output = last.has_output && seen.has_output && last.written == seen.written;
+        self.silent = count(self.silent, read && is_quiet);
+        self.unfinished = count(self.unfinished, read && is_same_packet);
+        self.stalled = count(self.stalled, is_same_output);
+        self.judge()?;
+        Ok((is_quiet && self.can_ping).then(|| Packet::new(Kind::Ping, 0, bytes::Bytes::new())))
+    }
+
+    fn judge(&self) -> Result<(), LinkError> {
+        let patience = self.health.interval * self.health.missed;
+        let silence = if self.can_ping { patience } else { self.health.idle };
+        if self.unfinished >= self.health.packet {
+            Err(LinkError::SlowPacket(self.unfinished))
+        } else if self.silent >= silence {
+            Err(LinkError::Silent(self.silent))
+        } else if self.stalled >= patience {
+            Err(LinkError::Stalled(self.stalled))
+        } else {
+            Ok(())
         }
-        let silent = self.health.interval * self.silent;
-        let limit = if self.can_ping { self.health.interval * self.health.missed } else { self.health.idle };
-        // A reader that is held up by its own side's limits, or has read the peer's last byte, has no right to call it
-        // silent. The pings go on: to a peer that is gone they fail.
-        let expects = !reading.held_up && !reading.ended;
-        if silent >= limit && self.silent > 0 && expects {
-            return Err(LinkError::Silent(silent));
-        }
-        Ok((quiet && self.can_ping).then(|| Packet::new(Kind::Ping, 0, bytes::Bytes::new())))
     }
 }

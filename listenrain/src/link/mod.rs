@@ -3,93 +3,82 @@
 //! Both halves are polled in turn by one future, so either half failing ends both at once, reading never waits for
 //! writing, and dropping the future closes the channel. What the packets mean is the [`Role`]'s business.
 
+mod half;
 mod health;
+mod idle;
 mod reading;
+mod signal;
 mod writing;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelEnd, OnEnd};
 use crate::counters::Counters;
-use crate::error::{LinkError, panic_text};
-use crate::packet::{Packet, PacketCodec};
-use crate::primitives::outbox::{Outbox, Ticket};
+use crate::error::LinkError;
+use crate::guard::guard;
+use crate::packet::{Goodbye, Packet, Packets};
+use crate::primitives::budget::{Account, Permit};
+use crate::primitives::outbox::Ticket;
 use crate::queued::Queued;
 
 pub use health::Health;
-use health::Watch;
+use health::{Seen, Watch};
+pub(crate) use idle::Idle;
 use reading::Reading;
+pub(crate) use signal::Signal;
+use signal::Wish;
+pub(crate) use writing::Unwritten;
 use writing::Writing;
 
 /// What packets mean on one side.
 pub(crate) trait Role: Send {
+    /// Who accounts for the memory of what is partly received, where somebody does.
+    fn memory(&self) -> Option<Arc<Account>>;
+    /// What is written before all else.
+    fn greeting(&mut self) -> Option<Packet>;
     /// Whether one more packet may be decoded.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-    /// A packet came.
-    fn packet(&mut self, packet: Packet);
+    /// A packet came, with the memory that is accounted for it already.
+    fn packet(&mut self, packet: Packet, charge: Option<Permit>);
+    /// A packet came that is longer than the limit; its payload was thrown away.
+    fn too_large(&mut self, packet: Packet, size: u64, limit: usize);
     /// The packets of one read have all been given.
     fn batch_end(&mut self) {}
+    /// Goes on with what waits for something else than packets.
+    fn poll_work(&mut self, _cx: &mut Context<'_>) {}
     /// These are about to be written; those that nobody wants any more are to be taken out.
     ///
     /// An error ends the channel; the batch has not left then.
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
+    /// The channel is to end in an orderly way: takes nothing new.
+    fn finish(&mut self);
+    /// The channel ends now.
+    fn cut_off(&mut self) {}
     /// Whether nothing is left to be answered.
-    fn idle(&self) -> bool;
+    fn is_idle(&self) -> bool;
+    /// Whether the peer may still send what it wants to be told of.
+    fn awaits_goodbye(&self) -> bool {
+        false
+    }
+    /// What the peer has said when it said goodbye; the link is to be given another queue then.
+    fn goodbye(&mut self) -> Option<Goodbye> {
+        None
+    }
     /// What it has to say goes to the outbox of `signal` from now on.
     fn follow(&mut self, _signal: &Arc<Signal>) {}
     /// The peer has ended its stream.
     fn peer_ended(&mut self) {}
     /// The peer ends its stream: whether this side has reason to go on writing.
     fn outlives_peers_end(&self) -> bool;
-}
-
-/// How others steer a link.
-#[derive(Debug)]
-pub(crate) struct Signal {
-    pub(crate) outbox: Outbox<Queued>,
-    wish: AtomicU8,
-    ticks: AtomicU32,
-}
-
-const OPEN: u8 = 0;
-const FINISH: u8 = 1;
-const STOP: u8 = 2;
-
-impl Signal {
-    pub(crate) fn new(outbox: Outbox<Queued>) -> Self {
-        Self { outbox, wish: AtomicU8::new(OPEN), ticks: AtomicU32::new(0) }
-    }
-
-    /// Answers what was asked, writes what is queued, then ends in an orderly way.
-    pub(crate) fn finish(&self) {
-        self.wish.fetch_max(FINISH, Ordering::AcqRel);
-        self.outbox.nudge();
-    }
-
-    /// Ends now.
-    pub(crate) fn stop(&self) {
-        self.wish.fetch_max(STOP, Ordering::AcqRel);
-        self.outbox.nudge();
-    }
-
-    pub(crate) fn is_finishing(&self) -> bool {
-        self.wish.load(Ordering::Acquire) >= FINISH
-    }
-
-    /// One interval of the health check has passed.
-    pub(crate) fn tick(&self) {
-        self.ticks.fetch_add(1, Ordering::Relaxed);
-        self.outbox.nudge();
-    }
+    /// Gives back memory that it does not need while nothing happens.
+    fn shrink(&mut self) {}
 }
 
 /// How a link ended, and what it had taken from its outbox and not wholly handed to the channel.
@@ -98,7 +87,26 @@ pub(crate) struct LinkEnd {
     pub(crate) cause: LinkError,
     /// Whether the peer has sent anything.
     pub(crate) answered: bool,
-    pub(crate) unwritten: Vec<(Ticket, Queued)>,
+    pub(crate) unwritten: Vec<Unwritten>,
+}
+
+impl LinkEnd {
+    /// Tells the generator of the channel how it ended. That is code of the user's, whose panic ends nothing.
+    pub(crate) fn tell(&self, ended: Option<OnEnd>, stay_away: Option<Duration>) {
+        let Some(ended) = ended else { return };
+        let told = ChannelEnd { cause: self.cause.clone(), answered: self.answered, stay_away };
+        if let Err(panic) = guard(|| ended(&told)) {
+            tracing::debug!(panic, "a generator panicked when it was told of a channel's end");
+        }
+    }
+}
+
+/// What a link has to tell.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    /// The peer takes nothing more on this channel. The link goes on when it is polled again.
+    Goodbye(Goodbye),
+    Ended(LinkEnd),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +118,13 @@ enum Phase {
     Lingering,
 }
 
-/// A channel at work, as a future that is ready when the channel is over.
+/// A channel at work, as a future that is ready when there is something to tell.
 pub(crate) struct Link<R> {
     role: R,
-    codec: Arc<dyn PacketCodec>,
+    packets: Packets,
     signal: Arc<Signal>,
     counters: Arc<Counters>,
+    idle: Arc<Idle>,
     reading: Reading,
     writing: Writing,
     watch: Watch,
@@ -137,29 +146,30 @@ pub(crate) fn end_turn(cx: &mut Context<'_>) {
 /// server, and gets no more from a client, whose reader waits for nobody.
 pub(crate) const MAX_ANSWERS: usize = 128;
 
-/// How long a shut channel waits for the peer's end, so that the peer reads everything: a channel that is closed with
-/// bytes unread may be reset.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long an end waits for the peer, first for its answer to a goodbye, then for its own end, so that it reads everything: a
+/// channel that is closed with bytes unread may be reset.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 impl<R: Role> Link<R> {
     pub(crate) fn new(
         channel: Channel,
         role: R,
-        codec: Arc<dyn PacketCodec>,
+        packets: Packets,
         signal: Arc<Signal>,
         counters: Arc<Counters>,
+        idle: Arc<Idle>,
         health: &Health,
     ) -> Self {
         let Channel { read, write, .. } = channel;
-        let seen = signal.ticks.load(Ordering::Relaxed);
         Self {
+            reading: Reading::new(read, &packets, role.memory()),
             role,
-            reading: Reading::new(read, codec.buffers()),
             writing: Writing::new(write),
-            watch: Watch::new(health, codec.abilities().ping, seen),
-            codec,
+            watch: Watch::new(health, packets.abilities.ping, signal.ticks()),
+            packets,
             signal,
             counters,
+            idle,
             phase: Phase::Open,
             linger: None,
         }
@@ -167,38 +177,43 @@ impl<R: Role> Link<R> {
 
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
     pub(crate) fn follow(&mut self, signal: Arc<Signal>) {
-        self.watch.seen = signal.ticks.load(Ordering::Relaxed);
+        self.watch.ticks = signal.ticks();
         self.role.follow(&signal);
         self.signal = signal;
     }
 
-    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<LinkError> {
-        match self.turns(cx) {
-            Ok(()) => Poll::Pending,
-            Err(cause) => Poll::Ready(cause),
-        }
-    }
-
-    fn turns(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
+    /// Takes turns until there is nothing to do for now; gives a goodbye that has come.
+    fn turns(&mut self, cx: &mut Context<'_>) -> Result<Option<Goodbye>, LinkError> {
         let mut moved = 0;
+        if let Some(packet) = self.role.greeting() {
+            self.writing.begin_with(&packet, &self.packets)?;
+        }
         loop {
-            let wish = self.signal.wish.load(Ordering::Acquire);
-            if wish == STOP {
-                return Err(LinkError::Closed);
+            let wish = self.signal.wish();
+            if wish == Wish::Stop {
+                return Err(self.cut_off(cx));
+            }
+            if wish == Wish::Finish {
+                self.role.finish();
             }
             self.check_health()?;
             let before = moved;
             moved += self.write_some(cx)?;
             moved += self.read_some(cx)?;
+            if let Some(goodbye) = self.role.goodbye() {
+                return Ok(Some(goodbye));
+            }
+            self.role.poll_work(cx);
             self.end_if_done(wish, cx)?;
             if moved >= TURN {
                 end_turn(cx);
-                return Ok(());
+                return Ok(None);
             }
             if moved == before && self.signal.outbox.park_writer(cx, self.takes_nothing()) {
                 // A wish or tick that came before the writer parked has found nobody to wake.
-                if self.signal.wish.load(Ordering::Acquire) == wish && !self.is_tick_due() {
-                    return Ok(());
+                if self.signal.wish() == wish && !self.is_tick_due() {
+                    self.idle.note(&self.signal, self.reading.bytes.wrapping_add(self.writing.written));
+                    return Ok(None);
                 }
             }
         }
@@ -208,7 +223,10 @@ impl<R: Role> Link<R> {
         if self.phase != Phase::Open {
             return Ok(0);
         }
-        self.writing.poll_some(&mut self.role, &*self.codec, &self.signal.outbox, &self.counters, cx)
+        if let Some(panic) = self.signal.queue_fault() {
+            return Err(LinkError::Panic(panic));
+        }
+        self.writing.poll_some(&mut self.role, &self.packets, &self.signal.outbox, &self.counters, cx)
     }
 
     fn read_some(&mut self, cx: &mut Context<'_>) -> Result<usize, LinkError> {
@@ -218,7 +236,7 @@ impl<R: Role> Link<R> {
             return if over { Err(LinkError::Closed) } else { Ok(read) };
         }
         let ended_before = self.reading.ended;
-        let read = self.reading.poll_some(&mut self.role, &*self.codec, &self.counters, cx)?;
+        let read = self.reading.poll_some(&mut self.role, &self.packets, &self.counters, cx)?;
         if self.reading.ended && !ended_before {
             self.role.peer_ended();
         }
@@ -229,16 +247,13 @@ impl<R: Role> Link<R> {
     }
 
     /// Shuts down once everything asked is answered and written, when that is wanted or the peer has ended.
-    fn end_if_done(&mut self, wish: u8, cx: &mut Context<'_>) -> Result<(), LinkError> {
-        let wanted = wish == FINISH || self.reading.ended;
-        let done = || {
-            (wish == FINISH || !self.reading.held_up)
-                && self.role.idle()
-                && self.writing.is_empty()
-                && self.has_written_out(wish)
-        };
-        if self.phase == Phase::Open && wanted && done() {
-            self.phase = Phase::ShuttingDown;
+    fn end_if_done(&mut self, wish: Wish, cx: &mut Context<'_>) -> Result<(), LinkError> {
+        let is_wanted = wish == Wish::Finish || self.reading.ended;
+        if self.phase == Phase::Open && is_wanted && self.is_done(wish) && self.has_heard_goodbye(cx) {
+            if !self.has_written_out(wish) {
+                return Ok(());
+            }
+            (self.phase, self.linger) = (Phase::ShuttingDown, None);
         }
         if self.phase == Phase::ShuttingDown && self.writing.poll_shutdown(cx)? {
             if self.reading.ended || !self.role.outlives_peers_end() {
@@ -247,18 +262,35 @@ impl<R: Role> Link<R> {
             }
             self.phase = Phase::Lingering;
         }
-        if self.phase == Phase::Lingering {
-            let linger = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
-            if linger.as_mut().poll(cx).is_ready() {
-                return Err(LinkError::Closed);
-            }
+        if self.phase == Phase::Lingering && self.poll_linger(cx).is_ready() {
+            return Err(LinkError::Closed);
         }
         Ok(())
     }
 
+    fn is_done(&self, wish: Wish) -> bool {
+        let has_read = wish == Wish::Finish || !self.reading.held_up;
+        has_read && self.role.is_idle() && self.writing.is_empty() && self.signal.outbox.len() == 0
+    }
+
+    /// Whether nothing can come any more that the peer wants to be told of, or it has taken too long.
+    fn has_heard_goodbye(&mut self, cx: &mut Context<'_>) -> bool {
+        !self.role.awaits_goodbye() || self.reading.ended || self.poll_linger(cx).is_ready()
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
+    }
+
     /// Whether nothing is queued. The last channel of its queue then closes it, lest something come that nobody writes.
-    fn has_written_out(&self, wish: u8) -> bool {
-        if wish == FINISH { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
+    fn has_written_out(&self, wish: Wish) -> bool {
+        if wish == Wish::Finish { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
+    }
+
+    /// Tells the peer what never ran, as far as it takes that at once.
+    fn cut_off(&mut self, cx: &mut Context<'_>) -> LinkError {
+        self.role.cut_off();
+        self.write_some(cx).err().unwrap_or(LinkError::Closed)
     }
 
     /// Whether what is queued has to wait for something else than this task.
@@ -267,32 +299,55 @@ impl<R: Role> Link<R> {
     }
 
     fn is_tick_due(&self) -> bool {
-        self.phase == Phase::Open && self.signal.ticks.load(Ordering::Relaxed) != self.watch.seen
+        self.signal.ticks() != self.watch.ticks
     }
 
     fn check_health(&mut self) -> Result<(), LinkError> {
+        if self.signal.is_to_shrink() {
+            self.shrink();
+        }
         if !self.is_tick_due() {
             return Ok(());
         }
-        let ticks = self.signal.ticks.load(Ordering::Relaxed);
-        if let Some(ping) = self.watch.tick(ticks, &self.reading)? {
+        let reading = &self.reading;
+        let seen = Seen {
+            bytes: reading.bytes,
+            packets: reading.packets,
+            reads: self.phase == Phase::Open && !reading.held_up && !reading.ended,
+            is_inside_packet: reading.is_inside_packet(),
+            written: self.writing.written,
+            has_output: !self.writing.is_empty() || self.phase == Phase::ShuttingDown,
+        };
+        if let Some(ping) = self.watch.look(self.signal.ticks(), seen)?
+            && self.phase == Phase::Open
+        {
             let _ = self.signal.outbox.push(Ticket(0), Queued::new(ping));
         }
         Ok(())
     }
+
+    /// Nothing has come for a while: gives back what is not needed meanwhile.
+    fn shrink(&mut self) {
+        self.reading.shrink();
+        self.writing.shrink();
+        self.role.shrink();
+        self.signal.outbox.shrink();
+    }
 }
 
 impl<R: Role + Unpin> Future for Link<R> {
-    type Output = LinkEnd;
+    type Output = LinkEvent;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEnd> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LinkEvent> {
         let this = &mut *self;
-        // What a transport of the user's panics in is this channel's end only.
-        let polled = catch_unwind(AssertUnwindSafe(|| this.poll_link(cx)));
-        let polled = polled.unwrap_or_else(|panic| Poll::Ready(LinkError::Panic(panic_text(&*panic))));
-        polled.map(|cause| {
-            this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
-            LinkEnd { cause, answered: this.reading.bytes > 0, unwritten: this.writing.take_unwritten() }
-        })
+        let cause = match guard(|| this.turns(cx)) {
+            Ok(Ok(None)) => return Poll::Pending,
+            Ok(Ok(Some(goodbye))) => return Poll::Ready(LinkEvent::Goodbye(goodbye)),
+            Ok(Err(cause)) => cause,
+            Err(panic) => LinkError::Panic(panic),
+        };
+        this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
+        let (answered, unwritten) = (this.reading.bytes > 0, this.writing.take_unwritten());
+        Poll::Ready(LinkEvent::Ended(LinkEnd { cause, answered, unwritten }))
     }
 }

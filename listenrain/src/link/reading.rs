@@ -1,106 +1,203 @@
 //! The reading side of a link: from bytes to packets.
 
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::Role;
-use crate::buffer::{BufferPool, ReadBuffer};
+use super::half::ReadHalf;
+use crate::buffer::ReadBuffer;
 use crate::channel::ChannelRead;
 use crate::counters::{Counters, count, count_by};
-use crate::error::{LinkError, panic_text};
-use crate::packet::{Decoded, PacketCodec};
+use crate::error::LinkError;
+use crate::packet::{Decoded, Packet, Packets};
+use crate::primitives::budget::{Account, Permit, Place};
 
 pub(super) struct Reading {
-    half: Box<dyn ChannelRead>,
+    half: ReadHalf,
     input: ReadBuffer,
+    /// What `input` keeps in memory, where somebody accounts for it.
+    memory: Option<Memory>,
+    /// The payload of a packet that is too large, which is thrown away as it comes.
+    skipped: Option<Skipped>,
     /// The peer's stream is over.
     pub(super) ended: bool,
-    /// Packets wait that there is no room for.
+    /// Nothing is read for want of room, be it for a packet or for its bytes.
     pub(super) held_up: bool,
     /// Bytes and packets seen so far.
     pub(super) bytes: u64,
     pub(super) packets: u64,
 }
 
+/// Memory of the read buffer beyond what every channel has.
+struct Memory {
+    account: Arc<Account>,
+    permit: Permit,
+    place: Place,
+}
+
+struct Skipped {
+    packet: Packet,
+    size: u64,
+    left: u64,
+}
+
+/// Memory that the read buffer of every channel may keep without being accounted for.
+const FREE: usize = 16 * 1024;
+
+/// Whether more may be decoded at once.
+enum Decode {
+    /// All that is whole has been.
+    Done,
+    /// There is no room for another packet.
+    HeldUp,
+}
+
 impl Reading {
-    pub(super) fn new(half: Box<dyn ChannelRead>, pool: Arc<dyn BufferPool>) -> Self {
-        Self { half, input: ReadBuffer::new(pool), ended: false, held_up: false, bytes: 0, packets: 0 }
+    pub(super) fn new(half: Box<dyn ChannelRead>, packets: &Packets, memory: Option<Arc<Account>>) -> Self {
+        let memory = memory.map(|account| {
+            let permit = account.force_acquire(0);
+            Memory { account, permit, place: Place::default() }
+        });
+        Self {
+            half: ReadHalf::new(half),
+            input: ReadBuffer::new(packets.buffers()),
+            memory,
+            skipped: None,
+            ended: false,
+            held_up: false,
+            bytes: 0,
+            packets: 0,
+        }
     }
 
-    /// Reads once and gives every whole packet to `role`. Says how many bytes came.
+    /// Gives every whole packet to `role`, and reads once where there is room. Says how much was moved.
     pub(super) fn poll_some<R: Role>(
         &mut self,
         role: &mut R,
-        codec: &dyn PacketCodec,
+        packets: &Packets,
         counters: &Counters,
         cx: &mut Context<'_>,
     ) -> Result<usize, LinkError> {
-        if self.held_up {
-            let packets = self.packets;
-            self.decode_all(role, codec, counters, cx)?;
+        let mut moved = 0;
+        if std::mem::take(&mut self.held_up) {
+            let before = self.packets;
+            self.held_up = matches!(self.decode_all(role, packets, counters, cx)?, Decode::HeldUp);
             // What was decoded may have queued answers: that counts as progress.
-            return Ok((self.packets - packets) as usize);
+            moved += (self.packets - before) as usize;
         }
-        if self.ended {
-            return Ok(0);
+        // Whatever ends this wait has the waker: the half, the memory, or what held up the role.
+        if self.held_up || self.ended || !self.may_read(cx) {
+            return Ok(moved);
         }
-        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else {
-            return Ok(0);
-        };
-        let read = match read {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(1),
-            Err(error) => return Err(error.into()),
-        };
+        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input)? else { return Ok(moved) };
+        let Some(read) = read else { return Ok(moved + 1) };
         self.ended = read == 0;
         self.bytes += read as u64;
         count_by(&counters.received_bytes, read);
         if read > 0 {
-            self.decode_all(role, codec, counters, cx)?;
+            self.held_up = matches!(self.decode_all(role, packets, counters, cx)?, Decode::HeldUp);
         }
-        Ok(read)
+        self.settle();
+        Ok(moved + read)
     }
 
     fn decode_all<R: Role>(
         &mut self,
         role: &mut R,
-        codec: &dyn PacketCodec,
+        packets: &Packets,
         counters: &Counters,
         cx: &mut Context<'_>,
-    ) -> Result<(), LinkError> {
+    ) -> Result<Decode, LinkError> {
         let before = self.packets;
-        let decoded = loop {
-            self.held_up = !self.input.is_empty() && role.poll_room(cx).is_pending();
-            if self.held_up || self.input.is_empty() {
-                break Ok(());
-            }
-            match self.decode(codec) {
-                Ok(Decoded::Packet(packet)) => {
-                    self.packets += 1;
-                    role.packet(packet);
-                }
-                Ok(Decoded::Incomplete { whole }) => {
-                    self.input.expect(whole.unwrap_or(0));
-                    break Ok(());
-                }
-                Err(error) => {
-                    count(&counters.decode_errors);
-                    break Err(error);
-                }
-            }
-        };
+        let decoded = self.decode_some(role, packets, cx);
         count_by(&counters.received, (self.packets - before) as usize);
+        if decoded.is_err() {
+            count(&counters.decode_errors);
+        }
         role.batch_end();
         decoded
     }
 
-    fn decode(&mut self, codec: &dyn PacketCodec) -> Result<Decoded, LinkError> {
-        let input = &mut self.input;
-        match catch_unwind(AssertUnwindSafe(|| codec.decode(input))) {
-            Ok(decoded) => Ok(decoded?),
-            Err(panic) => Err(LinkError::Panic(panic_text(&*panic))),
+    fn decode_some<R: Role>(
+        &mut self,
+        role: &mut R,
+        packets: &Packets,
+        cx: &mut Context<'_>,
+    ) -> Result<Decode, LinkError> {
+        loop {
+            self.skip(role, packets.limit);
+            // The role may hold a packet back, so it is asked also when nothing waits behind that.
+            if role.poll_room(cx).is_pending() {
+                return Ok(Decode::HeldUp);
+            }
+            if self.input.is_empty() || self.skipped.is_some() {
+                return Ok(Decode::Done);
+            }
+            match packets.decode(&mut self.input)? {
+                Decoded::Packet(packet) => {
+                    self.packets += 1;
+                    let charge = self.charge_of(&packet);
+                    role.packet(packet, charge);
+                }
+                Decoded::Incomplete { whole } => {
+                    self.input.expect(whole.unwrap_or(0));
+                    return Ok(Decode::Done);
+                }
+                Decoded::TooLarge { packet, size } => {
+                    self.packets += 1;
+                    self.skipped = Some(Skipped { packet, size, left: size });
+                }
+            }
+        }
+    }
+
+    /// Throws away what has come of a packet that is too large; tells `role` of it once that is all.
+    fn skip<R: Role>(&mut self, role: &mut R, limit: usize) {
+        let Some(mut skipped) = self.skipped.take() else { return };
+        let here = usize::try_from(skipped.left).unwrap_or(usize::MAX).min(self.input.len());
+        self.input.skip(here);
+        skipped.left -= here as u64;
+        if skipped.left > 0 {
+            self.skipped = Some(skipped);
+        } else {
+            role.too_large(skipped.packet, skipped.size, limit);
+        }
+    }
+
+    /// The memory of a large packet goes with it.
+    fn charge_of(&mut self, packet: &Packet) -> Option<Permit> {
+        let memory = self.memory.as_mut().filter(|_| packet.payload.len() >= ReadBuffer::OWN_BUFFER_FROM)?;
+        let held = self.input.held().saturating_sub(FREE) as u64;
+        Some(memory.permit.split(memory.permit.units().saturating_sub(held)))
+    }
+
+    /// Whether there is memory for what the next read may deliver.
+    fn may_read(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(Memory { permit, place, .. }) = &mut self.memory else { return true };
+        let step = self.input.next_own_step() as u64;
+        if step > 0 {
+            let wanted = permit.units() + step;
+            self.held_up = permit.poll_grow_to(place, wanted, cx).is_pending();
+            return !self.held_up;
+        }
+        let wish = self.input.next_shared_step() as u64;
+        if wish > 0 {
+            let may_grow = permit.try_grow_to(permit.units() + wish);
+            self.input.set_lean(!may_grow);
+        }
+        true
+    }
+
+    /// Accounts for the memory that is really in use.
+    fn settle(&mut self) {
+        let Some(Memory { permit, .. }) = &mut self.memory else { return };
+        let held = self.input.held().saturating_sub(FREE) as u64;
+        if held > permit.units() {
+            let has_room = permit.try_grow_to(held);
+            permit.grow_to(held);
+            self.input.set_lean(!has_room);
+        } else {
+            permit.shrink_to(held);
         }
     }
 
@@ -109,27 +206,36 @@ impl Reading {
         if self.ended {
             return Ok(0);
         }
-        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input) else {
-            return Ok(0);
-        };
-        let read = match read {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(1),
-            read => read?,
-        };
+        let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input)? else { return Ok(0) };
+        let Some(read) = read else { return Ok(1) };
         self.ended = read == 0;
         self.input.skip(self.input.len());
         Ok(read)
     }
 
     pub(super) fn is_inside_packet(&self) -> bool {
-        !self.held_up && !self.input.is_empty()
+        !self.held_up && (!self.input.is_empty() || self.skipped.is_some())
     }
 
     /// What the end of the stream means here.
     pub(super) fn end_cause(&self) -> LinkError {
         match self.input.len() {
-            0 => LinkError::PeerClosed,
+            0 if self.skipped.is_none() => LinkError::PeerClosed,
             had => LinkError::Truncated { had },
+        }
+    }
+
+    /// Gives back what it does not need while nothing comes.
+    pub(super) fn shrink(&mut self) {
+        self.input.shrink();
+        self.settle();
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(Memory { account, place, .. }) = &mut self.memory {
+            account.leave(place);
         }
     }
 }

@@ -2,38 +2,55 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
+use super::half::WriteHalf;
 use super::{Role, TURN};
 use crate::buffer::WriteBuffer;
 use crate::channel::ChannelWrite;
 use crate::counters::{Counters, count, count_by};
-use crate::error::{LinkError, panic_text};
-use crate::packet::PacketCodec;
+use crate::error::{LinkError, PacketError};
+use crate::packet::{Packet, Packets};
 use crate::primitives::outbox::{Outbox, Ticket};
 use crate::queued::Queued;
 
 pub(super) struct Writing {
-    half: Box<dyn ChannelWrite>,
+    half: WriteHalf,
     output: WriteBuffer,
     batch: Vec<(Ticket, Queued)>,
-    /// Encoded packets of which not every byte has been taken by the channel, with where in the stream they end.
-    leaving: VecDeque<(u64, Ticket, Queued)>,
+    /// Encoded packets of which not every byte has been taken by the channel, with where in the stream they begin and end.
+    leaving: VecDeque<Leaving>,
     encoded: u64,
-    written: u64,
+    /// Bytes that the channel has taken.
+    pub(super) written: u64,
     unflushed: bool,
     clogged: bool,
 }
 
+struct Leaving {
+    begins: u64,
+    ends: u64,
+    ticket: Ticket,
+    queued: Queued,
+}
+
+/// A packet that did not wholly leave.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) ticket: Ticket,
+    pub(crate) queued: Queued,
+    /// Whether some of it did.
+    pub(crate) is_cut: bool,
+}
+
 impl Writing {
     pub(super) fn new(half: Box<dyn ChannelWrite>) -> Self {
-        let output = WriteBuffer::new(half.flatten_below());
+        let (half, flatten_below) = WriteHalf::new(half);
         Self {
             half,
-            output,
+            output: WriteBuffer::new(flatten_below),
             batch: Vec::new(),
             leaving: VecDeque::new(),
             encoded: 0,
@@ -43,11 +60,22 @@ impl Writing {
         }
     }
 
+    /// Writes `packet` before all that is queued, where the protocol has it.
+    pub(super) fn begin_with(&mut self, packet: &Packet, packets: &Packets) -> Result<(), LinkError> {
+        let before = self.output.len();
+        match packets.encode(packet, &mut self.output) {
+            Err(LinkError::Packet(PacketError::CannotExpress(_))) => {}
+            encoded => encoded?,
+        }
+        self.encoded += (self.output.len() - before) as u64;
+        Ok(())
+    }
+
     /// Encodes what is queued and writes it, a batch at a time. Says how many bytes the channel took.
     pub(super) fn poll_some<R: Role>(
         &mut self,
         role: &mut R,
-        codec: &dyn PacketCodec,
+        packets: &Packets,
         outbox: &Outbox<Queued>,
         counters: &Counters,
         cx: &mut Context<'_>,
@@ -59,20 +87,19 @@ impl Writing {
                 outbox.pop_batch(&mut self.batch, TURN - self.output.len(), |queued| queued.len() + 64);
                 if !self.batch.is_empty() {
                     role.leaving(&mut self.batch)?;
-                    self.encode(codec, counters)?;
+                    self.encode(packets, counters)?;
                 }
             }
             if self.output.is_empty() {
                 break;
             }
-            match self.half.poll_write(cx, &mut self.output) {
-                Poll::Ready(Ok(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                Poll::Ready(Ok(taken)) => {
+            match self.half.poll_write(cx, &mut self.output)? {
+                Poll::Ready(Some(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Poll::Ready(Some(taken)) => {
                     total += taken;
                     self.took(taken, counters);
                 }
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(None) => {}
                 Poll::Pending => {
                     self.clogged = true;
                     break;
@@ -83,7 +110,7 @@ impl Writing {
         Ok(total)
     }
 
-    fn encode(&mut self, codec: &dyn PacketCodec, counters: &Counters) -> Result<(), LinkError> {
+    fn encode(&mut self, codec: &Packets, counters: &Counters) -> Result<(), LinkError> {
         let mut batch = std::mem::take(&mut self.batch);
         let (mut packets, mut now) = (batch.drain(..), None);
         let encoded = packets.try_for_each(|(ticket, queued)| {
@@ -100,18 +127,18 @@ impl Writing {
         &mut self,
         ticket: Ticket,
         mut queued: Queued,
-        codec: &dyn PacketCodec,
+        packets: &Packets,
         now: &mut Option<Instant>,
     ) -> Result<(), LinkError> {
         if let Some(deadline) = queued.0.deadline {
             let now = *now.get_or_insert_with(Instant::now);
             queued.0.packet.deadline = Some(deadline.saturating_duration_since(now));
         }
-        let (before, output) = (self.output.len(), &mut self.output);
-        let encoded = catch_unwind(AssertUnwindSafe(|| codec.encode(&queued.0.packet, output)));
+        let (begins, before) = (self.encoded, self.output.len());
+        let encoded = packets.encode(&queued.0.packet, &mut self.output);
         self.encoded += (self.output.len() - before) as u64;
-        encoded.map_err(|panic| LinkError::Panic(panic_text(&*panic)))??;
-        self.leaving.push_back((self.encoded, ticket, queued));
+        encoded?;
+        self.leaving.push_back(Leaving { begins, ends: self.encoded, ticket, queued });
         Ok(())
     }
 
@@ -120,18 +147,17 @@ impl Writing {
         self.unflushed = true;
         count(&counters.writes);
         count_by(&counters.sent_bytes, taken);
-        while self.leaving.front().is_some_and(|(end, ..)| *end <= self.written) {
+        while self.leaving.front().is_some_and(|packet| packet.ends <= self.written) {
             self.leaving.pop_front();
         }
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), LinkError> {
-        if self.unflushed
-            && self.output.is_empty()
-            && let Poll::Ready(flushed) = self.half.poll_flush(cx)
-        {
-            flushed?;
-            self.unflushed = false;
+        while self.unflushed && self.output.is_empty() {
+            match self.half.poll_flush(cx)? {
+                Poll::Ready(flushed) => self.unflushed = flushed.is_none(),
+                Poll::Pending => break,
+            }
         }
         Ok(())
     }
@@ -147,12 +173,12 @@ impl Writing {
 
     /// Whether the orderly end of writing is done.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Result<bool, LinkError> {
-        match self.half.poll_shutdown(cx) {
-            Poll::Pending => Ok(false),
-            Poll::Ready(Ok(())) => Ok(true),
-            // The peer was faster.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(true),
-            Poll::Ready(Err(error)) => Err(error.into()),
+        loop {
+            match self.half.poll_shutdown(cx)? {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Some(())) => return Ok(true),
+                Poll::Ready(None) => {}
+            }
         }
     }
 
@@ -164,8 +190,21 @@ impl Writing {
     }
 
     /// Packets that did not wholly leave, in their order.
-    pub(super) fn take_unwritten(&mut self) -> Vec<(Ticket, Queued)> {
-        let encoded = self.leaving.drain(..).map(|(_, ticket, queued)| (ticket, queued));
-        encoded.chain(self.batch.drain(..)).collect()
+    pub(super) fn take_unwritten(&mut self) -> Vec<Unwritten> {
+        let written = self.written;
+        let encoded = self.leaving.drain(..).map(|Leaving { begins, ticket, queued, .. }| Unwritten {
+            ticket,
+            queued,
+            is_cut: begins < written,
+        });
+        let batch = self.batch.drain(..).map(|(ticket, queued)| Unwritten { ticket, queued, is_cut: false });
+        encoded.chain(batch).collect()
+    }
+
+    /// Gives back what it does not need while nothing is written.
+    pub(super) fn shrink(&mut self) {
+        self.output.shrink();
+        self.batch.shrink_to_fit();
+        self.leaving.shrink_to_fit();
     }
 }

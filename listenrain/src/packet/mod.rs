@@ -1,7 +1,9 @@
 //! `PacketCodec`: framing, and where bytes live.
 
+mod guarded;
 mod native;
 mod original;
+mod session;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +14,11 @@ use bytes::{Bytes, BytesMut};
 use crate::buffer::{BufferPool, ReadBuffer, WriteBuffer};
 use crate::error::PacketError;
 
+pub(crate) use guarded::Packets;
 pub use native::NativePackets;
 pub use original::OriginalPackets;
+pub use session::GoodbyeReason;
+pub(crate) use session::{Goodbye, Hello};
 
 /// Solves the sticky-packet problem: where a packet begins and ends in a stream, and what its header says.
 ///
@@ -24,7 +29,8 @@ pub use original::OriginalPackets;
 ///
 /// 1. [`decode`](Self::decode) takes whole packets off the front and nothing else; what it encoded it decodes to the
 ///    same packet, however the bytes were cut on their way.
-/// 2. It refuses a claimed length above [`max_packet`](Self::max_packet) as soon as it sees it.
+/// 2. It refuses a claimed length above [`max_packet`](Self::max_packet) as soon as it sees it, by [`Decoded::TooLarge`] where
+///    the header tells which request that is, else by an error.
 /// 3. It never panics on input. If it does, that channel is closed and no other harmed.
 /// 4. [`encode`](Self::encode) appends one whole packet, or fails and has appended nothing.
 ///
@@ -59,6 +65,7 @@ pub trait PacketCodec: Send + Sync + fmt::Debug + 'static {
 
 /// What a decoder found at the front of the input.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Decoded {
     /// A whole packet, taken off.
     Packet(Packet),
@@ -67,6 +74,14 @@ pub enum Decoded {
     Incomplete {
         /// Bytes of the whole packet, where they are known.
         whole: Option<usize>,
+    },
+    /// The header of one whose payload is longer than the codec allows, taken off. The payload is skipped as it comes, and
+    /// the packet refused by its id; a codec whose headers have no id fails with [`PacketError::TooLarge`] instead.
+    TooLarge {
+        /// What the header says, without a payload.
+        packet: Packet,
+        /// Bytes of the payload, none of them taken off.
+        size: u64,
     },
 }
 
@@ -112,6 +127,14 @@ pub enum Kind {
     Pong,
     /// Takes a request back.
     Cancel,
+    /// Says what the sender speaks, before all else.
+    Hello,
+    /// Answers a hello.
+    HelloAnswer,
+    /// Says that nothing more is taken on the channel, and what was.
+    Goodbye,
+    /// Answers a goodbye: no more requests come.
+    GoodbyeAnswer,
     /// A packet of a protocol whose packets have no kind: a server takes it for a request, a client for a reply.
     Plain,
     /// A kind of a newer peer.
@@ -129,6 +152,10 @@ impl fmt::Display for Kind {
             Self::Ping => f.write_str("ping"),
             Self::Pong => f.write_str("pong"),
             Self::Cancel => f.write_str("cancel"),
+            Self::Hello => f.write_str("hello"),
+            Self::HelloAnswer => f.write_str("hello answer"),
+            Self::Goodbye => f.write_str("goodbye"),
+            Self::GoodbyeAnswer => f.write_str("goodbye answer"),
             Self::Plain => f.write_str("packet"),
             Self::Unknown(kind) => write!(f, "kind {kind}"),
         }
@@ -152,15 +179,24 @@ pub struct Abilities {
     pub cancel: bool,
     /// A request says how long its sender waits.
     pub deadline: bool,
+    /// Both sides say hello and goodbye.
+    pub hello: bool,
 }
 
 impl Abilities {
     /// Request and reply, nothing else.
-    pub const NONE: Self =
-        Self { id: false, errors: false, one_way: false, ping: false, cancel: false, deadline: false };
+    pub const NONE: Self = Self {
+        id: false,
+        errors: false,
+        one_way: false,
+        ping: false,
+        cancel: false,
+        deadline: false,
+        hello: false,
+    };
     /// All there is.
     pub const ALL: Self =
-        Self { id: true, errors: true, one_way: true, ping: true, cancel: true, deadline: true };
+        Self { id: true, errors: true, one_way: true, ping: true, cancel: true, deadline: true, hello: true };
 
     /// The same with requests that want no reply.
     #[must_use]
@@ -183,6 +219,7 @@ impl Abilities {
             Kind::OneWay => self.one_way,
             Kind::Ping | Kind::Pong => self.ping,
             Kind::Cancel => self.cancel,
+            Kind::Hello | Kind::HelloAnswer | Kind::Goodbye | Kind::GoodbyeAnswer => self.hello,
             Kind::Unknown(_) => false,
         }
     }

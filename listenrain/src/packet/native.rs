@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, checked_length};
+use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, Payload, checked_length};
 use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use crate::error::PacketError;
 
@@ -12,8 +12,8 @@ use crate::error::PacketError;
 /// | bytes | what |
 /// |---|---|
 /// | 0 | `0x4C`, so that another protocol's bytes are not taken for a length |
-/// | 1 | kind: 1 request, 2 reply, 3 error, 4 refused, 5 one-way, 6 ping, 7 cancel |
-/// | 2–3 | flags: bit 0 on a ping says that it answers one; the others are 0 and ignored |
+/// | 1 | kind: 1 request, 2 reply, 3 error, 4 refused, 5 one-way, 6 ping, 7 cancel, 8 hello, 9 goodbye |
+/// | 2–3 | flags: bit 0 on a ping, hello or goodbye says that it answers one; the others are 0 and ignored |
 /// | 4–7 | length of the payload |
 /// | 8–15 | id: generation in the high half, slot in the low; 0 where none is needed |
 /// | 16–19 | milliseconds that the sender will still wait; 0 says nothing |
@@ -32,7 +32,7 @@ impl NativePackets {
     /// Length of the header, in bytes.
     pub const HEADER: usize = 20;
 
-    /// Packets with payloads of at most `max_packet` bytes (at most `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
+    /// Packets with payloads of at most `max_packet` bytes (64 to `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
     #[must_use]
     pub fn with_max_packet(mut self, max_packet: usize) -> Self {
         self.max_packet = max_packet.min(u32::MAX as usize);
@@ -63,6 +63,10 @@ fn kind_to_wire(kind: Kind) -> (u8, u16) {
         Kind::Ping => (6, 0),
         Kind::Pong => (6, ANSWER),
         Kind::Cancel => (7, 0),
+        Kind::Hello => (8, 0),
+        Kind::HelloAnswer => (8, ANSWER),
+        Kind::Goodbye => (9, 0),
+        Kind::GoodbyeAnswer => (9, ANSWER),
         Kind::Plain => (0, 0),
         Kind::Unknown(kind) => (kind, 0),
     }
@@ -78,8 +82,17 @@ fn kind_from_wire(kind: u8, flags: u16) -> Kind {
         6 if flags & ANSWER != 0 => Kind::Pong,
         6 => Kind::Ping,
         7 => Kind::Cancel,
+        8 if flags & ANSWER != 0 => Kind::HelloAnswer,
+        8 => Kind::Hello,
+        9 if flags & ANSWER != 0 => Kind::GoodbyeAnswer,
+        9 => Kind::Goodbye,
         other => Kind::Unknown(other),
     }
+}
+
+/// Whether a packet is one call's affair, so that one that is too large need not end the channel.
+fn may_be_skipped(kind: Kind) -> bool {
+    matches!(kind, Kind::Request | Kind::Reply | Kind::Error | Kind::OneWay)
 }
 
 impl PacketCodec for NativePackets {
@@ -102,7 +115,16 @@ impl PacketCodec for NativePackets {
             0 => None,
             millis => Some(Duration::from_millis(millis.into())),
         };
-        let length = checked_length(number(4).into(), self.max_packet)?;
+        let size = number(4).into();
+        let length = match checked_length(size, self.max_packet) {
+            Ok(length) => length,
+            Err(_) if may_be_skipped(kind) => {
+                input.skip(Self::HEADER);
+                let packet = Packet { kind, flags, id, deadline, payload: Payload::new() };
+                return Ok(Decoded::TooLarge { packet, size });
+            }
+            Err(error) => return Err(error),
+        };
         if input.len() < Self::HEADER + length {
             return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
         }

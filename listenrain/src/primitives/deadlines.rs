@@ -13,7 +13,7 @@ pub(crate) trait Order {
     fn add(&mut self, call: CallId, deadline: Self::Time);
     fn remove(&mut self, call: CallId);
     /// When to look for expired calls next.
-    fn next(&self) -> Option<Self::Time>;
+    fn next(&mut self) -> Option<Self::Time>;
     /// Removes one call whose deadline `now` has reached, and gives it.
     fn expired(&mut self, now: Self::Time) -> Option<CallId>;
 }

@@ -25,6 +25,8 @@ impl Condition {
             (_, Self::Closed) => true,
             (Self::Draining, _) if !mutant("lanes: a draining connection works again") => false,
             (Self::Working, Self::Working) | (Self::Recovering, Self::Recovering) => false,
+            // What opened and was lost again without having worked gives no new hope.
+            (Self::Down, Self::Recovering) => false,
             _ => true,
         }
     }
@@ -111,12 +113,15 @@ impl<S: Shown> Lanes<S> {
         if self.is_open(lane) { None } else { (0..self.len()).find(|other| self.is_open(*other)) }
     }
 
-    /// The lane has one more channel, and that one is its own from now on: gives its epoch.
-    pub(crate) fn opened(&self, lane: usize, working: S::State) -> u64 {
+    /// The lane has one more channel, and that one is its own from now on: gives its epoch. Without a state, the lane is open and
+    /// the connection does not count as working for it.
+    pub(crate) fn opened(&self, lane: usize, working: Option<S::State>) -> u64 {
         let next = |word: u64| Some((word / EPOCH + 1) * EPOCH + OPEN);
         let (Ok(before) | Err(before)) =
             self.words[lane].fetch_update(Ordering::AcqRel, Ordering::Relaxed, next);
-        self.enter_if(working, || self.any_open());
+        if let Some(working) = working {
+            self.enter_with_lanes(working);
+        }
         before / EPOCH + 1
     }
 
@@ -142,6 +147,11 @@ impl<S: Shown> Lanes<S> {
 
     pub(crate) fn enter(&self, next: S::State) {
         self.enter_if(next, || true);
+    }
+
+    /// Enters a state that only holds while a lane is open.
+    pub(crate) fn enter_with_lanes(&self, next: S::State) {
+        self.enter_if(next, || self.any_open());
     }
 
     /// Enters a state that only holds while no lane is open: looked at in the same step, so that a lane which opens
@@ -181,12 +191,5 @@ pub(crate) struct OnLane {
 impl OnLane {
     pub(crate) fn queued(lane: usize) -> Self {
         Self { lane, epoch: None }
-    }
-
-    /// Whether it has left on this very channel, and so shares its fate.
-    pub(crate) fn has_left_on(self, lane: usize, epoch: u64) -> bool {
-        let same =
-            self.epoch == Some(epoch) || mutant("lanes: a call shares the fate of any channel of its lane");
-        self.lane == lane && same
     }
 }

@@ -2,62 +2,27 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::channels::Channels;
 use super::dispatch::Routed;
+use super::limits::ServerLimits;
 use super::router::Router;
 use super::{Server, Shared, accept};
-use crate::connection::OptionError;
-use crate::correlation::Mode;
+use crate::channel::ChannelFacts;
+use crate::connection::{OptionError, Overflow};
+use crate::guard::guard;
 use crate::link::Health;
+use crate::log_limit::LogLimit;
 use crate::message::MessageCodec;
 use crate::primitives::budget::Budget;
 use crate::protocol::Protocol;
-use crate::sync::Mutex;
+use crate::random::Random;
 use crate::transport::ChannelGenerator;
-
-/// How much a server takes on at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerLimits {
-    /// Open channels; one more is closed at once. At least 1; default 10,000.
-    pub connections: usize,
-    /// Requests of one channel that are not answered. At least 1; default 1,024.
-    pub requests: usize,
-    /// Bytes of such requests of one channel. At least 1; default 64 MiB. A larger request is admitted alone.
-    pub bytes: usize,
-    /// Requests of all channels that are not answered. At least 1; default 65,536.
-    pub all_requests: usize,
-    /// Bytes of such requests. At least 1; default 512 MiB.
-    pub all_bytes: usize,
-}
-
-impl Default for ServerLimits {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            requests: 1024,
-            bytes: 64 << 20,
-            all_requests: 65_536,
-            all_bytes: 512 << 20,
-        }
-    }
-}
-
-/// What a server does with requests beyond its limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Overload {
-    /// Stops reading that channel until there is room, so that the peer's writes wait: the default.
-    #[default]
-    StopReading,
-    /// Answers that they are refused. Where the protocol cannot say so, as [`StopReading`](Self::StopReading).
-    Refuse,
-}
 
 /// What becomes of a channel's running handlers when it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,10 +42,16 @@ pub struct ServerBuilder<M: MessageCodec> {
     protocol: Protocol<M>,
     router: Router<M>,
     limits: ServerLimits,
-    overload: Overload,
+    overflow: Overflow,
     on_disconnect: OnDisconnect,
     health: Health,
+    max_age: Option<Duration>,
+    admits: Option<Box<Admits>>,
+    seed: Option<u64>,
 }
+
+/// Whether a channel with these facts is taken.
+pub(super) type Admits = dyn Fn(&ChannelFacts) -> bool + Send + Sync;
 
 impl<M: MessageCodec> fmt::Debug for ServerBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,9 +69,12 @@ impl Server {
             protocol,
             router,
             limits: ServerLimits::default(),
-            overload: Overload::default(),
+            overflow: Overflow::default(),
             on_disconnect: OnDisconnect::default(),
             health: Health::default(),
+            max_age: None,
+            admits: None,
+            seed: None,
         }
     }
 }
@@ -134,10 +108,10 @@ impl<M: MessageCodec> ServerBuilder<M> {
         self
     }
 
-    /// What to do beyond the limits.
+    /// What to do with requests beyond the limits. Default: they wait, and their channel is not read meanwhile.
     #[must_use]
-    pub fn overload(mut self, overload: Overload) -> Self {
-        self.overload = overload;
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
         self
     }
 
@@ -155,6 +129,29 @@ impl<M: MessageCodec> ServerBuilder<M> {
         self
     }
 
+    /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back by way
+    /// of whatever spreads them over servers. Default: channels grow as old as they like. At least 1 s.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user. Others are
+    /// told so, where the protocol can say it, and counted as turned away. Default: all.
+    #[must_use]
+    pub fn admit(mut self, admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static) -> Self {
+        self.admits = Some(Box::new(admits));
+        self
+    }
+
+    /// Seeds what is spread at random. Simulations give one; by default it is the system's.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Serves the channels that `listener` gives, in tasks of the current runtime.
     ///
     /// # Errors
@@ -166,46 +163,43 @@ impl<M: MessageCodec> ServerBuilder<M> {
     /// Outside a tokio runtime.
     pub fn listen(self, listener: Box<dyn ChannelGenerator>) -> Result<Server, OptionError> {
         self.check()?;
-        let endpoint = listener.endpoint().clone();
+        let endpoint = guard(|| listener.endpoint().clone())
+            .map_err(|panic| OptionError::panicked("listener", panic))?;
         let parts = Arc::clone(&self.protocol.parts);
-        let can_refuse = parts.packets.abilities().errors;
-        let same_id = match &parts.correlation.0 {
-            Mode::Message(new) => Some(new()),
-            _ => None,
-        };
+        let same_id = parts.correlation.by_id();
         let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
         let shared = Arc::new(Shared {
-            budget: Budget::new(self.limits.all_requests, self.limits.all_bytes),
+            places: Budget::shared(self.limits.all_requests as u64),
+            memory: Budget::shared(self.limits.all_bytes as u64),
+            handlers: Budget::plain(parts.handlers.bound as u64),
             parts,
             dispatch,
             limits: self.limits,
-            overload: if can_refuse { self.overload } else { Overload::StopReading },
+            overflow: self.overflow,
             on_disconnect: self.on_disconnect,
             health: self.health,
+            max_age: self.max_age,
+            admits: self.admits,
+            random: Random::new(self.seed),
             counters: Arc::default(),
-            peers: Mutex::new(Vec::new()),
-            orphans: Mutex::new(Vec::new()),
-            next_peer: AtomicU64::new(1),
+            log_limit: LogLimit::default(),
+            channels: Channels::default(),
+            idle: Arc::default(),
             closing: CancellationToken::new(),
+            over: CancellationToken::new(),
             tasks: TaskTracker::new(),
             ended: watch::Sender::new(None),
         });
-        shared.tasks.spawn(accept::run(Arc::clone(&shared), listener));
-        shared.tasks.spawn(accept::tick(Arc::clone(&shared)));
+        shared.tasks.spawn(accept::run(Arc::clone(&shared), endpoint.clone(), listener));
+        tokio::spawn(accept::watch(Arc::clone(&shared)));
         Ok(Server { shared, endpoint })
     }
 
     fn check(&self) -> Result<(), OptionError> {
-        let limits = &self.limits;
-        for (what, value) in [
-            ("limits.connections", limits.connections),
-            ("limits.requests", limits.requests),
-            ("limits.bytes", limits.bytes),
-            ("limits.all_requests", limits.all_requests),
-            ("limits.all_bytes", limits.all_bytes),
-        ] {
-            OptionError::check(value > 0, what, value, "1 or more")?;
-        }
+        self.limits.check()?;
+        let second = Duration::from_secs(1);
+        let is_legal = self.max_age.is_none_or(|age| age >= second);
+        OptionError::check(is_legal, "max_age", self.max_age.unwrap_or_default(), "1s or more")?;
         self.health.check()
     }
 }

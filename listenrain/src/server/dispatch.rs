@@ -1,33 +1,27 @@
 //! From a request's payload to its handler.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use super::handlers::Request;
-use super::responder::{Answer, Responder};
+use super::responder::Responder;
 use super::router::Router;
-use crate::channel::ChannelFacts;
+use super::run::Run;
 use crate::correlation::ById;
-use crate::error::{ErrorCode, MessageError, RemoteError, panic_text};
-use crate::message::MessageCodec;
+use crate::error::{ErrorCode, MessageError, RemoteError};
+use crate::guard::{drop_guarded, guard};
+use crate::message::{CodecFault, MessageCodec, decode_request, encode};
 use crate::packet::Payload;
 use crate::transport::BoxFuture;
 
-/// A request as it came.
-pub(super) struct Incoming {
-    pub(super) payload: Bytes,
-    pub(super) deadline: Option<Instant>,
-    pub(super) facts: Arc<ChannelFacts>,
-    pub(super) answer: Answer,
-}
-
 /// Routing, with the type of messages forgotten.
 pub(super) trait Dispatch: Send + Sync {
-    /// The handler's run; `None` when the request was answered without one.
-    fn dispatch(&self, incoming: Incoming) -> Option<BoxFuture<'static, ()>>;
+    /// The rest of the handler's run; `None` when it has ended already, or there is none.
+    fn dispatch(&self, payload: Bytes, run: &Arc<Run>) -> Option<BoxFuture<'static, ()>>;
+
+    /// Whether handlers go on past the deadlines of their requests.
+    fn ignores_deadlines(&self) -> bool;
 }
 
 /// The typed side of a server.
@@ -47,42 +41,46 @@ impl<M: MessageCodec> Routed<M> {
 }
 
 impl<M: MessageCodec> Dispatch for Routed<M> {
-    fn dispatch(&self, incoming: Incoming) -> Option<BoxFuture<'static, ()>> {
-        let Incoming { payload, deadline, facts, answer } = incoming;
+    fn dispatch(&self, payload: Bytes, run: &Arc<Run>) -> Option<BoxFuture<'static, ()>> {
         let typed = &self.0;
         let kept = if typed.needs_request() { payload.clone() } else { Bytes::new() };
-        let one_way = !answer.is_open();
-        let mut responder = Responder { answer, typed: Arc::clone(typed), request: kept };
-        let decoded = catch_unwind(AssertUnwindSafe(|| {
-            let message = typed.messages.decode(payload)?;
-            Ok((typed.messages.command(&message), message))
-        }));
-        let (command, message) = match decoded {
-            Ok(Ok(decoded)) => decoded,
-            Ok(Err(error)) => {
-                let MessageError { why } = error;
-                let _ = responder.fail_with(RemoteError::new(ErrorCode::Decode, why));
+        let responder = Responder { run: Arc::clone(run), typed: Arc::clone(typed), request: kept };
+        let (command, message) = match decode_request(&*typed.messages, payload) {
+            Ok(decoded) => decoded,
+            Err(CodecFault::Error(error)) => {
+                let _ = responder.fail_with(RemoteError::new(ErrorCode::Decode, error.why));
                 return None;
             }
-            Err(panic) => {
-                let _ = responder.fail_with(RemoteError::new(ErrorCode::Panic, panic_text(&*panic)));
+            Err(CodecFault::Panic(panic)) => {
+                run.shared.note_panic("message codec", &panic);
+                let _ = responder.fail_with(RemoteError::new(ErrorCode::Panic, ""));
                 return None;
             }
         };
         let Some(handler) = typed.router.handler(command) else {
+            drop_guarded(message);
             let _ = responder.fail_with(RemoteError::new(ErrorCode::UnknownCommand, command.0.to_string()));
             return None;
         };
-        let request = Request { message, command, facts, deadline, one_way };
+        let request = Request {
+            message,
+            command,
+            facts: Arc::clone(&run.peer.facts),
+            deadline: run.deadline,
+            one_way: !run.is_call,
+        };
         // The part of a handler that runs before its first await may panic too; its responder then answers.
-        let started = catch_unwind(AssertUnwindSafe(|| handler(request, responder)));
-        match started {
-            Ok(run) => Some(run),
+        match guard(|| handler(request, responder)) {
+            Ok(handler) => Some(handler),
             Err(panic) => {
-                tracing::error!(panic = panic_text(&*panic), "handler panicked");
+                run.shared.note_panic("handler", &panic);
                 None
             }
         }
+    }
+
+    fn ignores_deadlines(&self) -> bool {
+        self.0.router.ignores_deadlines
     }
 }
 
@@ -96,19 +94,15 @@ impl<M: MessageCodec> Typed<M> {
         message: M::Message,
         request: &Bytes,
         limit: usize,
-    ) -> Result<Payload, MessageError> {
-        let payload =
-            catch_unwind(AssertUnwindSafe(|| self.messages.encode(message))).unwrap_or_else(|panic| {
-                Err(MessageError::new(format!("codec panicked: {}", panic_text(&*panic))))
-            })?;
+    ) -> Result<Payload, CodecFault> {
+        let payload = encode(&*self.messages, message)?;
         let size = payload.len();
         if size > limit {
-            return Err(MessageError::new(format!(
-                "reply of {size} bytes is longer than the limit of {limit}"
-            )));
+            let why = format!("reply of {size} bytes is longer than the limit of {limit}");
+            return Err(CodecFault::Error(MessageError::new(why)));
         }
         if let Some(ids) = &self.ids {
-            ids.same(request, payload.first())?;
+            ids.same(request, payload.first()).map_err(CodecFault::Error)?;
         }
         Ok(payload)
     }
@@ -121,7 +115,7 @@ impl<M: MessageCodec> Typed<M> {
         limit: usize,
     ) -> Option<Payload> {
         let on_error = self.router.on_error.as_ref()?;
-        let message = catch_unwind(AssertUnwindSafe(|| on_error(request, error))).ok().flatten()?;
+        let message = guard(|| on_error(request, error)).ok().flatten()?;
         self.encode_reply(message, request, limit).ok()
     }
 }

@@ -25,27 +25,56 @@ pub struct Request<M> {
 }
 
 /// Why a handler has no reply. Any error becomes one by `?`.
-#[derive(Debug)]
+///
+/// What the caller is told and what is logged here are two things: the text of an error that comes by `?` may hold what is
+/// nobody's business, so it is only logged, and the caller hears that the handler failed.
+#[derive(Debug, Default)]
 pub struct HandlerError {
-    pub(super) why: String,
+    /// For the caller.
+    pub(super) text: String,
+    /// For the log.
+    pub(super) cause: Option<String>,
 }
 
 impl HandlerError {
-    /// An error that tells the caller `why`.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into() }
+    /// An error that tells the caller `text`. Limit: [`RemoteError::MAX_MESSAGE`](crate::RemoteError::MAX_MESSAGE) bytes,
+    /// less where packets are shorter; cut beyond.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), cause: None }
     }
+
+    /// The same with what is to be logged, which the caller is not told.
+    #[must_use]
+    pub fn because(mut self, cause: impl std::error::Error) -> Self {
+        self.cause = Some(chain(&cause));
+        self
+    }
+}
+
+/// An error and what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        match &self.cause {
+            Some(cause) if self.text.is_empty() => f.write_str(cause),
+            Some(cause) => write!(f, "{}: {cause}", self.text),
+            None => f.write_str(&self.text),
+        }
     }
 }
 
 // Not an `Error` itself: that would leave no room for this.
 impl<E: std::error::Error> From<E> for HandlerError {
     fn from(error: E) -> Self {
-        Self::new(error.to_string())
+        Self::default().because(error)
     }
 }

@@ -1,19 +1,24 @@
 //! `Server`: accepts channels, routes requests to handlers, drains.
 
 mod accept;
+mod admission;
 mod builder;
+mod channels;
 mod dispatch;
 mod handlers;
+mod limits;
 mod peer;
 mod responder;
 mod router;
-mod running;
+mod run;
+mod runs;
+mod serving;
 mod turns;
+mod waiting;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,21 +26,25 @@ use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::connection::Overflow;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
-use crate::primitives::budget::{Budget, Place};
+use crate::link::Idle;
+use crate::log_limit::LogLimit;
+use crate::packet::GoodbyeReason;
+use crate::primitives::budget::Budget;
 use crate::protocol::Parts;
-use crate::sync::{Mutex, lock};
+use crate::random::Random;
 use crate::timers::deadline_in;
 use crate::transport::NextError;
 
-pub use builder::{OnDisconnect, Overload, ServerBuilder, ServerLimits};
+pub use builder::{OnDisconnect, ServerBuilder};
+use channels::Channels;
 use dispatch::Dispatch;
 pub use handlers::{HandlerError, Request};
-use peer::Peer;
+pub use limits::ServerLimits;
 pub use responder::{RespondError, Responder};
 pub use router::Router;
-use running::Running;
 
 /// A server at work on one listener. Dropping it ends it at once; [`drain`](Self::drain) ends it in an orderly way.
 pub struct Server {
@@ -48,29 +57,39 @@ pub(crate) struct Shared {
     parts: Arc<Parts>,
     dispatch: Arc<dyn Dispatch>,
     limits: ServerLimits,
-    overload: Overload,
+    overflow: Overflow,
     on_disconnect: OnDisconnect,
     health: crate::link::Health,
-    /// Requests of all channels.
-    budget: Arc<Budget>,
+    max_age: Option<Duration>,
+    admits: Option<Box<builder::Admits>>,
+    random: Random,
+    /// Requests that are not answered, bytes in memory, and handlers, of all channels.
+    places: Arc<Budget>,
+    memory: Arc<Budget>,
+    handlers: Arc<Budget>,
     counters: Arc<Counters>,
-    peers: Mutex<Vec<Arc<Peer>>>,
-    /// Handlers whose channels are over.
-    orphans: Mutex<Vec<Weak<Running>>>,
-    next_peer: AtomicU64,
+    log_limit: LogLimit,
+    channels: Channels,
+    idle: Arc<Idle>,
     /// Stops accepting.
     closing: CancellationToken,
+    /// Nothing is left.
+    over: CancellationToken,
     tasks: TaskTracker,
     /// How the listener ended, once it has.
     ended: watch::Sender<Option<Result<(), NextError>>>,
 }
 
-/// What a drain left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of requests during a drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Drained {
     /// Whether every request was answered and every channel ended before the deadline.
     pub complete: bool,
+    /// Requests that were answered, with a reply or an error.
+    pub answered: u64,
+    /// Requests that were refused: their callers were told that they did not run.
+    pub refused: u64,
     /// Requests that were cut off.
     pub cut_off: usize,
 }
@@ -85,16 +104,16 @@ impl Server {
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let (count, bytes) = self.shared.budget.in_use();
-        let queued = lock(&self.shared.peers).iter().map(|peer| peer.signal.outbox.len() as u64).sum();
-        let counts = self.shared.counters.snapshot();
-        Counts { in_flight: count as u64, in_flight_bytes: bytes as u64, queued, ..counts }
+        let shared = &self.shared;
+        let queued = shared.channels.open().iter().map(|peer| peer.signal.outbox.len() as u64).sum();
+        let (in_flight, in_flight_bytes) = (shared.places.in_use(), shared.memory.in_use());
+        Counts { in_flight, in_flight_bytes, queued, ..shared.counters.snapshot() }
     }
 
     /// Channels open now.
     #[must_use]
     pub fn connections(&self) -> usize {
-        lock(&self.shared.peers).len()
+        self.shared.channels.len()
     }
 
     /// Waits until it no longer accepts.
@@ -110,29 +129,34 @@ impl Server {
         }
     }
 
-    /// Stops accepting, answers what was asked, then ends; whatever is left after `within` is cut off. New requests
-    /// are refused meanwhile, where the protocol can say so. Idempotent.
+    /// Stops accepting, says goodbye, answers what was taken, refuses what still comes, then ends; whatever is left after
+    /// `within` is cut off. Idempotent.
+    ///
+    /// Where the protocol can say goodbye, no request that was taken is lost, and of one that was not its caller hears that it
+    /// never ran. Where it can only refuse, that holds for what comes before the write half is shut; where it can do neither,
+    /// callers whose requests are on their way then cannot know whether they ran.
     ///
     /// Cancel safety: dropping the future leaves the server draining, without its deadline.
     pub async fn drain(&self, within: Duration) -> Drained {
-        let shared = &self.shared;
+        let (shared, deadline) = (&self.shared, deadline_in(within));
+        let before = shared.counters.snapshot();
         shared.closing.cancel();
-        let deadline = deadline_in(within);
-        for peer in lock(&shared.peers).iter() {
-            peer.signal.finish();
-        }
+        shared.channels.open().iter().for_each(|peer| peer.finish(GoodbyeReason::Draining));
         shared.tasks.close();
-        let settled = async {
-            shared.tasks.wait().await;
-            shared.handlers_end().await;
-        };
-        let complete = timeout_at(deadline, settled).await.is_ok();
-        let cut_off = shared.budget.in_use().0;
+        let complete = timeout_at(deadline, shared.settled()).await.is_ok();
+        let cut_off = if complete { 0 } else { shared.places.in_use() as usize };
         shared.cut_off();
-        shared.tasks.wait().await;
-        // A handler that blocks a thread cannot be ended; all others are dropped as soon as they are polled.
-        let _ = timeout(CUT_OFF_WITHIN, shared.handlers_end()).await;
-        Drained { complete, cut_off: if complete { 0 } else { cut_off } }
+        // A handler that blocks a thread cannot be ended, nor a link that runs one in its own; all others are dropped as soon as
+        // they are polled.
+        let _ = timeout(CUT_OFF_WITHIN, shared.settled()).await;
+        shared.over.cancel();
+        let after = shared.counters.snapshot();
+        Drained {
+            complete,
+            answered: after.answered - before.answered,
+            refused: after.refused - before.refused,
+            cut_off,
+        }
     }
 }
 
@@ -140,6 +164,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.closing.cancel();
         self.shared.cut_off();
+        self.shared.over.cancel();
     }
 }
 
@@ -149,30 +174,22 @@ impl fmt::Debug for Server {
     }
 }
 
-/// How long a drain waits for handlers that it has cut off to be dropped.
+/// How long a drain waits for what it has cut off to be dropped.
 const CUT_OFF_WITHIN: Duration = Duration::from_millis(100);
 
 impl Shared {
-    /// Every request is answered, or its handler has ended, also those whose channels are over.
-    async fn handlers_end(&self) {
-        let mut place = Place::default();
-        poll_fn(|cx| self.budget.poll_idle(&mut place, cx)).await;
-    }
-
-    /// Keeps hold of what handlers a lost channel leaves behind.
-    fn adopt(&self, peer: &Peer) {
-        let mut orphans = lock(&self.orphans);
-        orphans.retain(|running| running.strong_count() > 0);
-        orphans.push(Arc::downgrade(&peer.running));
+    /// Every channel has ended, every request is answered, and every handler has ended, also those whose channels are over.
+    async fn settled(&self) {
+        self.tasks.wait().await;
+        poll_fn(|cx| self.places.poll_idle(cx)).await;
+        poll_fn(|cx| self.handlers.poll_idle(cx)).await;
     }
 
     /// Ends every channel and every handler that waits.
     fn cut_off(&self) {
-        for peer in lock(&self.peers).iter() {
-            peer.signal.stop();
-            peer.running.cancel_all();
+        for peer in self.channels.all() {
+            peer.stop(GoodbyeReason::Draining);
+            peer.runs.cancel_all();
         }
-        let orphans = std::mem::take(&mut *lock(&self.orphans));
-        orphans.iter().filter_map(Weak::upgrade).for_each(|running| running.cancel_all());
     }
 }

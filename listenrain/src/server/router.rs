@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::handlers::{HandlerError, Request};
 use super::responder::Responder;
 use crate::error::{ErrorCode, RemoteError};
+use crate::guard::guard;
+use crate::log_limit::limited;
 use crate::message::{Command, MessageCodec};
 use crate::transport::BoxFuture;
 
@@ -22,13 +24,14 @@ pub struct Router<M: MessageCodec> {
     handlers: BTreeMap<Command, Handler<M>>,
     fallback: Option<Handler<M>>,
     pub(super) on_error: Option<OnError<M>>,
+    pub(super) ignores_deadlines: bool,
 }
 
 impl<M: MessageCodec> Router<M> {
     /// A router without handlers: every request is answered with an error.
     #[must_use]
     pub fn new() -> Self {
-        Self { handlers: BTreeMap::new(), fallback: None, on_error: None }
+        Self { handlers: BTreeMap::new(), fallback: None, on_error: None, ignores_deadlines: false }
     }
 
     /// Serves `command` with `handler`, whose output is the reply.
@@ -45,7 +48,8 @@ impl<M: MessageCodec> Router<M> {
         self.add(command, replying(handler))
     }
 
-    /// Serves `command` with a handler that blocks: it runs on a thread of the runtime's blocking pool.
+    /// Serves `command` with a handler that blocks: it runs on a thread of the runtime's blocking pool. Nothing can end it
+    /// there: where its request ends early, the caller is told, and its place stays taken until it returns.
     ///
     /// # Panics
     ///
@@ -59,11 +63,23 @@ impl<M: MessageCodec> Router<M> {
         self.add(
             command,
             Box::new(move |request, responder| {
-                let handler = Arc::clone(&handler);
-                let run = tokio::task::spawn_blocking(move || answer(responder, handler(request)));
+                let (handler, place) = (Arc::clone(&handler), responder.run.take_permit());
+                let run = tokio::task::spawn_blocking(move || {
+                    // Given back when the thread is free again, not when nobody waits for it any more.
+                    let _place = place;
+                    let shared = Arc::clone(&responder.run.shared);
+                    match guard(|| handler(request)) {
+                        Ok(outcome) => answer(responder, outcome),
+                        Err(panic) => {
+                            shared.note_panic("handler", &panic);
+                            let _ = responder.fail_with(RemoteError::new(ErrorCode::Panic, ""));
+                        }
+                    }
+                });
+                let run = AbortOnDrop(run);
                 Box::pin(async move {
-                    // A panic has been answered by the responder that it dropped.
-                    let _ = run.await;
+                    let mut run = run;
+                    let _ = (&mut run.0).await;
                 })
             }),
         )
@@ -105,6 +121,14 @@ impl<M: MessageCodec> Router<M> {
         self
     }
 
+    /// Lets handlers go on past the deadlines of their requests, for work that is worth finishing although nobody waits for
+    /// its reply any more. By default a handler is dropped at its request's deadline, and its caller is told so.
+    #[must_use]
+    pub fn run_past_deadlines(mut self) -> Self {
+        self.ignores_deadlines = true;
+        self
+    }
+
     pub(super) fn handler(&self, command: Command) -> Option<&Handler<M>> {
         self.handlers.get(&command).or(self.fallback.as_ref())
     }
@@ -128,12 +152,26 @@ where
     })
 }
 
+/// A task that ends with its owner, if it has not begun.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Tells the peer what a handler came to. A peer that is gone is no error of the handler's: it is counted.
-fn answer<M: MessageCodec>(mut responder: Responder<M>, outcome: Result<M::Message, HandlerError>) {
+fn answer<M: MessageCodec>(responder: Responder<M>, outcome: Result<M::Message, HandlerError>) {
     let _ = match outcome {
-        Ok(_) if !responder.answer.is_open() => Ok(()),
         Ok(message) => responder.reply(message),
-        Err(error) => responder.fail_with(RemoteError::new(ErrorCode::Handler, error.why)),
+        Err(error) => {
+            let HandlerError { text, cause } = error;
+            if let Some(cause) = cause {
+                limited!(responder.run.shared.log_limit, warn, cause, "handler failed");
+            }
+            responder.fail_with(RemoteError::new(ErrorCode::Handler, text))
+        }
     };
 }
 

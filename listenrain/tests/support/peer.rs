@@ -27,6 +27,10 @@ pub(crate) const REFUSED: u8 = 4;
 pub(crate) const ONE_WAY: u8 = 5;
 pub(crate) const PING: u8 = 6;
 pub(crate) const CANCEL: u8 = 7;
+pub(crate) const HELLO: u8 = 8;
+pub(crate) const GOODBYE: u8 = 9;
+/// A flag: this answers a ping, a hello or a goodbye.
+pub(crate) const ANSWER: u16 = 1;
 
 impl Frame {
     pub(crate) fn new(kind: u8, id: u64, payload: impl AsRef<[u8]>) -> Self {
@@ -50,8 +54,19 @@ impl Peer {
         Self { io }
     }
 
-    /// The next native packet; `None` at the end of the stream between two.
+    /// The next native packet but hellos, which a peer of before there were any knows nothing of; `None` at the end of the
+    /// stream between two.
     pub(crate) async fn read(&mut self) -> Option<Frame> {
+        loop {
+            let frame = self.read_any().await?;
+            if frame.kind != HELLO {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// The next native packet; `None` at the end of the stream between two.
+    pub(crate) async fn read_any(&mut self) -> Option<Frame> {
         let mut header = [0; 20];
         if self.io.read(&mut header[..1]).await.ok()? == 0 {
             return None;

@@ -1,5 +1,5 @@
-// LR10, LR22: what is in use never exceeds the limit, nobody in line is stuck, and all room comes back, also when one
-// in line gives up at the moment at which it is served.
+// LR10, LR22: what is in use never exceeds the limit, nobody in line is stuck, and all units come back, also when one in
+// line gives up at the moment at which it is served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -7,87 +7,175 @@ use std::task::Poll;
 
 use loom::thread;
 
-use crate::primitives::budget::{Budget, NoRoom, Place};
+use crate::primitives::budget::{Account, Budget, NoRoom, Permit, Place};
 use crate::{STUCK, block_on, check, check_catches};
 
-const LIMIT: usize = 10;
+const LIMIT: u64 = 10;
 
-/// Waits for room, uses it, and gives it back.
-fn use_room(budget: &Arc<Budget>, bytes: usize, users: &AtomicUsize) {
+fn acquire(account: &Arc<Account>, units: u64) -> Result<Permit, NoRoom> {
     let mut place = Place::default();
-    let permit = block_on(|cx| budget.poll_acquire(&mut place, bytes, cx)).unwrap();
+    block_on(|cx| account.poll_acquire(&mut place, units, cx))
+}
+
+/// Waits for units, uses them alone, and gives them back.
+fn use_alone(account: &Arc<Account>, units: u64, users: &AtomicUsize) {
+    let permit = acquire(account, units).unwrap();
     assert_eq!(users.fetch_add(1, SeqCst), 0, "more in use than the limit");
-    // Taking the lock lets the others run.
-    let (count, in_use) = budget.in_use();
-    // Room may be granted to the next before it is polled, but not before this one is given back.
-    assert!(count == 1 && in_use == bytes, "more in use than the limit");
+    // Units may be granted to the next before it is polled, but not before these are given back.
+    assert_eq!(account.budget().in_use(), units, "more in use than the limit");
     users.fetch_sub(1, SeqCst);
     drop(permit);
 }
 
+/// Two of these do not fit at once; the largest is beyond the limit and admitted alone.
 fn acquire_and_release() {
-    let budget = Budget::new(2, LIMIT);
+    let account = Account::single(LIMIT);
     let users = Arc::new(AtomicUsize::new(0));
-    // Two of these do not fit at once, in bytes; the larger is beyond the limit alone and is admitted alone.
-    let others = [6, 11].map(|bytes| {
-        let (budget, users) = (Arc::clone(&budget), Arc::clone(&users));
-        thread::spawn(move || use_room(&budget, bytes, &users))
+    let others = [6, 11].map(|units| {
+        let (account, users) = (Arc::clone(&account), Arc::clone(&users));
+        thread::spawn(move || use_alone(&account, units, &users))
     });
-    use_room(&budget, 7, &users);
+    use_alone(&account, 7, &users);
     others.into_iter().for_each(|other| other.join().unwrap());
-    assert_eq!(budget.in_use(), (0, 0), "all room is back");
+    assert_eq!(account.budget().in_use(), 0, "all units are back");
 }
 
 fn release_and_leave() {
-    let budget = Budget::new(1, LIMIT);
-    let held = budget.try_acquire(1).unwrap();
-    let (giving_up, waiting) = (Arc::clone(&budget), Arc::clone(&budget));
+    let account = Account::single(1);
+    let held = account.try_acquire(1).unwrap();
+    let (giving_up, waiting) = (Arc::clone(&account), Arc::clone(&account));
     let leaver = thread::spawn(move || {
         let mut place = Place::default();
         let polled = block_on(|cx| Poll::Ready(giving_up.poll_acquire(&mut place, 1, cx)));
         drop(polled);
         giving_up.leave(&mut place);
     });
-    let waiter = thread::spawn(move || {
-        let mut place = Place::default();
-        drop(block_on(|cx| waiting.poll_acquire(&mut place, 1, cx)).unwrap());
-    });
+    let waiter = thread::spawn(move || drop(acquire(&waiting, 1).unwrap()));
     drop(held);
     leaver.join().unwrap();
     waiter.join().unwrap();
-    assert_eq!(budget.in_use(), (0, 0), "all room is back");
-    assert!(budget.try_acquire(LIMIT).is_some(), "nobody stands in line");
+    assert_eq!(account.budget().in_use(), 0, "all units are back");
+    assert!(account.try_acquire(LIMIT).is_some(), "nobody stands in line");
 }
 
-/// A close ends every wait, and granted room that nobody came for is given back.
+/// A close ends every wait; what was granted is taken or given back all the same.
 fn release_and_close() {
-    let budget = Budget::new(1, LIMIT);
-    let held = budget.try_acquire(1).unwrap();
-    let (waiting, closing) = (Arc::clone(&budget), Arc::clone(&budget));
+    let account = Account::single(1);
+    let held = account.try_acquire(1).unwrap();
+    let (waiting, closing) = (Arc::clone(&account), Arc::clone(&account));
     let waiter = thread::spawn(move || {
-        let mut place = Place::default();
-        let admitted = block_on(|cx| waiting.poll_acquire(&mut place, 1, cx));
-        assert!(matches!(admitted, Ok(_) | Err(NoRoom::Closed)));
+        let acquired = acquire(&waiting, 1);
+        assert!(matches!(acquired, Ok(_) | Err(NoRoom::Closed)));
     });
-    let closer = thread::spawn(move || closing.close());
+    let closer = thread::spawn(move || closing.budget().close());
     drop(held);
     closer.join().unwrap();
     waiter.join().unwrap();
-    assert_eq!(budget.in_use(), (0, 0), "all room is back");
-    assert!(budget.try_acquire(1).is_none());
+    assert_eq!(account.budget().in_use(), 0, "all units are back");
+    assert!(account.try_acquire(1).is_none());
 }
 
-/// A reader that only wants to know of room, as a server's reader does.
-fn release_and_watch() {
-    let budget = Budget::new(1, LIMIT);
-    let held = budget.try_acquire(1).unwrap();
-    let watching = Arc::clone(&budget);
-    let watcher = thread::spawn(move || {
-        let mut place = Place::default();
-        block_on(|cx| watching.poll_room(&mut place, cx))
-    });
+/// A channel that is held up by its own limit, which another thread makes room in.
+fn release_of_the_accounts_own() {
+    let budget = Budget::shared(100);
+    let account = budget.account(1);
+    let held = account.try_acquire(1).unwrap();
+    let waiting = Arc::clone(&account);
+    let waiter = thread::spawn(move || drop(acquire(&waiting, 1).unwrap()));
     drop(held);
-    watcher.join().unwrap();
+    waiter.join().unwrap();
+    assert_eq!((account.in_use(), budget.in_use()), (0, 0), "all units are back");
+}
+
+/// Two channels share a limit that has room for one of them at a time.
+fn two_accounts() {
+    let budget = Budget::shared(1);
+    let users = Arc::new(AtomicUsize::new(0));
+    let accounts = [(); 2].map(|()| budget.account(5));
+    let others = accounts.map(|account| {
+        let users = Arc::clone(&users);
+        thread::spawn(move || {
+            use_alone(&account, 1, &users);
+            assert_eq!(account.in_use(), 0, "all units are back");
+        })
+    });
+    let held = budget.account(5);
+    if let Some(held) = held.try_acquire(1) {
+        assert_eq!(users.load(SeqCst), 0, "more in use than the limit");
+        drop(held);
+    }
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(budget.in_use(), 0, "all units are back");
+}
+
+/// Two channels hold all there is, and each needs more before it can give any back.
+fn both_grow() {
+    let budget = Budget::shared(10);
+    let held = [4, 3].map(|units| {
+        let account = budget.account(100);
+        let permit = account.try_acquire(units).unwrap();
+        (account, permit)
+    });
+    let others = held.map(|(account, mut permit)| {
+        thread::spawn(move || {
+            let mut place = Place::default();
+            block_on(|cx| permit.poll_grow_to(&mut place, 8, cx)).unwrap();
+            assert_eq!(account.in_use(), 8, "what it holds is what it asked for");
+            drop(permit);
+            assert_eq!(account.in_use(), 0, "all units are back");
+        })
+    });
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert_eq!(budget.in_use(), 0, "all units are back");
+    let again = budget.account(100);
+    assert!(again.try_acquire(10).is_some(), "nobody stands in line");
+}
+
+/// One that comes while others wait, on an account of its own or on theirs, does not pass them.
+fn come_while_others_wait(account: &Arc<Account>) {
+    let large = account.try_acquire(8).unwrap();
+    let mut place = Place::default();
+    let waits = block_on(|cx| Poll::Ready(account.poll_acquire(&mut place, 5, cx).is_pending()));
+    // There is room for this one, and there was none for the one before it.
+    let small = account.try_acquire(1);
+    let passes = small.is_some();
+    drop((large, small));
+    let served = block_on(|cx| account.poll_acquire(&mut place, 5, cx)).is_ok();
+    assert_eq!((waits, passes, served), (true, false, true), "order is kept");
+}
+
+fn order_of_a_single_account() {
+    come_while_others_wait(&Account::single(LIMIT));
+}
+
+fn order_within_an_account() {
+    come_while_others_wait(&Budget::plain(100).account(LIMIT));
+}
+
+/// As [`both_grow`], without a second thread: what would be stuck there is told here.
+fn one_goes_beyond() {
+    let budget = Budget::shared(10);
+    let held = [4, 3].map(|units| budget.account(100).try_acquire(units).unwrap());
+    let [mut first, mut second] = held;
+    let mut places = [Place::default(); 2];
+    let now = block_on(|cx| {
+        let first = first.poll_grow_to(&mut places[0], 8, cx).is_ready();
+        Poll::Ready((first, second.poll_grow_to(&mut places[1], 8, cx).is_ready()))
+    });
+    drop(first);
+    let then = block_on(|cx| Poll::Ready(second.poll_grow_to(&mut places[1], 8, cx).is_ready()));
+    drop(second);
+    assert_eq!((now, then), ((true, false), true), "one of them goes on");
+}
+
+/// An end that waits until everything is given back.
+fn release_and_idle() {
+    let account = Account::single(2);
+    let held = [(); 2].map(|()| account.try_acquire(1).unwrap());
+    let idle = Arc::clone(&account);
+    let waiter = thread::spawn(move || block_on(|cx| idle.budget().poll_idle(cx)));
+    held.into_iter().for_each(drop);
+    waiter.join().unwrap();
 }
 
 #[test]
@@ -97,24 +185,29 @@ fn the_limit_holds_and_everyone_is_served() {
 
 #[test]
 fn a_limit_that_is_not_compared_is_caught() {
-    let mutant = "budget: bytes are not compared";
+    let mutant = "budget: the limit is not compared";
     check_catches(mutant, "more in use than the limit", 2, acquire_and_release);
 }
 
 #[test]
-fn a_release_that_wakes_nobody_is_caught() {
-    check_catches("budget: release wakes nobody", STUCK, 2, acquire_and_release);
+fn giving_back_without_waking_anybody_is_caught() {
+    check_catches("budget: giving back wakes nobody", STUCK, 2, acquire_and_release);
 }
 
 #[test]
-fn whoever_gives_up_leaves_no_room_behind() {
+fn a_wait_that_is_not_shown_is_caught() {
+    check_catches("budget: a wait is not shown", STUCK, 2, acquire_and_release);
+}
+
+#[test]
+fn one_who_gives_up_leaves_nothing_behind() {
     check(2, release_and_leave);
 }
 
 #[test]
-fn a_leaver_that_takes_its_room_along_is_caught() {
-    let mutant = "budget: a granted waiter leaves with its room";
-    check_catches(mutant, "all room is back", 2, release_and_leave);
+fn a_leaver_that_keeps_what_it_was_granted_is_caught() {
+    let mutant = "budget: what was granted is kept by one who leaves";
+    check_catches(mutant, "all units are back", 2, release_and_leave);
 }
 
 #[test]
@@ -123,17 +216,47 @@ fn a_close_ends_every_wait() {
 }
 
 #[test]
-fn a_close_that_forgets_granted_room_is_caught() {
-    let mutant = "budget: close forgets granted room";
-    check_catches(mutant, "all room is back", 3, release_and_close);
+fn an_account_at_its_own_limit_is_woken() {
+    check(3, release_of_the_accounts_own);
 }
 
 #[test]
-fn a_watcher_learns_of_room() {
-    check(3, release_and_watch);
+fn a_wait_for_the_own_limit_that_is_not_shown_is_caught() {
+    let mutant = "budget: a wait for the account's own limit is not shown";
+    check_catches(mutant, STUCK, 3, release_of_the_accounts_own);
 }
 
 #[test]
-fn a_watcher_that_is_not_told_is_caught() {
-    check_catches("budget: watchers are not told", STUCK, 3, release_and_watch);
+fn accounts_that_share_a_limit_are_served_in_turn() {
+    check(2, two_accounts);
+}
+
+#[test]
+fn two_that_need_more_than_there_is_both_get_it() {
+    check(3, both_grow);
+}
+
+#[test]
+fn growing_beyond_the_limit_never_is_caught() {
+    check(3, one_goes_beyond);
+    let mutant = "budget: nothing goes beyond the limit";
+    check_catches(mutant, "one of them goes on", 3, one_goes_beyond);
+}
+
+#[test]
+fn one_that_comes_later_is_served_later() {
+    check(2, order_of_a_single_account);
+    check(2, order_within_an_account);
+}
+
+#[test]
+fn overtaking_those_in_line_is_caught() {
+    check_catches("budget: the line is overtaken", "order is kept", 2, order_of_a_single_account);
+    let mutant = "budget: an account overtakes itself";
+    check_catches(mutant, "order is kept", 2, order_within_an_account);
+}
+
+#[test]
+fn an_end_waits_until_all_is_given_back() {
+    check(3, release_and_idle);
 }

@@ -15,6 +15,7 @@ mod outbox;
 #[allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     missing_docs,
     reason = "the library's files as they are; it uses more of them than the models do"
 )]

@@ -1,96 +1,17 @@
 //! What waits to be written on one lane, and the writer that waits for it.
 
-use std::collections::VecDeque;
+mod fifo;
+
 use std::task::{Context, Waker};
 
-use crate::sync::{Mutex, lock, mutant};
-
-/// Names an item of a queue, so that it can be found again when its call ends early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub(crate) u64);
-
-impl Ticket {
-    /// A ticket of one's own, to test a queue with. The library's are never 0, save for packets that belong to no call.
-    #[must_use]
-    pub fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// What tells it from other tickets.
-    #[must_use]
-    pub fn to_bits(self) -> u64 {
-        self.0
-    }
-}
-
-/// Packets waiting to be written, in the order of the implementor's choice.
-///
-/// The library keeps the permits and the limits: a queue only orders and stores. The call of an item that a queue loses
-/// ends at its deadline; giving an item twice is more than safe code can do.
-///
-/// # Contract
-///
-/// 1. What was pushed is popped once, unless it was removed.
-/// 2. [`len`](Self::len) counts what a [`pop`](Self::pop) could still give.
-#[doc(alias = "Queue")]
-pub trait SendQueue<T>: Send {
-    /// Takes an item in.
-    fn push(&mut self, ticket: Ticket, item: T);
-
-    /// Takes an item in that was popped before and could not be written: it goes before all others.
-    fn push_front(&mut self, ticket: Ticket, item: T);
-
-    /// Gives the next item.
-    fn pop(&mut self) -> Option<(Ticket, T)>;
-
-    /// Gives the item of `ticket`, wherever it stands.
-    fn remove(&mut self, ticket: Ticket) -> Option<T>;
-
-    /// How many items wait.
-    fn len(&self) -> usize;
-
-    /// Whether none waits.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// The default queue: first in, first out.
-#[derive(Debug)]
-pub struct FifoQueue<T>(VecDeque<(Ticket, T)>);
-
-impl<T> Default for FifoQueue<T> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
-}
-
-impl<T: Send> SendQueue<T> for FifoQueue<T> {
-    fn push(&mut self, ticket: Ticket, item: T) {
-        self.0.push_back((ticket, item));
-    }
-
-    fn push_front(&mut self, ticket: Ticket, item: T) {
-        self.0.push_front((ticket, item));
-    }
-
-    fn pop(&mut self) -> Option<(Ticket, T)> {
-        self.0.pop_front()
-    }
-
-    fn remove(&mut self, ticket: Ticket) -> Option<T> {
-        let at = self.0.iter().position(|(other, _)| *other == ticket)?;
-        self.0.remove(at).map(|(_, item)| item)
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-}
+pub use self::fifo::{FifoQueue, SendQueue, Ticket};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant};
 
 /// A queue, its writer's waker, and whether it still takes anything.
 pub(crate) struct Outbox<T> {
     inner: Mutex<Inner<T>>,
+    /// How many items wait, as last seen under the lock.
+    len: AtomicU64,
 }
 
 struct Inner<T> {
@@ -119,7 +40,8 @@ impl<T> std::fmt::Debug for Outbox<T> {
 
 impl<T> Outbox<T> {
     pub(crate) fn new(queue: Box<dyn SendQueue<T>>) -> Self {
-        Self { inner: Mutex::new(Inner { queue, writer: None, nudged: false, closed: false }) }
+        let inner = Mutex::new(Inner { queue, writer: None, nudged: false, closed: false });
+        Self { inner, len: AtomicU64::new(0) }
     }
 
     /// Queues an item and wakes the writer; gives the item back once closed.
@@ -129,6 +51,7 @@ impl<T> Outbox<T> {
             return Err(item);
         }
         inner.queue.push(ticket, item);
+        self.note_len(&inner);
         let writer = if mutant("outbox: push forgets the writer") { None } else { inner.writer.take() };
         drop(inner);
         if let Some(writer) = writer {
@@ -147,6 +70,7 @@ impl<T> Outbox<T> {
         for (ticket, item) in items.into_iter().rev() {
             inner.queue.push_front(ticket, item);
         }
+        self.note_len(&inner);
         let writer = inner.writer.take().filter(|_| !mutant("outbox: what is put back wakes nobody"));
         drop(inner);
         if let Some(writer) = writer {
@@ -162,12 +86,11 @@ impl<T> Outbox<T> {
         inner.writer = None;
         let mut weight = 0;
         while weight < enough {
-            let Some((ticket, item)) = inner.queue.pop() else {
-                return;
-            };
+            let Some((ticket, item)) = inner.queue.pop() else { break };
             weight += weigh(&item);
             into.push((ticket, item));
         }
+        self.note_len(&inner);
     }
 
     /// Parks the writer until the next push or nudge; `false` when it was nudged since it last parked, or when something
@@ -180,12 +103,18 @@ impl<T> Outbox<T> {
         if !clogged && !inner.queue.is_empty() && !mutant("outbox: the writer parks on a full queue") {
             return false;
         }
-        inner.writer = Some(cx.waker().clone());
+        match &mut inner.writer {
+            Some(writer) => writer.clone_from(cx.waker()),
+            writer => *writer = Some(cx.waker().clone()),
+        }
         true
     }
 
     pub(crate) fn remove(&self, ticket: Ticket) -> Option<T> {
-        lock(&self.inner).queue.remove(ticket)
+        let mut inner = lock(&self.inner);
+        let removed = inner.queue.remove(ticket);
+        self.note_len(&inner);
+        removed
     }
 
     /// Wakes the writer, to look at what else has changed.
@@ -201,6 +130,7 @@ impl<T> Outbox<T> {
         let mut inner = lock(&self.inner);
         inner.closed = true;
         let rest = std::iter::from_fn(|| inner.queue.pop()).collect();
+        self.note_len(&inner);
         let writer = inner.nudge();
         drop(inner);
         if let Some(writer) = writer {
@@ -230,10 +160,22 @@ impl<T> Outbox<T> {
     pub(crate) fn drain(&self) -> Vec<(Ticket, T)> {
         let mut inner = lock(&self.inner);
         let most = if mutant("outbox: a drain takes only the first") { 1 } else { usize::MAX };
-        std::iter::from_fn(|| inner.queue.pop()).take(most).collect()
+        let drained = std::iter::from_fn(|| inner.queue.pop()).take(most).collect();
+        self.note_len(&inner);
+        drained
     }
 
+    /// Gives back the memory of what does not wait.
+    pub(crate) fn shrink(&self) {
+        lock(&self.inner).queue.shrink();
+    }
+
+    /// Items that wait. Cheap, and what a moment ago was true.
     pub(crate) fn len(&self) -> usize {
-        lock(&self.inner).queue.len()
+        self.len.load(Ordering::Acquire) as usize
+    }
+
+    fn note_len(&self, inner: &Inner<T>) {
+        self.len.store(inner.queue.len() as u64, Ordering::Release);
     }
 }

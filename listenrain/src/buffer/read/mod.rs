@@ -1,11 +1,14 @@
 //! Bytes on their way in: one shared buffer for small packets, one buffer of its own for a large one.
 
+mod shared;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use self::shared::Shared;
 use super::pool::{BufferPool, RecyclingPool, freeze_into};
 
 /// What a channel has delivered and a packet codec has not taken yet: a list of chunks.
@@ -16,18 +19,18 @@ use super::pool::{BufferPool, RecyclingPool, freeze_into};
 /// read straight into a buffer of the pool, whose memory grows only as its bytes arrive.
 #[derive(Debug)]
 pub struct ReadBuffer {
+    /// Before `open`: what was moved in, and large packets that are whole.
     chunks: VecDeque<Bytes>,
     chunk_bytes: usize,
+    /// Where reads go: the shared buffer, or a buffer of its own for one packet.
     open: BytesMut,
+    shared: Shared,
     /// Set while `open` is a pooled buffer for one packet of this many bytes.
     whole: Option<usize>,
     /// A packet with such a buffer has become whole since the last read; and by the read before, so that nothing has come
     /// behind it yet.
     own_ended: bool,
     after_own: bool,
-    /// Shared buffers that were full; each is used again once nobody reads it any more.
-    full: VecDeque<BytesMut>,
-    shared_size: usize,
     /// Bytes taken since the start, and how many had come in all when room was offered last: tells whether the last
     /// read filled its room.
     taken: u64,
@@ -47,21 +50,24 @@ impl ReadBuffer {
     /// Bytes of the read after a packet with a buffer of its own. Another one like it is likely, and what is read of it
     /// before its length is known has to be copied.
     const AFTER_OWN: usize = 4 * 1024;
-    const FIRST_SHARED: usize = 16 * 1024;
-    const FULL_KEPT: usize = 4;
+    /// A buffer for one packet has at least this many bytes of memory more than have come.
+    const LEAST_STEP: usize = 16 * 1024;
+    /// Chunks shorter than this are copied when they are moved in, since what keeps track of one takes some 30 bytes.
+    const SMALL_CHUNK: usize = 512;
+    /// A part of a chunk up to this many bytes is copied: how much memory the chunk keeps alive is not known.
+    const COPY_PART_UP_TO: usize = 16 * 1024;
 
-    /// An empty buffer whose large packets live in `pool`.
+    /// An empty buffer whose large packets live in `pool`. It takes memory with the first read.
     #[must_use]
     pub fn new(pool: Arc<dyn BufferPool>) -> Self {
         Self {
             chunks: VecDeque::new(),
             chunk_bytes: 0,
             open: BytesMut::new(),
+            shared: Shared::default(),
             whole: None,
             own_ended: false,
             after_own: false,
-            full: VecDeque::new(),
-            shared_size: Self::FIRST_SHARED,
             taken: 0,
             offered_at: 0,
             offered: 0,
@@ -81,9 +87,18 @@ impl ReadBuffer {
         self.len() == 0
     }
 
-    /// Appends a chunk without copying it.
+    /// Appends a chunk, without copying it unless it is a short one.
     pub fn push(&mut self, chunk: Bytes) {
         if chunk.is_empty() {
+            return;
+        }
+        let fits_own = self.whole.is_none_or(|whole| self.open.len() + chunk.len() <= whole);
+        if chunk.len() < Self::SMALL_CHUNK && fits_own {
+            match self.whole {
+                Some(_) => self.open.reserve(chunk.len()),
+                None => self.shared.make_room(&mut self.open, chunk.len()),
+            }
+            self.open.extend_from_slice(&chunk);
             return;
         }
         self.close_open();
@@ -95,18 +110,34 @@ impl ReadBuffer {
     /// never beyond the end of an expected packet.
     pub fn spare(&mut self) -> Limit<&mut BytesMut> {
         let came = self.taken + self.len() as u64;
-        // A small rest that was filled says nothing.
-        let was_filled = self.offered > self.shared_size / 2 && came - self.offered_at >= self.offered as u64;
+        if self.was_filled() {
+            self.shared.grow();
+        }
         if came > self.offered_at {
             self.after_own = std::mem::take(&mut self.own_ended);
+            self.shared.wake();
+        }
+        // Its decoder wants more than it had expected.
+        if self.whole == Some(self.open.len()) {
+            self.finish_own();
         }
         let room = match self.whole {
             Some(whole) => self.grow_own(whole),
-            None if self.after_own => self.make_shared_room(was_filled).min(Self::AFTER_OWN),
-            None => self.make_shared_room(was_filled),
+            None => {
+                let at_least = self.shared.worth_a_read();
+                self.shared.make_room(&mut self.open, at_least);
+                let room = self.open.capacity() - self.open.len();
+                if self.after_own { room.min(Self::AFTER_OWN) } else { room }
+            }
         };
         (self.offered_at, self.offered) = (came, room.min(Self::MAX_READ));
         (&mut self.open).limit(self.offered)
+    }
+
+    /// Whether the last read filled its room. A small rest that was filled says nothing.
+    fn was_filled(&self) -> bool {
+        let came = self.taken + self.len() as u64;
+        self.offered > self.shared.size() / 2 && came - self.offered_at >= self.offered as u64
     }
 
     /// The first `count` bytes, or `None` while fewer wait. Copies only when they lie in several chunks.
@@ -127,7 +158,7 @@ impl ReadBuffer {
     }
 
     /// Takes the first `count` bytes off the front: up to [`COPY_UP_TO`](Self::COPY_UP_TO) as a copy, more of them as a
-    /// slice when they lie in one chunk.
+    /// slice when they lie in one chunk. While many slices that were taken before are still held, more than that is copied.
     ///
     /// # Panics
     ///
@@ -139,22 +170,34 @@ impl ReadBuffer {
         }
         self.taken += count as u64;
         self.finish_own();
-        let moves_whole = self.chunks.front().is_some_and(|chunk| chunk.len() == count);
-        if count <= Self::COPY_UP_TO && self.front().len() >= count && !moves_whole {
-            let copy = Bytes::copy_from_slice(&self.front()[..count]);
-            self.drop_front(count);
+        match self.chunks.front() {
+            Some(front) if front.len() == count => {
+                self.chunk_bytes -= count;
+                self.chunks.pop_front().unwrap_or_default()
+            }
+            Some(front) if front.len() < count => self.gather(count),
+            Some(front) if count <= Self::COPY_PART_UP_TO => {
+                let copy = Bytes::copy_from_slice(&front[..count]);
+                self.drop_front(count);
+                copy
+            }
+            Some(_) => {
+                self.chunk_bytes -= count;
+                self.chunks.front_mut().map(|front| front.split_to(count)).unwrap_or_default()
+            }
+            None => self.take_open(count),
+        }
+    }
+
+    fn take_open(&mut self, count: usize) -> Bytes {
+        // Taken before it was whole: what is left of it is no longer the packet that was expected.
+        let was_own = self.end_own_early();
+        if count <= Self::COPY_UP_TO || (self.shared.must_copy() && !was_own) {
+            let copy = Bytes::copy_from_slice(&self.open[..count]);
+            self.open.advance(count);
             return copy;
         }
-        let Some(front) = self.chunks.front_mut() else {
-            // Taken before it was whole: what is left of it is no longer the packet that was expected.
-            self.whole = None;
-            return self.open.split_to(count).freeze();
-        };
-        if front.len() < count {
-            return self.gather(count);
-        }
-        self.chunk_bytes -= count;
-        if front.len() == count { self.chunks.pop_front().unwrap_or_default() } else { front.split_to(count) }
+        self.open.split_to(count).freeze()
     }
 
     /// Drops the first `count` bytes.
@@ -180,7 +223,7 @@ impl ReadBuffer {
 
     fn drop_front(&mut self, count: usize) {
         let Some(chunk) = self.chunks.front_mut() else {
-            self.whole = None;
+            self.end_own_early();
             return self.open.advance(count);
         };
         chunk.advance(count);
@@ -191,69 +234,39 @@ impl ReadBuffer {
     }
 
     /// Says that the packet at the front is `whole` bytes long, so that a large one can be read straight into a buffer
-    /// of its own. Does nothing for small packets, nor for chunks that a channel moved in.
+    /// of its own. Does nothing for small packets, nor for chunks that a channel moved in. Said again, the longer one
+    /// counts.
     pub fn expect(&mut self, whole: usize) {
-        if whole < Self::OWN_BUFFER_FROM
-            || self.whole.is_some()
-            || !self.chunks.is_empty()
-            || whole <= self.len()
-        {
+        if let Some(before) = &mut self.whole {
+            *before = whole.max(*before);
             return;
         }
-        let mut own = self.pool.lend(whole, Self::MAX_READ);
+        if whole < Self::OWN_BUFFER_FROM || !self.chunks.is_empty() || whole <= self.len() {
+            return;
+        }
+        let mut own = self.pool.lend(whole, Self::LEAST_STEP.max(2 * self.len()));
         own.extend_from_slice(&self.open);
         self.open.clear();
-        let shared = std::mem::replace(&mut self.open, own);
-        self.keep_full(shared);
+        self.shared.park(std::mem::replace(&mut self.open, own));
         self.whole = Some(whole);
     }
 
     /// Grows as bytes arrive: the memory of an expected packet at most doubles what has really come.
     fn grow_own(&mut self, whole: usize) -> usize {
         let missing = whole - self.open.len();
-        if self.open.capacity() == self.open.len() {
-            let step = self.open.len().max(Self::MAX_READ).min(missing);
-            // A whole power of two, so that the buffer fits its class when it comes back.
-            let target = (self.open.len() + step).next_power_of_two();
+        if let Some(target) = self.next_own_size() {
             self.open.reserve(target - self.open.len());
         }
         missing.min(self.open.capacity() - self.open.len())
     }
 
-    /// Only reads that fill their room make it grow, so that a thousand quiet channels stay small.
-    fn make_shared_room(&mut self, was_filled: bool) -> usize {
-        if was_filled {
-            self.shared_size = (self.shared_size * 2).min(Self::MAX_READ);
-        }
-        let room = self.open.capacity() - self.open.len();
-        // A small rest is not worth a read of its own, unless nothing can be had for free.
-        if room >= self.shared_size / 4 && room > 0 {
-            return room;
-        }
-        if !self.open.try_reclaim(self.shared_size) {
-            // What waits may fill a whole shared buffer by itself, and the next read needs room behind it.
-            let roomy = self.shared_size.max((self.open.len() + 1).next_power_of_two());
-            let mut fresh = self.reuse_full().unwrap_or_else(|| BytesMut::with_capacity(roomy));
-            fresh.extend_from_slice(&self.open);
-            self.open.clear();
-            let shared = std::mem::replace(&mut self.open, fresh);
-            self.keep_full(shared);
-        }
-        self.open.capacity() - self.open.len()
-    }
-
-    /// A buffer that was full and that nobody reads any more, roomy enough for the partial packet at hand.
-    fn reuse_full(&mut self) -> Option<BytesMut> {
-        let need = self.shared_size.max(self.open.len() + 1);
-        let at = self.full.iter_mut().position(|buffer| buffer.try_reclaim(need))?;
-        self.full.remove(at)
-    }
-
-    fn keep_full(&mut self, shared: BytesMut) {
-        if self.full.len() == Self::FULL_KEPT {
-            self.full.pop_front();
-        }
-        self.full.push_back(shared);
+    /// How large the buffer of an expected packet becomes with the next read, where it has to grow for it: a whole power of
+    /// two, so that it fits its class when it comes back.
+    fn next_own_size(&self) -> Option<usize> {
+        let missing = self.whole? - self.open.len();
+        let step = self.open.len().max(Self::LEAST_STEP).min(missing);
+        (missing > 0 && self.open.capacity() == self.open.len())
+            .then(|| (self.open.len() + step).next_power_of_two())
     }
 
     /// A complete packet in its own buffer becomes a chunk; the pool gets the memory back when it is let go.
@@ -261,17 +274,27 @@ impl ReadBuffer {
         if self.whole.is_some_and(|whole| whole == self.open.len()) {
             self.whole = None;
             self.own_ended = true;
-            let shared = self.full.pop_back().unwrap_or_default();
-            let own = freeze_into(std::mem::replace(&mut self.open, shared), &self.pool);
+            let own = std::mem::replace(&mut self.open, self.shared.unpark());
+            let own = freeze_into(own, &self.pool);
             self.chunk_bytes += own.len();
             self.chunks.push_back(own);
         }
     }
 
+    /// What stands in a packet's own buffer is no longer that packet; the buffer goes on as the shared one. Says whether it
+    /// was one.
+    fn end_own_early(&mut self) -> bool {
+        let was_own = self.whole.take().is_some();
+        if was_own {
+            self.shared.adopt(&self.open);
+        }
+        was_own
+    }
+
     fn close_open(&mut self) {
         self.finish_own();
         if !self.open.is_empty() {
-            self.whole = None;
+            self.end_own_early();
             let rest = self.open.split().freeze();
             self.chunk_bytes += rest.len();
             self.chunks.push_back(rest);
@@ -285,7 +308,7 @@ impl ReadBuffer {
         while together.len() < count {
             let missing = count - together.len();
             let Some(front) = self.chunks.front_mut() else {
-                self.whole = None;
+                self.end_own_early();
                 together.extend_from_slice(&self.open[..missing]);
                 self.open.advance(missing);
                 break;
@@ -298,6 +321,41 @@ impl ReadBuffer {
             together.extend_from_slice(&part);
         }
         if count < Self::OWN_BUFFER_FROM { together.freeze() } else { freeze_into(together, &self.pool) }
+    }
+}
+
+/// What a link that answers for memory asks and says.
+impl ReadBuffer {
+    /// Bytes of memory that it keeps: its buffers, those that slices taken from it keep alive, and its chunks.
+    pub(crate) fn held(&mut self) -> usize {
+        let own = if self.whole.is_some() { self.open.capacity() } else { 0 };
+        own + self.shared.held() + self.chunk_bytes
+    }
+
+    /// Bytes of memory that the next read will take for an expected packet.
+    pub(crate) fn next_own_step(&self) -> usize {
+        self.next_own_size().map_or(0, |size| size - self.open.capacity())
+    }
+
+    /// Bytes of memory that the next read would like to take for a larger shared buffer.
+    pub(crate) fn next_shared_step(&self) -> usize {
+        if self.whole.is_none() && self.was_filled() { self.shared.next_step() } else { 0 }
+    }
+
+    /// With `lean` it takes no more memory than it must: the shared buffer does not grow, and nothing is sliced out of it.
+    pub(crate) fn set_lean(&mut self, lean: bool) {
+        self.shared.is_lean = lean;
+    }
+
+    /// Gives back what it does not need while nothing comes.
+    pub(crate) fn shrink(&mut self) {
+        if self.whole.is_none() && self.open.is_empty() {
+            self.shared.park(std::mem::take(&mut self.open));
+            self.shared.shrink();
+        }
+        self.chunks.shrink_to_fit();
+        // The room that was offered last is gone.
+        self.offered = 0;
     }
 }
 

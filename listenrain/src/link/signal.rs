@@ -1,0 +1,120 @@
+//! How others steer a link.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use crate::primitives::outbox::Outbox;
+use crate::queued::{GuardedQueue, NewQueue, QueueFault, Queued};
+
+/// What a link is to write, how it is to end, and what it is to look at.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub(crate) outbox: Outbox<Queued>,
+    fault: Arc<QueueFault>,
+    wish: AtomicU8,
+    ticks: AtomicU32,
+    /// What had come and was written when the link last came to rest; tells whether it has rested since.
+    activity: AtomicU64,
+    rest: AtomicU8,
+}
+
+/// The link has nothing to give back, or nobody looks after it.
+const UNWATCHED: u8 = 0;
+/// Somebody looks whether it rests.
+const WATCHED: u8 = 1;
+/// It is to give back what it does not need.
+const SHRINK: u8 = 2;
+
+/// What is wanted of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    Open,
+    Finish,
+    Stop,
+}
+
+const FINISH: u8 = 1;
+const STOP: u8 = 2;
+
+impl Signal {
+    pub(crate) fn new(new_queue: &Arc<NewQueue>) -> Self {
+        let (queue, fault) = GuardedQueue::new(new_queue);
+        Self {
+            outbox: Outbox::new(Box::new(queue)),
+            fault,
+            wish: AtomicU8::new(0),
+            ticks: AtomicU32::new(0),
+            activity: AtomicU64::new(0),
+            rest: AtomicU8::new(UNWATCHED),
+        }
+    }
+
+    /// Answers what was asked, writes what is queued, then ends in an orderly way.
+    pub(crate) fn finish(&self) {
+        self.wish.fetch_max(FINISH, Ordering::AcqRel);
+        self.outbox.nudge();
+    }
+
+    /// Ends now.
+    pub(crate) fn stop(&self) {
+        self.wish.fetch_max(STOP, Ordering::AcqRel);
+        self.outbox.nudge();
+    }
+
+    pub(crate) fn is_finishing(&self) -> bool {
+        self.wish() != Wish::Open
+    }
+
+    pub(super) fn wish(&self) -> Wish {
+        match self.wish.load(Ordering::Acquire) {
+            STOP => Wish::Stop,
+            FINISH => Wish::Finish,
+            _ => Wish::Open,
+        }
+    }
+
+    /// One interval of the health check has passed.
+    pub(crate) fn tick(&self) {
+        self.ticks.fetch_add(1, Ordering::Relaxed);
+        self.outbox.nudge();
+    }
+
+    pub(super) fn ticks(&self) -> u32 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// The link comes to rest with `activity` behind it; whether somebody has to look after it from now on.
+    pub(super) fn rests(&self, activity: u64) -> bool {
+        if self.activity.load(Ordering::Relaxed) == activity {
+            return false;
+        }
+        self.activity.store(activity, Ordering::Relaxed);
+        self.rest.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// What is behind a link that has been active since it had `before` behind it. One that has not is told to shrink.
+    pub(super) fn still_busy(&self, before: u64) -> Option<u64> {
+        let activity = self.activity.load(Ordering::Relaxed);
+        if activity != before {
+            return Some(activity);
+        }
+        self.rest.store(SHRINK, Ordering::Release);
+        self.outbox.nudge();
+        None
+    }
+
+    pub(super) fn is_to_shrink(&self) -> bool {
+        self.rest.load(Ordering::Acquire) == SHRINK
+            && self.rest.compare_exchange(SHRINK, UNWATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// What the queue has panicked with.
+    pub(super) fn queue_fault(&self) -> Option<String> {
+        self.fault.look()
+    }
+
+    /// As [`queue_fault`](Self::queue_fault), once.
+    pub(crate) fn take_queue_fault(&self) -> Option<String> {
+        self.fault.take()
+    }
+}

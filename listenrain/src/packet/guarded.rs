@@ -1,0 +1,49 @@
+//! The one place where a packet codec is called.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Abilities, Decoded, Packet, PacketCodec};
+use crate::buffer::{BufferPool, ReadBuffer, WriteBuffer};
+use crate::error::LinkError;
+use crate::guard::guard;
+
+/// A packet codec, whose panics end the channel, and what it has said of itself.
+#[derive(Clone)]
+pub(crate) struct Packets {
+    codec: Arc<dyn PacketCodec>,
+    pub(crate) abilities: Abilities,
+    /// Longest payload, in bytes.
+    pub(crate) limit: usize,
+    buffers: Arc<dyn BufferPool>,
+}
+
+impl Packets {
+    /// Asks `codec` what it can do; an error is what its panic said.
+    pub(crate) fn new(codec: Arc<dyn PacketCodec>) -> Result<Self, String> {
+        let (abilities, limit, buffers) = guard(|| (codec.abilities(), codec.max_packet(), codec.buffers()))?;
+        Ok(Self { codec, abilities, limit, buffers })
+    }
+
+    pub(crate) fn codec(&self) -> &Arc<dyn PacketCodec> {
+        &self.codec
+    }
+
+    pub(crate) fn buffers(&self) -> Arc<dyn BufferPool> {
+        Arc::clone(&self.buffers)
+    }
+
+    pub(crate) fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, LinkError> {
+        Ok(guard(|| self.codec.decode(input)).map_err(LinkError::Panic)??)
+    }
+
+    pub(crate) fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), LinkError> {
+        Ok(guard(|| self.codec.encode(packet, output)).map_err(LinkError::Panic)??)
+    }
+}
+
+impl fmt::Debug for Packets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        guard(|| self.codec.fmt(f)).unwrap_or(Err(fmt::Error))
+    }
+}

@@ -1,0 +1,365 @@
+//! What packets mean on the side that serves.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Shared;
+use super::admission::Admission;
+use super::builder::OnDisconnect;
+use super::peer::Peer;
+use super::run::Run;
+use super::waiting::{Accepted, Waiting};
+use crate::counters::count;
+use crate::error::{LinkError, RemoteRefusal};
+use crate::executor::Job;
+use crate::link::{LINGER, MAX_ANSWERS, Role};
+use crate::packet::{Goodbye, GoodbyeReason, Hello, Kind, Packet};
+use crate::primitives::budget::{Account, Permit, Place};
+use crate::primitives::outbox::Ticket;
+use crate::queued::{Queued, Room};
+use crate::timers::deadline_in;
+
+/// Takes requests in, has them served, and says hello and goodbye.
+pub(super) struct Served {
+    shared: Arc<Shared>,
+    peer: Arc<Peer>,
+    /// Whether the protocol can say that a request was not executed.
+    can_refuse: bool,
+    admission: Admission,
+    /// Requests that wait for a handler's place, and where this channel waits for it.
+    waiting: Waiting,
+    place: Place,
+    /// Answers without a handler (pongs, refusals) that wait to be written.
+    answers: usize,
+    /// Packets that were taken, or refused one by one.
+    requests: u64,
+    one_ways: u64,
+    farewell: Farewell,
+    opened: Instant,
+    /// Fires at the next deadline of a request.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// How far the two sides have come in saying goodbye.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    /// The peer has not said what it understands.
+    Stranger,
+    /// It understands a goodbye.
+    Understood,
+    /// It was told.
+    Said,
+    /// It has answered: no more requests come.
+    Answered,
+}
+
+/// For how long a peer is asked to stay away.
+fn stay_away(why: GoodbyeReason) -> Duration {
+    match why {
+        GoodbyeReason::Draining | GoodbyeReason::Full => Duration::from_secs(1),
+        GoodbyeReason::NotAdmitted | GoodbyeReason::Version => Duration::from_secs(30),
+        _ => Duration::ZERO,
+    }
+}
+
+impl Served {
+    pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>) -> Self {
+        // Where order is all there is, a refusal would overtake the answers before it.
+        let can_refuse = shared.parts.packets.abilities.errors && peer.turns.is_none();
+        let admission = Admission::new(&shared, &peer, can_refuse);
+        Self {
+            shared,
+            peer,
+            can_refuse,
+            admission,
+            waiting: Waiting::default(),
+            place: Place::default(),
+            answers: 0,
+            requests: 0,
+            one_ways: 0,
+            farewell: Farewell::Stranger,
+            opened: Instant::now(),
+            alarm: None,
+        }
+    }
+
+    fn answer(&mut self, kind: Kind, id: u64, payload: impl Into<Bytes>) {
+        self.answers += 1;
+        let _ = self.peer.signal.outbox.push(Ticket(0), Queued::new(Packet::new(kind, id, payload.into())));
+    }
+
+    fn refuse(&mut self, id: u64, why: RemoteRefusal) {
+        count(&self.shared.counters.refused);
+        if self.can_refuse {
+            self.answer(Kind::Refused, id, why.to_bytes());
+        }
+    }
+
+    /// Says that a request was not executed, where somebody waits to hear it.
+    fn refuse_request(&mut self, id: u64, is_call: bool, why: RemoteRefusal) {
+        if is_call {
+            self.refuse(id, why);
+        } else {
+            count(&self.shared.counters.dropped_one_ways);
+        }
+    }
+
+    fn take_request(&mut self, packet: Packet, charge: Option<Permit>) {
+        let is_call = packet.kind != Kind::OneWay;
+        self.count_packet(is_call);
+        if self.can_refuse && self.peer.signal.is_finishing() {
+            return self.refuse_request(packet.id, is_call, RemoteRefusal::Draining);
+        }
+        let deadline = packet.deadline.map(deadline_in);
+        let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
+        let room = Room { place: None, memory: charge };
+        if let Err(refused) = self.admission.offer(Accepted { packet, is_call, deadline, ends_at, room }) {
+            return self.refuse_request(refused, is_call, RemoteRefusal::Overloaded);
+        }
+        self.take_admitted();
+    }
+
+    fn count_packet(&mut self, is_call: bool) {
+        if self.requests + self.one_ways == 0 {
+            self.shared.channels.has_asked(&self.peer);
+        }
+        if is_call {
+            self.requests += 1;
+        } else {
+            self.one_ways += 1;
+        }
+    }
+
+    /// A request that is admitted is served at once, or stands in line for a handler's place.
+    fn take_admitted(&mut self) {
+        let Some(request) = self.admission.take() else { return };
+        if self.waiting.is_empty()
+            && !self.has_too_many_answers()
+            && let Some(permit) = self.peer.handlers.try_acquire(1)
+        {
+            return self.start(request, permit);
+        }
+        if self.admission.refuses() {
+            return self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Overloaded);
+        }
+        self.waiting.push(request);
+    }
+
+    fn start(&mut self, request: Accepted, permit: Permit) {
+        let shared = &self.shared;
+        let (run, payload) = Run::new(shared, &self.peer, request, permit);
+        match shared.dispatch.dispatch(payload, &run) {
+            Some(handler) => {
+                run.begin(handler);
+                if let Err(panic) = shared.parts.handlers.execute(Job::new(Arc::clone(&run) as _)) {
+                    shared.note_panic("executor of handlers", &panic);
+                }
+            }
+            None => run.handled(),
+        }
+        run.enter();
+    }
+
+    /// Whether answers that the peer does not read weigh too much for more of them to be made.
+    fn has_too_many_answers(&self) -> bool {
+        self.peer.queued_bytes.load(Ordering::Acquire) >= self.shared.limits.bytes as u64
+    }
+
+    /// Starts what stands in line, as far as there are places for handlers.
+    fn start_waiting(&mut self, cx: &mut Context<'_>) {
+        while !self.waiting.is_empty() && !self.has_too_many_answers() {
+            let Poll::Ready(Ok(permit)) = self.peer.handlers.poll_acquire(&mut self.place, 1, cx) else {
+                return;
+            };
+            if let Some(request) = self.waiting.pop() {
+                self.start(request, permit);
+            }
+        }
+        // What is granted to a line that is empty by now goes to another channel.
+        self.peer.handlers.leave(&mut self.place);
+    }
+
+    /// Ends requests whose deadlines have passed, and sleeps until the next one.
+    fn see_to_deadlines(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let next =
+                [self.waiting.next_deadline(), self.admission.ends_at(), self.peer.runs.next_deadline()];
+            let Some(next) = next.into_iter().flatten().min() else {
+                self.alarm = None;
+                return;
+            };
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
+            if alarm.deadline() != next {
+                alarm.as_mut().reset(next);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            let now = Instant::now();
+            self.peer.runs.expire(now);
+            while let Some(request) = self.waiting.expired(now).or_else(|| self.admission.expired(now)) {
+                count(&self.shared.counters.expired);
+                self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Expired);
+            }
+        }
+    }
+
+    fn hear_hello(&mut self, payload: &Bytes) {
+        let hello = Hello::from_bytes(payload).filter(|_| self.farewell == Farewell::Stranger);
+        let Some(hello) = hello else { return };
+        if hello.understands_goodbye() {
+            self.farewell = Farewell::Understood;
+        }
+        self.answer(Kind::HelloAnswer, 0, Hello::OWN.to_bytes().to_vec());
+        if hello.version != Hello::OWN.version {
+            self.peer.finish(GoodbyeReason::Version);
+        }
+    }
+
+    fn say_goodbye(&mut self) {
+        let why = self.peer.why();
+        // One that is refused may not have been heard yet.
+        let is_understood = self.farewell == Farewell::Understood || why.is_refusal();
+        if !is_understood || !self.shared.parts.packets.abilities.hello || self.has_said_goodbye() {
+            return;
+        }
+        self.farewell = Farewell::Said;
+        let (requests, one_ways) = (self.requests, self.one_ways);
+        let goodbye = Goodbye { why, requests, one_ways, stay_away: stay_away(why) };
+        self.answer(Kind::Goodbye, 0, goodbye.to_bytes().to_vec());
+    }
+
+    fn has_said_goodbye(&self) -> bool {
+        matches!(self.farewell, Farewell::Said | Farewell::Answered)
+    }
+
+    fn cancel(&mut self, id: u64) {
+        match self.waiting.take(id) {
+            Some(request) => drop(request),
+            None => self.peer.runs.cancel(id),
+        }
+    }
+}
+
+impl Role for Served {
+    fn memory(&self) -> Option<Arc<Account>> {
+        Some(Arc::clone(&self.peer.memory))
+    }
+
+    fn greeting(&mut self) -> Option<Packet> {
+        None
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.admission.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.take_admitted();
+        // No waker: this very task makes room by writing, or the channel ends.
+        let unread = self.answers >= MAX_ANSWERS;
+        let unwanted = !self.can_refuse && self.peer.signal.is_finishing();
+        if unread || unwanted { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn packet(&mut self, packet: Packet, charge: Option<Permit>) {
+        match packet.kind {
+            Kind::Request | Kind::Plain | Kind::OneWay => self.take_request(packet, charge),
+            Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
+            Kind::Cancel => self.cancel(packet.id),
+            Kind::Hello => self.hear_hello(packet.payload.first()),
+            Kind::Goodbye => self.answer(Kind::GoodbyeAnswer, 0, Bytes::new()),
+            Kind::GoodbyeAnswer if self.farewell == Farewell::Said => self.farewell = Farewell::Answered,
+            Kind::Pong | Kind::HelloAnswer | Kind::GoodbyeAnswer => {}
+            Kind::Reply | Kind::Error | Kind::Refused => count(&self.shared.counters.late_replies),
+            Kind::Unknown(kind) => self.refuse(packet.id, RemoteRefusal::UnknownKind(kind)),
+        }
+    }
+
+    fn too_large(&mut self, packet: Packet, size: u64, limit: usize) {
+        tracing::debug!(size, limit, "a packet is longer than the limit");
+        match packet.kind {
+            Kind::Request | Kind::OneWay => {
+                let is_call = packet.kind == Kind::Request;
+                self.count_packet(is_call);
+                let why = RemoteRefusal::TooLarge { limit: limit as u64 };
+                self.refuse_request(packet.id, is_call, why);
+            }
+            _ => count(&self.shared.counters.late_replies),
+        }
+    }
+
+    fn poll_work(&mut self, cx: &mut Context<'_>) {
+        self.start_waiting(cx);
+        self.see_to_deadlines(cx);
+    }
+
+    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
+        let mut bytes = 0;
+        for (_, queued) in batch {
+            match queued.kind() {
+                Kind::Reply | Kind::Error => bytes += queued.len() as u64,
+                Kind::Ping => {}
+                _ => self.answers = self.answers.saturating_sub(1),
+            }
+        }
+        if bytes > 0 {
+            self.peer.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        if self.has_said_goodbye() {
+            return;
+        }
+        if self.can_refuse
+            && let Some(request) = self.admission.withdraw()
+        {
+            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Draining);
+        }
+        self.say_goodbye();
+    }
+
+    fn cut_off(&mut self) {
+        while let Some(request) = self.waiting.pop().or_else(|| self.admission.withdraw()) {
+            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Draining);
+        }
+        self.say_goodbye();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.peer.places.in_use() == 0 && self.admission.is_empty()
+    }
+
+    fn awaits_goodbye(&self) -> bool {
+        match self.farewell {
+            Farewell::Said => true,
+            // It has only just come, and its hello may be on its way.
+            Farewell::Stranger => self.shared.parts.packets.abilities.hello && self.opened.elapsed() < LINGER,
+            Farewell::Understood | Farewell::Answered => false,
+        }
+    }
+
+    fn peer_ended(&mut self) {
+        // It may only have ended its writing, and wait for its answers; or it may be gone.
+        if self.shared.on_disconnect == OnDisconnect::Cancel {
+            self.peer.runs.cancel_all();
+        }
+    }
+
+    fn outlives_peers_end(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.peer.handlers.leave(&mut self.place);
+    }
+}
