@@ -69,7 +69,7 @@ impl Shared {
             return Err(self.refused(self.full()));
         }
         let context = Context::queued(0, deadline);
-        let Some(id) = self.calls.insert(context, Waiter::Task(None)) else {
+        let Some(id) = self.traffic.calls.insert(context, Waiter::Task(None)) else {
             return Err(self.refused(Refusal::Closed));
         };
         self.watch_deadline(id, deadline);
@@ -97,19 +97,19 @@ impl InLineFor<'_> {
     /// Goes on with the wait, and remembers in the table where it stands and what it has.
     fn poll_room(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), NoRoom>> {
         let (shared, id) = (self.shared, self.id);
-        if shared.calls.with(id, |context| context.room.place.is_some()) == Some(false) {
+        if shared.traffic.calls.with(id, |context| context.room.place.is_some()) == Some(false) {
             let polled = shared.places.poll_acquire(&mut self.place, 1, cx);
             let permit = ready!(note(shared, id, polled, InLine::ForPlace(self.place)))?;
-            shared.calls.with(id, |context| context.room.place = Some(permit));
+            shared.traffic.calls.with(id, |context| context.room.place = Some(permit));
         }
         let polled = shared.memory.poll_acquire(&mut self.memory, self.size as u64, cx);
         let permit = ready!(note(shared, id, polled, InLine::ForMemory(self.memory)))?;
-        shared.calls.with(id, |context| context.room.memory = Some(permit));
+        shared.traffic.calls.with(id, |context| context.room.memory = Some(permit));
         Poll::Ready(Ok(()))
     }
 
     fn leave_if_over(&mut self) {
-        if !self.shared.calls.is_waiting(self.id) {
+        if !self.shared.traffic.calls.is_waiting(self.id) {
             self.shared.places.leave(&mut self.place);
             self.shared.memory.leave(&mut self.memory);
         }
@@ -117,7 +117,7 @@ impl InLineFor<'_> {
 
     /// How the wait has ended, if it has.
     fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<CallError> {
-        let ended = ready!(self.shared.calls.poll(self.id, cx));
+        let ended = ready!(self.shared.traffic.calls.poll(self.id, cx));
         Poll::Ready(match ended {
             Some(Err(error)) => error,
             _ => CallError::Cancelled,
@@ -132,7 +132,7 @@ fn note(
     line: InLine,
 ) -> Poll<Result<Permit, NoRoom>> {
     let line = polled.is_pending().then_some(line);
-    shared.calls.with(id, |context| context.line = line);
+    shared.traffic.calls.with(id, |context| context.line = line);
     polled
 }
 
@@ -147,7 +147,7 @@ impl Future for InLineFor<'_> {
         match this.poll_room(cx) {
             Poll::Ready(Ok(())) => {
                 this.shared.deadlines.remove(this.id);
-                let Some((context, _)) = this.shared.calls.cancel(this.id) else {
+                let Some((context, _)) = this.shared.traffic.calls.cancel(this.id) else {
                     return this.poll_end(cx).map(Err);
                 };
                 Poll::Ready(Ok(context.room))
@@ -176,7 +176,7 @@ impl Drop for InLineFor<'_> {
         self.shared.places.leave(&mut self.place);
         self.shared.memory.leave(&mut self.memory);
         self.shared.deadlines.remove(self.id);
-        drop(self.shared.calls.cancel(self.id));
+        drop(self.shared.traffic.calls.cancel(self.id));
         self.shared.note_settled();
     }
 }

@@ -107,9 +107,10 @@ impl Shared {
         let mut queued = Queued::new(Packet::new(Kind::OneWay, 0, payload));
         queued.0.room = room;
         let lane = self.pick_lane();
-        let pushed = self.signals[lane].outbox.push(Ticket(0), queued);
+        let pushed = self.traffic.queues[lane].outbox.push(Ticket(0), queued);
         pushed.map_err(|_| self.refused(self.refusal_when_closed()))?;
-        self.see_to_queued(lane, None);
+        self.refusing(|refusing| self.traffic.see_to_queued(lane, None, refusing));
+        self.see_to_queue(lane);
         Ok(())
     }
 
@@ -122,25 +123,17 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        let Some(id) = self.calls.insert(Context::queued(lane, deadline), waiter) else {
+        let Some(id) = self.traffic.calls.insert(Context::queued(lane, deadline), waiter) else {
             return Err(self.refused(self.refusal_when_closed()));
         };
         if let Err(why) = self.put_by_id(&payload, id) {
-            self.calls.cancel(id);
+            self.traffic.calls.cancel(id);
             return Err(self.refused(why));
         }
         self.watch_deadline(id, deadline);
-        let queued = self.packet(id, payload, deadline, room);
-        if self.signals[lane].outbox.push(Ticket(id.to_bits()), queued).is_err() {
-            self.deadlines.remove(id);
-            self.forget(id, false);
-            // The close may have ended it already; either way its end is in the table, where its caller looks for it.
-            if let Ok(told) = self.calls.end(id, Err(CallError::Refused(self.refusal_when_closed()))) {
-                count(&self.counters.refused);
-                told.tell();
-            }
-        }
-        self.see_to_queued(lane, Some(id));
+        let packet = self.packet(id, payload, deadline, room);
+        self.refusing(|refusing| self.traffic.queue(lane, id, packet, refusing));
+        self.see_to_queue(lane);
         Ok(id)
     }
 
@@ -175,7 +168,7 @@ struct InFlightCall<'a> {
 
 impl InFlightCall<'_> {
     fn poll_outcome(&mut self, id: CallId, cx: &mut TaskContext<'_>) -> Poll<Outcome<Bytes>> {
-        let Poll::Ready(outcome) = self.shared.calls.poll(id, cx) else { return Poll::Pending };
+        let Poll::Ready(outcome) = self.shared.traffic.calls.poll(id, cx) else { return Poll::Pending };
         self.id = None;
         self.shared.deadlines.remove(id);
         self.shared.note_settled();
@@ -202,8 +195,9 @@ impl Drop for InFlightCall<'_> {
     fn drop(&mut self) {
         let Some(id) = self.id else { return };
         self.shared.deadlines.remove(id);
-        if let Some((context, _waiter)) = self.shared.calls.cancel(id) {
-            self.shared.retract(id, context.at);
+        if let Some((context, _waiter)) = self.shared.traffic.calls.cancel(id) {
+            self.shared.traffic.take_back(id, context.at);
+            self.shared.say_cancelled(id, context.at);
             drop(context);
             self.shared.note_settled();
         }

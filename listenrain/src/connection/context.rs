@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use crate::packet::Payload;
 use crate::primitives::budget::Place;
 use crate::primitives::lanes::OnLane;
+use crate::primitives::traffic::Placed;
 use crate::queued::Room;
 
 /// What the in-flight table knows of a waiting call.
@@ -22,6 +23,12 @@ pub(crate) struct Context {
     pub(super) payload: Option<Payload>,
     /// Channels that were lost while it was being written.
     pub(super) lost_channels: u32,
+}
+
+impl Placed for Context {
+    fn at(&mut self) -> &mut OnLane {
+        &mut self.at
+    }
 }
 
 /// A wait for room.

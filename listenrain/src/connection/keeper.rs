@@ -34,7 +34,7 @@ async fn keep(shared: &Shared) {
             let now = Instant::now();
             if now >= tick {
                 tick = now + interval;
-                shared.signals.iter().for_each(|signal| signal.tick());
+                shared.traffic.queues.iter().for_each(|signal| signal.tick());
             }
             shared.refill_timers();
             let Some(next) = shared.deadlines.look(now, cx.waker(), &mut expired) else {
@@ -74,24 +74,23 @@ impl Shared {
     fn refill_timers(&self) {
         if self.timers_fault.take() {
             count(&self.counters.panics);
-            self.calls.for_each(|id, context| self.deadlines.add(id, context.deadline));
+            self.traffic.calls.for_each(|id, context| self.deadlines.add(id, context.deadline));
         }
     }
 
     /// The deadline of a call has passed, wherever the call stands.
     pub(super) fn time_out(&self, call: CallId) {
-        // In one step: were the packet to leave between looking and ending, nobody would take it back.
-        let ended = self.calls.end_with(call, |context| {
+        let ended = self.traffic.end_where_it_stands(call, |context| {
             let error = if context.at.epoch.is_some() { CallError::Timeout } else { CallError::Expired };
-            (Err(error), (context.at, context.line.take()))
+            (Err(error), context.line.take())
         });
-        let Some((told, (at, line))) = ended else { return };
+        let Some((told, at, line)) = ended else { return };
         count(&self.counters.timeouts);
         match line {
             // What it was granted meanwhile goes to the next in line.
             Some(InLine::ForPlace(mut place)) => self.places.leave(&mut place),
             Some(InLine::ForMemory(mut place)) => self.memory.leave(&mut place),
-            None => self.retract(call, at),
+            None => self.say_cancelled(call, at),
         }
         if at.epoch.is_none() {
             count(&self.counters.expired);

@@ -96,7 +96,7 @@ impl Lane {
     fn failed(&mut self, error: NextError, began: Instant) -> Option<Duration> {
         let (wait, is_final) = (self.course.failed(), error.is_final);
         if is_final {
-            self.shared.lanes.over(self.number);
+            self.shared.traffic.lanes.over(self.number);
         }
         count(&self.shared.counters.failed_dials);
         self.shared.failed(error, began, is_final);
@@ -190,7 +190,7 @@ impl Lane {
         let (better, ended) = (channel.superseded.take(), channel.ended.take());
         let role = Caller::new(Arc::clone(shared), lane, epoch);
         let (packets, counters) = (shared.parts.packets.clone(), Arc::clone(&shared.counters));
-        let (signal, idle) = (Arc::clone(&shared.signals[lane]), Arc::clone(&shared.idle));
+        let (signal, idle) = (Arc::clone(&shared.traffic.queues[lane]), Arc::clone(&shared.idle));
         let mut link = Link::new(channel, role, packets, signal, counters, idle, &shared.options.health);
         let mut better = std::pin::pin!(self.replacement(better));
         let mut is_young = true;
@@ -229,7 +229,7 @@ impl Lane {
     fn leave(&self, epoch: u64, goodbye: Goodbye, link: Link<Caller>, ended: Option<OnEnd>) -> LaneEnd {
         let (shared, lane) = (&self.shared, self.number);
         tracing::debug!(epoch, why = %goodbye.why, "the peer says goodbye");
-        shared.lanes.lost(lane, epoch, ConnectionState::Recovering);
+        shared.traffic.lanes.lost(lane, epoch, ConnectionState::Recovering);
         let heeds = if ended.is_some() { Heeds::Generator } else { Heeds::Lane };
         let mut finishing = Finishing::new(shared, lane, epoch, link, None);
         let unwritten = finishing.answer(&goodbye);
@@ -254,31 +254,31 @@ impl Shared {
     /// One more channel of the lane is open: gives its epoch. After failures it has to prove itself before the connection
     /// counts as working.
     fn opened(&self, lane: usize) -> u64 {
-        if self.lanes.epoch(lane) > 0 {
+        if self.traffic.lanes.epoch(lane) > 0 {
             count(&self.counters.reconnects);
         }
         let working = self.failures.none().then_some(ConnectionState::Working);
-        let epoch = self.lanes.opened(lane, working);
+        let epoch = self.traffic.lanes.opened(lane, working);
         self.note_settled();
-        (0..self.lanes.len()).for_each(|lane| self.move_if_stranded(lane));
+        (0..self.traffic.lanes.len()).for_each(|lane| self.traffic.move_if_stranded(lane));
         tracing::debug!(epoch, "lane open");
         epoch
     }
 
     /// The channel of `epoch` works: its peer has said something, or has not hung up for a while.
     pub(super) fn confirm(&self, lane: usize, epoch: u64) {
-        if self.lanes.epoch(lane) == epoch && self.lanes.is_open(lane) {
+        if self.traffic.lanes.epoch(lane) == epoch && self.traffic.lanes.is_open(lane) {
             self.failures.clear();
-            self.lanes.enter_with_lanes(ConnectionState::Working);
+            self.traffic.lanes.enter_with_lanes(ConnectionState::Working);
         }
     }
 
     fn link_lost(&self, lane: usize, epoch: u64, end: LinkEnd) {
-        self.lanes.lost(lane, epoch, ConnectionState::Recovering);
+        self.traffic.lanes.lost(lane, epoch, ConnectionState::Recovering);
         self.see_to_queue(lane);
         self.end_lost_calls(lane, epoch, end);
         // With the only channel no late reply can come any more.
-        if self.lanes.len() == 1
+        if self.traffic.lanes.len() == 1
             && !self.is_finishing()
             && let Some(by_id) = &self.by_id
         {
@@ -296,8 +296,9 @@ impl Shared {
         let is_down = self.failures.count(began) >= self.options.backoff.down_after || is_final;
         tracing::debug!(%error, is_down, "dial failed");
         if is_down {
-            self.lanes.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
-            self.refuse_queued();
+            self.traffic.lanes.enter_without_lanes(ConnectionState::Down { cause: Some(error) });
+            self.refusing(|refusing| self.traffic.refuse_if_down(refusing));
+            self.note_settled();
         }
     }
 }

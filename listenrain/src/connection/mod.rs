@@ -37,9 +37,10 @@ use crate::link::{Idle, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::Account;
 use crate::primitives::deadlines::Deadlines;
-use crate::primitives::in_flight::{CallId, InFlight, Told};
+use crate::primitives::in_flight::{CallId, InFlight};
 use crate::primitives::lanes::{Lanes, OnLane};
 use crate::primitives::outbox::Ticket;
+use crate::primitives::traffic::Traffic;
 use crate::protocol::Parts;
 use crate::queued::Queued;
 use crate::timers::{GuardedTimers, TimersFault, deadline_in};
@@ -77,7 +78,8 @@ struct Owner {
 pub(crate) struct Shared {
     parts: Arc<Parts>,
     options: ConnectionOptions,
-    calls: InFlight<Context, Outcome<Held>>,
+    /// Its calls, lanes, and the queue of each lane with what steers its link.
+    traffic: Traffic<Watched, Context, Outcome<Held>, Signal>,
     by_id: Option<Box<dyn ById>>,
     /// Requests in flight, and their bytes.
     places: Arc<Account>,
@@ -86,10 +88,7 @@ pub(crate) struct Shared {
     callbacks: Arc<Callbacks>,
     deadlines: Deadlines<GuardedTimers>,
     timers_fault: Arc<TimersFault>,
-    lanes: Lanes<Watched>,
     failures: Failures,
-    /// Of each lane: its queue, and how its link is steered.
-    signals: Box<[Arc<Signal>]>,
     next_lane: AtomicUsize,
     pub(crate) counters: Arc<Counters>,
     idle: Arc<Idle>,
@@ -113,7 +112,11 @@ impl Connection {
         let (timers, timers_fault) = GuardedTimers::new(&*parts.new_timers);
         let counters = Arc::<Counters>::default();
         let shared = Arc::new(Shared {
-            calls: InFlight::new(),
+            traffic: Traffic {
+                calls: InFlight::new(),
+                lanes: Lanes::new(options.lanes, Watched::new(endpoint)),
+                queues: (0..options.lanes).map(|_| Arc::new(Signal::new(&parts.new_queue))).collect(),
+            },
             by_id: parts.correlation.by_id(),
             places: Account::single(limits.requests as u64),
             memory: Account::single(limits.bytes as u64),
@@ -121,9 +124,7 @@ impl Connection {
             callbacks: Callbacks::new(&parts, &counters),
             deadlines: Deadlines::new(timers),
             timers_fault,
-            lanes: Lanes::new(options.lanes, Watched::new(endpoint)),
             failures: Failures::default(),
-            signals: (0..options.lanes).map(|_| Arc::new(Signal::new(&parts.new_queue))).collect(),
             next_lane: AtomicUsize::new(0),
             counters,
             idle: Arc::default(),
@@ -172,7 +173,7 @@ impl Connection {
     /// Whether it will not work again: it is closed, or its dialer has failed for good and its last lane is lost.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.state().is_closed() || self.shared().lanes.are_over()
+        self.state().is_closed() || self.shared().traffic.lanes.are_over()
     }
 
     /// How many clones of it there are.
@@ -195,7 +196,7 @@ impl Connection {
     /// Its states, to be watched.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<ConnectionState> {
-        self.shared().lanes.shown().subscribe()
+        self.shared().traffic.lanes.shown().subscribe()
     }
 
     /// What was counted so far.
@@ -205,7 +206,7 @@ impl Connection {
         Counts {
             in_flight: shared.places.in_use(),
             in_flight_bytes: shared.memory.in_use(),
-            queued: shared.signals.iter().map(|signal| signal.outbox.len() as u64).sum(),
+            queued: shared.traffic.queues.iter().map(|signal| signal.outbox.len() as u64).sum(),
             ..shared.counters.snapshot()
         }
     }
@@ -244,7 +245,7 @@ impl Connection {
             return;
         }
         let shared = self.shared();
-        shared.lanes.enter(ConnectionState::Draining);
+        shared.traffic.lanes.enter(ConnectionState::Draining);
         let deadline = deadline_in(within);
         while !shared.is_settled() {
             let settled = shared.settled.notified();
@@ -253,7 +254,7 @@ impl Connection {
             }
         }
         shared.shut();
-        shared.signals.iter().for_each(|signal| signal.finish());
+        shared.traffic.queues.iter().for_each(|signal| signal.finish());
         let grace = deadline.max(Instant::now() + Duration::from_millis(100));
         let _ = tokio::time::timeout_at(grace, shared.tasks.wait()).await;
         // Also where every task has ended: what never had a channel gives its room back, and nothing more is queued.
@@ -292,11 +293,6 @@ impl Dialers {
     }
 }
 
-/// What tells a channel of a connection from all others it has or had.
-fn channel_key(lane: usize, epoch: u64) -> u64 {
-    (lane as u64) << 48 | epoch
-}
-
 impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.shut();
@@ -312,23 +308,22 @@ impl Shared {
 
     /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
     fn is_settled(&self) -> bool {
-        let has_way_out =
-            |(lane, signal): (usize, &Arc<Signal>)| self.lanes.is_open(lane) || signal.outbox.len() == 0;
-        self.calls.waiting() == 0 && self.signals.iter().enumerate().all(has_way_out)
+        let has_way_out = |(lane, signal): (usize, &Arc<Signal>)| {
+            self.traffic.lanes.is_open(lane) || signal.outbox.len() == 0
+        };
+        self.traffic.calls.waiting() == 0 && self.traffic.queues.iter().enumerate().all(has_way_out)
     }
 
     /// Lets nobody in any more, and ends every call that is left.
     fn shut(&self) {
-        self.lanes.enter(ConnectionState::Closed);
         self.places.budget().close();
         self.memory.budget().close();
-        let told = self.calls.close(|_, context| {
+        self.traffic.close(ConnectionState::Closed, |context| {
             Err(match context.at.epoch {
                 Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
                 None => CallError::Refused(self.refusal_when_closed()),
             })
         });
-        told.into_iter().for_each(Told::tell);
         self.deadlines.close();
         self.stop.cancel();
     }
@@ -348,18 +343,16 @@ impl Shared {
     }
 
     fn stop_now(&self) {
-        for signal in &self.signals {
-            drop(signal.outbox.close());
-            signal.stop();
-        }
+        self.traffic.close_queues();
+        self.traffic.queues.iter().for_each(|signal| signal.stop());
     }
 
     fn endpoint(&self) -> &Endpoint {
-        self.lanes.shown().endpoint()
+        self.traffic.lanes.shown().endpoint()
     }
 
     fn state(&self) -> watch::Ref<'_, ConnectionState> {
-        self.lanes.shown().borrow()
+        self.traffic.lanes.shown().borrow()
     }
 
     fn refusal(&self, state: &ConnectionState) -> Refusal {
@@ -372,17 +365,13 @@ impl Shared {
         }
     }
 
-    /// Takes a call that will not be waited for out of the queue, or tells the peer.
-    fn retract(&self, id: CallId, at: OnLane) {
-        let signal = &self.signals[at.lane];
-        match at.epoch {
-            None => drop(signal.outbox.remove(Ticket(id.to_bits()))),
-            // The peer of a superseded channel cannot be told any more.
-            Some(epoch) if self.parts.packets.abilities.cancel && epoch == self.lanes.epoch(at.lane) => {
-                let packet = Packet::new(Kind::Cancel, id.to_bits(), bytes::Bytes::new());
-                let _ = signal.outbox.push(Ticket(0), Queued::new(packet));
-            }
-            Some(_) => {}
+    /// Tells the peer of a call that has left, and that nobody waits for any more.
+    fn say_cancelled(&self, id: CallId, at: OnLane) {
+        let can_cancel = self.parts.packets.abilities.cancel;
+        // The peer of a superseded channel cannot be told any more.
+        if can_cancel && at.epoch == Some(self.traffic.lanes.epoch(at.lane)) {
+            let packet = Packet::new(Kind::Cancel, id.to_bits(), bytes::Bytes::new());
+            let _ = self.traffic.outbox(at.lane).push(Ticket(0), Queued::new(packet));
         }
         self.forget(id, at.epoch.is_some());
     }
@@ -402,12 +391,13 @@ impl Shared {
 
     /// The open lane with the least to write, or the next in turn when none is open.
     fn pick_lane(&self) -> usize {
-        if self.lanes.len() == 1 {
+        if self.traffic.lanes.len() == 1 {
             return 0;
         }
         let turn = self.next_lane.fetch_add(1, Ordering::Relaxed);
-        let turns = (0..self.lanes.len()).map(|step| (turn + step) % self.lanes.len());
-        let open = turns.filter(|lane| self.lanes.is_open(*lane));
-        open.min_by_key(|lane| self.signals[*lane].outbox.len()).unwrap_or(turn % self.lanes.len())
+        let turns = (0..self.traffic.lanes.len()).map(|step| (turn + step) % self.traffic.lanes.len());
+        let open = turns.filter(|lane| self.traffic.lanes.is_open(*lane));
+        open.min_by_key(|lane| self.traffic.queues[*lane].outbox.len())
+            .unwrap_or(turn % self.traffic.lanes.len())
     }
 }

@@ -6,9 +6,9 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 
+use super::Shared;
 use super::context::Context;
 use super::replies::Held;
-use super::{Shared, channel_key};
 use crate::correlation::{Mode, Taken};
 use crate::counters::{count, count_by};
 use crate::error::{CallError, Failure, LinkError, Outcome, Refusal, RemoteError, RemoteRefusal};
@@ -16,8 +16,8 @@ use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Goodbye, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit};
 use crate::primitives::in_flight::{CallId, Told};
-use crate::primitives::lanes::OnLane;
 use crate::primitives::outbox::Ticket;
+use crate::primitives::traffic::channel_key;
 use crate::queued::Queued;
 
 /// Finds the call of each reply and ends it. It runs no user code and waits for nobody.
@@ -58,7 +58,7 @@ const MAX_TOMBSTONES: usize = 4096;
 
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
-        let signal = Arc::clone(&shared.signals[lane]);
+        let signal = Arc::clone(&shared.traffic.queues[lane]);
         let hello = if shared.parts.packets.abilities.hello { Greeting::Unsaid } else { Greeting::None };
         Self {
             shared,
@@ -99,7 +99,7 @@ impl Caller {
 
     /// The call, whose id in its message is free again, if it has left on this channel.
     fn forget_id(&self, call: CallId) -> Option<CallId> {
-        let is_its_own = self.shared.calls.has_left_on(call, channel_key(self.lane, self.epoch));
+        let is_its_own = self.shared.traffic.calls.has_left_on(call, channel_key(self.lane, self.epoch));
         is_its_own.then(|| {
             self.shared.forget(call, false);
             call
@@ -218,7 +218,10 @@ impl Role for Caller {
         let shared = &self.shared;
         let mut late = Vec::new();
         let channel = channel_key(self.lane, self.epoch);
-        shared.calls.end_all(channel, self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
+        shared
+            .traffic
+            .calls
+            .end_all(channel, self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
         late.iter().for_each(|_| count(&shared.counters.late_replies));
         self.told.drain(..).for_each(Told::tell);
         shared.note_settled();
@@ -228,29 +231,23 @@ impl Role for Caller {
         let answered =
             batch.iter().filter(|(_, queued)| !is_users(queued.kind()) && queued.kind() != Kind::Cancel);
         self.answers = self.answers.saturating_sub(answered.count());
-        let call_of = |(ticket, _): &(Ticket, Queued)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
-        let at = OnLane { lane: self.lane, epoch: Some(self.epoch) };
         let (keeps, requests) = (self.keeps_payloads(), &mut self.requests);
-        self.shared.calls.leave(
-            channel_key(self.lane, self.epoch),
-            batch,
-            call_of,
-            |(_, queued), context| {
-                if context.room.memory.is_none() {
-                    context.room = std::mem::take(&mut queued.0.room);
-                }
-                context.payload = keeps.then(|| queued.0.packet.payload.clone());
-                (context.at, context.number) = (at, *requests);
-                *requests += 1;
-            },
-        );
+        self.shared.traffic.leave(self.lane, self.epoch, batch, |queued, context| {
+            if context.room.memory.is_none() {
+                context.room = std::mem::take(&mut queued.0.room);
+            }
+            context.payload = keeps.then(|| queued.0.packet.payload.clone());
+            context.number = *requests;
+            *requests += 1;
+        });
         self.one_ways += batch.iter().filter(|(_, queued)| queued.kind() == Kind::OneWay).count() as u64;
         if matches!(self.shared.parts.correlation.0, Mode::Order) {
             let limit = self.shared.options.limits.requests + MAX_TOMBSTONES;
             if self.order.len() >= limit {
                 return Err(LinkError::Unanswered { requests: self.order.len(), limit });
             }
-            self.order.extend(batch.iter().filter_map(call_of));
+            let calls = batch.iter().filter(|(ticket, _)| ticket.0 != 0);
+            self.order.extend(calls.map(|(ticket, _)| CallId::from_bits(ticket.0)));
         }
         Ok(())
     }
@@ -258,7 +255,7 @@ impl Role for Caller {
     fn finish(&mut self) {}
 
     fn is_idle(&self) -> bool {
-        self.shared.calls.left_on(channel_key(self.lane, self.epoch)) == 0
+        self.shared.traffic.calls.left_on(channel_key(self.lane, self.epoch)) == 0
     }
 
     fn goodbye(&mut self) -> Option<Goodbye> {

@@ -88,6 +88,10 @@ impl Shown for Watched {
         }
     }
 
+    fn now(&self) -> Condition {
+        Self::condition(&self.states.borrow())
+    }
+
     fn change(&self, step: impl FnOnce(&mut ConnectionState) -> bool) {
         self.states.send_if_modified(|state| {
             let from = state.clone();

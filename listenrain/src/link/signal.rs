@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::primitives::outbox::Outbox;
+use crate::primitives::traffic::Queue;
 use crate::queued::{GuardedQueue, NewQueue, QueueFault, Queued};
 
 /// What a link is to write, how it is to end, and what it is to look at.
@@ -35,6 +36,14 @@ pub(super) enum Wish {
 
 const FINISH: u8 = 1;
 const STOP: u8 = 2;
+
+impl Queue for Signal {
+    type Packet = Queued;
+
+    fn outbox(&self) -> &Outbox<Queued> {
+        &self.outbox
+    }
+}
 
 impl Signal {
     pub(crate) fn new(new_queue: &Arc<NewQueue>) -> Self {

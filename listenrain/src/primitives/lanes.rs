@@ -38,6 +38,9 @@ pub(crate) trait Shown {
 
     fn condition(state: &Self::State) -> Condition;
 
+    /// The condition as it is.
+    fn now(&self) -> Condition;
+
     /// Runs `step` on the state while nobody else does, and shows the state when `step` says that it has changed.
     fn change(&self, step: impl FnOnce(&mut Self::State) -> bool);
 }
@@ -66,6 +69,10 @@ impl<S: Shown> Lanes<S> {
 
     pub(crate) fn shown(&self) -> &S {
         &self.shown
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        self.shown.now()
     }
 
     pub(crate) fn is_open(&self, lane: usize) -> bool {

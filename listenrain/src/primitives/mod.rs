@@ -9,3 +9,4 @@ pub(crate) mod in_flight;
 pub(crate) mod keyed;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
+pub(crate) mod traffic;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use listenrain::{CallError, Refusal, WhenFull};
+use listenrain::{CallError, Overflow, Refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::flaw::{Faulty, Flaw};
@@ -13,7 +13,7 @@ use crate::scenario::ClientSetup;
 pub(super) struct Budget {
     requests: Room,
     bytes: Room,
-    when_full: WhenFull,
+    when_full: Overflow,
 }
 
 #[derive(Debug)]
@@ -28,10 +28,10 @@ impl Room {
     }
 
     /// Room for `count`, or all of it where that is less.
-    async fn take(&self, count: usize, when_full: WhenFull) -> Option<OwnedSemaphorePermit> {
+    async fn take(&self, count: usize, when_full: Overflow) -> Option<OwnedSemaphorePermit> {
         let count = u32::try_from(count.min(self.all)).unwrap_or(u32::MAX);
         match when_full {
-            WhenFull::Wait => self.left.clone().acquire_many_owned(count).await.ok(),
+            Overflow::Wait => self.left.clone().acquire_many_owned(count).await.ok(),
             _ => self.left.clone().try_acquire_many_owned(count).ok(),
         }
     }

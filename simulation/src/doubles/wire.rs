@@ -33,7 +33,7 @@ impl Reader {
             match self.codec.decode(&mut self.buffer) {
                 Ok(Decoded::Packet(packet)) => return Some(packet),
                 Ok(Decoded::Incomplete { .. }) => {}
-                Err(_) => return None,
+                Ok(_) | Err(_) => return None,
             }
             match poll_fn(|cx| self.half.poll_read(cx, &mut self.buffer)).await {
                 Ok(0) | Err(_) => return None,

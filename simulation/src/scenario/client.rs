@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain::{CallError, Refusal, WhenFull};
+use listenrain::{CallError, Overflow, Refusal};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -279,7 +279,7 @@ async fn watch(scenario: Arc<Scenario>, stage: Stage, caller: Arc<dyn Caller>) {
         if under_way > requests {
             stage.violation(format!("{under_way} calls are under way, at most {requests} may be"));
         }
-        if now.requests >= setup.requests as u64 && setup.when_full == WhenFull::Wait {
+        if now.requests >= setup.requests as u64 && setup.when_full == Overflow::Wait {
             stage.situation(Situation::Seen(CLIENT_FULL));
         }
         sleep(Duration::from_millis(10)).await;

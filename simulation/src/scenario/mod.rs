@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain::WhenFull;
+use listenrain::Overflow;
 
 pub(crate) use self::client::LATE;
 pub use self::list::{all, named};
@@ -163,14 +163,14 @@ pub struct ClientSetup {
     /// Most bytes of them.
     pub bytes: usize,
     /// What becomes of more.
-    pub when_full: WhenFull,
+    pub when_full: Overflow,
     /// After how many failed dials calls are refused.
     pub down_after: u32,
 }
 
 impl Default for ClientSetup {
     fn default() -> Self {
-        Self { lanes: 1, requests: 64, bytes: 4 << 20, when_full: WhenFull::Wait, down_after: 5 }
+        Self { lanes: 1, requests: 64, bytes: 4 << 20, when_full: Overflow::Wait, down_after: 5 }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use listenrain::{
     Abilities, Backoff, BoxFuture, CallError, ChannelGenerator, Client, ClientBuilder, Connection,
-    ConnectionPool, Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overload,
+    ConnectionPool, Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overflow,
     PacketCodec, Protocol, ProtocolHandle, ProtocolTable, RawBytes, Request, Router, Server,
     SharedConnections, Transport,
 };
@@ -125,7 +125,7 @@ impl<M: MessageCodec> Stack for Library<M> {
             .max_connections(setup.connections)
             .max_requests(setup.requests)
             .max_bytes(setup.bytes)
-            .overload(if setup.refuses { Overload::Refuse } else { Overload::StopReading })
+            .overflow(if setup.refuses { Overflow::Refuse } else { Overflow::Wait })
             .health(health());
         builder.listen(listener).map(|server| Arc::new(server) as _).map_err(|error| error.to_string())
     }
@@ -164,7 +164,7 @@ fn configure<M: MessageCodec>(builder: ClientBuilder<M>, setup: &ClientSetup, se
         .lanes(setup.lanes)
         .max_requests(setup.requests)
         .max_bytes(setup.bytes)
-        .when_full(setup.when_full)
+        .overflow(setup.when_full)
         .dial_timeout(Duration::from_secs(1))
         .backoff(waits.down_after(setup.down_after).seeded(seed))
         .health(health())

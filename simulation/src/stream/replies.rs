@@ -61,7 +61,7 @@ impl Replies {
             match self.packets.decode(&mut self.input) {
                 Ok(Decoded::Packet(packet)) => self.route(wire, packet, &mut output),
                 Ok(Decoded::Incomplete { .. }) => break,
-                Err(_) => {
+                Ok(_) | Err(_) => {
                     self.is_lost = true;
                     let rest = self.input.take(self.input.len());
                     output.put(rest);

@@ -54,7 +54,7 @@ impl Edges {
             match self.packets.decode(&mut self.input) {
                 Ok(Decoded::Packet(packet)) => whole.push(packet),
                 Ok(Decoded::Incomplete { .. }) => break,
-                Err(_) => {
+                Ok(_) | Err(_) => {
                     self.is_lost = true;
                     self.input = ReadBuffer::default();
                 }

@@ -62,6 +62,12 @@ impl Framed {
                 buffer.expect(whole.unwrap_or(0));
                 Ok(Ok(None))
             }
+            Ok(Decoded::TooLarge { size, .. }) => {
+                let limit = self.codec.max_packet();
+                ensure!(size > limit as u64, "a packet of {size} bytes is called too large for {limit}");
+                Ok(Err(PacketError::TooLarge { size, limit }))
+            }
+            Ok(other) => Err(Failure::new(format!("the codec came to {other:?}"))),
             Err(error) => Ok(Err(error)),
         }
     }
