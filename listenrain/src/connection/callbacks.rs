@@ -1,6 +1,5 @@
 //! Callbacks of calls that have ended, on their way to the executor.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -9,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::counters::{Counters, count};
 use crate::executor::{Job, Work};
 use crate::guard::{drop_guarded, guard};
+use crate::primitives::handover::Handover;
 use crate::protocol::Parts;
 use crate::sync::{Mutex, lock};
 
@@ -17,15 +17,7 @@ use crate::sync::{Mutex, lock};
 pub(crate) struct Callbacks {
     parts: Arc<Parts>,
     counters: Arc<Counters>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    running: usize,
-    waiting: VecDeque<(Handle, Run)>,
-    /// Somebody hands over what waits: an executor that runs or drops a job at once comes back here while it does.
-    is_handing_over: bool,
+    waiting: Handover<(Handle, Run)>,
 }
 
 /// Tells one state machine its outcome.
@@ -34,29 +26,13 @@ type Run = Box<dyn FnOnce() + Send>;
 impl Callbacks {
     pub(super) fn new(parts: &Arc<Parts>, counters: &Arc<Counters>) -> Arc<Self> {
         let (parts, counters) = (Arc::clone(parts), Arc::clone(counters));
-        Arc::new(Self { parts, counters, state: Mutex::default() })
+        let waiting = Handover::new(parts.callbacks.bound);
+        Arc::new(Self { parts, counters, waiting })
     }
 
     /// Has `run` run, in the runtime that it was handed over from, now or when there is room.
     pub(crate) fn run(self: &Arc<Self>, runtime: Handle, run: Run) {
-        lock(&self.state).waiting.push_back((runtime, run));
-        self.hand_over_some();
-    }
-
-    fn hand_over_some(self: &Arc<Self>) {
-        let mut state = lock(&self.state);
-        if state.is_handing_over {
-            return;
-        }
-        while state.running < self.parts.callbacks.bound
-            && let Some((runtime, run)) = state.waiting.pop_front()
-        {
-            (state.running, state.is_handing_over) = (state.running + 1, true);
-            drop(state);
-            self.execute(&runtime, run);
-            state = lock(&self.state);
-            state.is_handing_over = false;
-        }
+        self.waiting.push((runtime, run), |(runtime, run)| self.execute(&runtime, run));
     }
 
     /// The reader of replies ends calls, so what may run user code at once is handed to another task.
@@ -81,8 +57,7 @@ impl Callbacks {
 
     /// A callback has run: there is room for the next.
     fn ended(self: &Arc<Self>) {
-        lock(&self.state).running -= 1;
-        self.hand_over_some();
+        self.waiting.ended(|(runtime, run)| self.execute(&runtime, run));
     }
 }
 

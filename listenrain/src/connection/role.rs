@@ -11,7 +11,7 @@ use super::context::Context;
 use super::replies::Held;
 use crate::correlation::{Mode, Taken};
 use crate::counters::{count, count_by};
-use crate::error::{CallError, Failure, LinkError, Outcome, Refusal, RemoteError, RemoteRefusal};
+use crate::error::{CallError, ErrorCode, Failure, LinkError, Outcome, Refusal, RemoteError, RemoteRefusal};
 use crate::link::{MAX_ANSWERS, Role, Signal};
 use crate::packet::{Goodbye, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit};
@@ -141,7 +141,14 @@ impl Caller {
             self.hello = Greeting::None;
             return;
         }
-        self.end(packet, |_, _| Err(CallError::Refused(Refusal::ByPeer(why))));
+        self.end(packet, |shared, _| {
+            Err(if why == RemoteRefusal::Expired {
+                count(&shared.counters.timeouts);
+                CallError::Expired
+            } else {
+                CallError::Refused(Refusal::ByPeer(why))
+            })
+        });
     }
 
     fn hear_goodbye(&mut self, payload: &Bytes) {
@@ -182,8 +189,15 @@ impl Role for Caller {
         }
         match packet.kind {
             Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),
-            Kind::Error => self.end(packet, |_, bytes| {
-                Err(CallError::Failed(Failure::Remote(RemoteError::from_bytes(&bytes))))
+            Kind::Error => self.end(packet, |shared, bytes| {
+                let error = RemoteError::from_bytes(&bytes);
+                // The peer has only looked at the same clock a little earlier.
+                Err(if error.code == ErrorCode::Deadline {
+                    count(&shared.counters.timeouts);
+                    CallError::Timeout
+                } else {
+                    CallError::Failed(Failure::Remote(error))
+                })
             }),
             Kind::Refused => self.refused(packet),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),

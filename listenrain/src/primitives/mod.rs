@@ -5,8 +5,10 @@
 
 pub(crate) mod budget;
 pub(crate) mod deadlines;
+pub(crate) mod handover;
 pub(crate) mod in_flight;
 pub(crate) mod keyed;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
+pub(crate) mod run;
 pub(crate) mod traffic;

@@ -1,8 +1,8 @@
 //! One request, from its handler's start until it is answered and its handler has ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use crate::log_limit::limited;
 use crate::packet::{Kind, Packet, Payload};
 use crate::primitives::budget::Permit;
 use crate::primitives::outbox::Ticket;
+use crate::primitives::run::{Handler, Progress, Step};
 use crate::queued::{Queued, Room};
 use crate::sync::{Mutex, lock};
 use crate::transport::BoxFuture;
@@ -39,30 +40,11 @@ pub(crate) struct Run {
     turn: Option<u64>,
     /// What it takes up, until it is answered.
     room: Mutex<Option<Room>>,
-    handler: Mutex<Handler>,
-    /// What has happened to it: [`HANDLED`], [`ANSWERED`], [`ENTERED`].
-    state: AtomicU8,
+    handler: Handler<BoxFuture<'static, ()>, Permit>,
+    progress: Progress,
     /// Its number among the runs of its channel, once it is entered there.
     number: AtomicU64,
 }
-
-/// The handler's future, while it is not being polled, and its place.
-#[derive(Default)]
-struct Handler {
-    future: Option<BoxFuture<'static, ()>>,
-    permit: Option<Permit>,
-    waker: Option<Waker>,
-    /// It is to end where it stands.
-    is_ended: bool,
-}
-
-/// The handler has ended.
-const HANDLED: u8 = 1;
-/// It is answered, or will not be.
-const ANSWERED: u8 = 2;
-/// It stands among the runs of its channel.
-const ENTERED: u8 = 4;
-const OVER: u8 = HANDLED | ANSWERED;
 
 /// Why a request ends before its handler does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +73,8 @@ impl Run {
             is_call,
             turn: peer.turns.as_ref().filter(|_| is_call).map(Turns::take),
             room: Mutex::new(Some(room)),
-            handler: Mutex::new(Handler { permit: Some(permit), ..Handler::default() }),
-            state: AtomicU8::new(0),
+            handler: Handler::new(permit),
+            progress: Progress::new(),
             number: AtomicU64::new(0),
         });
         (run, packet.payload.into_bytes())
@@ -100,52 +82,46 @@ impl Run {
 
     /// The handler has been called, and this is the rest of it.
     pub(super) fn begin(&self, handler: BoxFuture<'static, ()>) {
-        lock(&self.handler).future = Some(handler);
+        if let Some(ended) = self.handler.begin(handler) {
+            self.drop_handler(ended);
+        }
     }
 
     /// The handler's place, for a part of it that cannot be ended.
     pub(super) fn take_permit(&self) -> Option<Permit> {
-        lock(&self.handler).permit.take()
+        self.handler.take_permit()
     }
 
     /// Polls the handler, and ends it when it is done or has panicked.
     fn poll_handler(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let future = lock(&self.handler).future.take();
-        let Some(mut future) = future else { return Poll::Ready(()) };
-        match guard(|| future.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => {
-                let mut handler = lock(&self.handler);
-                if !handler.is_ended {
-                    handler.future = Some(future);
-                    match &mut handler.waker {
-                        Some(waker) => waker.clone_from(cx.waker()),
-                        waker => *waker = Some(cx.waker().clone()),
-                    }
-                    return Poll::Pending;
-                }
+        let Some(mut future) = self.handler.take() else { return Poll::Ready(()) };
+        let ended = match guard(|| future.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => self.handler.put_back(future, cx.waker()),
+            Ok(Poll::Ready(())) => Some(future),
+            Err(panic) => {
+                self.shared.note_panic("handler", &panic);
+                Some(future)
             }
-            Ok(Poll::Ready(())) => {}
-            Err(panic) => self.shared.note_panic("handler", &panic),
-        }
-        drop_guarded(future);
-        self.handled();
+        };
+        let Some(ended) = ended else { return Poll::Pending };
+        self.drop_handler(ended);
         Poll::Ready(())
     }
 
     /// Drops what is left of the handler, wherever it stands.
     pub(super) fn end_handler(&self) {
-        let mut handler = lock(&self.handler);
-        handler.is_ended = true;
-        let (future, waker) = (handler.future.take(), handler.waker.take());
-        drop(handler);
-        // One that is being polled ends after that.
+        let (future, waker) = self.handler.end();
         if let Some(future) = future {
-            drop_guarded(future);
-            self.handled();
+            self.drop_handler(future);
         }
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    fn drop_handler(&self, future: BoxFuture<'static, ()>) {
+        drop_guarded(future);
+        self.handled();
     }
 
     /// The handler has ended: its place is free, and what nobody answers is over.
@@ -154,7 +130,7 @@ impl Run {
         if !self.is_call {
             drop(self.take_room());
         }
-        self.note(HANDLED);
+        self.note(Step::Handled);
     }
 
     /// Ends it for another reason than its handler's.
@@ -199,7 +175,7 @@ impl Run {
     fn take_room(&self) -> Option<Room> {
         let room = lock(&self.room).take();
         if room.is_some() {
-            self.note(ANSWERED);
+            self.note(Step::Answered);
         }
         room
     }
@@ -253,20 +229,18 @@ impl Run {
 
     /// Enters it among the runs of its channel, unless it is over.
     pub(super) fn enter(self: &Arc<Self>) {
-        if self.state.load(Ordering::Acquire) == OVER {
+        if self.progress.is_over() {
             return;
         }
         let Some(number) = self.peer.runs.enter(self) else { return self.end(Ending::Cancelled) };
         self.number.store(number, Ordering::Release);
-        if self.state.fetch_or(ENTERED, Ordering::AcqRel) & OVER == OVER {
+        if self.progress.enter() {
             self.leave();
         }
     }
 
-    fn note(&self, what: u8) {
-        let before = self.state.fetch_or(what, Ordering::AcqRel);
-        let is_over_by_this = before & OVER != OVER && (before | what) & OVER == OVER;
-        if is_over_by_this && before & ENTERED != 0 {
+    fn note(&self, step: Step) {
+        if self.progress.note(step) {
             self.leave();
         }
     }

@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The sources below `folder` of the workspace, by file name.
+/// The sources below `folder` of the workspace, by the name of the file, or of the folder that it lies in.
 fn sources(folder: &str) -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .filter(|file| file.extension().is_some_and(|extension| extension == "rs"))
-        .map(|file| {
-            (file.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(file).unwrap())
-        })
-        .collect()
+    files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), text_of(&path))).collect()
+}
+
+/// The text of a source, or of all sources in a folder.
+fn text_of(path: &Path) -> String {
+    if !path.is_dir() {
+        return fs::read_to_string(path).unwrap();
+    }
+    fs::read_dir(path).unwrap().map(|entry| text_of(&entry.unwrap().path())).collect()
 }
 
 fn primitives() -> BTreeMap<String, String> {

@@ -39,7 +39,7 @@ impl Order for Listed {
         self.take(|(_, listed)| *listed == call);
     }
 
-    fn next(&self) -> Option<u32> {
+    fn next(&mut self) -> Option<u32> {
         self.0.iter().map(|(deadline, _)| *deadline).min()
     }
 
@@ -76,7 +76,7 @@ impl Bed {
     fn outcome(&self, id: CallId) -> Option<&'static str> {
         let polled = block_on(|cx| self.calls.poll(id, cx));
         self.deadlines.remove(id);
-        polled.map(|((), outcome)| outcome)
+        polled
     }
 
     /// Looks and sleeps as the keeper does. Its sleep is over at once up to the time that passes here.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use loom::thread;
 
-use crate::primitives::in_flight::{CallId, InFlight, Told, Waiter};
+use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
 use crate::{STUCK, block_on, check, check_catches};
 
 type Calls = InFlight<(), &'static str>;
@@ -17,7 +17,7 @@ fn end(calls: &Calls, id: CallId, outcome: &'static str) -> bool {
 }
 
 fn polled(calls: &Calls, id: CallId) -> Option<&'static str> {
-    block_on(|cx| calls.poll(id, cx)).map(|((), outcome)| outcome)
+    block_on(|cx| calls.poll(id, cx))
 }
 
 /// A callback that counts how often it is told.
@@ -101,15 +101,40 @@ fn poll_and_end() {
     let calls = Arc::new(Calls::new());
     let id = calls.insert((), Waiter::Task(None)).unwrap();
     let ending = Arc::clone(&calls);
+    calls.leave(CHANNEL, &mut vec![id], |id| Some(*id), |_, ()| {});
     let ender = thread::spawn(move || {
         let (mut told, mut late) = (Vec::new(), 0);
-        ending.end_all([(id, "reply"), (id, "twice")], &mut told, |_| late += 1);
+        ending.end_all(CHANNEL, [(id, "reply"), (id, "twice")], &mut told, |_| late += 1);
         told.into_iter().for_each(Told::tell);
         assert_eq!(late, 1);
     });
     assert_eq!(polled(&calls, id), Some("reply"));
     ender.join().unwrap();
 }
+
+/// A call that an old channel's peer did not take leaves on a new one, as that peer's refusal comes on the old one.
+fn refusal_on_an_old_channel() {
+    let calls = Arc::new(Calls::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let leave_on = |channel| calls.leave(channel, &mut vec![id], |id| Some(*id), |_, ()| {});
+    leave_on(CHANNEL);
+    let told = calls.end_left_on(CHANNEL, |_, ()| Some(Fate::GoesOn));
+    assert!(told.is_empty());
+    let refusing = Arc::clone(&calls);
+    let refusal = thread::spawn(move || {
+        let mut told = Vec::new();
+        refusing.end_all(CHANNEL, [(id, "refused")], &mut told, |_| {});
+        told.into_iter().for_each(Told::tell);
+    });
+    leave_on(CHANNEL + 1);
+    refusal.join().unwrap();
+    let mut told = Vec::new();
+    calls.end_all(CHANNEL + 1, [(id, "reply")], &mut told, |_| {});
+    told.into_iter().for_each(Told::tell);
+    assert_eq!(polled(&calls, id), Some("reply"), "the end that counted is its own channel's");
+}
+
+const CHANNEL: u64 = 7;
 
 /// An outcome whose end looks at the table again, as that of a reply may: its bytes go back to a pool of the user's.
 struct Looks(Weak<InFlight<(), Self>>);
@@ -128,6 +153,40 @@ fn ends_outside_the_lock() {
     let id = calls.insert((), Waiter::Task(None)).unwrap();
     assert!(calls.end(id, Looks(Arc::downgrade(&calls))).is_ok());
     assert!(calls.cancel(id).is_none());
+}
+
+#[test]
+fn only_the_channel_on_which_a_call_left_ends_it() {
+    check(3, refusal_on_an_old_channel);
+}
+
+#[test]
+fn an_end_by_any_channel_is_caught() {
+    let mutant = "in_flight: any channel ends a call";
+    check_catches(mutant, "the end that counted", 3, refusal_on_an_old_channel);
+}
+
+/// An outcome that nobody fetched leaves no slot behind when its caller goes away.
+fn end_and_cancel() {
+    let calls = Arc::new(Calls::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let ending = Arc::clone(&calls);
+    let ender = thread::spawn(move || end(&ending, id, "reply"));
+    let cancelled = calls.cancel(id).is_some();
+    assert_ne!(cancelled, ender.join().unwrap(), "one end counts");
+    let next = calls.insert((), Waiter::Task(None)).unwrap();
+    assert_eq!(next.slot, id.slot, "the slot is free again");
+}
+
+#[test]
+fn a_call_that_ends_as_its_caller_goes_away_frees_its_slot() {
+    check(3, end_and_cancel);
+}
+
+#[test]
+fn a_slot_that_is_never_freed_is_caught() {
+    let mutant = "in_flight: a cancel leaves an ended call behind";
+    check_catches(mutant, "the slot is free again", 3, end_and_cancel);
 }
 
 #[test]

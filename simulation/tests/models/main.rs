@@ -5,9 +5,9 @@
 //! needs a flag: `cargo test` runs them.
 
 mod budget;
-mod calls;
 mod coverage;
 mod deadlines;
+mod handover;
 mod in_flight;
 mod keyed;
 mod lanes;
@@ -21,7 +21,9 @@ mod outbox;
 )]
 #[path = "../../../listenrain/src/primitives/mod.rs"]
 mod primitives;
+mod run;
 mod sync;
+mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 
-use crate::primitives::budget::{Budget, Permit};
+use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::{STUCK, block_on, check, check_catches};
 
@@ -60,9 +60,9 @@ fn push_close_and_pop() {
 
 /// The room of each item goes along with it, and is back once it is written, refused or thrown away.
 fn push_and_finish() {
-    let budget = Budget::new(2, 10);
+    let account = Account::single(10);
     let outbox = Arc::new(Outbox::<(u32, Permit)>::new(Box::new(FifoQueue::default())));
-    let (pushing, room) = (Arc::clone(&outbox), Arc::clone(&budget));
+    let (pushing, room) = (Arc::clone(&outbox), Arc::clone(&account));
     let pusher = thread::spawn(move || {
         let refused = (1..=2).filter_map(|item| {
             let permit = room.try_acquire(5).expect("there is room for two");
@@ -79,7 +79,7 @@ fn push_and_finish() {
     }
     seen.extend(pusher.join().unwrap());
     assert_eq!(seen, [1, 2], "each item once, in order");
-    assert_eq!((outbox.len(), budget.in_use()), (0, (0, 0)));
+    assert_eq!((outbox.len(), account.in_use()), (0, 0));
 }
 
 /// Items are taken out by a writer, and by one who gives them to another: each by one of them.

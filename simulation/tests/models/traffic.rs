@@ -1,18 +1,17 @@
 // LR09, LR36: the primitives together, in the order in which a connection uses them. Whatever meets on a call's way from
 // its room to its queue, its caller gets one end, and nothing of it stays in the table, in a queue or in use.
-//
-// `launch`, `time_out` and the rest do what the functions of these names in `listenrain/src/connection` do.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use loom::thread;
 
-use crate::lanes::{Kept, lanes};
-use crate::primitives::budget::{Budget, Permit, Place};
-use crate::primitives::in_flight::{CallId, InFlight, Told, Waiter};
+use crate::lanes::{Kept, kept};
+use crate::primitives::budget::{Account, Permit, Place};
+use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
 use crate::primitives::lanes::{Condition, Lanes, OnLane};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
+use crate::primitives::traffic::{Placed, Queue, Refusing, Traffic};
 use crate::{STUCK, block_on, check, check_catches};
 
 /// What the table knows of a call: where it is, and its room once it has left the queue.
@@ -21,32 +20,52 @@ struct Known {
     permit: Option<Permit>,
 }
 
-type Packets = Vec<(Ticket, Option<Permit>)>;
-
-struct Connection {
-    budget: Arc<Budget>,
-    calls: InFlight<Known, &'static str>,
-    outbox: Outbox<Option<Permit>>,
-    lanes: Arc<Lanes<Kept>>,
+impl Placed for Known {
+    fn at(&mut self) -> &mut OnLane {
+        &mut self.at
+    }
 }
 
-const EPOCH: u64 = 1;
+/// A packet is its room.
+struct Lane(Outbox<Option<Permit>>);
+
+impl Queue for Lane {
+    type Packet = Option<Permit>;
+
+    fn outbox(&self) -> &Outbox<Option<Permit>> {
+        &self.0
+    }
+}
+
+type Packets = Vec<(Ticket, Option<Permit>)>;
+
+/// A connection of one lane, as far as it is no more than its traffic and its room.
+struct Connection {
+    account: Arc<Account>,
+    traffic: Traffic<Kept, Known, &'static str, Lane>,
+}
 
 impl Connection {
-    /// One of a single lane, which is not open yet.
+    /// One whose lane is not open yet.
     fn new() -> Arc<Self> {
-        Arc::new(Self {
-            budget: Budget::new(2, 100),
+        let outbox = Outbox::new(Box::new(FifoQueue::default()));
+        let traffic = Traffic {
             calls: InFlight::new(),
-            outbox: Outbox::new(Box::new(FifoQueue::default())),
-            lanes: lanes(1),
-        })
+            lanes: Lanes::new(1, kept()),
+            queues: [Arc::new(Lane(outbox))].into(),
+        };
+        Arc::new(Self { account: Account::single(100), traffic })
     }
 
-    fn admit(self: &Arc<Self>, bytes: usize) -> Result<Permit, &'static str> {
+    fn opened() -> Arc<Self> {
+        let connection = Self::new();
+        connection.traffic.lanes.opened(0, Some(Condition::Working));
+        connection
+    }
+
+    fn admit(&self, units: u64) -> Result<Permit, &'static str> {
         let mut place = Place::default();
-        let admitted = block_on(|cx| self.budget.poll_acquire(&mut place, bytes, cx));
-        admitted.map_err(|_| "refused")
+        block_on(|cx| self.account.poll_acquire(&mut place, units, cx)).map_err(|_| "refused")
     }
 
     fn launch(&self, permit: Permit) -> Result<CallId, &'static str> {
@@ -56,92 +75,45 @@ impl Connection {
     }
 
     fn enter(&self) -> Option<CallId> {
-        self.calls.insert(Known { at: OnLane::queued(0), permit: None }, Waiter::Task(None))
+        self.traffic.calls.insert(Known { at: OnLane::queued(0), permit: None }, Waiter::Task(None))
     }
 
     fn queue(&self, id: CallId, permit: Permit) {
-        if self.outbox.push(Ticket(id.to_bits()), Some(permit)).is_err() {
-            self.end(id, "refused");
-        }
-        self.see_to_queued(id);
-    }
-
-    fn see_to_queued(&self, id: CallId) {
-        if self.lanes.is_open(0) {
-            return;
-        }
-        self.take_back_if_over(id);
-        if self.lanes.shown().condition() == Condition::Down {
-            self.refuse_queued();
-        }
-    }
-
-    fn take_back_if_over(&self, id: CallId) {
-        if !self.calls.is_waiting(id) {
-            drop(self.outbox.remove(Ticket(id.to_bits())));
-        }
-    }
-
-    fn refuse_queued(&self) {
-        for (ticket, permit) in self.outbox.drain() {
-            drop(permit);
-            self.end(CallId::from_bits(ticket.0), "refused");
-        }
-    }
-
-    fn end(&self, id: CallId, outcome: &'static str) {
-        if let Ok(told) = self.calls.end(id, outcome) {
-            told.tell();
-        }
+        self.traffic.queue(0, id, Some(permit), &REFUSING);
     }
 
     fn outcome(&self, id: CallId) -> Option<&'static str> {
-        block_on(|cx| self.calls.poll(id, cx)).map(|(_, outcome)| outcome)
+        block_on(|cx| self.traffic.calls.poll(id, cx))
     }
 
     /// The caller goes away.
     fn cancel(&self, id: CallId) -> bool {
-        let cancelled = self.calls.cancel(id);
+        let cancelled = self.traffic.calls.cancel(id);
         if let Some((known, _)) = &cancelled {
-            self.retract(id, known.at);
+            self.traffic.take_back(id, known.at);
         }
         cancelled.is_some()
     }
 
-    /// The deadline passes.
-    fn time_out(&self, id: CallId) -> bool {
-        let ended = self.calls.end_with(id, "timeout", |known| known.at);
-        let counted = ended.is_some();
-        if let Some((told, at)) = ended {
-            self.retract(id, at);
-            told.tell();
-        }
-        counted
-    }
-
-    fn retract(&self, id: CallId, at: OnLane) {
-        if at.epoch.is_none() {
-            drop(self.outbox.remove(Ticket(id.to_bits())));
-        }
+    /// The deadline passes; whether that ended the call, and whether it had left.
+    fn time_out(&self, id: CallId) -> Option<bool> {
+        let (told, at, ()) = self.traffic.end_where_it_stands(id, |_| ("timeout", ()))?;
+        told.tell();
+        Some(at.epoch.is_some())
     }
 
     fn shut(&self) {
-        self.lanes.enter(Condition::Closed);
-        self.budget.close();
-        let told = self.calls.close(|_, known| if known.at.epoch.is_some() { "lost" } else { "refused" });
-        told.into_iter().for_each(Told::tell);
-        drop(self.outbox.close());
+        self.account.budget().close();
+        let end = |known: &mut Known| if known.at.epoch.is_some() { "lost" } else { "refused" };
+        self.traffic.close(Condition::Closed, end);
+        self.traffic.close_queues();
     }
 
     /// Takes what is queued as a link does that is about to write.
     fn take_batch(&self) -> Packets {
         let mut batch = Vec::new();
-        self.outbox.pop_batch(&mut batch, 100, |_| 1);
-        let id_of = |(ticket, _): &(Ticket, _)| Some(CallId::from_bits(ticket.0));
-        self.calls.retain_waiting(&mut batch, id_of, |(_, permit), known| {
-            known.permit = permit.take();
-            known.at = OnLane { lane: 0, epoch: Some(EPOCH) };
-        });
+        self.traffic.outbox(0).pop_batch(&mut batch, 100, |_| 1);
+        self.traffic.leave(0, EPOCH, &mut batch, |permit, known| known.permit = permit.take());
         batch
     }
 
@@ -149,10 +121,10 @@ impl Connection {
     fn poll_link(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.take_batch();
-            if self.outbox.is_closed() {
+            if self.traffic.outbox(0).is_closed() {
                 return Poll::Ready(());
             }
-            if self.outbox.park_writer(cx, false) {
+            if self.traffic.outbox(0).park_writer(cx, false) {
                 return Poll::Pending;
             }
         }
@@ -160,31 +132,28 @@ impl Connection {
 
     /// The channel is lost with `unwritten`, which may leave on the next one.
     fn lose(&self, unwritten: Packets) -> bool {
-        let told = self.calls.end_where(|id, known| {
-            if !known.at.has_left_on(0, EPOCH) {
-                return None;
-            }
-            let stays = unwritten.iter().any(|(ticket, _)| ticket.0 == id.to_bits());
-            known.at.epoch = None;
-            (!stays).then_some("lost")
+        self.traffic.lanes.lost(0, EPOCH, Condition::Recovering);
+        let stay: Vec<_> = unwritten.iter().map(|(ticket, _)| ticket.0).collect();
+        let told = self.traffic.lost(0, EPOCH, unwritten, |id, _| {
+            Some(if stay.contains(&id.to_bits()) { Fate::GoesOn } else { Fate::End("lost") })
         });
-        let stay: Vec<_> = unwritten.iter().map(|(ticket, _)| CallId::from_bits(ticket.0)).collect();
-        drop(self.outbox.push_back_unwritten(unwritten));
-        stay.into_iter().for_each(|id| self.take_back_if_over(id));
         told.into_iter().map(Told::tell).count() > 0
     }
 
     fn assert_empty(&self) {
-        assert_eq!(self.calls.waiting(), 0, "nobody waits");
-        assert_eq!(self.outbox.len(), 0, "nothing is queued");
-        assert_eq!(self.budget.in_use(), (0, 0), "all room is back");
+        assert_eq!(self.traffic.calls.waiting(), 0, "nobody waits");
+        assert_eq!(self.traffic.outbox(0).len(), 0, "nothing is queued");
+        assert_eq!(self.account.in_use(), 0, "all room is back");
     }
 }
 
+const EPOCH: u64 = 1;
+
+const REFUSING: Refusing<'static, &'static str> = Refusing { outcome: &|| "refused", ended: &|_| {} };
+
 /// A caller between its room and the queue, a link at work, and a close.
 fn launch_and_close() {
-    let connection = Connection::new();
-    connection.lanes.opened(0, Condition::Working);
+    let connection = Connection::opened();
     let (closing, linking) = (Arc::clone(&connection), Arc::clone(&connection));
     let closer = thread::spawn(move || closing.shut());
     let link = thread::spawn(move || block_on(|cx| linking.poll_link(cx)));
@@ -205,7 +174,7 @@ fn launch_and_close() {
 /// A caller in line for room, which comes as all closes.
 fn wait_and_close() {
     let connection = Connection::new();
-    let held = connection.budget.try_acquire(100).unwrap();
+    let held = connection.account.try_acquire(100).unwrap();
     let closing = Arc::clone(&connection);
     let closer = thread::spawn(move || closing.shut());
     let holder = thread::spawn(move || drop(held));
@@ -222,15 +191,15 @@ fn wait_and_close() {
 fn launch_and_down() {
     let connection = Connection::new();
     let failing = Arc::clone(&connection);
-    let dialler = thread::spawn(move || {
-        failing.lanes.enter_without_lanes(Condition::Down);
-        failing.refuse_queued();
+    let dialer = thread::spawn(move || {
+        failing.traffic.lanes.enter_without_lanes(Condition::Down);
+        failing.traffic.refuse_if_down(&REFUSING);
     });
     let calls = [1, 2].map(|bytes| {
-        let permit = connection.budget.try_acquire(bytes).unwrap();
+        let permit = connection.account.try_acquire(bytes).unwrap();
         connection.launch(permit).unwrap()
     });
-    dialler.join().unwrap();
+    dialer.join().unwrap();
     connection.assert_empty();
     assert_eq!(calls.map(|id| connection.outcome(id)), [Some("refused"); 2]);
 }
@@ -238,40 +207,34 @@ fn launch_and_down() {
 /// A deadline passes before its call is queued, or after, on a lane that does not open.
 fn launch_and_time_out() {
     let connection = Connection::new();
-    let permit = connection.budget.try_acquire(10).unwrap();
+    let permit = connection.account.try_acquire(10).unwrap();
     let id = connection.enter().unwrap();
     let timing = Arc::clone(&connection);
     let keeper = thread::spawn(move || timing.time_out(id));
     connection.queue(id, permit);
     assert_eq!(connection.outcome(id), Some("timeout"));
-    assert!(keeper.join().unwrap());
+    assert_eq!(keeper.join().unwrap(), Some(false));
     connection.assert_empty();
 }
 
 /// A deadline passes as the packet leaves: it is taken back, or has left and the peer is told; never neither.
 fn leave_and_time_out() {
-    let connection = Connection::new();
-    connection.lanes.opened(0, Condition::Working);
-    let permit = connection.budget.try_acquire(10).unwrap();
+    let connection = Connection::opened();
+    let permit = connection.account.try_acquire(10).unwrap();
     let id = connection.launch(permit).unwrap();
     let timing = Arc::clone(&connection);
-    let keeper = thread::spawn(move || {
-        let (_, at) = timing.calls.end_with(id, "timeout", |known| known.at).unwrap();
-        timing.retract(id, at);
-        at.epoch.is_some()
-    });
+    let keeper = thread::spawn(move || timing.time_out(id));
     let has_left = !connection.take_batch().is_empty();
     let told_to_peer = keeper.join().unwrap();
-    assert_eq!(has_left, told_to_peer, "the peer is told of what has left");
+    assert_eq!(Some(has_left), told_to_peer, "the peer is told of what has left");
     assert_eq!(connection.outcome(id), Some("timeout"));
     connection.assert_empty();
 }
 
 /// A call that has left on the open lane, and what was taken to be written.
 fn left() -> (Arc<Connection>, CallId, Packets) {
-    let connection = Connection::new();
-    connection.lanes.opened(0, Condition::Working);
-    let permit = connection.budget.try_acquire(10).unwrap();
+    let connection = Connection::opened();
+    let permit = connection.account.try_acquire(10).unwrap();
     let id = connection.launch(permit).unwrap();
     let batch = connection.take_batch();
     (connection, id, batch)
@@ -281,8 +244,8 @@ fn left() -> (Arc<Connection>, CallId, Packets) {
 fn four_ends() {
     let (connection, id, _) = left();
     let [replying, timing, losing] = [(); 3].map(|()| Arc::clone(&connection));
-    let reply = thread::spawn(move || replying.calls.end(id, "reply").map(Told::tell).is_ok());
-    let keeper = thread::spawn(move || timing.time_out(id));
+    let reply = thread::spawn(move || replying.traffic.calls.end(id, "reply").map(Told::tell).is_ok());
+    let keeper = thread::spawn(move || timing.time_out(id).is_some());
     let loss = thread::spawn(move || losing.lose(Vec::new()));
     let cancelled = connection.cancel(id);
     let ends = [reply.join().unwrap(), keeper.join().unwrap(), loss.join().unwrap(), cancelled];
@@ -294,11 +257,8 @@ fn four_ends() {
 fn put_back_and_end() {
     let (connection, id, unwritten) = left();
     let [timing, losing] = [(); 2].map(|()| Arc::clone(&connection));
-    let keeper = thread::spawn(move || timing.time_out(id));
-    let loss = thread::spawn(move || {
-        losing.lanes.lost(0, EPOCH, Condition::Recovering);
-        losing.lose(unwritten)
-    });
+    let keeper = thread::spawn(move || timing.time_out(id).is_some());
+    let loss = thread::spawn(move || losing.lose(unwritten));
     let ends = [connection.cancel(id), keeper.join().unwrap()];
     assert!(!loss.join().unwrap(), "it goes on to the next channel");
     assert_eq!(ends.iter().filter(|counted| **counted).count(), 1, "one end that counts: {ends:?}");
@@ -323,11 +283,6 @@ fn a_table_that_takes_in_what_comes_after_the_close_is_caught() {
 #[test]
 fn a_call_that_waits_for_room_during_a_close_ends_once_and_leaves_nothing() {
     check(3, wait_and_close);
-}
-
-#[test]
-fn a_close_that_forgets_the_room_it_has_granted_is_caught() {
-    check_catches("budget: close forgets granted room", "all room is back", 3, wait_and_close);
 }
 
 #[test]
@@ -368,9 +323,9 @@ fn reply_timeout_cancel_and_link_loss_end_a_call_once_and_leave_nothing() {
 }
 
 #[test]
-fn a_cancel_that_takes_an_ended_call_for_its_own_is_caught() {
-    let mutant = "in_flight: a cancel takes an ended call for its own";
-    check_catches(mutant, "one end that counts", 3, four_ends);
+fn an_ended_call_that_still_counts_as_waiting_is_caught() {
+    let mutant = "in_flight: a cancelled call still counts as waiting";
+    check_catches(mutant, "nobody waits", 3, four_ends);
 }
 
 #[test]
@@ -380,6 +335,6 @@ fn a_call_that_ends_as_its_packet_is_put_back_leaves_nothing() {
 
 #[test]
 fn a_packet_that_is_put_back_for_nobody_is_caught() {
-    let mutant = "in_flight: a call that has ended still seems to wait";
+    let mutant = "traffic: nobody looks again at what is put back";
     check_catches(mutant, "nothing is queued", 3, put_back_and_end);
 }
