@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::guard::guard;
+
 /// Where large buffers come from and go back to.
 ///
 /// # Contract
@@ -112,7 +114,22 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.buffer));
+        let buffer = std::mem::take(&mut self.buffer);
+        if let Err(panic) = guard(|| self.pool.give_back(buffer)) {
+            tracing::debug!(panic, "a pool panicked as a buffer came back");
+        }
+    }
+}
+
+/// Borrows a buffer from `pool`; one of its own when the pool panics or does not keep to its contract.
+pub(crate) fn lend(pool: &dyn BufferPool, len: usize, committed: usize) -> BytesMut {
+    match guard(|| pool.lend(len, committed)) {
+        Ok(buffer) if buffer.is_empty() => buffer,
+        Ok(_) => BytesMut::new(),
+        Err(panic) => {
+            tracing::debug!(panic, "a pool panicked as it was asked for a buffer");
+            BytesMut::new()
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use super::replies::Held;
 use super::role::is_users;
 use super::{Context, Shared};
 use crate::counters::count;
-use crate::error::{CallError, Outcome, Refusal, RemoteRefusal, Sent};
+use crate::error::{CallError, Outcome, Refusal, Sent};
 use crate::link::{LinkEnd, Unwritten};
-use crate::packet::{Goodbye, GoodbyeReason};
+use crate::packet::Goodbye;
 use crate::primitives::in_flight::{CallId, Fate, Told};
 use crate::primitives::outbox::Ticket;
 use crate::primitives::traffic::Refusing;
@@ -59,7 +59,7 @@ impl Shared {
             }
             let Some(payload) = context.payload.take() else {
                 gone.push(id);
-                let why = Refusal::ByPeer(refusal(goodbye.why));
+                let why = Refusal::ByPeer(goodbye.why.of_request());
                 return Some(Fate::End(Err(CallError::Refused(why))));
             };
             let room = std::mem::take(&mut context.room);
@@ -102,14 +102,5 @@ impl Shared {
         gone.into_iter().for_each(|id| self.forget(id, false));
         told.into_iter().for_each(Told::tell);
         self.note_settled();
-    }
-}
-
-/// What a goodbye says of one request.
-fn refusal(why: GoodbyeReason) -> RemoteRefusal {
-    match why {
-        GoodbyeReason::Full => RemoteRefusal::Overloaded,
-        GoodbyeReason::NotAdmitted | GoodbyeReason::Version => RemoteRefusal::NoServer,
-        _ => RemoteRefusal::Draining,
     }
 }

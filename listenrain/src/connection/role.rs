@@ -179,7 +179,8 @@ impl Role for Caller {
     }
 
     fn poll_room(&mut self, _: &mut TaskContext<'_>) -> Poll<()> {
-        Poll::Ready(())
+        // What comes behind a goodbye may be about calls that it has sent elsewhere. The link goes on once it is heard.
+        if self.goodbye.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     fn packet(&mut self, packet: Packet, _: Option<Permit>) {

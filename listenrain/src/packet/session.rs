@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::RemoteRefusal;
+
 /// The first packet of a client, and the server's answer to it.
 ///
 /// Payload: a 16-bit version and 64 feature bits, big-endian; further bytes are ignored. A peer without a hello is one of
@@ -101,6 +103,15 @@ impl GoodbyeReason {
     /// Whether the channel was never taken: nothing that was sent on it was served.
     pub(crate) const fn is_refusal(self) -> bool {
         matches!(self, Self::Full | Self::NotAdmitted | Self::Version)
+    }
+
+    /// What it says of one request that was not taken.
+    pub(crate) const fn of_request(self) -> RemoteRefusal {
+        match self {
+            Self::Full => RemoteRefusal::Overloaded,
+            Self::NotAdmitted | Self::Version => RemoteRefusal::NoServer,
+            Self::Draining | Self::Age | Self::Other(_) => RemoteRefusal::Draining,
+        }
     }
 }
 

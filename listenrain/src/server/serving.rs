@@ -114,7 +114,7 @@ impl Served {
         let is_call = packet.kind != Kind::OneWay;
         self.count_packet(is_call);
         if self.can_refuse && self.peer.signal.is_finishing() {
-            return self.refuse_request(packet.id, is_call, RemoteRefusal::Draining);
+            return self.refuse_request(packet.id, is_call, self.peer.why().of_request());
         }
         let deadline = packet.deadline.map(deadline_in);
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
@@ -321,14 +321,14 @@ impl Role for Served {
         if self.can_refuse
             && let Some(request) = self.admission.withdraw()
         {
-            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Draining);
+            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
         }
         self.say_goodbye();
     }
 
     fn cut_off(&mut self) {
         while let Some(request) = self.waiting.pop().or_else(|| self.admission.withdraw()) {
-            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Draining);
+            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
         }
         self.say_goodbye();
     }

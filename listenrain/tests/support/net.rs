@@ -17,6 +17,7 @@ pub(crate) struct Net(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    listener: Arc<Mutex<Option<mpsc::UnboundedSender<DuplexStream>>>>,
     state: Mutex<State>,
     changed: Notify,
     capacity: usize,
@@ -26,7 +27,6 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    listener: Option<mpsc::UnboundedSender<DuplexStream>>,
     lines: Vec<Arc<Faults>>,
     dials: usize,
     is_hanging: bool,
@@ -45,6 +45,7 @@ impl Net {
     /// Each direction of each channel holds `capacity` bytes that were not read.
     pub(crate) fn holding(capacity: usize) -> Self {
         Self(Arc::new(Inner {
+            listener: Arc::default(),
             state: Mutex::default(),
             changed: Notify::new(),
             capacity,
@@ -57,6 +58,18 @@ impl Net {
     pub(crate) fn without_id(mut self) -> Self {
         Arc::get_mut(&mut self.0).expect("not in use yet").id = None;
         self
+    }
+
+    /// Another way to the same listener, whose channels and dials fail by themselves.
+    pub(crate) fn beside(&self) -> Self {
+        Self(Arc::new(Inner {
+            listener: Arc::clone(&self.0.listener),
+            state: Mutex::default(),
+            changed: Notify::new(),
+            capacity: self.0.capacity,
+            endpoint: self.0.endpoint.clone(),
+            id: self.0.id.clone(),
+        }))
     }
 
     pub(crate) fn dialer(&self) -> Box<dyn ChannelGenerator> {
@@ -75,14 +88,14 @@ impl Net {
 
     fn open(&self) -> mpsc::UnboundedReceiver<DuplexStream> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.change(|state| state.listener = Some(sender));
+        *self.0.listener.lock().unwrap() = Some(sender);
         receiver
     }
 
     /// A dialled stream without a client, already accepted.
     pub(crate) async fn raw(&self) -> DuplexStream {
         let (near, far) = tokio::io::duplex(self.0.capacity);
-        let listener = self.0.state.lock().unwrap().listener.clone();
+        let listener = self.0.listener.lock().unwrap().clone();
         listener.expect("somebody listens").send(far).expect("somebody listens");
         super::settle().await;
         near
@@ -152,7 +165,7 @@ impl Net {
             *left = left.checked_sub(1).ok_or_else(refused)?;
         }
         let (near, far) = tokio::io::duplex(self.0.capacity);
-        let listener = state.listener.as_ref().ok_or_else(refused)?;
+        let listener = self.0.listener.lock().unwrap().clone().ok_or_else(refused)?;
         listener.send(far).map_err(|_| refused())?;
         let faults = Arc::new(Faults::default());
         if let Some(bytes) = state.cut_after.take() {

@@ -9,7 +9,7 @@ use bytes::buf::Limit;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use self::shared::Shared;
-use super::pool::{BufferPool, RecyclingPool, freeze_into};
+use super::pool::{BufferPool, RecyclingPool, freeze_into, lend};
 
 /// What a channel has delivered and a packet codec has not taken yet: a list of chunks.
 ///
@@ -244,7 +244,7 @@ impl ReadBuffer {
         if whole < Self::OWN_BUFFER_FROM || !self.chunks.is_empty() || whole <= self.len() {
             return;
         }
-        let mut own = self.pool.lend(whole, Self::LEAST_STEP.max(2 * self.len()));
+        let mut own = lend(&*self.pool, whole, Self::LEAST_STEP.max(2 * self.len()));
         own.extend_from_slice(&self.open);
         self.open.clear();
         self.shared.park(std::mem::replace(&mut self.open, own));
@@ -304,7 +304,7 @@ impl ReadBuffer {
     /// The first `count` bytes, copied together out of several chunks.
     fn gather(&mut self, count: usize) -> Bytes {
         // A whole class, so that the next one finds it again: its bytes are here.
-        let mut together = self.pool.lend(count, count.next_power_of_two());
+        let mut together = lend(&*self.pool, count, count.next_power_of_two());
         while together.len() < count {
             let missing = count - together.len();
             let Some(front) = self.chunks.front_mut() else {

@@ -177,7 +177,7 @@ impl Account {
 
     pub(super) fn give_back(&self, units: u64, is_beyond: bool) {
         let own_waits = self.give_back_own(units);
-        let may_serve = if is_beyond { self.budget.end_beyond() } else { self.budget.give_back(units) };
+        let may_serve = if is_beyond { self.budget.end_beyond(units) } else { self.budget.give_back(units) };
         if own_waits || may_serve {
             self.budget.serve_after(self);
         }

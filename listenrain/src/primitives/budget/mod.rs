@@ -23,6 +23,8 @@ pub(crate) use self::permit::Permit;
 pub(crate) struct Budget {
     /// Units in use, and the flags [`IN_LINE`] and [`CLOSED`].
     used: AtomicU64,
+    /// Units that the one who may go beyond the limit holds.
+    beyond: AtomicU64,
     limit: u64,
     /// Whether an account may hold no more than is left.
     is_shared: bool,
@@ -64,6 +66,7 @@ impl Budget {
     fn new(limit: u64, is_shared: bool) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicU64::new(0),
+            beyond: AtomicU64::new(0),
             limit,
             is_shared,
             first_holds: AtomicU64::new(0),
@@ -79,9 +82,9 @@ impl Budget {
         Arc::new(Account { budget: Arc::clone(self), number, own })
     }
 
-    /// Units in use.
+    /// Units in use, those beyond the limit too.
     pub(crate) fn in_use(&self) -> u64 {
-        self.used.load(Ordering::Acquire) & UNITS
+        (self.used.load(Ordering::Acquire) & UNITS) + self.beyond.load(Ordering::Acquire)
     }
 
     /// Ready when nothing is in use; otherwise `cx` is woken once that is so.
@@ -184,6 +187,7 @@ impl Budget {
         let Some(First { account, units, grows, .. }) = line.first_growing() else { return false };
         if account.take_own(units, grows) {
             line.is_beyond_taken = true;
+            self.beyond.fetch_add(units, Ordering::AcqRel);
             wakers.extend(line.grant(&account, true));
         }
         self.place(line, &account);
@@ -199,8 +203,9 @@ impl Budget {
         word & IN_LINE != 0 && is_enough && !mutant("budget: giving back wakes nobody")
     }
 
-    /// Another one may go beyond the limit.
-    fn end_beyond(&self) -> bool {
+    /// Units beyond the limit are given back, the last that there were: another one may go beyond it.
+    fn end_beyond(&self, units: u64) -> bool {
+        self.beyond.fetch_sub(units, Ordering::AcqRel);
         lock(&self.line).is_beyond_taken = false;
         true
     }

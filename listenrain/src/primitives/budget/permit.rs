@@ -36,7 +36,10 @@ impl Permit {
         } else {
             self.account.try_take(more, Some(self.units))
         };
-        self.units += if grown { more } else { 0 };
+        if grown {
+            self.units += more;
+            self.count_beyond(more);
+        }
         grown
     }
 
@@ -60,6 +63,7 @@ impl Permit {
         };
         self.is_beyond |= granted.is_beyond;
         self.units += granted.units;
+        self.count_beyond(counted);
         if counted > 0 && account.budget.give_back(counted) {
             account.budget.serve_after(&account);
         }
@@ -71,7 +75,9 @@ impl Permit {
         let units = units.min(self.units);
         self.units -= units;
         if std::mem::take(&mut self.is_beyond) {
-            self.account.budget.used.fetch_add(self.units, Ordering::AcqRel);
+            let budget = &self.account.budget;
+            budget.used.fetch_add(self.units, Ordering::AcqRel);
+            budget.beyond.fetch_sub(self.units, Ordering::AcqRel);
             return Self { account: Arc::clone(&self.account), units, is_beyond: true };
         }
         self.account.permit(units)
@@ -87,10 +93,18 @@ impl Permit {
             // Where the rest stays beyond the limit, what is given back is the account's only.
             let account = &self.account;
             if !self.is_beyond {
-                account.give_back(less, is_beyond);
-            } else if account.give_back_own(less) {
+                return account.give_back(less, is_beyond);
+            }
+            account.budget.beyond.fetch_sub(less, Ordering::AcqRel);
+            if account.give_back_own(less) {
                 account.budget.serve_after(account);
             }
+        }
+    }
+
+    fn count_beyond(&self, units: u64) {
+        if self.is_beyond {
+            self.account.budget.beyond.fetch_add(units, Ordering::AcqRel);
         }
     }
 
@@ -98,6 +112,7 @@ impl Permit {
         self.units += more;
         if self.is_beyond {
             self.account.add_own(more);
+            self.count_beyond(more);
         } else {
             self.account.add(more);
         }

@@ -1,0 +1,537 @@
+//! Hello and goodbye: how channels begin and end in an orderly way, with peers of today and of before.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use listenrain::{
+    CallError, ChannelEnd, ChannelFacts, Client, ConnectionState, GoodbyeReason, LinkError, OriginalPackets,
+    Protocol, RawBytes, Refusal, Request, Router, Server,
+};
+use support::*;
+use tokio::sync::{Notify, mpsc};
+
+/// The payload of a hello of this version of the protocol.
+const OWN_HELLO: [u8; 10] = [0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+
+/// The payload of a goodbye.
+fn goodbye(why: u8, requests: u64, one_ways: u64, stay_away_ms: u32) -> Vec<u8> {
+    let mut bytes = vec![why, 0];
+    bytes.extend(requests.to_be_bytes());
+    bytes.extend(one_ways.to_be_bytes());
+    bytes.extend(stay_away_ms.to_be_bytes());
+    bytes
+}
+
+const DRAINING: u8 = 1;
+const FULL: u8 = 2;
+const NOT_ADMITTED: u8 = 3;
+const VERSION: u8 = 4;
+const AGE: u8 = 5;
+
+/// A peer that says hello to a server, and has its answer.
+async fn greeted(net: &Net) -> Peer {
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(HELLO, 0, OWN_HELLO).await;
+    let answer = peer.read_any().await.unwrap();
+    assert_eq!(
+        (answer.kind, answer.flags, answer.id, &answer.payload[..]),
+        (HELLO, ANSWER, 0, &OWN_HELLO[..])
+    );
+    peer
+}
+
+/// A router whose handlers wait until they are told to go on, and how many have begun.
+fn held(go_on: &Arc<Notify>) -> (Router<RawBytes>, Arc<AtomicUsize>) {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (count, go_on) = (Arc::clone(&begun), Arc::clone(go_on));
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let go_on = Arc::clone(&go_on);
+        async move {
+            go_on.notified().await;
+            Ok(request.message)
+        }
+    });
+    (router, begun)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_says_hello_first_and_its_first_call_waits_for_no_answer() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    let _call = start(&client, "at once").await;
+    let hello = peer.read_any().await.unwrap();
+    assert_eq!((hello.kind, hello.flags, hello.id, &hello.payload[..]), (HELLO, 0, 0, &OWN_HELLO[..]));
+    assert_eq!(peer.read_any().await.unwrap().payload, b"at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn golden_bytes_of_a_session_with_a_peer_of_before_there_were_hellos() {
+    // What a server of then got and said, byte for byte, but for the hello that it refuses by its number.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut server = peers.next().await;
+    let call = start(&client, "ask").await;
+    let mut got = vec![0; 20 + 10 + 20 + 3];
+    tokio::io::AsyncReadExt::read_exact(&mut server.io, &mut got).await.unwrap();
+    let (hello, request) = got.split_at(30);
+    assert_eq!(hello, [&[0x4C, 8, 0, 0, 0, 0, 0, 10][..], &[0; 12], &OWN_HELLO].concat());
+    let id = &request[8..16];
+    assert_eq!(request[..8], [0x4C, 1, 0, 0, 0, 0, 0, 3]);
+    assert_eq!(request[16..], [&60_000u32.to_be_bytes()[..], b"ask"].concat());
+    server.send_bytes(&[0x4C, 4, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 8]).await;
+    server.send_bytes(&[&[0x4C, 2, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"yes"].concat()).await;
+    assert_eq!(call.await.unwrap().unwrap(), "yes");
+    assert_eq!((client.counts().late_replies, client.counts().refused), (0, 0));
+    // And what a client of then said and got.
+    let net = Net::new();
+    let server = serve(&net, echo());
+    let mut client = Peer::new(net.raw().await);
+    client.send_bytes(&[&[0x4C, 1, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"ask"].concat()).await;
+    let mut got = vec![0; 23];
+    tokio::io::AsyncReadExt::read_exact(&mut client.io, &mut got).await.unwrap();
+    assert_eq!(got, [&[0x4C, 2, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"ask"].concat());
+    // Its channel is ended without a word that it would not know.
+    let drained = server.drain(secs(5)).await;
+    assert!(drained.complete, "{drained:?}");
+    assert_eq!(client.read_any().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn golden_bytes_of_the_originals_protocol_stay_what_they_were() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, in_order());
+    let mut server = peers.next().await;
+    let call = start(&client, "ask").await;
+    let mut got = vec![0; 7];
+    tokio::io::AsyncReadExt::read_exact(&mut server.io, &mut got).await.unwrap();
+    assert_eq!(got, [0, 0, 0, 3, b'a', b's', b'k']);
+    server.send_bytes(&[0, 0, 0, 3, b'y', b'e', b's']).await;
+    assert_eq!(call.await.unwrap().unwrap(), "yes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_is_answered_once_and_what_a_newer_peer_adds_is_ignored() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let mut peer = Peer::new(net.raw().await);
+    let newer = [&[0, 1, 0xFF, 0, 0, 0, 0, 0, 0, 1][..], b"more"].concat();
+    peer.send(HELLO, 0, &newer).await;
+    peer.send(HELLO, 0, &newer).await;
+    peer.send(HELLO, 0, "short").await;
+    peer.send(REQUEST, 1, "x").await;
+    assert_eq!(peer.read_any().await.unwrap().payload, OWN_HELLO);
+    assert_eq!(peer.read_any().await.unwrap().kind, REPLY, "one answer to three hellos");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_of_another_version_is_told_so() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(HELLO, 0, [0, 2, 0, 0, 0, 0, 0, 0, 0, 1]).await;
+    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(VERSION, 0, 0, 30_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_answered() {
+    // CF20: after its end was said, what still came was thrown away, and its callers were told that it may have run.
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let (router, begun) = held(&go_on);
+    let server = serve(&net, router);
+    let mut peer = greeted(&net).await;
+    for id in 1..=3 {
+        peer.send(REQUEST, id, "taken").await;
+    }
+    peer.send(ONE_WAY, 0, "taken").await;
+    settle().await;
+    let draining = tokio::spawn(async move { server.drain(secs(30)).await });
+    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 3, 1, 1000));
+    peer.send(REQUEST, 4, "late").await;
+    peer.send(ONE_WAY, 0, "late").await;
+    let refused = peer.expect(REFUSED).await;
+    assert_eq!((refused.id, &refused.payload[..]), (4, &[2, 0][..]));
+    go_on.notify_waiters();
+    let mut answered: Vec<_> =
+        [peer.expect(REPLY).await.id, peer.expect(REPLY).await.id, peer.expect(REPLY).await.id].into();
+    answered.sort_unstable();
+    assert_eq!(answered, [1, 2, 3]);
+    peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(GOODBYE, 0, "") }.bytes()).await;
+    assert_eq!(peer.read_any().await, None);
+    drop(peer);
+    let drained = draining.await.unwrap();
+    assert_eq!((drained.complete, drained.answered, drained.refused, drained.cut_off), (true, 3, 1, 0));
+    assert_eq!(
+        begun.load(Ordering::SeqCst),
+        4,
+        "three requests and a one-way message, and nothing that came late"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_answers_a_goodbye_holds_up_a_drain_no_longer_than_a_second() {
+    let net = Net::new();
+    let server = serve(&net, echo());
+    let mut peer = greeted(&net).await;
+    let (took, drained) = timed(server.drain(secs(60))).await;
+    // A second for the answer, and another one for its end.
+    assert!(drained.complete && took <= ms(2100), "{took:?}");
+    assert_eq!(peer.expect(GOODBYE).await.payload[0], DRAINING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_that_is_on_its_way_as_a_drain_begins_is_waited_for() {
+    let net = Net::new();
+    let server = serve(&net, echo());
+    let mut peer = Peer::new(net.raw().await);
+    let draining = tokio::spawn(async move { server.drain(secs(60)).await });
+    settle().await;
+    peer.send(HELLO, 0, OWN_HELLO).await;
+    peer.send(REQUEST, 1, "late").await;
+    assert_eq!(peer.read_any().await.unwrap().kind, HELLO);
+    assert_eq!(peer.expect(REFUSED).await.id, 1);
+    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 1, 0, 1000), "it was refused by itself");
+    drop(peer);
+    assert!(draining.await.unwrap().complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_off() {
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let (router, begun) = held(&go_on);
+    let protocol =
+        Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(2)).build().unwrap();
+    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+    let mut peer = greeted(&net).await;
+    for id in 1..=5 {
+        peer.send(REQUEST, id, "x").await;
+    }
+    settle().await;
+    let drained = server.drain(secs(1)).await;
+    assert_eq!((drained.complete, drained.cut_off), (false, 5));
+    let frames = peer.read_all().await;
+    let refused: Vec<_> = frames.iter().filter(|frame| frame.kind == REFUSED).map(|frame| frame.id).collect();
+    assert_eq!((refused, begun.load(Ordering::SeqCst)), (vec![3, 4, 5], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut first = peers.next().await;
+    let taken = start(&client, "taken").await;
+    let untaken = start(&client, "untaken").await;
+    let asked = first.expect(REQUEST).await;
+    let late = first.expect(REQUEST).await;
+    first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
+    let answer = first.read_any().await.unwrap();
+    assert_eq!((answer.kind, answer.flags, answer.payload.len()), (GOODBYE, ANSWER, 0));
+    let mut second = peers.next().await;
+    let again = second.expect(REQUEST).await;
+    assert_eq!((again.id, &again.payload[..]), (late.id, &b"untaken"[..]));
+    // The first peer refuses what it did not take, and answers what it did: both on the old channel.
+    first.send(REFUSED, late.id, [2, 0]).await;
+    first.send(REPLY, asked.id, "answered").await;
+    assert_eq!(taken.await.unwrap().unwrap(), "answered");
+    assert_eq!(first.read_any().await, None, "it ends when the last call on it has");
+    second.send(REPLY, again.id, "answered too").await;
+    assert_eq!(untaken.await.unwrap().unwrap(), "answered too");
+    assert_eq!(client.counts().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut first = peers.next().await;
+    let _taken = start(&client, "taken").await;
+    first.expect(REQUEST).await;
+    first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
+    settle().await;
+    let _next = start(&client, "next").await;
+    client.one_way(Bytes::from("a one-way message")).await.unwrap();
+    let mut second = peers.next().await;
+    assert_eq!(second.expect(REQUEST).await.payload, b"next");
+    assert_eq!(second.expect(ONE_WAY).await.payload, b"a one-way message");
+    let answer = first.read_any().await.unwrap();
+    assert_eq!((answer.kind, answer.flags), (GOODBYE, ANSWER), "and nothing else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_sent_again_a_call_that_was_not_taken_is_known_not_to_have_run() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    let call = start(&client, "untaken").await;
+    peer.expect(REQUEST).await;
+    peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 0)).await;
+    let error = call.await.unwrap().unwrap_err();
+    assert!(error.never_executed() && matches!(error, CallError::Refused(Refusal::ByPeer(_))), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_way_messages_that_were_not_taken_are_counted() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    for _ in 0..3 {
+        client.one_way(Bytes::from("x")).await.unwrap();
+    }
+    for _ in 0..3 {
+        peer.expect(ONE_WAY).await;
+    }
+    peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 1, 0)).await;
+    settle().await;
+    assert_eq!(client.counts().untaken_one_ways, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_knows_better() {
+    for knows_better in [false, true] {
+        let net = Net::new();
+        let mut peers = net.peers();
+        let (sender, mut ends) = mpsc::unbounded_channel::<ChannelEnd>();
+        let dialer = Arc::new(tokio::sync::Mutex::new(net.dialer()));
+        let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
+            let (dialer, sender) = (Arc::clone(&dialer), sender.clone());
+            async move {
+                let channel = dialer.lock().await.next().await?;
+                Ok(if knows_better {
+                    channel.on_end(move |end| drop(sender.send(end.clone())))
+                } else {
+                    channel
+                })
+            }
+        });
+        let _client = dialling(native()).dial(generator).unwrap();
+        let mut first = peers.next().await;
+        first.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 2000)).await;
+        let (took, _second) = timed(peers.next()).await;
+        if knows_better {
+            assert!(took < ms(10), "{took:?}");
+            let end = ends.recv().await.unwrap();
+            assert!(matches!(end.cause, LinkError::Goodbye(GoodbyeReason::Draining)) && end.answered);
+            assert_eq!(end.stay_away, Some(secs(2)));
+        } else {
+            assert!(took >= secs(2) && took <= secs(3), "{took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
+    // CF16: it accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
+    let net = Net::new();
+    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
+    let first = connect(&net, native());
+    first.call(Bytes::new()).await.unwrap();
+    let builder = Client::builder(native()).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
+    let second = builder.dial(net.dialer()).unwrap();
+    let error = second.call_within(Bytes::from("one too many"), secs(30)).await.unwrap_err();
+    assert!(error.never_executed(), "{error:?}");
+    let CallError::Refused(down @ Refusal::Down { .. }) = error else { panic!("{error:?}") };
+    let said = chain(&down);
+    assert!(said.contains("it is full"), "{said}");
+    let ready = second.ready().await.unwrap_err();
+    assert!(chain(&ready).contains("it is full"), "{ready:?}");
+    assert!(server.counts().turned_away >= 3);
+    // It goes on trying, and finds room when there is some.
+    first.close().await;
+    let mut states = second.connection().watch();
+    states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
+    second.call(Bytes::new()).await.unwrap();
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_accepts_and_hangs_up_is_down_and_every_call_known_not_to_have_run_or_lost() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let hangs_up = tokio::spawn(async move {
+        loop {
+            drop(peers.next().await);
+        }
+    });
+    let client = Client::builder(native()).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
+    let client = client.dial(net.dialer()).unwrap();
+    let mut states = client.connection().watch();
+    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Down { cause: Some(_), .. })), "{refused:?}");
+    hangs_up.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_channel_of_the_originals_protocol_is_closed_without_a_word() {
+    let net = Net::new();
+    let protocol =
+        Protocol::builder("original", RawBytes).packets(OriginalPackets::default()).build().unwrap();
+    let server = Server::builder(protocol, echo()).max_connections(1).listen(net.listener()).unwrap();
+    let _first = net.raw().await;
+    let mut second = Peer::new(net.raw().await);
+    assert_eq!(second.drain().await, 0);
+    assert_eq!((server.connections(), server.counts().turned_away), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_told_to_so_many_at_a_time_and_take_no_longer_than_they_may() {
+    let net = Net::new();
+    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
+    let _first = net.raw().await;
+    let mut told = 0;
+    let mut refused = Vec::new();
+    for _ in 0..300 {
+        refused.push(Peer::new(net.raw().await));
+    }
+    tokio::time::sleep(secs(5)).await;
+    for mut peer in refused {
+        told += peer.read_all().await.len();
+    }
+    assert_eq!((told, server.counts().turned_away), (256, 299 + 1));
+    let mut one_more = Peer::new(net.raw().await);
+    assert_eq!(one_more.expect(GOODBYE).await.payload[0], FULL);
+}
+
+/// Channels whose peers have these addresses, and their other ends.
+fn addressed()
+-> (mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>, Box<dyn listenrain::ChannelGenerator>) {
+    let (sender, receiver) = mpsc::unbounded_channel::<(&'static str, tokio::io::DuplexStream)>();
+    let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
+    let listener = listenrain::transport::generator("test://addressed".parse().unwrap(), move || {
+        let receiver = Arc::clone(&receiver);
+        async move {
+            let Some((peer, io)) = receiver.lock().await.recv().await else {
+                return std::future::pending().await;
+            };
+            let peer = format!("test://{peer}").parse().unwrap();
+            let facts = ChannelFacts::new("test").between(None, Some(peer));
+            Ok(listenrain::Channel::from_io(io, facts))
+        }
+    });
+    (sender, listener)
+}
+
+async fn from(
+    peers: &mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>,
+    address: &'static str,
+) -> Peer {
+    let (near, far) = tokio::io::duplex(1 << 16);
+    peers.send((address, far)).unwrap();
+    settle().await;
+    Peer::new(near)
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_peers_that_are_admitted_are_served() {
+    let (peers, listener) = addressed();
+    let admits = |facts: &ChannelFacts| match facts.peer.as_ref().map(|peer| peer.address()) {
+        Some("10.0.0.66:1") => panic!("an admission panics"),
+        address => address.is_some_and(|address| address.starts_with("10.0.0.1:")),
+    };
+    let server = Server::builder(native(), echo()).admit(admits).listen(listener).unwrap();
+    for (address, is_served) in [("10.0.0.1:1", true), ("10.0.0.2:1", false), ("10.0.0.66:1", false)] {
+        let mut peer = from(&peers, address).await;
+        peer.send(REQUEST, 1, "x").await;
+        if is_served {
+            assert_eq!(peer.expect(REPLY).await.payload, b"x");
+        } else {
+            // It is told at once, and what it has sent by then is refused for itself.
+            assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(NOT_ADMITTED, 0, 0, 30_000));
+            let refused = peer.expect(REFUSED).await;
+            assert_eq!((refused.id, &refused.payload[..]), (1, &[4, 0][..]));
+        }
+    }
+    let counts = server.counts();
+    assert_eq!((counts.accepted, counts.turned_away, counts.panics), (1, 2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcomer_is_refused() {
+    let (peers, listener) = addressed();
+    let mut limits = listenrain::ServerLimits::default();
+    limits.address_connections = Some(2);
+    let server = Server::builder(native(), echo()).limits(limits).listen(listener).unwrap();
+    let mut asking = from(&peers, "10.0.0.1:1").await;
+    asking.send(REQUEST, 1, "x").await;
+    asking.expect(REPLY).await;
+    let mut idle = from(&peers, "10.0.0.1:2").await;
+    let mut others = [from(&peers, "10.0.0.2:1").await, from(&peers, "10.0.0.2:2").await];
+    assert_eq!(server.connections(), 4, "as many as may be, and nobody makes way");
+    let mut newcomer = from(&peers, "10.0.0.1:3").await;
+    // It is younger than the one that has asked, and makes way before it.
+    assert_eq!(idle.expect(GOODBYE).await.payload[0], FULL);
+    for peer in others.iter_mut().chain([&mut asking, &mut newcomer]) {
+        peer.send(REQUEST, 2, "still there").await;
+        assert_eq!(peer.expect(REPLY).await.payload, b"still there");
+    }
+    let _one_more = from(&peers, "10.0.0.1:4").await;
+    let goodbye = asking.expect(GOODBYE).await;
+    assert_eq!(goodbye.payload[..10], [FULL, 0, 0, 0, 0, 0, 0, 0, 0, 2], "two of its requests were taken");
+    let counts = server.counts();
+    assert_eq!((server.connections(), counts.accepted, counts.turned_away), (4, 6, 2));
+    // Of one network of IPv6 each address would be another peer.
+    let mut first = from(&peers, "[2001:db8::1]:1").await;
+    let _second = from(&peers, "[2001:db8::2]:1").await;
+    let _elsewhere = from(&peers, "[2001:db8:0:1::1]:1").await;
+    let _third = from(&peers, "[2001:db8::3]:1").await;
+    assert_eq!(first.expect(GOODBYE).await.payload[0], FULL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_too_old_ends_in_an_orderly_way_and_no_call_notices() {
+    let net = Net::new();
+    let server =
+        Server::builder(native(), echo()).max_age(secs(10)).seeded(1).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    let mut calls = 0;
+    let start = tokio::time::Instant::now();
+    while start.elapsed() < secs(60) {
+        client.call_within(Bytes::from("x"), secs(1)).await.unwrap();
+        calls += 1;
+        tokio::time::sleep(ms(7)).await;
+    }
+    // Each lives for nine to eleven seconds.
+    let channels = server.counts().accepted;
+    assert!((6..=7).contains(&channels), "{channels}");
+    assert!(calls > 8000 && client.counts().late_replies == 0, "{calls}");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ages_at_which_channels_end_are_spread() {
+    let net = Net::new();
+    let server =
+        Server::builder(native(), echo()).max_age(secs(10)).seeded(1).listen(net.listener()).unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..20 {
+        peers.push(tokio::spawn({
+            let mut peer = greeted(&net).await;
+            async move { timed(peer.expect(GOODBYE)).await }
+        }));
+    }
+    let mut ages = Vec::new();
+    for peer in peers {
+        let (age, said) = peer.await.unwrap();
+        assert_eq!(said.payload, goodbye(AGE, 0, 0, 0));
+        assert!(age >= ms(8900) && age <= ms(11_000), "{age:?}");
+        ages.push(age);
+    }
+    ages.sort();
+    assert!(ages[19] - ages[0] > secs(1), "{ages:?}");
+    drop(server);
+}

@@ -1,0 +1,364 @@
+//! Limits under load: what a channel holds, and that others go on beside it.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use listenrain::{
+    CallError, Health, Inline, NativePackets, Overflow, Protocol, RawBytes, Refusal, Request, Router, Server,
+    ServerLimits,
+};
+use support::*;
+use tokio::sync::{Notify, mpsc};
+
+/// Looks once a second, and gives up what stands still for three.
+fn health() -> Health {
+    Health::every(secs(1), 3).packet_within(secs(3))
+}
+
+/// A server of handlers that each wait to be let go on; the receiver hears of each that begins.
+fn gated() -> (Router<RawBytes>, mpsc::UnboundedReceiver<(Bytes, Arc<Notify>)>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        let go_on = Arc::new(Notify::new());
+        let _ = sender.send((request.message.clone(), Arc::clone(&go_on)));
+        async move {
+            go_on.notified().await;
+            Ok(request.message)
+        }
+    });
+    (router, receiver)
+}
+
+fn bounded(handlers: usize) -> Protocol<RawBytes> {
+    Protocol::builder("native", RawBytes).handlers(Inline::new(handlers)).build().unwrap()
+}
+
+/// Asks, and reads nothing.
+async fn stuff(net: &Net, payload: usize) -> Peer {
+    let mut peer = Peer::new(net.raw().await);
+    let one = Frame::new(REQUEST, 7, vec![1; payload]).bytes();
+    while tokio::time::timeout(ms(10), peer.send_bytes(&one)).await.is_ok() {}
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_read_nothing_stop_nobody_else_and_are_given_up() {
+    // CF01: the places of handlers went with the replies until they were written, and five such peers held all of them.
+    let net = Net::holding(64 * 1024);
+    let server = Server::builder(bounded(16), echo()).health(health()).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    client.call(Bytes::from("before")).await.unwrap();
+    let mut stuck = Vec::new();
+    for _ in 0..5 {
+        stuck.push(stuff(&net, 20 << 10).await);
+    }
+    assert_eq!(server.connections(), 6);
+    for _ in 0..10 {
+        let (took, reply) = timed(client.call(Bytes::from("beside them"))).await;
+        assert!(reply.is_ok() && took < ms(10), "{took:?}: {reply:?}");
+    }
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(server.connections(), 1, "what takes nothing is given up");
+    assert_eq!((server.counts().in_flight, server.counts().in_flight_bytes), (0, 0));
+    client.call(Bytes::from("after")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_nobody_takes_ends_its_channel_whatever_the_read_half_does() {
+    // CF02: a link that was held up, half-closed or draining was exempt.
+    for (half_closes, drains) in [(false, false), (true, false), (false, true), (true, true)] {
+        let net = Net::holding(64 * 1024);
+        let server = Server::builder(native(), echo()).max_requests(64).health(health());
+        let server = Arc::new(server.listen(net.listener()).unwrap());
+        let mut peer = stuff(&net, 20 << 10).await;
+        if half_closes {
+            tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
+        }
+        let draining = drains.then(|| {
+            let server = Arc::clone(&server);
+            tokio::spawn(async move { server.drain(secs(60)).await })
+        });
+        let (took, ()) = timed(async {
+            while server.connections() > 0 {
+                tokio::time::sleep(ms(5)).await;
+            }
+        })
+        .await;
+        // Three seconds of standing still, told at the next look.
+        assert!(took >= secs(2) && took <= ms(4100), "{half_closes} {drains}: {took:?}");
+        if let Some(draining) = draining {
+            assert!(draining.await.unwrap().complete, "a dead peer does not make a drain incomplete");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_its_output_slowly_is_kept() {
+    let net = Net::holding(64 * 1024);
+    let server =
+        Server::builder(native(), echo()).max_requests(64).health(health()).listen(net.listener()).unwrap();
+    let mut peer = stuff(&net, 20 << 10).await;
+    // Less than a packet a second, and more than nothing.
+    for _ in 0..20 {
+        let mut some = [0; 100];
+        tokio::io::AsyncReadExt::read_exact(&mut peer.io, &mut some).await.unwrap();
+        tokio::time::sleep(ms(1500)).await;
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_another_channel_frees_wakes_one_that_is_held_up_inside_a_packet() {
+    // CF03: it looked at what it had, found part of a packet, and asked the channel for no more.
+    let net = Net::new();
+    let (router, mut begun) = gated();
+    let mut limits = ServerLimits::default();
+    limits.all_requests = 1;
+    let _server = Server::builder(native(), router).limits(limits).listen(net.listener()).unwrap();
+    let (mut first, mut second) = (Peer::new(net.raw().await), Peer::new(net.raw().await));
+    first.send(REQUEST, 1, "first").await;
+    let (_, go_on) = begun.recv().await.unwrap();
+    let whole =
+        [Frame::new(REQUEST, 2, "second").bytes(), Frame::new(REQUEST, 3, vec![3; 1000]).bytes()].concat();
+    let (now, later) = whole.split_at(whole.len() - 500);
+    second.send_bytes(now).await;
+    settle().await;
+    second.send_bytes(later).await;
+    settle().await;
+    go_on.notify_one();
+    first.expect(REPLY).await;
+    for message in [&b"second"[..], &[3; 1000]] {
+        let (asked, go_on) = begun.recv().await.unwrap();
+        assert_eq!(asked, message);
+        go_on.notify_one();
+    }
+    assert_eq!((second.expect(REPLY).await.id, second.expect(REPLY).await.id), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_of_handlers_go_round_the_channels_in_turn_and_each_keeps_its_order() {
+    let net = Net::new();
+    let (router, mut begun) = gated();
+    let _server = Server::builder(bounded(1), router).listen(net.listener()).unwrap();
+    let mut peers = Vec::new();
+    for name in ["a", "b", "c"] {
+        let mut peer = Peer::new(net.raw().await);
+        for number in 1..=3 {
+            peer.send(REQUEST, number, format!("{name}{number}")).await;
+        }
+        settle().await;
+        peers.push(peer);
+    }
+    let mut order = Vec::new();
+    for _ in 0..9 {
+        let (asked, go_on) = begun.recv().await.unwrap();
+        order.push(String::from_utf8(asked.to_vec()).unwrap());
+        go_on.notify_one();
+    }
+    // The first one came alone, and the next of its channel has waited longest; from then on each has its turn.
+    assert_eq!(order, ["a1", "a2", "b1", "c1", "a3", "b2", "c2", "b3", "c3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_place_is_free_when_it_ends_though_nobody_reads_its_reply() {
+    let net = Net::holding(1024);
+    let server = Server::builder(bounded(1), echo()).listen(net.listener()).unwrap();
+    let mut unread = Peer::new(net.raw().await);
+    let large = Frame::new(REQUEST, 1, vec![1; 100_000]).bytes();
+    unread.send_bytes(&large).await;
+    settle().await;
+    assert_eq!(server.counts().in_flight, 1, "its reply waits to be written");
+    let mut other = Peer::new(net.raw().await);
+    other.send(REQUEST, 2, "x").await;
+    assert_eq!(other.expect(REPLY).await.payload, b"x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_holds_no_more_of_what_all_share_than_it_leaves() {
+    // CF01: whoever came first took all there was, and nothing was left for a newcomer.
+    for greedy in 1..=4 {
+        let net = Net::new();
+        let (router, mut begun) = gated();
+        let mut limits = ServerLimits::default();
+        limits.all_requests = 60;
+        let server = Server::builder(native(), router).limits(limits).listen(net.listener()).unwrap();
+        let mut peers = Vec::new();
+        for _ in 0..greedy {
+            let mut peer = Peer::new(net.raw().await);
+            for id in 1..=60 {
+                peer.send(REQUEST, id, "greedy").await;
+            }
+            peers.push(peer);
+        }
+        settle().await;
+        // Each takes half of what it finds, but for what does not divide.
+        let left = 60 - server.counts().in_flight as usize;
+        assert!((60 >> greedy..=(60 >> greedy) + 1).contains(&left), "{greedy}: {left} left");
+        while begun.try_recv().is_ok() {}
+        let mut newcomer = Peer::new(net.raw().await);
+        newcomer.send(REQUEST, 1, "newcomer").await;
+        let (asked, go_on) = begun.recv().await.unwrap();
+        assert_eq!(asked, "newcomer");
+        go_on.notify_one();
+        newcomer.expect(REPLY).await;
+    }
+}
+
+/// A server with room for `all` bytes, and what it holds after peers have sent most of a packet each.
+async fn partly(all: usize, peers: usize, sent: usize) -> (Server, Vec<Peer>) {
+    let net = Net::holding(1 << 20);
+    let mut limits = ServerLimits::default();
+    (limits.bytes, limits.all_bytes) = (64 << 20, all);
+    let packets = NativePackets::default().with_max_packet(8 << 20);
+    let protocol = Protocol::builder("native", RawBytes).packets(packets).build().unwrap();
+    let server =
+        Server::builder(protocol, echo()).limits(limits).health(no_health()).listen(net.listener()).unwrap();
+    let mut senders = Vec::new();
+    for _ in 0..peers {
+        let mut peer = Peer::new(net.raw().await);
+        let mut header = Frame::new(REQUEST, 1, "").bytes();
+        header[4..8].copy_from_slice(&(8u32 << 20).to_be_bytes());
+        peer.send_bytes(&header).await;
+        let chunk = vec![7; sent];
+        senders.push(tokio::spawn(async move {
+            // A server that reads no further makes this wait.
+            let _ = tokio::time::timeout(secs(1), peer.send_bytes(&chunk)).await;
+            peer
+        }));
+    }
+    let mut kept = Vec::new();
+    for sender in senders {
+        kept.push(sender.await.unwrap());
+    }
+    settle().await;
+    (server, kept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn packets_that_are_partly_there_are_accounted_for_as_they_grow() {
+    // CF04: they stood in no account, so that twenty peers with most of a packet each were 600 MiB beside a limit of one.
+    let (server, _peers) = partly(1 << 30, 4, 6 << 20).await;
+    let held = server.counts().in_flight_bytes;
+    assert!((4 * (6 << 20)..=4 * (8 << 20)).contains(&(held as usize)), "{held}");
+    let (server, _peers) = partly(4 << 20, 10, 7 << 20).await;
+    // One may be beyond the limit.
+    let held = server.counts().in_flight_bytes;
+    assert!(held as usize <= (4 << 20) + (8 << 20), "{held}");
+    assert!(server.counts().received_bytes as usize <= (4 << 20) + (8 << 20) + 10 * (64 << 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_large_packets_that_wait_for_each_other_are_all_served() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.all_bytes = 3 << 20;
+    let server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+    let clients: Vec<_> = (0..6).map(|_| connect(&net, native())).collect();
+    let calls = clients.iter().map(|client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.call_within(Bytes::from(vec![9; 2 << 20]), secs(60)).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap().unwrap().len(), 2 << 20);
+    }
+    drop(clients);
+    settle().await;
+    assert_eq!(server.counts().in_flight_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_caller_in_line_was_granted_lapses_with_its_deadline() {
+    // CF22: whoever was granted a place and was not polled kept it for ever, and those behind with it.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    let first = start(&client, "first").await;
+    let asked = peer.expect(REQUEST).await;
+    // Polled once, so that it stands in line, and then never again.
+    let mut forgotten = Box::pin(client.call_within(Bytes::from("forgotten"), ms(500)));
+    assert!(futures_poll(&mut forgotten).is_pending());
+    let behind = start(&client, "behind").await;
+    peer.send(REPLY, asked.id, "").await;
+    first.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(client.counts().in_flight, 1, "it is granted to the one that is not polled");
+    tokio::time::sleep(ms(600)).await;
+    let asked = peer.expect(REQUEST).await;
+    assert_eq!(asked.payload, b"behind");
+    peer.send(REPLY, asked.id, "").await;
+    behind.await.unwrap().unwrap();
+    let error = forgotten.await.unwrap_err();
+    assert!(matches!(error, CallError::Expired), "{error:?}");
+    assert_eq!(client.counts().in_flight, 0);
+}
+
+fn futures_poll<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> std::task::Poll<F::Output> {
+    future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_are_in_line_as_may_be_and_one_more_is_refused() {
+    let net = Net::new();
+    net.hang(true);
+    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..1 + 65_536 {
+        let client = client.clone();
+        let mut call = Box::pin(async move { client.call_within(Bytes::new(), secs(60)).await });
+        assert!(futures_poll(&mut call).is_pending());
+        calls.push(call);
+    }
+    let refused = client.call(Bytes::new()).await.unwrap_err();
+    assert!(
+        matches!(refused, CallError::Refused(Refusal::Full { count: 1, max_count: 1, .. })),
+        "{refused:?}"
+    );
+    calls.pop();
+    let mut one_more = Box::pin(client.call(Bytes::new()));
+    assert!(futures_poll(&mut one_more).is_pending(), "there is room in line again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_does_so_for_want_of_handlers_too() {
+    let net = Net::new();
+    let (router, mut begun) = gated();
+    let server =
+        Server::builder(bounded(2), router).overflow(Overflow::Refuse).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for id in 1..=3 {
+        peer.send(REQUEST, id, "x").await;
+    }
+    let refused = peer.expect(REFUSED).await;
+    assert_eq!((refused.id, &refused.payload[..]), (3, &[1, 0][..]));
+    assert_eq!((server.counts().in_flight, server.counts().refused), (2, 1));
+    begun.recv().await.unwrap().1.notify_one();
+    peer.expect(REPLY).await;
+    peer.send(REQUEST, 4, "x").await;
+    settle().await;
+    assert_eq!(server.counts().in_flight, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_way_messages_beyond_the_limits_are_dropped_where_that_is_wanted() {
+    let net = Net::new();
+    let ran = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ran);
+    let router = Router::new().fallback(move |_: Request<Bytes>| {
+        count.fetch_add(1, Ordering::SeqCst);
+        std::future::pending()
+    });
+    let server = Server::builder(native(), router).max_requests(2).overflow(Overflow::Drop);
+    let server = server.listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for _ in 0..5 {
+        peer.send(ONE_WAY, 0, "x").await;
+    }
+    peer.send(REQUEST, 1, "x").await;
+    let refused = peer.expect(REFUSED).await;
+    assert_eq!((refused.id, &refused.payload[..]), (1, &[1, 0][..]));
+    assert_eq!((ran.load(Ordering::SeqCst), server.counts().dropped_one_ways), (2, 3));
+}

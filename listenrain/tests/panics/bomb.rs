@@ -1,0 +1,41 @@
+//! What panics when it is told to.
+
+use std::sync::{Arc, Mutex};
+
+/// Panics at the next call of one method of one part. Cloning it gives the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bomb(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    target: Option<&'static str>,
+    went_off: usize,
+}
+
+impl Bomb {
+    pub(crate) fn arm(&self, target: &'static str) {
+        self.0.lock().unwrap().target = Some(target);
+    }
+
+    /// Whether it went off since it was armed; it does so no more.
+    pub(crate) fn disarm(&self) -> bool {
+        let mut state = self.0.lock().unwrap();
+        state.target = None;
+        std::mem::take(&mut state.went_off) > 0
+    }
+
+    /// For something that is made now: it only goes off if it is armed already.
+    pub(crate) fn for_new(&self) -> Self {
+        if self.0.lock().unwrap().target.is_some() { self.clone() } else { Self::default() }
+    }
+
+    /// `name` is called.
+    pub(crate) fn at(&self, name: &'static str) {
+        let mut state = self.0.lock().unwrap();
+        if state.target == Some(name) {
+            (state.target, state.went_off) = (None, 1);
+            drop(state);
+            panic!("a bomb at {name}");
+        }
+    }
+}

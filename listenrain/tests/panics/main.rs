@@ -1,0 +1,347 @@
+//! Every part that a user may plug in panics, once, in each of its methods: that ends one call or one channel, and neither
+//! the process nor a neighbour.
+//!
+//! What is left out: two panics at once inside frames of the user's, which end the process, and the library's
+//! documentation says so.
+
+mod bomb;
+mod plugs;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use listenrain::{
+    Client, Command, HandlerError, NativePackets, OnDisconnect, Protocol, ProtocolError, RawBytes, Request,
+    Router, Server,
+};
+use support::*;
+use tokio::sync::{Notify, mpsc};
+
+use bomb::Bomb;
+use plugs::{Generator, Machine, Message, Messages, Names, protocol};
+
+/// What is asked of the parts while the protocol is built.
+const AT_BUILD: [&str; 7] = [
+    "packets.abilities",
+    "packets.max_packet",
+    "packets.buffers",
+    "handlers.bound",
+    "handlers.runs_in_place",
+    "callbacks.bound",
+    "callbacks.runs_in_place",
+];
+
+/// What is called when a connection or a server starts; then there is none.
+const AT_START: [&str; 3] = ["dialer.endpoint", "dialer.fork", "listener.endpoint"];
+
+/// What is called while there is traffic.
+const AT_WORK: [&str; 52] = [
+    "messages.encode",
+    "messages.decode",
+    "messages.command",
+    "message.drop",
+    "payload.drop",
+    "packets.decode",
+    "packets.encode",
+    "buffers.lend",
+    "buffers.give_back",
+    "correlation.id_of",
+    "pool.new",
+    "pool.put",
+    "pool.take",
+    "queue.new",
+    "queue.push",
+    "queue.push_front",
+    "queue.pop",
+    "queue.remove",
+    "queue.len",
+    "queue.is_empty",
+    "queue.shrink",
+    "queue.drop",
+    "timers.new",
+    "timers.add",
+    "timers.remove",
+    "timers.next",
+    "timers.expired",
+    "timers.drop",
+    "handlers.execute",
+    "callbacks.execute",
+    "machine.ended",
+    "machine.drop",
+    "handler.call",
+    "handler.poll",
+    "handler.drop",
+    "dialer.next",
+    "dialer.read",
+    "dialer.write",
+    "dialer.flush",
+    "dialer.shutdown",
+    "dialer.abort",
+    "dialer.flatten_below",
+    "dialer.read_drop",
+    "dialer.write_drop",
+    "dialer.ended",
+    "dialer.superseded",
+    "dialer.drop",
+    "listener.read",
+    "listener.write",
+    "listener.read_drop",
+    "listener.write_drop",
+    "listener.ended",
+];
+
+static DIALER: Names = Names {
+    next: "dialer.next",
+    endpoint: "dialer.endpoint",
+    fork: "dialer.fork",
+    read: "dialer.read",
+    write: "dialer.write",
+    flush: "dialer.flush",
+    shutdown: "dialer.shutdown",
+    abort: "dialer.abort",
+    flatten_below: "dialer.flatten_below",
+    read_drop: "dialer.read_drop",
+    write_drop: "dialer.write_drop",
+    ended: "dialer.ended",
+    superseded: "dialer.superseded",
+    generator_drop: "dialer.drop",
+};
+
+static LISTENER: Names = Names {
+    next: "listener.next",
+    endpoint: "listener.endpoint",
+    fork: "listener.fork",
+    read: "listener.read",
+    write: "listener.write",
+    flush: "listener.flush",
+    shutdown: "listener.shutdown",
+    abort: "listener.abort",
+    flatten_below: "listener.flatten_below",
+    read_drop: "listener.read_drop",
+    write_drop: "listener.write_drop",
+    ended: "listener.ended",
+    superseded: "listener.superseded",
+    generator_drop: "listener.drop",
+};
+
+/// Commands: answered at once; answered when told to; never; unknown.
+const ECHO: u8 = 0;
+const HELD: u8 = 1;
+const NEVER: u8 = 2;
+const UNKNOWN: u8 = 9;
+
+/// Part of a handler, whose drop may panic.
+struct Part(Bomb);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.0.at("handler.drop");
+    }
+}
+
+fn router(bomb: &Bomb, go_on: &Arc<Notify>) -> Router<Messages> {
+    let [calls, polls, drops] = [bomb.clone(), bomb.clone(), bomb.clone()];
+    let go_on = Arc::clone(go_on);
+    let echo = move |request: Request<Message>| {
+        calls.at("handler.call");
+        let polls = polls.clone();
+        async move {
+            polls.at("handler.poll");
+            Ok::<_, HandlerError>(request.message)
+        }
+    };
+    let held = move |request: Request<Message>| {
+        let go_on = Arc::clone(&go_on);
+        async move {
+            go_on.notified().await;
+            Ok::<_, HandlerError>(request.message)
+        }
+    };
+    let never = move |_: Request<Message>| {
+        let part = Part(drops.clone());
+        async move {
+            let _part = part;
+            std::future::pending().await
+        }
+    };
+    Router::new()
+        .on(Command(ECHO.into()), echo)
+        .on(Command(HELD.into()), held)
+        .on(Command(NEVER.into()), never)
+}
+
+/// A client that does a bit of everything, so that each part is asked for everything.
+struct Victim {
+    client: Client<Messages>,
+    bomb: Bomb,
+    net: Net,
+    last: u32,
+}
+
+impl Victim {
+    fn start(net: &Net, bomb: &Bomb) -> Option<Self> {
+        let protocol = protocol(bomb).ok()?;
+        let dialer = Generator { inner: net.dialer(), names: &DIALER, bomb: bomb.clone() };
+        let builder =
+            Client::builder(protocol).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
+        let client =
+            builder.health(listenrain::Health::every(secs(1), 3)).lanes(2).dial(Box::new(dialer)).ok()?;
+        Some(Self { client, bomb: bomb.clone(), net: net.clone(), last: 0 })
+    }
+
+    fn message(&mut self, command: u8, size: usize) -> Message {
+        self.last += 1;
+        Message::new(self.last, command, size, &self.bomb)
+    }
+
+    async fn call(&mut self, command: u8, size: usize, within: std::time::Duration) -> bool {
+        let message = self.message(command, size);
+        let sent = message.bytes().clone();
+        // The caller's own part may panic in the caller's own task, and it is told so there.
+        let client = self.client.clone();
+        let call = tokio::spawn(async move {
+            let (took, outcome) = timed(client.call_within(message, within)).await;
+            assert!(took <= within + ms(50), "{command}: a call of {within:?} took {took:?}");
+            let is_right = outcome.as_ref().is_ok_and(|reply| *reply.bytes() == sent);
+            outcome.map(std::mem::forget).map_err(drop).is_ok() && is_right
+        });
+        call.await.unwrap_or(false)
+    }
+
+    async fn send(&mut self, command: u8, within: std::time::Duration) {
+        let (sender, mut told) = mpsc::unbounded_channel();
+        let (message, machine) = (self.message(command, 10), Machine(self.bomb.clone(), sender));
+        let client = self.client.clone();
+        let sent = tokio::spawn(async move { client.send_within(message, within, machine).await }).await;
+        let (took, told) = timed(tokio::time::timeout(secs(60), told.recv())).await;
+        assert!(told.is_ok() && took <= within + ms(50), "a state machine was not told: {took:?}");
+        let _ = sent;
+    }
+
+    async fn all(mut self) {
+        self.call(ECHO, 10, secs(5)).await;
+        self.call(ECHO, 200_000, secs(5)).await;
+        self.call(UNKNOWN, 10, secs(5)).await;
+        self.send(ECHO, secs(5)).await;
+        self.send(NEVER, ms(100)).await;
+        self.call(NEVER, 10, ms(100)).await;
+        let message = self.message(ECHO, 10);
+        let client = self.client.clone();
+        let _ = tokio::spawn(async move { client.one_way(message).await.is_ok() }).await;
+        // Queued while no channel is open: one is taken back, one waits until there is a channel.
+        self.net.hang(true);
+        self.net.cut();
+        settle().await;
+        self.call(ECHO, 10, ms(50)).await;
+        let (client, message) = (self.client.clone(), self.message(ECHO, 100_000));
+        let waits =
+            tokio::spawn(
+                async move { client.call_within(message, secs(5)).await.map(std::mem::forget).is_ok() },
+            );
+        settle().await;
+        // Cut in the middle of what waits, so that it is put back.
+        self.net.cut_next_after(5000);
+        self.net.hang(false);
+        let _ = waits.await;
+        // Long enough for buffers to be given back.
+        tokio::time::sleep(secs(1)).await;
+        self.call(ECHO, 10, secs(5)).await;
+        let (took, _) = timed(tokio::spawn(async move { self.client.close().await })).await;
+        assert!(took <= secs(6), "a close took {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_panics_while_it_works_ends_one_call_or_one_channel_and_harms_no_neighbour() {
+    let mut silent = Vec::new();
+    for target in AT_WORK {
+        let (bomb, net, go_on) = (Bomb::default(), Net::new(), Arc::new(Notify::new()));
+        let before = tasks();
+        let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+        let server = Server::builder(protocol(&bomb).unwrap(), router(&bomb, &go_on))
+            .on_disconnect(OnDisconnect::Cancel)
+            .listen(Box::new(listener))
+            .unwrap();
+        // A neighbour with a call in flight, whose own parts are sound.
+        let plain = Protocol::builder("plain", RawBytes).packets(NativePackets::default()).build().unwrap();
+        let neighbour = connect(&net, plain);
+        let ask = |command: u8| Bytes::from(vec![0, 0, 0, 0, command, 7]);
+        neighbour.call(ask(ECHO)).await.unwrap();
+        let in_flight = tokio::spawn({
+            let neighbour = neighbour.clone();
+            async move { neighbour.call_within(ask(HELD), secs(600)).await }
+        });
+        settle().await;
+        // Only what is dialled from now on is cut.
+        bomb.arm(target);
+        if let Some(victim) = Victim::start(&net.beside(), &bomb) {
+            victim.all().await;
+        }
+        settle().await;
+        if !bomb.disarm() {
+            silent.push(target);
+        }
+        go_on.notify_one();
+        assert_eq!(in_flight.await.unwrap().unwrap(), ask(HELD), "{target}: a neighbour's call");
+        neighbour.call(ask(ECHO)).await.unwrap();
+        // The same parts work on.
+        let mut again = Victim::start(&net.beside(), &bomb).unwrap();
+        assert!(again.call(ECHO, 10, secs(5)).await, "{target}: the next client");
+        drop((again, neighbour));
+        let (took, drained) = timed(server.drain(secs(30))).await;
+        assert!(drained.complete && took < secs(10), "{target}: {drained:?} after {took:?}");
+        assert_eq!((server.counts().in_flight, server.counts().in_flight_bytes), (0, 0), "{target}");
+        drop(server);
+        settle().await;
+        assert_eq!(tasks(), before, "{target}: a task is left");
+    }
+    assert!(silent.is_empty(), "never called: {silent:?}");
+}
+
+#[test]
+fn a_part_that_panics_when_it_is_asked_what_it_can_do_makes_no_protocol() {
+    for target in AT_BUILD {
+        let bomb = Bomb::default();
+        bomb.arm(target);
+        let error = protocol(&bomb).unwrap_err();
+        assert!(matches!(&error, ProtocolError::Panicked { text, .. } if text.ends_with(target)), "{error}");
+        assert!(bomb.disarm());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generator_that_panics_as_it_is_taken_in_is_an_error_of_who_gave_it() {
+    for target in AT_START {
+        let (bomb, net) = (Bomb::default(), Net::new());
+        bomb.arm(target);
+        let said = if target.starts_with("dialer") {
+            let dialer = Generator { inner: net.dialer(), names: &DIALER, bomb: bomb.clone() };
+            let started = Client::builder(protocol(&bomb).unwrap()).lanes(2).dial(Box::new(dialer));
+            started.unwrap_err().to_string()
+        } else {
+            let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+            let router = router(&bomb, &Arc::default());
+            Server::builder(protocol(&bomb).unwrap(), router)
+                .listen(Box::new(listener))
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(said.contains(target), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_panics_ends_with_the_reason_and_open_channels_live_on() {
+    let (bomb, net) = (Bomb::default(), Net::new());
+    let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+    let server = Server::builder(native(), echo()).listen(Box::new(listener)).unwrap();
+    let client = connect(&net, native());
+    client.call(Bytes::from("before")).await.unwrap();
+    bomb.arm("listener.next");
+    let _one_more = net.raw().await;
+    let end = server.ended().await.unwrap_err();
+    assert!(end.is_final && end.source.unwrap().to_string().contains("a bomb at listener.next"));
+    client.call(Bytes::from("after")).await.unwrap();
+}

@@ -1,0 +1,429 @@
+//! Every part that a user may plug in, sound but for the bomb in it.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
+use listenrain::{
+    Abilities, BoxFuture, CallId, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Command, Correlation,
+    Decoded, Endpoint, Executor, FifoQueue, HashPool, HeapTimers, Inline, Job, MessageCodec, MessageError,
+    NativePackets, NextError, Outcome, Packet, PacketCodec, PacketError, Payload, Protocol, ProtocolError,
+    Queued, SendQueue, Spawned, StateMachine, StateMachinePool, Ticket, Timers,
+};
+use tokio::time::Instant;
+
+use crate::bomb::Bomb;
+
+/// Bytes of a message's id.
+const ID: usize = 4;
+
+/// A message whose drop may panic.
+#[derive(Debug)]
+pub(crate) struct Message(Bytes, Bomb);
+
+impl Message {
+    /// Message `id`, for `command`.
+    pub(crate) fn new(id: u32, command: u8, size: usize, bomb: &Bomb) -> Self {
+        let mut bytes = id.to_be_bytes().to_vec();
+        bytes.resize(ID + 1 + size, command);
+        Self(bytes.into(), bomb.clone())
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        self.1.at("message.drop");
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Messages(Bomb);
+
+impl MessageCodec for Messages {
+    type Message = Message;
+
+    fn encode(&self, mut message: Message) -> Result<Payload, MessageError> {
+        self.0.at("messages.encode");
+        let bytes = std::mem::take(&mut message.0);
+        std::mem::forget(message);
+        Ok(Bytes::from_owner(Owner(bytes, self.0.clone())).into())
+    }
+
+    fn decode(&self, payload: Bytes) -> Result<Message, MessageError> {
+        self.0.at("messages.decode");
+        Ok(Message(payload, self.0.clone()))
+    }
+
+    fn command(&self, message: &Message) -> Command {
+        self.0.at("messages.command");
+        Command(message.0[ID].into())
+    }
+}
+
+/// What owns the bytes of an encoded message.
+struct Owner(Bytes, Bomb);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.1.at("payload.drop");
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Packets(NativePackets, Bomb);
+
+impl PacketCodec for Packets {
+    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
+        self.1.at("packets.decode");
+        self.0.decode(input)
+    }
+
+    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
+        self.1.at("packets.encode");
+        self.0.encode(packet, output)
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.1.at("packets.abilities");
+        self.0.abilities()
+    }
+
+    fn max_packet(&self) -> usize {
+        self.1.at("packets.max_packet");
+        self.0.max_packet()
+    }
+
+    fn buffers(&self) -> Arc<dyn BufferPool> {
+        self.1.at("packets.buffers");
+        self.0.buffers()
+    }
+}
+
+#[derive(Debug)]
+struct Buffers(RecyclingPool, Bomb);
+
+impl BufferPool for Buffers {
+    fn lend(&self, len: usize, committed: usize) -> BytesMut {
+        self.1.at("buffers.lend");
+        self.0.lend(len, committed)
+    }
+
+    fn give_back(&self, buffer: BytesMut) {
+        self.1.at("buffers.give_back");
+        self.0.give_back(buffer);
+    }
+}
+
+struct Pool(HashPool<u32>, Bomb);
+
+impl StateMachinePool<u32> for Pool {
+    fn put(&mut self, id: u32, call: CallId) -> bool {
+        self.1.at("pool.put");
+        self.0.put(id, call)
+    }
+
+    fn take(&mut self, id: &u32) -> Option<CallId> {
+        self.1.at("pool.take");
+        self.0.take(id)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+struct Queue(FifoQueue<Queued>, Bomb);
+
+impl SendQueue<Queued> for Queue {
+    fn push(&mut self, ticket: Ticket, item: Queued) {
+        self.1.at("queue.push");
+        self.0.push(ticket, item);
+    }
+
+    fn push_front(&mut self, ticket: Ticket, item: Queued) {
+        self.1.at("queue.push_front");
+        self.0.push_front(ticket, item);
+    }
+
+    fn pop(&mut self) -> Option<(Ticket, Queued)> {
+        self.1.at("queue.pop");
+        self.0.pop()
+    }
+
+    fn remove(&mut self, ticket: Ticket) -> Option<Queued> {
+        self.1.at("queue.remove");
+        self.0.remove(ticket)
+    }
+
+    fn len(&self) -> usize {
+        self.1.at("queue.len");
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.1.at("queue.is_empty");
+        self.0.is_empty()
+    }
+
+    fn shrink(&mut self) {
+        self.1.at("queue.shrink");
+        self.0.shrink();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.1.at("queue.drop");
+    }
+}
+
+#[derive(Debug)]
+struct Clocks(HeapTimers, Bomb);
+
+impl Timers for Clocks {
+    fn add(&mut self, call: CallId, deadline: Instant) {
+        self.1.at("timers.add");
+        self.0.add(call, deadline);
+    }
+
+    fn remove(&mut self, call: CallId) {
+        self.1.at("timers.remove");
+        self.0.remove(call);
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.1.at("timers.next");
+        self.0.next()
+    }
+
+    fn expired(&mut self, now: Instant) -> Option<CallId> {
+        self.1.at("timers.expired");
+        self.0.expired(now)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Clocks {
+    fn drop(&mut self) {
+        self.1.at("timers.drop");
+    }
+}
+
+/// Runs handlers in place, or callbacks as tasks.
+#[derive(Debug)]
+struct Jobs {
+    names: [&'static str; 3],
+    bomb: Bomb,
+}
+
+impl Executor for Jobs {
+    fn execute(&self, job: Job) {
+        self.bomb.at(self.names[0]);
+        if self.names[0].starts_with("handlers") {
+            Inline::default().execute(job)
+        } else {
+            Spawned::default().execute(job)
+        }
+    }
+
+    fn bound(&self) -> usize {
+        self.bomb.at(self.names[1]);
+        64
+    }
+
+    fn runs_in_place(&self) -> bool {
+        self.bomb.at(self.names[2]);
+        self.names[0].starts_with("handlers")
+    }
+}
+
+/// A state machine, whose call and whose drop may panic.
+pub(crate) struct Machine(pub(crate) Bomb, pub(crate) tokio::sync::mpsc::UnboundedSender<bool>);
+
+impl StateMachine<Message> for Machine {
+    fn ended(self: Box<Self>, outcome: Outcome<Message>) {
+        let _ = self.1.send(outcome.is_ok());
+        self.0.at("machine.ended");
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.0.at("machine.drop");
+    }
+}
+
+/// The protocol with all of them in it.
+pub(crate) fn protocol(bomb: &Bomb) -> Result<Protocol<Messages>, ProtocolError> {
+    let bombs = || bomb.clone();
+    let buffers = Arc::new(Buffers(RecyclingPool::default(), bombs()));
+    let id_of = {
+        let bomb = bombs();
+        move |bytes: &[u8]| {
+            bomb.at("correlation.id_of");
+            let id = bytes.first_chunk::<ID>().ok_or_else(|| MessageError::new("no id"))?;
+            Ok(u32::from_be_bytes(*id))
+        }
+    };
+    let (pools, queues, clocks) = (bombs(), bombs(), bombs());
+    let new_pool = move || {
+        pools.at("pool.new");
+        Pool(HashPool::default(), pools.for_new())
+    };
+    let new_queue = move || {
+        queues.at("queue.new");
+        Queue(FifoQueue::default(), queues.for_new())
+    };
+    let new_timers = move || {
+        clocks.at("timers.new");
+        Clocks(HeapTimers::default(), clocks.for_new())
+    };
+    Protocol::builder("bombs", Messages(bombs()))
+        .packets(Packets(NativePackets::default().with_buffers(buffers), bombs()))
+        .correlation(Correlation::by_message_with(id_of, new_pool))
+        .queue(new_queue)
+        .timers(new_timers)
+        .handlers(Jobs {
+            names: ["handlers.execute", "handlers.bound", "handlers.runs_in_place"],
+            bomb: bombs(),
+        })
+        .callbacks(Jobs {
+            names: ["callbacks.execute", "callbacks.bound", "callbacks.runs_in_place"],
+            bomb: bombs(),
+        })
+        .build()
+}
+
+/// A generator, and the channels that it gives, by the name of its side.
+pub(crate) struct Generator {
+    pub(crate) inner: Box<dyn ChannelGenerator>,
+    pub(crate) names: &'static Names,
+    pub(crate) bomb: Bomb,
+}
+
+/// What the parts of a transport are called on one side.
+pub(crate) struct Names {
+    pub(crate) next: &'static str,
+    pub(crate) endpoint: &'static str,
+    pub(crate) fork: &'static str,
+    pub(crate) read: &'static str,
+    pub(crate) write: &'static str,
+    pub(crate) flush: &'static str,
+    pub(crate) shutdown: &'static str,
+    pub(crate) abort: &'static str,
+    pub(crate) flatten_below: &'static str,
+    pub(crate) read_drop: &'static str,
+    pub(crate) write_drop: &'static str,
+    pub(crate) ended: &'static str,
+    pub(crate) superseded: &'static str,
+    pub(crate) generator_drop: &'static str,
+}
+
+impl ChannelGenerator for Generator {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let channel = self.inner.next().await?;
+            self.bomb.at(self.names.next);
+            let (names, bomb) = (self.names, self.bomb.for_new());
+            let Channel { read, write, facts, .. } = channel;
+            let halves = (Half(read, names, bomb.clone()), Half(write, names, bomb.clone()));
+            let channel = Channel::from_halves(halves.0, halves.1, facts);
+            let (ended, better) = (bomb.clone(), bomb);
+            let channel = channel.on_end(move |_| ended.at(names.ended));
+            Ok(channel.superseded_by(async move {
+                better.at(names.superseded);
+                std::future::pending().await
+            }))
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.bomb.at(self.names.endpoint);
+        self.inner.endpoint()
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        self.bomb.at(self.names.fork);
+        None
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        self.bomb.at(self.names.generator_drop);
+    }
+}
+
+struct Half<T: ?Sized + Named>(Box<T>, &'static Names, Bomb);
+
+/// Which half a drop is of.
+trait Named {
+    fn drop_of(names: &Names) -> &'static str;
+}
+
+impl Named for dyn ChannelRead {
+    fn drop_of(names: &Names) -> &'static str {
+        names.read_drop
+    }
+}
+
+impl Named for dyn ChannelWrite {
+    fn drop_of(names: &Names) -> &'static str {
+        names.write_drop
+    }
+}
+
+impl<T: ?Sized + Named> Drop for Half<T> {
+    fn drop(&mut self) {
+        self.2.at(T::drop_of(self.1));
+    }
+}
+
+impl ChannelRead for Half<dyn ChannelRead> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        self.2.at(self.1.read);
+        self.0.poll_read(cx, into)
+    }
+}
+
+impl ChannelWrite for Half<dyn ChannelWrite> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        self.2.at(self.1.write);
+        self.0.poll_write(cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.2.at(self.1.flush);
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.2.at(self.1.shutdown);
+        self.0.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.2.at(self.1.abort);
+        self.0.abort();
+    }
+
+    fn flatten_below(&self) -> usize {
+        self.2.at(self.1.flatten_below);
+        self.0.flatten_below()
+    }
+}
