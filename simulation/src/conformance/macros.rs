@@ -16,9 +16,9 @@
 /// listenrain_simulation::conformance!(tcp, Tcp::default());
 /// ```
 ///
-/// A case that is skipped passes, and prints why: see `cargo test -- --show-output`. Cases that count what the process
-/// holds start the test program again for themselves; for memory to be counted it needs
-/// [`Counted`](crate::gauge::Counted) as its allocator.
+/// A case that is skipped counts as passed, since a harness has no other word for it, and says why on standard error, past
+/// the harness. Cases that count what the process holds start the test program again for themselves; for memory to be
+/// counted it needs [`Counted`](crate::gauge::Counted) as its allocator.
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $subject:expr) => {
