@@ -174,7 +174,9 @@ fn same(codec: &Codec, sent: &Packet, came: &Packet) -> Check {
     let has_id = !abilities.id || came.id == sent.id;
     // A deadline is told in milliseconds, or in whatever unit the protocol has.
     let has_deadline = !abilities.deadline || came.deadline.is_some() == sent.deadline.is_some();
-    ensure!(is_like && has_id && has_deadline, "{} became {}", describe(sent), describe(came));
+    for (is_same, what) in [(is_like, "kind"), (has_id, "id"), (has_deadline, "deadline")] {
+        ensure!(is_same, "with another {what}, {} became {}", describe(sent), describe(came));
+    }
     let (due, seen) = (sent.payload.clone().into_bytes(), came.payload.clone().into_bytes());
     let wrong = due.iter().zip(&seen).position(|(due, seen)| due != seen);
     ensure!(due == seen, "{} became {}, first difference at {wrong:?}", describe(sent), describe(came));
