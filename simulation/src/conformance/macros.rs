@@ -85,7 +85,7 @@ macro_rules! __conformance_plain_only {
             b06_large_64mib_single_write
             d06_waker_swap
             e05_open_close_10k e06_leak_accounting
-            f15_claimed_length_costs_nothing
+            f15_claimed_length_costs_nothing f16_deadline_is_told
             h03_reconnect_after_silence h04_backoff_bounds h05_storm_limit h07_standby_dead_too
             h08_active_returns h09_flapping h10_pool_evicts
         }

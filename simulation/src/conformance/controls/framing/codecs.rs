@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
@@ -275,6 +276,21 @@ impl CodecFlaw for ShortensIds {
         // Enough for the library's own ids, whose generation in the upper half is small while a case runs.
         let id = packet.id & 0xFF_FFFF_FFFF;
         sound.encode(&Packet { id, ..packet.clone() }, output)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct ChangesDeadlines(pub(super) fn(Duration) -> Option<Duration>);
+
+impl CodecFlaw for ChangesDeadlines {
+    fn encode(
+        &self,
+        sound: &NativePackets,
+        packet: &Packet,
+        output: &mut WriteBuffer,
+    ) -> Result<(), PacketError> {
+        let deadline = packet.deadline.and_then(self.0);
+        sound.encode(&Packet { deadline, ..packet.clone() }, output)
     }
 }
 

@@ -10,9 +10,9 @@ use listenrain::buffer::ReadBuffer;
 use listenrain::{ChannelRead, NativePackets};
 
 use self::codecs::{
-    AllocatesAClaim, CountsItsHeader, DislikesTheUnknown, DropsAHalf, ForgetsALoneByte, Hides,
-    LimitIsExclusive, LimitIsOffByOne, LosesPatience, SearchesForAHeader, ShortensIds, TakesAPartForGarbage,
-    TakesAReadForAPacket, TakesNothingForMissing, with_codec,
+    AllocatesAClaim, ChangesDeadlines, CountsItsHeader, DislikesTheUnknown, DropsAHalf, ForgetsALoneByte,
+    Hides, LimitIsExclusive, LimitIsOffByOne, LosesPatience, SearchesForAHeader, ShortensIds,
+    TakesAPartForGarbage, TakesAReadForAPacket, TakesNothingForMissing, with_codec,
 };
 use super::Control;
 use super::flaws::{ReadFlaw, deliver, read_piece, with_reads};
@@ -88,10 +88,21 @@ pub(super) const CONTROLS: &[Control] = &[
     .fails("requests: a dialled end: writing failed after 106 bytes were taken: ConnectionReset"),
     Control::new("shortens-ids", "F14", "of an id only 40 bits are encoded", || with_codec(|_| ShortensIds))
         .fails("with another id, a"),
+    Control::new("halves-deadlines", "F14", "of a deadline only the half is encoded", || {
+        with_codec(|_| ChangesDeadlines(|deadline| Some(deadline / 2)))
+    })
+    .fails("with another deadline, a"),
     Control::new("allocates-a-claim", "F15", "a claimed length is allocated, and kept", || {
         with_codec(|_| AllocatesAClaim::default())
     })
     .fails("bytes were held where 16793536 are enough"),
+    Control::new(
+        "takes-little-time-for-none",
+        "F16",
+        "a deadline of less than 1 ms is encoded as none",
+        || with_codec(|_| ChangesDeadlines(|deadline| (deadline.as_millis() > 0).then_some(deadline))),
+    )
+    .fails("on the wire: the codec tells deadlines, and of a call there came None"),
 ];
 
 #[derive(Default)]
