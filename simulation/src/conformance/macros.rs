@@ -82,8 +82,8 @@ macro_rules! __conformance_plain_only {
     ($($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)*
             a03_dial_timeout
-            b06_large_64mib_single_write
-            d06_waker_swap
+            b06_large_64mib_single_write b12_volume_on_every_channel
+            d06_waker_swap d10_many_small_reads
             e05_open_close_10k e06_leak_accounting
             f15_claimed_length_costs_nothing f16_deadline_is_told
             h03_reconnect_after_silence h04_backoff_bounds h05_storm_limit h07_standby_dead_too

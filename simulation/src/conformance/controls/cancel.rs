@@ -95,7 +95,31 @@ pub(super) const CONTROLS: &[Control] = &[
         },
     )
     .fails("this half was made on another thread"),
+    Control::new(
+        "forgets-a-waker",
+        "D10",
+        "one poll in 1,501 of a read says that it has to wait, and keeps no waker",
+        || with_reads(ForgetsAWaker::default),
+    )
+    .fails("turns: waking who waits for bytes that were written took longer than 3 s"),
 ];
+
+#[derive(Default)]
+struct ForgetsAWaker {
+    polls: usize,
+}
+
+impl ReadFlaw for ForgetsAWaker {
+    fn read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
+        self.polls += 1;
+        if self.polls.is_multiple_of(1501) { Poll::Pending } else { below.poll_read(cx, into) }
+    }
+}
 
 /// Gives what it has read only to who asks for it twice.
 #[derive(Default)]

@@ -14,6 +14,7 @@ use super::flaws::{
     ReadFlaw, WriteFlaw, deliver, flawed_read, flawed_write, let_go, read_piece, with_channels, with_reads,
     with_writes,
 };
+use crate::layer::Side;
 
 pub(super) const CONTROLS: &[Control] = &[
     Control::new("drops-a-byte", "B01", "byte 100,000 of a stream is lost", || {
@@ -78,6 +79,21 @@ pub(super) const CONTROLS: &[Control] = &[
         || with_writes(|| DislikesASize),
     )
     .fails("wrong bytes from offset"),
+    Control::new(
+        "flips-a-bit-late",
+        "B12",
+        "on the third channel that is dialled a bit flips after a million bytes have come",
+        || {
+            let dialled = AtomicU64::new(0);
+            with_channels(move |side, channel| match side {
+                Side::Dialer if dialled.fetch_add(1, Ordering::Relaxed) == 2 => {
+                    flawed_read(channel, Offset::new(flip_late))
+                }
+                _ => channel,
+            })
+        },
+    )
+    .fails("wrong bytes from offset 1000000 of stream 7"),
 ];
 
 /// Changes each piece that is read, knowing at which offset of the stream it stands.
@@ -111,6 +127,13 @@ fn drop_byte(piece: &mut BytesMut, at: usize) {
     if at <= 100_000 && 100_000 < at + piece.len() && piece.len() > 1 {
         let rest = piece.split_off(100_000 - at);
         piece.extend_from_slice(&rest[1..]);
+    }
+}
+
+fn flip_late(piece: &mut BytesMut, at: usize) {
+    let late = 1_000_000_usize;
+    if let Some(byte) = late.checked_sub(at).and_then(|within| piece.get_mut(within)) {
+        *byte ^= 0x10;
     }
 }
 
