@@ -11,10 +11,10 @@ use super::exit::Exit;
 use super::output::print;
 use super::progress::Progress;
 use super::{order, plan, session};
-use crate::conformance::controls::{Caught, Control, Judge, SOUND, controls};
+use crate::conformance::controls::{Caught, Control, Judge, SOUND_ONES, controls};
 use crate::conformance::{self, Case, Verdict};
 
-/// Runs the controls that the cases of `args` are there for under those cases, and the sound transport too.
+/// Runs the controls that the cases of `args` are there for under those cases, and the sound transports too.
 pub(super) fn negative(args: &ConformanceArgs) -> Exit {
     let cases = match plan::matching(&args.case) {
         Ok(cases) => cases,
@@ -47,7 +47,7 @@ pub(super) fn negative(args: &ConformanceArgs) -> Exit {
 async fn try_all(judge: &Judge, cases: &[&'static Case]) -> (Vec<Caught>, bool) {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let is_wanted = |control: &&'static Control| cases.iter().any(|case| case.id == control.case);
-    let wanted: Vec<_> = std::iter::once(&SOUND).chain(controls().filter(is_wanted)).collect();
+    let wanted: Vec<_> = SOUND_ONES.into_iter().chain(controls().filter(is_wanted)).collect();
     let progress = Progress::new(wanted.len());
     let mut trying = JoinSet::new();
     for (index, control) in wanted.into_iter().enumerate() {

@@ -81,7 +81,7 @@ macro_rules! __conformance_everywhere {
 macro_rules! __conformance_plain_only {
     ($($callback:tt)*) => {
         $crate::__conformance_each! { $($callback)*
-            a03_dial_timeout
+            a03_dial_timeout a16_facts_of_pairs a17_stalled_peers a18_foreign_bytes a19_accepted_end_speaks_first
             b06_large_64mib_single_write b12_volume_on_every_channel
             d06_waker_swap d10_many_small_reads
             e05_open_close_10k e06_leak_accounting

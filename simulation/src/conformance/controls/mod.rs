@@ -106,8 +106,15 @@ impl Control {
     }
 }
 
-/// The transport that every control is built upon, broken in nothing.
+/// The transport that controls are built upon, broken in nothing.
 pub const SOUND: Control = Control::new("sound", "", "nothing", flaws::sound);
+
+/// The same with a hello on top, as controls that are broken in theirs are built upon it.
+pub const SOUND_WITH_A_HELLO: Control =
+    Control::new("sound-with-a-hello", "", "nothing", establish::sound_with_a_hello);
+
+/// The transports that controls are built upon, which nothing may catch.
+pub const SOUND_ONES: [&Control; 2] = [&SOUND, &SOUND_WITH_A_HELLO];
 
 /// Every control, in the order of the cases that are there for them.
 pub fn controls() -> impl Iterator<Item = &'static Control> {
@@ -125,10 +132,10 @@ pub fn controls() -> impl Iterator<Item = &'static Control> {
     groups.into_iter().flatten()
 }
 
-/// The control of this name, or the sound transport.
+/// The control of this name, or the sound transport that is called so.
 #[must_use]
 pub fn control(name: &str) -> Option<&'static Control> {
-    controls().chain([&SOUND]).find(|control| control.name == name)
+    controls().chain(SOUND_ONES).find(|control| control.name == name)
 }
 
 #[cfg(test)]
@@ -188,7 +195,7 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let mut names: Vec<_> = controls().chain([&SOUND]).map(|control| control.name).collect();
+        let mut names: Vec<_> = controls().chain(SOUND_ONES).map(|control| control.name).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();

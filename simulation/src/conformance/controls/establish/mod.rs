@@ -3,7 +3,10 @@
 mod accept;
 mod breaking;
 mod dial;
+mod hello;
 mod listen;
+
+use std::sync::{Mutex, PoisonError};
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 
@@ -13,11 +16,12 @@ use self::dial::{
     ForgetsOverItsBacklog, KeepsCancelledDials, NeverGivesUp, PanicsAtABadAddress, RemembersARefusal,
     WaitsForAListener,
 };
+use self::hello::Hello;
 use self::listen::{HidesWhereItListens, NeverFreesItsEndpoint, SharesATakenEndpoint};
 use super::Control;
 use super::flaws::{with_channels, with_layer};
 use super::lists::with_lists;
-use crate::conformance::BlackHole;
+use crate::conformance::{BlackHole, Subject};
 use crate::layer::Side;
 
 pub(super) const CONTROLS: &[Control] = &[
@@ -106,7 +110,47 @@ pub(super) const CONTROLS: &[Control] = &[
         with_layer(PanicsAtABadAddress)
     })
     .fails("nobody would give it another"),
+    Control::new(
+        "takes-the-peer-of-the-one-before",
+        "A16",
+        "an accepted end takes the peer of the channel before it for its own",
+        || {
+            let before = Mutex::new(None);
+            with_channels(move |side, mut channel| {
+                if side == Side::Listener {
+                    let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+                    let own = channel.facts.peer.clone();
+                    channel.facts.peer = std::mem::replace(&mut *before, own.clone()).or(own);
+                }
+                channel
+            })
+        },
+    )
+    .fails("of pair 1 the dialled end says"),
+    Control::new(
+        "one-hello-at-a-time",
+        "A17",
+        "a listener waits four seconds for a peer's hello before it looks at the next",
+        || Hello::OneAtATime.subject(),
+    )
+    .fails("behind a peer that says nothing, a dial was not served within 2s"),
+    Control::new("dies-of-a-wrong-hello", "A18", "a wrong hello is the end of the listener", || {
+        Hello::EndsTheListener.subject()
+    })
+    .fails("beside a peer that said a request of another protocol: the listener gave up"),
+    Control::new(
+        "reads-beyond-the-welcome",
+        "A19",
+        "a dialer reads on behind the listener's welcome, and throws that away",
+        || Hello::ReadsTooFar.subject(),
+    )
+    .fails("that the accepted end says first: reading them, once the dial was over, took longer than 3 s"),
 ];
+
+/// The sound transport with a hello, which must pass as that one does.
+pub(super) fn sound_with_a_hello() -> Subject {
+    Hello::Sound.subject()
+}
 
 type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
 type Listening<'a> = BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>>;
