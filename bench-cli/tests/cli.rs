@@ -21,6 +21,11 @@ fn cells(output: &Output) -> Run {
     Run::from_json(&String::from_utf8_lossy(&output.stdout), "stdout").unwrap()
 }
 
+/// Whether a figure is as it should be. A system that has none is no excuse where Linux is, which has them all.
+fn is_seen(figure: Option<f64>, is_right: impl FnOnce(f64) -> bool) -> bool {
+    figure.map_or(!cfg!(target_os = "linux"), is_right)
+}
+
 /// A listener at a free port and its address.
 fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -41,7 +46,7 @@ fn a_run_fills_every_figure_of_every_cell() {
     assert_eq!(run.cells.len(), 8);
     for cell in &run.cells {
         assert!(cell.is_well() && cell.tps > 0.0 && cell.gbit_per_s > 0.0, "{cell:?}");
-        assert!(cell.cpu_percent.is_none_or(|cpu| cpu > 0.0) && cell.rss_mib.is_none_or(|mib| mib > 0.0));
+        assert!(is_seen(cell.cpu_percent, |cpu| cpu > 0.0) && is_seen(cell.rss_mib, |mib| mib > 0.0));
         let us = &cell.service_us;
         assert!(us.p50.is_some_and(|p50| p50 > 0.0 && p50 <= us.max), "{cell:?}");
         assert_eq!(us.count, cell.requests);
@@ -140,7 +145,8 @@ fn a_thousand_large_requests_stay_within_their_window_of_memory() {
     let output =
         run("run --stack bare --parallel 1000 --payload 4MiB --duration 200ms --warmup 50ms --json -");
     let run = cells(&output);
-    assert!(run.cells[0].is_well() && run.cells[0].rss_mib.is_none_or(|mib| mib <= 512.0), "{:?}", run.cells);
+    let cell = &run.cells[0];
+    assert!(cell.is_well() && is_seen(cell.rss_mib, |mib| mib <= 512.0), "{:?}", run.cells);
 }
 
 #[test]

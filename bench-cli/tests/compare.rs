@@ -69,26 +69,25 @@ fn aa_says_whether_its_interval_holds_1() {
 }
 
 #[test]
-fn a_search_answers_with_a_rate_or_with_the_code_that_says_why_not() {
+fn a_search_on_a_real_transport_ends_with_the_code_of_what_it_found() {
+    // What it finds is the machine's business, see `search.rs` for the answers themselves; that its code says just that is
+    // not.
     let line = "--transport unix --parallel 4 --duration 300ms --warmup 20ms --trials 6 --json -";
-    let output = tool(&format!("search --slo max<1ns {line}"));
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    let output = tool(&format!("search --slo p50<10s --payload 1MiB {line}"));
-    let search = written(&output).searches.remove(0);
-    match output.status.code() {
-        Some(0) => assert!(search.highest_rate.is_some_and(|rate| rate > 0.0), "{search:?}"),
-        // A machine with other work to do may keep no rate at all on time.
-        Some(5) => {
-            let tells = |verdict: &str| verdict == "holds" || verdict == "missed";
-            assert!(search.trials.iter().all(|trial| !tells(&trial.verdict)), "{search:?}");
-        }
-        code => panic!("{code:?} {search:?}"),
+    for slo in ["p50<10s", "p50<0.001us"] {
+        let output = tool(&format!("search --slo {slo} --payload 1MiB {line}"));
+        let run = written(&output);
+        let search = &run.searches[0];
+        let has = |verdict: &str| search.trials.iter().any(|trial| trial.verdict == verdict);
+        let code = match search.highest_rate {
+            Some(_) => 0,
+            None if has("missed") => 4,
+            None => 5,
+        };
+        assert_eq!(output.status.code(), Some(code), "{slo}: {search:?}");
+        assert!(slo == "p50<10s" || !has("holds"), "nothing is answered in a nanosecond: {search:?}");
+        assert_eq!(run.cells.len(), 1 + search.trials.len(), "the closed loop, then each trial");
+        assert!(!search.trials.is_empty());
     }
-    let output = tool(&format!("search --slo p50<0.001us --payload 1MiB {line}"));
-    let run = written(&output);
-    let missed = run.searches[0].trials.iter().any(|trial| trial.verdict == "missed");
-    assert_eq!(output.status.code(), Some(if missed { 4 } else { 5 }), "{:?}", run.searches);
-    assert_eq!(run.searches[0].highest_rate, None);
-    assert!(!run.searches[0].trials.is_empty());
-    assert_eq!(run.cells.len(), 1 + run.searches[0].trials.len());
+    let output = tool(&format!("search --slo max<1ns {line}"));
+    assert_eq!(output.status.code(), Some(2), "a limit without a unit that is known: {output:?}");
 }

@@ -2,8 +2,10 @@
 //!
 //! It has a `main` since the tool starts this very program again for each cell.
 
+mod harness;
+
 use std::io;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
@@ -18,6 +20,8 @@ use listenrain::{
 use listenrain_results::Verdict;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use harness::{is_tool, run, tests, tool};
 
 /// In memory, within this process. One bit of every so many pieces that arrive is flipped, or none for 0.
 #[derive(Debug)]
@@ -131,15 +135,14 @@ fn registry() -> Registry {
 }
 
 /// Runs this program as the tool; its exit code and its JSON.
-fn tool(line: &str) -> (Option<i32>, String) {
-    let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).args(line.split(' ')).output().unwrap();
+fn told(line: &str) -> (Option<i32>, String) {
+    let output = tool(line);
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
 fn a_corrupting_transport_fails_its_row_and_no_other() {
     let line = "run --stack listenrain --transport flipping,honest --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
-    let (code, json) = tool(line);
+    let (code, json) = told(line);
     assert_eq!(code, Some(1), "{json}");
     let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();
     let [flipping, honest] = &run.cells[..] else { panic!("{json}") };
@@ -149,7 +152,7 @@ fn a_corrupting_transport_fails_its_row_and_no_other() {
 
 fn a_corrupting_transport_cannot_win_a_comparison() {
     let line = "compare --transport flipping,honest --payload 16KiB --parallel 3 --blocks 2 --duration 150ms --warmup 30ms --json -";
-    let (code, json) = tool(line);
+    let (code, json) = told(line);
     assert_eq!(code, Some(1), "{json}");
     let comparison = listenrain_results::Run::from_json(&json, "stdout").unwrap().comparison.unwrap();
     assert_eq!(comparison.values, ["flipping", "honest"]);
@@ -161,23 +164,17 @@ fn a_corrupting_transport_cannot_win_a_comparison() {
 }
 
 fn a_registered_transport_is_listed() {
-    let (code, text) = tool("transports");
+    let (code, text) = told("transports");
     assert!(code == Some(0) && text.contains("flipping://"), "{text}");
 }
 
 fn main() -> ExitCode {
-    // Told apart from the test harness's own arguments by the command.
-    if std::env::args()
-        .nth(1)
-        .is_some_and(|command| ["cell", "run", "compare", "transports"].contains(&&*command))
-    {
+    if is_tool(&["cell", "run", "compare", "transports"]) {
         return bench_cli::main_with(registry());
     }
-    a_corrupting_transport_fails_its_row_and_no_other();
-    println!("test a_corrupting_transport_fails_its_row_and_no_other ... ok");
-    a_corrupting_transport_cannot_win_a_comparison();
-    println!("test a_corrupting_transport_cannot_win_a_comparison ... ok");
-    a_registered_transport_is_listed();
-    println!("test a_registered_transport_is_listed ... ok");
-    ExitCode::SUCCESS
+    run(tests![
+        a_corrupting_transport_fails_its_row_and_no_other,
+        a_corrupting_transport_cannot_win_a_comparison,
+        a_registered_transport_is_listed,
+    ])
 }

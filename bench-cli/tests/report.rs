@@ -85,6 +85,61 @@ fn recorded_runs_are_found_by_name_and_by_folder() {
 }
 
 #[test]
+fn recorded_runs_are_looked_for_in_the_folder_that_is_named() {
+    // Broken by a flag that is read and not obeyed: the usual folder has another run of that name.
+    let folder = folder("elsewhere");
+    for (store, run) in [("kept", "compared"), ("results/runs", "transports")] {
+        fs::create_dir_all(folder.join(store).join("one")).unwrap();
+        fs::copy(folder.join(format!("{run}.json")), folder.join(store).join("one/run.json")).unwrap();
+    }
+    let shown = |line: &str| {
+        let output = tool(&folder, line);
+        let (out, err) = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{line}: {err}");
+        out
+    };
+    let (compared, transports) = (shown("report compared.json"), shown("report transports.json"));
+    assert_ne!(compared, transports);
+    assert_eq!(shown("report one --runs kept"), compared);
+    assert_eq!(shown("report one"), transports, "without the flag it is the usual folder");
+    // What lies there as a file is not looked for anywhere else.
+    assert_eq!(shown("report compared.json --runs nowhere"), compared);
+    // Tables that are written anew are those of that folder, too.
+    let updated = |line: &str| {
+        fs::write(folder.join("A.md"), "<!-- table:one -->\n<!-- /table -->\n").unwrap();
+        shown(line);
+        fs::read_to_string(folder.join("A.md")).unwrap()
+    };
+    let (kept, usual) = (updated("report --update A.md --runs kept"), updated("report --update A.md"));
+    assert!(kept.contains("| transport | parallel |") && kept != usual, "{kept}{usual}");
+}
+
+#[test]
+fn a_folder_without_the_run_says_where_it_was_looked_for() {
+    let folder = folder("no-such-run");
+    fs::create_dir_all(folder.join("kept/broken")).unwrap();
+    fs::write(folder.join("kept/broken/run.json"), "{}").unwrap();
+    fs::write(folder.join("A.md"), "<!-- table:one --><!-- /table -->").unwrap();
+    fs::create_dir_all(folder.join("empty")).unwrap();
+    for (line, says) in [
+        ("report one --runs kept", "kept/one/run.json"),
+        ("report one --runs nowhere", "nowhere/one/run.json"),
+        ("report broken --runs kept", "kept/broken/run.json"),
+        ("report one --runs compared.json", "compared.json/one/run.json"),
+        ("report --update A.md --runs nowhere", "nowhere"),
+        ("report --update A.md --runs kept", "kept/broken/run.json"),
+        ("report --update A.md --runs empty", "`<!-- table:one -->` names no recorded run; there are: "),
+        ("report one --runs", "a value is required for '--runs <DIR>'"),
+    ] {
+        let output = tool(&folder, line);
+        let (_, err) = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{line}: {err}");
+        assert!(err.contains(says), "{line}: {err}");
+    }
+    assert_eq!(fs::read_to_string(folder.join("A.md")).unwrap(), "<!-- table:one --><!-- /table -->");
+}
+
+#[test]
 fn several_runs_stand_one_after_the_other_and_on_one_page() {
     let folder = folder("several");
     let output = tool(&folder, "report transports.json compared.json --html both.html --csv both.csv");

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use hdrhistogram::Histogram;
@@ -202,6 +203,61 @@ fn wrong_identities_are_wrong_usage() {
         let output = tool(line).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(2) && said.contains(says), "{line}: {said}");
+    }
+}
+
+/// An address at which nobody listens.
+fn nowhere() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn who_does_not_come_within_the_time_that_is_allowed_is_given_up() {
+    // Broken by a flag that is read and not obeyed: each would wait for its default of a minute, and say so.
+    let (_server, target) = server();
+    let within = "--rendezvous-within 300ms";
+    let load = format!("{LOAD} --target {target} --count 2 {within}");
+    let (absent, nowhere) = ("worker 1 did not come within 300ms", nowhere());
+    for (line, says) in [
+        (format!("{load} --index 0 --rendezvous 127.0.0.1:0"), absent),
+        (format!("{load} --index 1 --rendezvous {nowhere}"), "within 300ms"),
+        (
+            format!("serve --stack bare --listen tcp://127.0.0.1:0 --rendezvous {nowhere} {within}"),
+            "within 300ms",
+        ),
+    ] {
+        let start = Instant::now();
+        let output = tool(&line).output().unwrap();
+        let took = start.elapsed();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(says), "{line}: {said}");
+        assert!(took >= Duration::from_millis(300), "{line}: given up after {took:?}");
+    }
+}
+
+#[test]
+fn a_time_to_come_is_one_that_can_be_kept_and_goes_with_a_rendezvous() {
+    // Broken by a flag without bounds, and by one that is silently of no use.
+    for command in ["run --rendezvous 127.0.0.1:0 --index 0 --count 1", "serve --rendezvous 127.0.0.1:0"] {
+        for (time, says) in [
+            ("99ms", "allowed: 100ms to 1day"),
+            ("25h", "allowed: 100ms to 1day"),
+            ("soon", "allowed: a number with ms, s or m"),
+            ("-1s", "allowed: a number with ms, s or m"),
+        ] {
+            let line = format!("{command} --rendezvous-within={time}");
+            let output = tool(&line).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(2) && said.contains(says), "{line}: {said}");
+        }
+    }
+    for command in ["run", "serve"] {
+        let output = tool(&format!("{command} --rendezvous-within 5s")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(2) && said.contains("--rendezvous <HOST:PORT>"),
+            "{command}: {said}"
+        );
     }
 }
 

@@ -137,7 +137,7 @@ async fn the_states_of_a_connection_are_seen_as_they_come() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up_within_its_intervals() {
-    // LR31: a half-open link was never noticed.
+    // LR31: a half-open link was never noticed. Three intervals are three looks, and time is paused: the fourth is late.
     let net = Net::new();
     let mut peers = net.peers();
     let client = dialling(native()).health(Health::every(secs(1), 3)).dial(net.dialer()).unwrap();
@@ -145,7 +145,7 @@ async fn a_silent_peer_is_given_up_within_its_intervals() {
     client.ready().await.unwrap();
     let call = client.call_within(Bytes::new(), secs(60));
     let (took, lost) = timed(call).await;
-    assert!(took >= secs(2) && took <= secs(4), "{took:?}");
+    assert!(took > secs(2) && took <= secs(3), "{took:?}");
     assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{lost:?}");
     peer.expect(REQUEST).await;
     peer.expect(PING).await;
@@ -170,7 +170,8 @@ async fn a_server_gives_a_silent_peer_up_and_keeps_one_that_answers_pings() {
 
 #[tokio::test(start_paused = true)]
 async fn a_packet_that_dribbles_in_is_given_up() {
-    // LR31: a peer that sends a byte now and then held a channel for ever.
+    // LR31: a peer that sends a byte now and then held a channel for ever. The look at five seconds is the last that it
+    // may outlive.
     let net = Net::new();
     let mut peers = net.peers();
     let health = Health::every(secs(1), 3).packet_within(secs(5));
@@ -188,7 +189,7 @@ async fn a_packet_that_dribbles_in_is_given_up() {
         }
     }
     let (took, lost) = lost.await.unwrap();
-    assert!(took >= secs(5) && took <= secs(8), "{took:?}");
+    assert!(took >= secs(5) && took < secs(6), "{took:?}");
     assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::SlowPacket(_), .. })), "{lost:?}");
 }
 

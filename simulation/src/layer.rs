@@ -10,7 +10,7 @@ use std::sync::Arc;
 use listenrain::transport::OptionInfo;
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, EndpointError,
-    NextError, Transport,
+    NextError, Transport, TransportId,
 };
 
 /// Which end of a channel.
@@ -70,18 +70,20 @@ pub trait Layer: Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// A transport with a layer on top. Scheme, capabilities, options and endpoints are those of the transport.
+/// A transport with a layer on top. Scheme, capabilities, options and endpoints are those of the transport; its id is its
+/// own, which clones share: a layer may lead elsewhere.
 #[derive(Debug, Clone)]
 pub struct Layered {
     below: Arc<dyn Transport>,
     layer: Arc<dyn Layer>,
+    id: TransportId,
 }
 
 impl Layered {
     /// `layer` on top of `below`.
     #[must_use]
     pub fn new(below: Arc<dyn Transport>, layer: Arc<dyn Layer>) -> Self {
-        Self { below, layer }
+        Self { below, layer, id: TransportId::new() }
     }
 }
 
@@ -116,6 +118,10 @@ impl Transport for Layered {
     fn scratch_endpoint(&self) -> Endpoint {
         self.below.scratch_endpoint()
     }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
+    }
 }
 
 struct Generator {
@@ -135,6 +141,11 @@ impl ChannelGenerator for Generator {
     fn endpoint(&self) -> &Endpoint {
         self.below.endpoint()
     }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        let (layer, side) = (self.layer.clone(), self.side);
+        self.below.fork().map(|below| Box::new(Self { below, layer, side }) as _)
+    }
 }
 
 /// The same channel with each half replaced by what `read` and `write` make of it.
@@ -147,4 +158,71 @@ pub fn map_halves(
     channel.read = read(channel.read);
     channel.write = write(channel.write);
     channel
+}
+
+#[cfg(test)]
+mod tests {
+    use listenrain::ChannelFacts;
+    use listenrain::transport::generator;
+    use listenrain_transports::channel::pair;
+
+    use super::*;
+
+    /// Dials halves of channels in memory; knows no listener.
+    #[derive(Debug)]
+    struct Halves;
+
+    impl Transport for Halves {
+        fn scheme(&self) -> &str {
+            "halves"
+        }
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::default()
+        }
+
+        fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+            Ok(generator(endpoint.clone(), || async { Ok(pair().0) }))
+        }
+
+        fn listen<'a>(
+            &'a self,
+            endpoint: &'a Endpoint,
+        ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+            Box::pin(async { Err(NextError::passing("listen", endpoint, std::io::ErrorKind::Other.into())) })
+        }
+
+        fn scratch_endpoint(&self) -> Endpoint {
+            Endpoint::new("halves", "here").unwrap()
+        }
+    }
+
+    #[derive(Debug)]
+    struct Marks;
+
+    impl Layer for Marks {
+        fn channel(&self, _side: Side, mut channel: Channel) -> Channel {
+            channel.facts = ChannelFacts::new("marked");
+            channel
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fork_of_a_layered_dialer_is_layered_too() {
+        // Broken by a layer that hides the forks of what is below it, or that they escape.
+        let layered = Layered::new(Arc::new(Halves), Arc::new(Marks));
+        let dialer = layered.dialer(&layered.scratch_endpoint()).unwrap();
+        let mut fork = dialer.fork().unwrap().fork().unwrap();
+        assert_eq!(fork.next().await.unwrap().facts.scheme, "marked");
+    }
+
+    #[test]
+    fn a_layered_transport_has_an_id_of_its_own_which_its_clones_share() {
+        let (one, other) = (
+            Layered::new(Arc::new(Halves), Arc::new(Marks)),
+            Layered::new(Arc::new(Halves), Arc::new(Marks)),
+        );
+        assert_eq!(one.id(), one.clone().id());
+        assert_ne!(one.id(), other.id());
+    }
 }

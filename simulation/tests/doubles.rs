@@ -36,8 +36,7 @@ impl Bed {
 
     /// Whether `plan` shows the mistake of `double`.
     fn shows(&self, plan: &FaultPlan, double: &Double) -> bool {
-        let ran = self.play(plan, &double.stack);
-        ran.violations.iter().any(|violation| violation.contains(double.says))
+        double.shown_by(&self.play(plan, &double.stack).violations).is_some()
     }
 
     /// `plan` without the faults that are not needed to show the mistake.
@@ -69,6 +68,12 @@ fn every_double_is_caught_by_its_scenario_with_few_faults() {
         let least = bed.shrink(caught, &double);
         let said = bed.play(&least, &double.stack).violations;
         println!("{} ({}): {least}\n  {said:?}", double.name, double.flaw);
+        assert!(
+            double.shown_by(&said).is_some(),
+            "{} is to be told by {:?}: {said:?}",
+            double.name,
+            double.says
+        );
         assert!(least.faults.len() <= FAULTS, "{}: {least}", double.name);
         let sound = bed.play(&least, &doubles::sound()).violations;
         assert!(sound.is_empty(), "the sound model in {least}: {sound:?}");

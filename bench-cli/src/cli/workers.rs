@@ -24,7 +24,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "N", requires = "rendezvous")]
     pub(crate) count: Option<u64>,
     /// How long all may take to come, worker 0 included
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = gather_time)]
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "rendezvous", value_parser = gather_time)]
     pub(crate) rendezvous_within: Duration,
     /// Servers that take part with `bench-cli serve --rendezvous`, so that the run has their CPU and memory too
     #[arg(long, value_name = "N", default_value = "0", requires = "rendezvous", value_parser = value_parser!(u64).range(0..=1000))]

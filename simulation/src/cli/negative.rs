@@ -11,10 +11,10 @@ use super::exit::Exit;
 use super::output::print;
 use super::progress::Progress;
 use super::{order, plan, session};
-use crate::conformance::controls::{Caught, Control, Judge, SOUND, controls};
-use crate::conformance::{self, Case};
+use crate::conformance::controls::{Caught, Control, Judge, SOUND_ONES, controls};
+use crate::conformance::{self, Case, Verdict};
 
-/// Runs the controls that the cases of `args` are there for under those cases, and the sound transport too.
+/// Runs the controls that the cases of `args` are there for under those cases, and the sound transports too.
 pub(super) fn negative(args: &ConformanceArgs) -> Exit {
     let cases = match plan::matching(&args.case) {
         Ok(cases) => cases,
@@ -47,7 +47,7 @@ pub(super) fn negative(args: &ConformanceArgs) -> Exit {
 async fn try_all(judge: &Judge, cases: &[&'static Case]) -> (Vec<Caught>, bool) {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let is_wanted = |control: &&'static Control| cases.iter().any(|case| case.id == control.case);
-    let wanted: Vec<_> = std::iter::once(&SOUND).chain(controls().filter(is_wanted)).collect();
+    let wanted: Vec<_> = SOUND_ONES.into_iter().chain(controls().filter(is_wanted)).collect();
     let progress = Progress::new(wanted.len());
     let mut trying = JoinSet::new();
     for (index, control) in wanted.into_iter().enumerate() {
@@ -72,20 +72,23 @@ async fn try_all(judge: &Judge, cases: &[&'static Case]) -> (Vec<Caught>, bool) 
     (caught.into_iter().map(|(_, one)| one).collect(), was_interrupted)
 }
 
-/// What is not as it should be: a control that its case lets pass, two that only the same case catches, a sound
-/// transport that is caught. Whether only one case catches a control is not known unless all cases were run.
+/// What is not as it should be: a control that its case lets pass or fails for another reason, two that only the same case
+/// catches, a sound transport that is caught. Whether only one case catches a control is not known unless all cases were run.
 fn mistakes(caught: &[Caught], by_all: bool) -> Vec<String> {
     let mut mistakes = Vec::new();
     let mut only: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in caught {
-        let Control { name, case, .. } = one.control;
+        let Control { name, case, symptom, .. } = one.control;
         match (&one.own, &one.by[..]) {
             (None, []) if case.is_empty() => {}
             (None, []) => mistakes.push(format!("{name} was not judged by {case}")),
             (None, by) => mistakes.push(format!("{name} is caught by {}", by.join(", "))),
             (Some(record), _) if !one.is_caught() => {
                 let reason = record.reason.as_deref().unwrap_or("it passed");
-                mistakes.push(format!("{name} is not caught by {case}: {reason}"));
+                mistakes.push(format!(
+                    "{name} is not caught by {case}, which ended as {}: {reason}; where it catches it, it {symptom}",
+                    record.verdict
+                ));
             }
             (Some(_), [single]) => only.entry(single).or_default().push(name),
             (Some(_), _) => {}
@@ -107,7 +110,8 @@ fn table(caught: &[Caught], mistakes: &[String]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{:width$}  {:4}  {own} {also}", one.control.name, one.control.case);
         let reason = one.own.as_ref().and_then(|record| record.reason.as_deref()).unwrap_or("it passed");
-        let _ = writeln!(text, "    {}\n    {}: {reason}", one.control.breaks, one.control.case);
+        let verdict = one.own.as_ref().map_or(Verdict::Skipped, |record| record.verdict);
+        let _ = writeln!(text, "    {}\n    {} {verdict}: {reason}", one.control.breaks, one.control.case);
     }
     for mistake in mistakes {
         let _ = writeln!(text, "MISTAKE: {mistake}");

@@ -253,6 +253,13 @@ impl Door {
         self.generator.endpoint()
     }
 
+    /// Another dialer of the same endpoint, which can be asked while this one is; where the transport has forks.
+    pub(crate) fn fork(&self) -> Option<Self> {
+        let generator = self.generator.fork()?;
+        let log = self.ledger.entry(format!("a fork of a dialer of {}", generator.endpoint()));
+        Some(Self { generator, side: self.side, log, ledger: self.ledger.clone() })
+    }
+
     /// One end of its next channel.
     pub(crate) async fn next(&mut self) -> Check<End> {
         Ok(self.try_next().await?)
@@ -314,7 +321,9 @@ impl End {
 
     /// Both halves follow the patterns of channel `number` from now on.
     fn follow(&mut self, number: u64, side: Side) {
-        let (there, back) = (Pattern::new(2 * number), Pattern::new(2 * number + 1));
+        // Whoever says a number that nobody has must fail by it, not by a sum.
+        let there = number.wrapping_mul(2);
+        let (there, back) = (Pattern::new(there), Pattern::new(there.wrapping_add(1)));
         let (out, into) = if side == Side::Dialer { (there, back) } else { (back, there) };
         self.tx.follow(out);
         self.rx.follow(into);

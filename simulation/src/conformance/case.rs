@@ -159,11 +159,13 @@ pub enum Need {
     Abort,
     /// An endpoint that swallows dials; see [`Subject::with_black_hole`].
     BlackHole,
+    /// A way to connect without the transport's dialer; see [`Subject::with_raw_dialer`].
+    RawDialer,
 }
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 3] = [Self::HalfClose, Self::Abort, Self::BlackHole];
+    pub const ALL: [Self; 4] = [Self::HalfClose, Self::Abort, Self::BlackHole, Self::RawDialer];
 }
 
 impl fmt::Display for Need {
@@ -172,6 +174,7 @@ impl fmt::Display for Need {
             Self::HalfClose => "half-close",
             Self::Abort => "abort",
             Self::BlackHole => "a black hole",
+            Self::RawDialer => "a raw dialer",
         })
     }
 }

@@ -17,6 +17,7 @@
 //! |---|---|
 //! | `case`, [`cases`] | a case as data; all of them, a file a group |
 //! | `subject`, `framing` | a transport, and what some cases need beside it; a packet codec on top of it |
+//! | `raw` | peers that connect without the transport's dialer |
 //! | `bed`, `tx`, `rx`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
 //! | `stack` | clients and servers of `listenrain` on top of a transport |
 //! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
@@ -36,6 +37,7 @@ mod macros;
 mod members;
 mod pattern;
 mod polls;
+mod raw;
 mod record;
 mod rx;
 mod stack;
@@ -50,6 +52,7 @@ pub use cases::{case, cases};
 pub use failure::Failure;
 pub use framing::Framing;
 pub use pattern::{Mismatch, Pattern};
+pub use raw::RawPeer;
 pub use record::{Record, Verdict};
 pub use subject::{BlackHole, Guard, Make, Subject};
 pub use trial::{Settings, Trial};

@@ -63,3 +63,14 @@ pub struct Record {
     /// In which roles it ran; when it did not pass, the last one is the one in which it did not.
     pub roles: Vec<String>,
 }
+
+impl Record {
+    /// Why it did not pass, without the roles, the seed and the command by which it is run again.
+    pub(crate) fn reason_alone(&self) -> Option<&str> {
+        let reason = self.reason.as_deref()?;
+        Some(reason.rsplit_once(AGAIN).map_or(reason, |(reason, _)| reason))
+    }
+}
+
+/// What stands between a reason and how to see it again.
+pub(super) const AGAIN: &str = " [";

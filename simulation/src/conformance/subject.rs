@@ -6,10 +6,12 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use listenrain::{BoxFuture, Capabilities, Endpoint, Transport};
 
 use super::case::Need;
 use super::framing::Framing;
+use super::raw::{RawDialer, RawPeer};
 
 /// Makes a subject; called anew for each trial, on the trial's own thread.
 pub type Make = Arc<dyn Fn() -> Subject + Send + Sync>;
@@ -22,6 +24,7 @@ pub struct Subject {
     transport: Arc<dyn Transport>,
     in_memory: bool,
     black_hole: Option<MakeBlackHole>,
+    raw_dialer: Option<RawDialer>,
     bad_endpoints: Vec<Endpoint>,
     framings: Vec<Framing>,
     admits: BTreeMap<Need, String>,
@@ -35,6 +38,7 @@ impl Subject {
             transport,
             in_memory: false,
             black_hole: None,
+            raw_dialer: None,
             bad_endpoints: Vec::new(),
             framings: Framing::ours(),
             admits: BTreeMap::new(),
@@ -64,6 +68,20 @@ impl Subject {
         R: Future<Output = io::Result<BlackHole>> + Send + 'static,
     {
         self.black_hole = Some(Arc::new(move || Box::pin(make())));
+        self
+    }
+
+    /// `dial` connects to where a listener of it is, without its dialer: for cases A17 and A18, in which peers say what no
+    /// dialer says. What a dialer says first begins with `hello`, half of which is said too; empty where it says nothing.
+    /// Default: none, and both cases are skipped.
+    #[must_use]
+    pub fn with_raw_dialer<F, R, P>(mut self, hello: impl Into<Bytes>, dial: F) -> Self
+    where
+        F: Fn(Endpoint) -> R + Send + Sync + 'static,
+        R: Future<Output = io::Result<P>> + Send + 'static,
+        P: RawPeer + 'static,
+    {
+        self.raw_dialer = Some(RawDialer::new(hello.into(), dial));
         self
     }
 
@@ -135,6 +153,10 @@ impl Subject {
         }
     }
 
+    pub(crate) fn raw_dialer(&self) -> Option<&RawDialer> {
+        self.raw_dialer.as_ref()
+    }
+
     /// Why a case with this need cannot run; `None` when it can.
     pub(crate) fn lacks(&self, need: Need) -> Option<String> {
         let capabilities: Capabilities = self.transport.capabilities();
@@ -142,6 +164,7 @@ impl Subject {
             Need::HalfClose => capabilities.half_close,
             Need::Abort => capabilities.abort,
             Need::BlackHole => self.black_hole.is_some(),
+            Need::RawDialer => self.raw_dialer.is_some(),
         };
         let name = self.name();
         let docs = match self.admits.get(&need) {

@@ -1,6 +1,7 @@
 //! What a test that [`conformance!`](crate::conformance!) made does.
 
 use std::env;
+use std::io::{self, Write};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
         hardship,
         settings: Settings::default(),
         replay: format!("cargo test -- --exact {test}"),
-        alone: if is_alone { Alone::Here } else { Alone::Process(Arc::new(move |_| process(&test))) },
+        alone: if is_alone { Alone::Here } else { alone(test.clone()) },
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime to watch from");
@@ -48,9 +49,16 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
     let reason = record.reason.unwrap_or_default();
     match record.verdict {
         Verdict::Pass => {}
-        Verdict::Skipped => println!("skipped: {reason}"),
+        // Past the test harness, which keeps what a test prints to itself as long as it passes.
+        Verdict::Skipped => {
+            let _ = writeln!(io::stderr(), "skipped: {test} on {transport}: {reason}");
+        }
         verdict => panic!("{verdict}: {} {}: {reason}", case.id, case.name),
     }
+}
+
+fn alone(test: String) -> Alone {
+    Alone::Process(Arc::new(move |_| process(&test)))
 }
 
 /// This program again, for one test.

@@ -14,7 +14,7 @@ use super::attempt::{self, Attempt, Ending, Watch};
 use super::bed::Roles;
 use super::case::Case;
 use super::held::Left;
-use super::record::{Record, Verdict};
+use super::record::{AGAIN, Record, Verdict};
 use super::subject::Make;
 use crate::hardship::Hardship;
 
@@ -180,7 +180,7 @@ impl Trial {
 
     fn explain(&self, why: &str, role: Option<Roles>) -> String {
         let role = role.map(|role| format!("{}, ", role.name())).unwrap_or_default();
-        format!("{why} [{role}seed {}; again: {}]", self.settings.seed, self.replay)
+        format!("{why}{AGAIN}{role}seed {}; again: {}]", self.settings.seed, self.replay)
     }
 }
 

@@ -27,62 +27,68 @@ fn of_the_original() -> Vec<Double> {
         double(
             (Flaw::LR01, "LR01", "drain-repeats"),
             "A drain writes the first request of the queue for ever, and no other.",
-            ("lr01-drain-writes-each-once", "was sent more than once"),
+            ("lr01-drain-writes-each-once", "call #, which ended as reply, was sent more than once: at […"),
         ),
         double(
             (Flaw::LR02, "LR02", "parked-writer"),
             "The writer waits for something to write while the channel has ended, and writes that into it.",
-            ("lr02-redials-without-traffic", "made when all was healed, ended as lost"),
+            ("lr02-redials-without-traffic", "call #, made when all was healed, ended as lost at #"),
         ),
         double(
             (Flaw::LR03, "LR03", "silent-loss"),
             "Callers in flight are not told that their link is lost.",
-            ("lr03-a-lost-link-is-told", "was lost with its channel"),
+            ("lr03-a-lost-link-is-told", "call # was lost with its channel at #, its caller was told at #"),
         ),
         double(
             (Flaw::LR04, "LR04", "dead-timers"),
             "After a failed redial nobody looks at deadlines any more.",
-            ("lr04-deadlines-outlive-a-failed-dial", "its deadline was"),
+            ("lr04-deadlines-outlive-a-failed-dial", "call # ended after #, its deadline was #"),
         ),
         double(
             (Flaw::LR05, "LR05", "two-closes"),
             "Each call that finds the connection down closes its queue, and the second close panics.",
-            ("lr05-two-closes-are-one", "close of closed channel"),
+            (
+                "lr05-two-closes-are-one",
+                "panicked: close of closed channel at simulation/src/doubles/line.rs:#",
+            ),
         ),
         double(
             (Flaw::LR06, "LR06", "leaky-server"),
             "The server's writer waits for something to write while the channel has ended, and keeps it open.",
-            ("lr06-a-lost-channel-is-closed", "channels open"),
+            ("lr06-a-lost-channel-is-closed", "server # has # channels open after its end"),
         ),
         double(
             (Flaw::LR07, "LR07", "stuck-handlers"),
             "Handlers queue their replies for a link that is gone, and wait for ever when the queue is full.",
-            ("lr07-handlers-outlive-their-channel", "in use after its end"),
+            (
+                "lr07-handlers-outlive-their-channel",
+                "server # has InUse { requests: #, bytes: #, queued: # } in use after its end",
+            ),
         ),
         double(
             (Flaw::LR08, "LR08", "idle-close-hangs"),
             "A close waits for tasks that wait for traffic.",
-            ("lr08-an-idle-close-ends", "had not ended after"),
+            ("lr08-an-idle-close-ends", "a close that was given # had not ended after #"),
         ),
         double(
             (Flaw::LR09, "LR09", "broken-close-hangs"),
             "A close waits for the goodbye of a writer that has left on an error.",
-            ("lr09-a-broken-link-closes-too", "had not ended after"),
+            ("lr09-a-broken-link-closes-too", "a close that was given # had not ended after #"),
         ),
         double(
             (Flaw::LR10, "LR10", "queue-is-free"),
             "The time that a call waits for room does not count.",
-            ("lr10-the-deadline-covers-the-queue", "its deadline was"),
+            ("lr10-the-deadline-covers-the-queue", "call # ended after #, its deadline was #"),
         ),
         double(
             (Flaw::LR11, "LR11", "drain-halves"),
             "A drain keeps half of the queue, and loses the rest.",
-            ("lr11-a-drain-writes-all", "nothing went wrong"),
+            ("lr11-a-drain-writes-all", "nothing went wrong, and call # ended as lost"),
         ),
         double(
             (Flaw::LR12, "LR12", "drain-deaf"),
             "A reply that arrives during a close is decoded and thrown away.",
-            ("lr12-a-drain-takes-replies", "nothing went wrong"),
+            ("lr12-a-drain-takes-replies", "nothing went wrong, and call # ended as lost"),
         ),
         double(
             (Flaw::LR13, "LR13", "pool-mixes"),
@@ -92,17 +98,17 @@ fn of_the_original() -> Vec<Double> {
         double(
             (Flaw::LR14, "LR14", "pool-evicts"),
             "A pool drops whatever is there under an endpoint, and does not close it.",
-            ("lr14-a-late-drop-spares-the-fresh", "channels open"),
+            ("lr14-a-late-drop-spares-the-fresh", "the client has 2 channels open, not 1"),
         ),
         double(
             (Flaw::LR15, "LR15", "failover-leaks"),
             "The channel that a failover leaves behind is not closed.",
-            ("lr15-a-failover-closes-the-old", "channels open, not 1"),
+            ("lr15-a-failover-closes-the-old", "the client has 2 channels open, not 1"),
         ),
         double(
             (Flaw::LR16, "LR16", "active-only"),
             "A failed dial of the active server is the answer: the standby is never tried.",
-            ("lr16-the-standby-is-tried", "made when all was healed"),
+            ("lr16-the-standby-is-tried", "call #, made when all was healed, ended as refused at #"),
         ),
     ]
 }
@@ -112,32 +118,38 @@ fn of_our_own() -> Vec<Double> {
         double(
             (Flaw::Resends, "own", "resends"),
             "What was sent before its link was lost is sent again.",
-            ("lr03-a-lost-link-is-told", "was sent more than once"),
+            ("lr03-a-lost-link-is-told", "call #, which ended as reply, was sent more than once: at […"),
         ),
         double(
             (Flaw::SaysUnsent, "own", "says-unsent"),
             "Whatever is lost with its link is said not to have been sent.",
-            ("lr03-a-lost-link-is-told", "ended as lost unsent, and was sent at"),
+            ("lr03-a-lost-link-is-told", "call # ended as lost unsent, and was sent at #"),
         ),
         double(
             (Flaw::ReusesIds, "own", "reuses-ids"),
             "An id is used again as soon as its call has ended: a late reply reaches another caller.",
-            ("lr10-the-deadline-covers-the-queue", "was given the reply to"),
+            ("lr10-the-deadline-covers-the-queue", "call # was given the reply to #"),
         ),
         double(
             (Flaw::NoLimit, "own", "no-limit"),
             "There is no limit to what a client has in flight.",
-            ("lr10-the-deadline-covers-the-queue", "at most 4 and"),
+            (
+                "lr10-the-deadline-covers-the-queue",
+                "the client has InUse { requests: 5, bytes: #, queued: # } in use, at most 4 and 4194304 may be",
+            ),
         ),
         double(
             (Flaw::LooksOnTraffic, "own", "looks-on-traffic"),
             "Deadlines are looked at when something arrives.",
-            ("lr10-the-deadline-covers-the-queue", "its deadline was"),
+            ("lr10-the-deadline-covers-the-queue", "call # ended after #, its deadline was #"),
         ),
         double(
             (Flaw::KeepsRoom, "own", "keeps-room"),
             "A call that is taken back keeps its room.",
-            ("lr10-the-deadline-covers-the-queue", "in use after its end"),
+            (
+                "lr10-the-deadline-covers-the-queue",
+                "the client has InUse { requests: #, bytes: #, queued: # } in use after its end",
+            ),
         ),
     ]
 }

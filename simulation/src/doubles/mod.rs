@@ -15,6 +15,7 @@ mod line;
 mod list;
 mod model;
 mod pool;
+mod says;
 mod server;
 mod source;
 mod wire;
@@ -38,10 +39,19 @@ pub struct Double {
     pub meaning: &'static str,
     /// The name of the scenario that notices.
     pub scenario: &'static str,
-    /// What that scenario says then, in part.
+    /// What that scenario says then: one whole sentence, in which `#` stands for a number or a time, and `…` at its end for
+    /// whatever follows. A run in which nothing else is said has failed for another reason.
     pub says: &'static str,
     /// The stack.
     pub stack: Arc<dyn Stack>,
+}
+
+impl Double {
+    /// That one of `violations` by which a run shows the mistake, if any is.
+    #[must_use]
+    pub fn shown_by<'a>(&self, violations: &'a [String]) -> Option<&'a str> {
+        violations.iter().map(String::as_str).find(|violation| says::is_said(self.says, violation))
+    }
 }
 
 /// The model that all doubles are made of, without a mistake: the control.

@@ -1,19 +1,42 @@
 //! What the cases need to know of named pipes.
 
-use std::future::pending;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::future::{pending, ready};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
-use listenrain::Transport;
+use bytes::Bytes;
+use listenrain::{BoxFuture, Endpoint, Transport};
 use listenrain_transports::Fifo;
+use nix::fcntl::OFlag;
 use tokio::task::JoinSet;
 
 use super::endpoint;
-use crate::conformance::{BlackHole, Subject};
+use crate::conformance::{BlackHole, RawPeer, Subject};
 
 pub(super) fn prepare(subject: Subject) -> Subject {
     let too_long = format!("fifo:///{}", "x".repeat(250));
     let bad = ["fifo://", "fifo://run/x", "fifo:///run/", "fifo:///x%00", &too_long, "fifo:///x?pipe_size=1"];
-    subject.with_bad_endpoints(bad.map(endpoint)).with_black_hole(black_hole)
+    let subject = subject.with_bad_endpoints(bad.map(endpoint)).with_black_hole(black_hole);
+    subject.with_raw_dialer(REQUEST, |endpoint: Endpoint| ready(rendezvous(&endpoint)))
+}
+
+/// How a dialer's request begins.
+const REQUEST: &[u8] = b"\x89LRfifo\n\x01\0\0\0\0\0\0\x01";
+
+/// The pipe at which a listener waits for requests.
+fn rendezvous(endpoint: &Endpoint) -> io::Result<Rendezvous> {
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(endpoint.address()).map(Rendezvous)
+}
+
+struct Rendezvous(File);
+
+impl RawPeer for Rendezvous {
+    fn say(&mut self, bytes: Bytes) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(ready(self.0.write_all(&bytes)))
+    }
 }
 
 /// A listener whose backlog is full: every further dial waits to be answered.

@@ -17,6 +17,11 @@ pub(super) fn prepare(subject: Subject) -> Subject {
         "ha:tcp://127.0.0.1:1,tcp://nowhere",
     ];
     let subject = subject.with_bad_endpoints(bad.map(endpoint));
+    // What listens at a list listens at each of its members.
+    let subject = subject.with_raw_dialer("", |list: Endpoint| async move {
+        let members = list.members().map_err(io::Error::other)?;
+        tcp::stream(members.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?).await
+    });
     if cfg!(target_os = "linux") { subject.with_black_hole(black_hole) } else { subject }
 }
 

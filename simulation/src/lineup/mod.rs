@@ -16,10 +16,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use listenrain::Endpoint;
+use bytes::Bytes;
+use listenrain::{BoxFuture, Endpoint};
 use tokio::net::UdpSocket;
 
-use crate::conformance::{BlackHole, Make, Need, Subject};
+use crate::conformance::{BlackHole, Make, Need, RawPeer, Subject};
 
 /// The transport of `listenrain-transports` with this scheme, ready to be tested.
 ///
@@ -44,7 +45,8 @@ pub fn subject(scheme: &str) -> Subject {
         "channel" => subject
             .in_memory()
             .with_bad_endpoints([endpoint("channel://a#1")])
-            .admits(Need::BlackHole, "A dial never waits: it gives a channel or is refused at once."),
+            .admits(Need::BlackHole, "A dial never waits: it gives a channel or is refused at once.")
+            .admits(Need::RawDialer, "Names belong to an [`InProcess`] and its clones; nothing is global."),
         _ => subject,
     }
 }
@@ -62,6 +64,21 @@ async fn silent_socket(scheme: &str) -> io::Result<BlackHole> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let endpoint = endpoint(&format!("{scheme}://{}?connect_timeout=200ms", socket.local_addr()?));
     Ok(BlackHole { endpoint, guard: Box::new(socket) })
+}
+
+/// A peer of transports over UDP that is none: what it says are datagrams.
+async fn datagrams(endpoint: Endpoint) -> io::Result<Datagrams> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    socket.connect(endpoint.address()).await?;
+    Ok(Datagrams(socket))
+}
+
+struct Datagrams(UdpSocket);
+
+impl RawPeer for Datagrams {
+    fn say(&mut self, bytes: Bytes) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move { self.0.send(&bytes).await.map(drop) })
+    }
 }
 
 /// Transports by name, in the order in which they are tested.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use listenrain::Endpoint;
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::endpoint;
@@ -18,8 +19,15 @@ pub(super) fn prepare(subject: Subject) -> Subject {
         ]
         .map(endpoint),
     );
+    // Neither end says anything that is not its user's.
+    let subject = subject.with_raw_dialer("", stream);
     // Elsewhere a full queue refuses, or holds more than it was told to.
     if cfg!(target_os = "linux") { subject.with_black_hole(black_hole) } else { subject }
+}
+
+/// A connection to where `endpoint` is.
+pub(super) async fn stream(endpoint: Endpoint) -> io::Result<TcpStream> {
+    TcpStream::connect(endpoint.address()).await
 }
 
 /// A listener whose queue is full: Linux drops the first packet of every further dial.

@@ -15,9 +15,12 @@ pub(super) fn prepare(subject: Subject) -> Subject {
         "tls://127.0.0.1:1?handshakes=0",
         "tls+magic://127.0.0.1:1",
     ];
-    let subject = subject.with_bad_endpoints(bad.map(endpoint));
+    let subject = subject.with_bad_endpoints(bad.map(endpoint)).with_raw_dialer(CLIENT_HELLO, tcp::stream);
     if cfg!(target_os = "linux") { subject.with_black_hole(black_hole) } else { subject }
 }
+
+/// How a ClientHello begins: a record of a handshake, of 512 bytes, in the version that all clients name there.
+const CLIENT_HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3];
 
 /// One of TCP: no handshake ever begins there.
 async fn black_hole() -> io::Result<BlackHole> {

@@ -16,6 +16,9 @@ pub(super) fn prepare(subject: Subject) -> Subject {
     let bad =
         ["unix://", "unix://relative.sock", "unix:///a%00b", "unix://@", "unix:///x?mode=0999", &too_long];
     let scratch = subject.transport().clone();
+    let subject = subject.with_raw_dialer("", |endpoint: Endpoint| async move {
+        tokio::net::UnixStream::connect(endpoint.address()).await
+    });
     let subject = subject.with_bad_endpoints(bad.map(endpoint)).admits(
         Need::Abort,
         "The system knows no other reset, so a packet codec has to notice a packet that was cut.",

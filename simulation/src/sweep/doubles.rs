@@ -32,9 +32,14 @@ impl Caught {
     #[must_use]
     pub fn mistake(&self) -> Option<String> {
         let Double { name, scenario, says, .. } = &self.double;
-        let Some(Failure { smallest: Some(smallest), .. }) = &self.failure else {
+        let Some(Failure { smallest: Some(smallest), smallest_violations, .. }) = &self.failure else {
             return Some(format!("{name} was not caught by {scenario} in {} runs, as `{says}`", self.passed));
         };
+        if self.double.shown_by(smallest_violations).is_none() {
+            return Some(format!(
+                "{name} fails by its smallest plan, but not as `{says}`: {smallest_violations:?}"
+            ));
+        }
         let faults = smallest.plan.faults.len();
         if faults > Self::MOST_FAULTS {
             return Some(format!("{name} takes {faults} faults, at most {} are allowed", Self::MOST_FAULTS));
@@ -72,8 +77,8 @@ pub fn catch(
 
 /// Whether the double fails with `seed`; if so, its plan is shrunk.
 fn try_one(caught: &mut Caught, cell: &Cell, seed: u64, stop: &Stop) -> bool {
-    let Double { name, says, stack, .. } = &caught.double;
-    let is_it = |violations: &[String]| violations.iter().any(|violation| violation.contains(says));
+    let Double { name, stack, .. } = &caught.double;
+    let is_it = |violations: &[String]| caught.double.shown_by(violations).is_some();
     let ran = run(&cell.plan(seed), &cell.scenario, &cell.world, stack);
     if !is_it(&ran.violations) {
         return false;
@@ -115,6 +120,11 @@ mod tests {
 
         let sound = Double { stack: doubles::sound(), ..double.clone() };
         let missed = caught(sound, &doubles::sound());
+        assert!(missed.passed == 20 && missed.mistake().unwrap().contains("was not caught"), "{missed:?}");
+
+        // Whatever else the scenario says of it is no catch.
+        let misread = Double { says: "call # was answered, and never executed", ..double.clone() };
+        let missed = caught(misread, &doubles::sound());
         assert!(missed.passed == 20 && missed.mistake().unwrap().contains("was not caught"), "{missed:?}");
 
         let faulty = caught(double.clone(), &double.stack);

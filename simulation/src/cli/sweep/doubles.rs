@@ -95,7 +95,7 @@ fn describe(caught: &[Caught], all: usize, sound: &Swept, mistakes: &[String]) -
             let _ = writeln!(text, "  not caught by {scenario}\n");
             continue;
         };
-        let violation = failure.smallest_violations.first().map_or("", String::as_str);
+        let violation = double.shown_by(&failure.smallest_violations).unwrap_or("something else");
         let _ = writeln!(text, "  caught: {violation}\n  again: {}", failure.replay);
         let plan = failure.smallest.as_ref().map_or(&failure.plan, |smallest| &smallest.plan);
         let _ =

@@ -24,38 +24,46 @@ pub(super) const CONTROLS: &[Control] = &[
         "D01",
         "what a read has got is lost when the next poll has another waker",
         || with_reads(StartsAnew::default),
-    ),
+    )
+    .hangs("an accepted end reads (after 0 bytes)"),
     Control::new(
         "remembers-a-given-up-write",
         "D02",
         "a write that had to wait goes first, whatever is written next",
         || with_writes(RemembersAWrite::default),
-    ),
+    )
+    .fails("wrong bytes from offset 0 of stream 1000"),
     Control::new("waiting-read-blocks-writing", "D03", "nothing is written while a read waits", || {
         with_channels(|_, channel| {
             let gate = ReadGate::default();
             flawed_write(flawed_read(channel, gate.clone()), gate)
         })
-    }),
+    })
+    .hangs("a dialled end writes (after 0 bytes), an accepted end reads (after 0 bytes)"),
     Control::new("waiting-write-blocks-reading", "D04", "nothing is read while a write waits", || {
         with_channels(|_, channel| {
             let gate = Arc::new(WriteGate::after(0));
             flawed_write(flawed_read(channel, gate.clone()), gate)
         })
-    }),
+    })
+    .hangs("a dialled end reads (after 0 bytes)"),
     Control::new("blocks-its-thread", "D05", "the first read that has to wait sleeps in its poll", || {
         let has_slept = Arc::new(AtomicBool::new(false));
         with_reads(move || BlocksItsThread(has_slept.clone())).in_real_time()
-    }),
+    })
+    .fails("a read whose deadline had passed blocked its thread for"),
     Control::new("wakes-the-first-waker", "D06", "a read keeps the waker that came first", || {
         with_reads(WakesTheFirst::default)
-    }),
+    })
+    .fails("a read, when bytes came, did not wake the waker of its last poll"),
     Control::new("wakes-without-progress", "D06", "a read that waits is woken again and again", || {
         with_reads(|| WakesWithoutProgress).in_real_time()
-    }),
+    })
+    .fails("a read was woken 10 times although nothing had happened"),
     Control::new("never-wakes", "D06", "nobody who waits for bytes is ever woken", || {
         with_reads(|| NeverWakes)
-    }),
+    })
+    .fails("a read, when bytes came, did not wake the waker of its last poll"),
     Control::new(
         "one-waker-for-both-halves",
         "D07",
@@ -66,13 +74,15 @@ pub(super) const CONTROLS: &[Control] = &[
                 flawed_write(flawed_read(channel, slot.clone()), slot)
             })
         },
-    ),
+    )
+    .fails("waking the reader beside a writer that waits took longer than 3 s"),
     Control::new(
         "given-up-flush-loses-a-byte",
         "D08",
         "a write after a flush that was given up loses its first byte",
         || with_writes(GivenUpFlush::default),
-    ),
+    )
+    .fails("wrong bytes from offset"),
     Control::new(
         "bound-to-its-thread",
         "D09",
@@ -83,8 +93,33 @@ pub(super) const CONTROLS: &[Control] = &[
                 flawed_write(flawed_read(channel, home), home)
             })
         },
-    ),
+    )
+    .fails("this half was made on another thread"),
+    Control::new(
+        "forgets-a-waker",
+        "D10",
+        "one poll in 1,501 of a read says that it has to wait, and keeps no waker",
+        || with_reads(ForgetsAWaker::default),
+    )
+    .fails("turns: waking who waits for bytes that were written took longer than 3 s"),
 ];
+
+#[derive(Default)]
+struct ForgetsAWaker {
+    polls: usize,
+}
+
+impl ReadFlaw for ForgetsAWaker {
+    fn read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
+        self.polls += 1;
+        if self.polls.is_multiple_of(1501) { Poll::Pending } else { below.poll_read(cx, into) }
+    }
+}
 
 /// Gives what it has read only to who asks for it twice.
 #[derive(Default)]

@@ -18,56 +18,69 @@ use super::flaws::{
 pub(super) const CONTROLS: &[Control] = &[
     Control::new("loses-the-tail-on-close", "C01", "a shutdown forgets what was not flushed", || {
         with_writes(LosesTheTail::default)
-    }),
+    })
+    .fails("an accepted end: the end came after 0 of 1 bytes"),
     Control::new("ignores-half-close", "C02", "a shutdown ends reading too", || {
         with_channels(|_, channel| {
             let ended = IgnoresHalfClose::default();
             flawed_write(flawed_read(channel, ended.clone()), ended)
         })
-    }),
+    })
+    .fails("a dialled end: the end came after 0 of"),
     Control::new("ends-once", "C03", "after the end was read, the next read waits for ever", || {
         with_reads(EndsOnce::default)
-    }),
+    })
+    .hangs("an accepted end reads (after 10 bytes)"),
     Control::new("swallows-writes-to-nobody", "C04", "a write that fails says that all was taken", || {
         with_writes(|| SwallowsWrites)
-    }),
+    })
+    .fails("67108864 bytes were taken where an error was due"),
     Control::new("writes-after-its-end", "C05", "writes after a shutdown say that all was taken", || {
         with_writes(WritesAfterItsEnd::default)
-    }),
+    })
+    .fails("a write after the shutdown said Ok(10), expected BrokenPipe"),
     Control::new(
         "abort-leaves-its-reader",
         "C06",
         "an abort does nothing until the write half is dropped",
         || with_writes(AbortLeavesItsReader::default),
-    ),
-    Control::new("aborts-politely", "C07", "an abort is an orderly end", || with_writes(|| AbortsPolitely)),
+    )
+    .fails("waking a read that waits on a channel that is aborted took longer than 3 s"),
+    Control::new("aborts-politely", "C07", "an abort is an orderly end", || with_writes(|| AbortsPolitely))
+        .fails("an accepted end: an orderly end came after 0 bytes where an error was due"),
     Control::new("takes-a-reset-for-an-end", "C08", "a reset is read as an orderly end", || {
         with_reads(|| ResetIsAnEnd)
-    }),
+    })
+    .fails("a dialled end: an orderly end came after 0 bytes where an error was due"),
     Control::new(
         "end-overtakes-data",
         "C09",
         "the last bytes are lost when the end has come with them",
         || with_reads(EndOvertakesData::default),
-    ),
+    )
+    .fails("bytes: an accepted end: the end came after 0 of"),
     Control::new("panics-on-a-second-close", "C10", "a second shutdown is a panic", || {
         with_writes(PanicsOnASecondClose::default)
-    }),
+    })
+    .fails("panicked: it is closed already"),
     Control::new("fills-up-at-the-end", "C11", "a zero byte is read before the end", || {
         with_reads(FillsUp::default)
-    }),
+    })
+    .fails("bytes of a frame were taken for Err(Truncated { had: 2 })"),
     Control::new(
         "never-notices-the-end",
         "C12",
         "reading waits for ever where the end or an error is",
         || with_reads(|| NeverNoticesTheEnd),
-    ),
+    )
+    .fails("the connection should be recovering or down by now, and is working"),
     Control::new(
         "discards-a-full-window",
         "C13",
         "a shutdown behind a write that had to wait is an abort",
         || with_writes(DiscardsAFullWindow::default),
-    ),
+    )
+    .fails("an accepted end: reading failed after 0 bytes: ConnectionReset, the channel was reset"),
 ];
 
 #[derive(Default)]

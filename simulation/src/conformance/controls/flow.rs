@@ -23,10 +23,12 @@ pub(super) const CONTROLS: &[Control] = &[
         "E01",
         "a write takes all there is, whether anybody reads or not",
         || with_writes(BuffersWithoutEnd::default),
-    ),
+    )
+    .fails("bytes were taken although nobody reads, allowed are 67108864"),
     Control::new("full-is-for-ever", "E02", "a writer that waits is not woken when there is room", || {
         with_writes(|| FullIsForEver)
-    }),
+    })
+    .fails("waking a writer whose bytes are read took longer than 3 s"),
     Control::new(
         "one-window-for-all",
         "E03",
@@ -37,29 +39,35 @@ pub(super) const CONTROLS: &[Control] = &[
                 flawed_write(flawed_read(channel, window.clone()), window.clone())
             })
         },
-    ),
+    )
+    .fails("beside a channel whose reader sleeps took longer than 3 s"),
     Control::new("dies-of-many-channels", "E04", "a dial fails while forty ends are open", || {
         with_layer(DiesOfManyChannels::default())
-    }),
+    })
+    .fails("too many channels are open"),
     #[cfg(target_os = "linux")]
     Control::new("leaks-a-descriptor", "E05", "each channel leaves a file open", || {
         with_channels(|_, channel| {
             std::mem::forget(std::fs::File::open("/dev/null"));
             channel
         })
-    }),
+    })
+    .fails("left behind: 2500 file descriptors"),
     Control::new("leaks-a-task", "E05", "each channel leaves a task that never ends", || {
         with_channels(|_, channel| {
             tokio::spawn(pending::<()>());
             channel
         })
-    }),
+    })
+    .fails("left behind: 2500 tasks"),
     Control::new("leaks-memory", "E06", "each write of several segments leaves one of them behind", || {
         with_writes(|| LeaksMemory)
-    }),
+    })
+    .fails("each run left behind: "),
     Control::new("leaks-on-a-refusal", "E06", "each dial that fails leaves a task that never ends", || {
         with_layer(LeaksOnARefusal)
-    }),
+    })
+    .fails("left behind on its own runtime: "),
     Control::new(
         "keeps-its-read-half",
         "E07",
@@ -75,10 +83,12 @@ pub(super) const CONTROLS: &[Control] = &[
                 )
             })
         },
-    ),
+    )
+    .hangs("a dialled end writes (after"),
     Control::new("stays-full", "E08", "once a listener's queue was full, every dial is refused", || {
         with_layer(StaysFull::default())
-    }),
+    })
+    .hangs("a listener of channel://fresh-1?backlog=4 accepts"),
 ];
 
 #[derive(Default)]

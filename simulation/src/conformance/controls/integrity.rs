@@ -14,41 +14,51 @@ use super::flaws::{
     ReadFlaw, WriteFlaw, deliver, flawed_read, flawed_write, let_go, read_piece, with_channels, with_reads,
     with_writes,
 };
+use crate::layer::Side;
 
 pub(super) const CONTROLS: &[Control] = &[
     Control::new("drops-a-byte", "B01", "byte 100,000 of a stream is lost", || {
         with_reads(|| Offset::new(drop_byte))
-    }),
+    })
+    .fails("those belong at 100001: 1 missing"),
     Control::new("swaps-two-bytes", "B02", "bytes 700 and 701 of a stream are swapped", || {
         with_reads(|| Offset::new(swap_bytes))
-    }),
+    })
+    .fails("wrong bytes from offset 700 of stream"),
     Control::new("loses-a-lone-byte", "B03", "the twentieth write of a single byte is lost", || {
         with_writes(LosesALoneByte::default)
-    }),
+    })
+    .fails("wrong bytes from offset 19 of stream"),
     Control::new(
         "cuts-long-writes",
         "B04",
         "what a write holds beyond 64 KiB is lost, as in a datagram",
         || with_writes(|| CutsLongWrites),
-    ),
+    )
+    .hangs("an accepted end reads (after 65536 bytes)"),
     Control::new("reads-wait-for-writes", "B05", "in bulk, nothing is read while a write waits", || {
         with_channels(|_, channel| {
             let gate = Arc::new(WriteGate::after(128 << 10));
             flawed_write(flawed_read(channel, gate.clone()), gate)
         })
-    }),
+    })
+    .hangs("a dialled end writes (after 131072 bytes), an accepted end reads"),
     Control::new("copies-a-large-write", "B06", "a large write is copied as a whole, and kept", || {
         with_writes(CopiesALargeWrite::default)
-    }),
+    })
+    .fails("bytes were held beside the 16777216 that were written at once"),
     Control::new("empty-write-is-an-end", "B07", "writing nothing ends the stream", || {
         with_writes(|| EmptyWriteIsAnEnd)
-    }),
+    })
+    .fails("writing nothing said Err(Kind(BrokenPipe))"),
     Control::new("reorders-segments", "B08", "of a vectored write the second segment goes first", || {
         with_writes(|| ReordersSegments)
-    }),
+    })
+    .fails("wrong bytes from offset 0 of stream 2"),
     Control::new("flush-does-nothing", "B09", "what was written stays where it is until more comes", || {
         with_writes(FlushDoesNothing::default)
-    }),
+    })
+    .hangs("an accepted end reads (after 0 bytes)"),
     Control::new(
         "mixes-up-channels",
         "B10",
@@ -60,13 +70,30 @@ pub(super) const CONTROLS: &[Control] = &[
                 flawed_read(channel, MixesUpChannels { number, mailbox: mailbox.clone() })
             })
         },
-    ),
+    )
+    .fails("wrong bytes from offset"),
     Control::new(
         "dislikes-a-size",
         "B11",
         "a segment one byte longer than a multiple of 64 loses that byte",
         || with_writes(|| DislikesASize),
-    ),
+    )
+    .fails("wrong bytes from offset"),
+    Control::new(
+        "flips-a-bit-late",
+        "B12",
+        "on the third channel that is dialled a bit flips after a million bytes have come",
+        || {
+            let dialled = AtomicU64::new(0);
+            with_channels(move |side, channel| match side {
+                Side::Dialer if dialled.fetch_add(1, Ordering::Relaxed) == 2 => {
+                    flawed_read(channel, Offset::new(flip_late))
+                }
+                _ => channel,
+            })
+        },
+    )
+    .fails("wrong bytes from offset 1000000 of stream 7"),
 ];
 
 /// Changes each piece that is read, knowing at which offset of the stream it stands.
@@ -100,6 +127,13 @@ fn drop_byte(piece: &mut BytesMut, at: usize) {
     if at <= 100_000 && 100_000 < at + piece.len() && piece.len() > 1 {
         let rest = piece.split_off(100_000 - at);
         piece.extend_from_slice(&rest[1..]);
+    }
+}
+
+fn flip_late(piece: &mut BytesMut, at: usize) {
+    let late = 1_000_000_usize;
+    if let Some(byte) = late.checked_sub(at).and_then(|within| piece.get_mut(within)) {
+        *byte ^= 0x10;
     }
 }
 

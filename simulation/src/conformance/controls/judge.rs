@@ -31,10 +31,11 @@ pub struct Caught {
 }
 
 impl Caught {
-    /// Whether the case that is there for it has caught it.
+    /// Whether the case that is there for it has caught it: it ended as it must, for the reason that it must.
     #[must_use]
     pub fn is_caught(&self) -> bool {
-        self.own.as_ref().is_some_and(|record| record.verdict.is_bad())
+        let is_it = |record: &Record| record.verdict.is_bad() && self.control.symptom.is_shown_by(record);
+        self.own.as_ref().is_some_and(is_it)
     }
 }
 

@@ -21,52 +21,63 @@ use crate::layer::{Layer, Side};
 pub(super) const CONTROLS: &[Control] = &[
     Control::new("tells-resets-late", "H01", "a read tells of a reset ten seconds after it", || {
         with_reads(|| Late { tells_late: |read| read.is_err(), told: None })
-    }),
+    })
+    .fails("waiting for a server to have accepted 2 channels took longer than 3 s"),
     Control::new("tells-ends-late", "H02", "a read tells of the end ten seconds after it", || {
         with_reads(|| Late { tells_late: |read| matches!(read, Ok(0)), told: None })
-    }),
+    })
+    .fails("waiting for a server to have accepted 2 channels took longer than 3 s"),
     Control::new(
         "waits-for-the-dead",
         "H03",
         "a dial waits until the far ends of channels that are gone have gone, too",
         || with_layer(WaitsForTheDead::default()),
-    ),
+    )
+    .fails("after it was silent: a call took longer than 3 s"),
     Control::new("refuses-slowly", "H04", "a dial is refused after a second only", || {
         with_layer(RefusesSlowly)
-    }),
+    })
+    .fails("waiting for 10 dials took longer than 3 s"),
     Control::new(
         "dials-twice-after-a-storm",
         "H05",
         "the dial after six refusals makes two channels",
         || with_layer(DialsTwiceAfterAStorm::default()),
-    ),
+    )
+    .fails("2 channels were accepted, expected 1"),
     Control::new("asks-only-the-first", "H06", "of a list only the first member is dialled", || {
         with_lists(|list| of_members(list, |members| members.truncate(1)))
-    }),
+    })
+    .fails("waiting for a server to have accepted 2 channels took longer than 3 s"),
     Control::new("names-only-its-scheme", "H07", "an error of a dial does not say of which endpoint", || {
         with_layer(NamesOnlyItsScheme)
-    }),
+    })
+    .fails("is dead, and not named: dial the list"),
     Control::new("forgets-what-is-better", "H08", "nothing tells that a better member is back", || {
         without_better_ones()
-    }),
+    })
+    .fails("calls still go to the standby, long after the active is back"),
     Control::new("never-backs-off", "H09", "a member that failed is tried first again after 1 ms", || {
         with_lists(|list| {
             let hasty = |list: Endpoint, name| list.with_option(name, "1ms");
             Ok(["first_wait", "longest_wait"].into_iter().fold(list.clone(), hasty))
         })
-    }),
+    })
+    .fails("beside a member that flaps not one call was answered"),
     Control::new(
         "gives-up-what-it-had",
         "H10",
         "a refusal is final for a dialler that has had a channel before",
         || with_layer(GivesUpWhatItHad::default()),
-    ),
+    )
+    .fails("a pooled connection is down, and a second one was made beside it"),
     Control::new(
         "swallows-after-a-reconnect",
         "H11",
         "from its second channel on a dialler's writes beyond 100 KiB are lost",
         || with_layer(SwallowsAfterAReconnect::default()),
-    ),
+    )
+    .fails("an outcome of each of 48 calls took longer than 3 s"),
 ];
 
 type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;

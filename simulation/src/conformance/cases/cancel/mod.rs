@@ -99,4 +99,13 @@ pub(super) const CASES: &[Case] = &[
     )
     .from(&[Turmoil])
     .on(Threads::Two),
+    Case::new(
+        "D10",
+        "many_small_reads",
+        0,
+        "In 10,000 small messages each way on one channel, in strict turns, whoever waits is woken every time.",
+        |bed| Box::pin(wakers::many_small_reads(bed)),
+    )
+    .from(&[Own])
+    .plain_only(),
 ];

@@ -1,12 +1,13 @@
 //! Wakers.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::conformance::bed::{Bed, Gate, round_trip};
+use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::cases::MOST_UNREAD;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::Wakes;
@@ -33,6 +34,15 @@ pub(super) async fn waker_swap(bed: &mut Bed) -> Check {
     woken("a read, when the end came", &last).await?;
     near.rx.end().await?;
     accepting(bed).await
+}
+
+pub(super) async fn many_small_reads(bed: &mut Bed) -> Check {
+    let (mut near, mut far) = bed.pair().await?;
+    for turn in 0..bed.size(10_000, 2000) {
+        let taken = when_woken(round_trip(&mut near, &mut far, 8)).await;
+        taken.and_then(|taken| taken).map_err(|failure| failure.at(format!("after {turn} turns")))?;
+    }
+    Ok(())
 }
 
 /// As [`wait_in_vain`], for a transport that is full, and perhaps has room again a moment later.
@@ -82,6 +92,19 @@ async fn wait_in_vain<T: std::fmt::Debug>(
         }
     }
     Err(Failure::new("there are no more tasks"))
+}
+
+/// What `future` gives that is polled again only when its last poll's waker was woken. A timeout would not do: it polls
+/// once more when its time is up, and finds what nobody was woken for.
+async fn when_woken<F: Future>(future: F) -> Check<F::Output> {
+    let mut future = pin!(future);
+    loop {
+        let wakes = Wakes::new();
+        if let Some(output) = wakes.once(|cx| future.as_mut().poll(cx)).await {
+            return Ok(output);
+        }
+        at_once("waking who waits for bytes that were written", wakes.woken()).await?;
+    }
 }
 
 async fn woken(what: &str, last: &Wakes) -> Check {

@@ -1,9 +1,11 @@
 //! Accepting.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use listenrain::{BoxFuture, NextError};
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 use crate::conformance::bed::{Bed, Door, End, Gate, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
@@ -134,6 +136,10 @@ async fn serve(listener: &mut Door) -> Failure {
     }
 }
 
+/// How long a dial may take behind others that stall. It takes some milliseconds; a listener that waits for each of them
+/// takes as long as it waits.
+pub(super) const BEHIND: Duration = Duration::from_secs(2);
+
 pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
     let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
     let mut stalled = Vec::new();
@@ -148,7 +154,9 @@ pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
         near.introduce(7).await?;
         Ok(near)
     };
-    let (mut near, mut far) = tokio::try_join!(dialling, find(&mut listener, 7))?;
+    let both = async { tokio::try_join!(dialling, find(&mut listener, 7)) };
+    let late = |_| Failure::new(format!("behind dials that stall, one was not served within {BEHIND:?}"));
+    let (mut near, mut far) = timeout(BEHIND, both).await.map_err(late)??;
     round_trip(&mut near, &mut far, 1000).await?;
     drop(stalled);
     Ok(())

@@ -2,7 +2,10 @@
 
 mod accept;
 mod dial;
+mod facts;
+mod first_word;
 mod listen;
+mod raw;
 mod sequence;
 mod standby;
 
@@ -11,7 +14,7 @@ use std::io::ErrorKind;
 use listenrain::NextError;
 
 use crate::conformance::bed::{Door, at_once};
-use crate::conformance::case::Source::{GoNet, LibP2pTransport, Netty, Nng, Own, Turmoil, ZeroMq};
+use crate::conformance::case::Source::{GoNet, H2spec, LibP2pTransport, Netty, Nng, Own, Turmoil, ZeroMq};
 use crate::conformance::case::{Case, Need};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 
@@ -117,7 +120,8 @@ pub(super) const CASES: &[Case] = &[
         "A12",
         "front_of_line",
         1,
-        "Dials that stall half-way, that are silent, or that went away keep nobody behind them from being accepted.",
+        "Dials that stall half-way, that are silent, or that went away keep nobody behind them from being accepted within \
+         two seconds.",
         |bed| Box::pin(accept::front_of_line(bed)),
     )
     .from(&[Turmoil]),
@@ -148,6 +152,47 @@ pub(super) const CASES: &[Case] = &[
         |bed| Box::pin(listen::bad_address(bed)),
     )
     .from(&[Nng]),
+    Case::new(
+        "A16",
+        "facts_of_pairs",
+        0,
+        "Of ten channels, five of them dialled side by side, the two ends of each know the same two endpoints, and no two \
+         are dialled from the same one.",
+        |bed| Box::pin(facts::facts_of_pairs(bed)),
+    )
+    .from(&[LibP2pTransport, Own])
+    .plain_only(),
+    Case::new(
+        "A17",
+        "stalled_peers",
+        0,
+        "Peers that connect below the transport and stall, before, in and at the end of what a dialer says first, hold up \
+         nobody: a dial behind each is served within two seconds.",
+        |bed| Box::pin(raw::stalled_peers(bed)),
+    )
+    .from(&[LibP2pTransport, Own])
+    .needs(&[Need::RawDialer])
+    .plain_only(),
+    Case::new(
+        "A18",
+        "foreign_bytes",
+        0,
+        "Peers that connect below the transport and say what no dialer says neither end the listener nor hold it up: a dial \
+         beside each is served, and one after it.",
+        |bed| Box::pin(raw::foreign_bytes(bed)),
+    )
+    .from(&[Nng, H2spec, Own])
+    .needs(&[Need::RawDialer])
+    .plain_only(),
+    Case::new(
+        "A19",
+        "accepted_end_speaks_first",
+        0,
+        "What an accepted end says before the dial was polled to its end arrives, from its first byte on.",
+        |bed| Box::pin(first_word::accepted_end_speaks_first(bed)),
+    )
+    .from(&[Own])
+    .plain_only(),
 ];
 
 /// The failure of a dial that nobody listens for.

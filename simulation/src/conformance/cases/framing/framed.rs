@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
+use super::deadlines::is_told;
 use crate::conformance::bed::End;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::framing::{Codec, Framing};
@@ -178,9 +179,10 @@ fn same(codec: &Codec, sent: &Packet, came: &Packet) -> Check {
     let abilities = codec.abilities();
     let is_like = came.kind == Kind::Plain || came.kind == sent.kind;
     let has_id = !abilities.id || came.id == sent.id;
-    // A deadline is told in milliseconds, or in whatever unit the protocol has.
-    let has_deadline = !abilities.deadline || came.deadline.is_some() == sent.deadline.is_some();
-    ensure!(is_like && has_id && has_deadline, "{} became {}", describe(sent), describe(came));
+    let has_deadline = !abilities.deadline || is_told(sent.deadline, came.deadline);
+    for (is_same, what) in [(is_like, "kind"), (has_id, "id"), (has_deadline, "deadline")] {
+        ensure!(is_same, "with another {what}, {} became {}", describe(sent), describe(came));
+    }
     let (due, seen) = (sent.payload.clone().into_bytes(), came.payload.clone().into_bytes());
     let wrong = due.iter().zip(&seen).position(|(due, seen)| due != seen);
     ensure!(due == seen, "{} became {}, first difference at {wrong:?}", describe(sent), describe(came));

@@ -1,6 +1,7 @@
 //! Group F: packets, cut and put together by a transport, in each packet codec.
 
 mod cuts;
+mod deadlines;
 mod ends;
 mod framed;
 mod library;
@@ -137,7 +138,8 @@ pub(super) const CASES: &[Case] = &[
         "F14",
         "packet_round_trip",
         0,
-        "Packets of seeded kinds, ids, deadlines and sizes, written in seeded pieces, arrive as they were sent.",
+        "Packets of seeded kinds, ids, deadlines and sizes, written in seeded pieces, arrive as they were sent; deadlines to \
+         the millisecond, and one of less than that not as none.",
         |bed| Box::pin(sessions::round_trip(bed)),
     )
     .from(&[Own])
@@ -152,4 +154,15 @@ pub(super) const CASES: &[Case] = &[
     )
     .from(&[Nng, Own])
     .alone(),
+    Case::new(
+        "F16",
+        "deadline_is_told",
+        0,
+        "How long a caller waits stands in its packets, to the millisecond, and is told to its handler, no earlier than the \
+         caller's own deadline but for what a millisecond rounds; less than a millisecond is not none. A codec without \
+         deadlines tells none.",
+        |bed| Box::pin(deadlines::deadline_is_told(bed)),
+    )
+    .from(&[Own])
+    .plain_only(),
 ];

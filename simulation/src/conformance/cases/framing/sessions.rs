@@ -128,7 +128,12 @@ fn random_packet(codec: &Codec, random: &mut Random) -> Packet {
     let mut packet = packet(codec, random.draw(), size);
     packet.kind = there[random.below(there.len())];
     if abilities.deadline && random.one_in(2) {
-        packet.deadline = Some(Duration::from_millis(1 + random.below(1 << 30) as u64));
+        // Whole milliseconds, none or more; parts of them beside; less than one.
+        packet.deadline = Some(match random.below(3) {
+            0 => Duration::from_millis(random.below(1 << 30) as u64),
+            1 => Duration::from_nanos(random.below(1 << 30) as u64),
+            _ => Duration::from_nanos(random.below(1_000_000) as u64),
+        });
     }
     packet
 }

@@ -32,10 +32,7 @@ pub(super) async fn ping_pong_1000(bed: &mut Bed) -> Check {
 pub(super) async fn full_duplex_bulk(bed: &mut Bed) -> Check {
     let total = bed.size(4 << 20, 64 << 10);
     let (near, far) = bed.pair().await?;
-    let (End { tx: mut near_tx, rx: mut near_rx, .. }, End { tx: mut far_tx, rx: mut far_rx, .. }) =
-        (near, far);
-    tokio::try_join!(near_tx.send(total), far_tx.send(total), near_rx.through(total), far_rx.through(total))?;
-    Ok(())
+    both_ways(near, far, total).await
 }
 
 pub(super) async fn large_64mib_single_write(bed: &mut Bed) -> Check {
@@ -54,6 +51,32 @@ pub(super) async fn large_64mib_single_write(bed: &mut Bed) -> Check {
         let beside = peak.saturating_sub(before);
         ensure!(beside < total / 2, "{beside} bytes were held beside the {total} that were written at once");
     }
+    Ok(())
+}
+
+/// Channels that carry much at once.
+const LOADED: usize = 3;
+
+pub(super) async fn volume_on_every_channel(bed: &mut Bed) -> Check {
+    let total = bed.size(4 << 20, 1 << 20);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..LOADED {
+        let (near, far) = bed.pair().await?;
+        tasks.spawn(async move {
+            let at = |failure: Failure| failure.at(format!("channel {number} of {LOADED}"));
+            both_ways(near, far, total).await.map_err(at)
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(())
+}
+
+async fn both_ways(near: End, far: End, total: usize) -> Check {
+    let (End { tx: mut near_tx, rx: mut near_rx, .. }, End { tx: mut far_tx, rx: mut far_rx, .. }) =
+        (near, far);
+    tokio::try_join!(near_tx.send(total), far_tx.send(total), near_rx.through(total), far_rx.through(total))?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::conformance::case::Case;
 use crate::conformance::case::Source::{
     Autobahn, GoNet, LibP2pIntegration, LibP2pTransport, Nettest, Netty, Nng, Own, RustLibP2pMuxer, Turmoil,
 };
+use crate::conformance::case::Threads;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -109,4 +110,14 @@ pub(super) const CASES: &[Case] = &[
         |bed| Box::pin(sizes::random_io_sizes(bed)),
     )
     .from(&[Nettest, Own]),
+    Case::new(
+        "B12",
+        "volume_on_every_channel",
+        0,
+        "Three channels at once carry 4 MiB each way, byte for byte, on two threads.",
+        |bed| Box::pin(bulk::volume_on_every_channel(bed)),
+    )
+    .from(&[LibP2pTransport, Own])
+    .on(Threads::Two)
+    .plain_only(),
 ];

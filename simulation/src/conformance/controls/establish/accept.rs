@@ -35,7 +35,7 @@ pub(super) struct AcceptWaitsForAByte {
 }
 
 /// What was read before the channel was handed over.
-struct First(Bytes);
+pub(super) struct First(pub(super) Bytes);
 
 impl ReadFlaw for First {
     fn read(

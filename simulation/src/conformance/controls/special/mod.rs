@@ -33,84 +33,104 @@ pub(super) const CONTROLS: &[Control] = &[
             let _ = std::fs::remove_file(endpoint.address());
             endpoint.clone()
         })
-    }),
+    })
+    .fails(".sock: No such file or directory"),
     #[cfg(unix)]
     Control::new("open-to-everybody", "I02", "a socket's file has mode 0666, whatever was asked for", || {
         with_endpoints("unix", |endpoint| endpoint.clone().with_option("mode", "0666"))
-    }),
+    })
+    .fails("gave a socket of mode 0666, expected 0600"),
     #[cfg(unix)]
     Control::new("cuts-long-paths", "I03", "of a path that is too long only the beginning is used", || {
         with_endpoints("unix", |endpoint| {
             let cut = endpoint.address().chars().take(100).collect::<String>();
             endpoint.clone().with_address(cut)
         })
-    }),
+    })
+    .fails("bytes is not too long"),
     #[cfg(unix)]
     Control::new("makes-files-of-names", "I04", "an abstract name is a file below /tmp", || {
         with_endpoints("unix", |endpoint| {
             let path = endpoint.address().replace('@', "/tmp/");
             endpoint.clone().with_address(path)
         })
-    }),
+    })
+    .fails("a dial by another program: Connection refused"),
     #[cfg(unix)]
     Control::new("blocks-on-opening", "I05", "a dial of a pipe that nobody reads blocks its thread", || {
         upon(subject("fifo"), BlocksOnOpening)
-    }),
+    })
+    .fails("its thread was blocked: it took"),
     #[cfg(unix)]
     Control::new("never-ends", "I06", "a reader whose writer has gone waits for ever", || {
         with_channels_of(subject("fifo"), |_, channel| flawed_read(channel, NeverEnds))
-    }),
+    })
+    .fails("the end of a channel whose writer has gone took longer than 3 s"),
     #[cfg(unix)]
     Control::new("takes-a-part-for-all", "I07", "what did not fit into a pipe is lost", || {
         with_channels_of(subject("fifo"), |_, channel| flawed_write(channel, TakesAPartForAll))
-    }),
+    })
+    .fails("a write of 65537 bytes into a full pipe took longer than 3 s"),
     #[cfg(unix)]
     Control::new("opens-whatever-is-there", "I08", "a file among the pairs is emptied", || {
         upon(subject("fifo"), OpensWhateverIsThere)
-    }),
+    })
+    .fails("a forged request has changed a file: []"),
     #[cfg(unix)]
     Control::new("open-rendezvous", "I09", "everybody may write into the rendezvous", || {
         upon(subject("fifo"), OpenRendezvous)
-    }),
+    })
+    .fails("the rendezvous has mode 622"),
     Control::new("takes-a-cut-for-an-end", "I10", "a connection that is cut ends in an orderly way", || {
         with_channels_of(subject("tls"), |_, channel| flawed_read(channel, TakesACutForAnEnd))
-    }),
+    })
+    .fails("a dialled end: an orderly end came after 1000 bytes where an error was due"),
     Control::new("believes-anybody", "I11", "a dialer believes whatever certificate is shown", || {
         upon(subject("tls"), BelievesAnybody::default())
-    }),
+    })
+    .fails("a dial without anybody to believe gave a channel"),
     Control::new("ignores-nodelay", "I12", "small writes wait for acknowledgements", || {
         with_endpoints("tcp", |endpoint| endpoint.clone().with_option("nodelay", "false"))
-    }),
+    })
+    .fails("it waits until the first is acknowledged"),
     Control::new("ignores-keepalive", "I13", "nobody is asked whether he is there", || {
         with_endpoints("tcp", |endpoint| without_option(endpoint, "keepalive"))
-    }),
+    })
+    .fails("its timer is None, expected that of Some(77) seconds of keepalive"),
     Control::new(
         "never-reuses-an-address",
         "I14",
         "a port is taken as long as a connection dies there",
         || with_endpoints("tcp", |endpoint| endpoint.clone().with_option("reuse_address", "false")),
-    ),
+    )
+    .fails("a port on which connections die: listen"),
     Control::new("never-yields", "I15", "a task that never has to wait never gives way", || {
         with_channels(|_, channel| flawed_write(flawed_read(channel, NeverYields), NeverYields))
-    }),
+    })
+    .fails("another task got 1 turns while"),
     Control::new("one-fate", "I16", "when one channel is aborted all are reset", || {
         let fate = OneFate::default();
         with_channels_of(subject("quic"), move |_, channel| {
             flawed_write(flawed_read(channel, fate.clone()), fate.clone())
         })
-    }),
+    })
+    .fails("a round trip on a channel beside others that have ended: an accepted end: reading failed"),
     Control::new("ignores-its-bound", "I17", "a connection carries as many channels as it likes", || {
         with_endpoints("quic", |endpoint| without_option(endpoint, "streams"))
-    }),
+    })
+    .fails("a connection that is to carry two channels carries 5"),
     Control::new("patient-for-ever", "I18", "a peer that is silent counts as there for an hour", || {
         with_endpoints("quic", |endpoint| endpoint.clone().with_option("idle_timeout", "1h"))
-    }),
+    })
+    .fails("noticing that the peer is silent took longer than 3 s"),
     Control::new("begins-at-the-end", "I19", "the members of a list are tried from its end", || {
         with_lists(|list| of_members(list, |members| members.reverse()))
-    }),
+    })
+    .fails("of the members [0, 1, 2] that are alive, member 2 was dialled"),
     Control::new("sends-early-data", "I20", "a dial begins with 0-RTT data", || {
         upon(subject("quic"), SendsEarlyData)
-    }),
+    })
+    .fails("a dialer has sent data before it had verified its listener (0-RTT)"),
 ];
 
 /// The transport of this scheme, which gets each endpoint as `change` has left it.

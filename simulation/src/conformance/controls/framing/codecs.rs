@@ -1,81 +1,21 @@
-//! Broken in framing: codecs on a sound transport, and transports that break only who keeps part of a packet.
+//! The native packet codec with one flaw each.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{Abilities, ChannelRead, Decoded, Kind, NativePackets, Packet, PacketCodec, PacketError};
+use listenrain::{Abilities, Decoded, Kind, NativePackets, Packet, PacketCodec, PacketError};
 
-use super::Control;
-use super::flaws::{ReadFlaw, deliver, read_piece, sound, with_reads};
+use super::super::flaws::sound;
 use crate::conformance::{Framing, Subject};
 
-pub(super) const CONTROLS: &[Control] = &[
-    Control::new("takes-nothing-for-missing", "F01", "an empty packet waits for the next one", || {
-        with_codec(|_| TakesNothingForMissing)
-    }),
-    Control::new("forgets-a-lone-byte", "F02", "a packet of one byte is encoded as an empty one", || {
-        with_codec(|_| ForgetsALoneByte)
-    }),
-    Control::new("counts-its-header", "F03", "the limit of a payload is taken for that of a packet", || {
-        with_codec(|max| CountsItsHeader { max })
-    }),
-    Control::new("limit-is-exclusive", "F04", "a packet as long as may be is refused", || {
-        with_codec(|max| LimitIsExclusive { max })
-    }),
-    Control::new(
-        "reads-more-than-fits",
-        "F04",
-        "of 4 KiB that are read, what does not fit into the room that is offered is lost",
-        || with_reads(ReadsMoreThanFits::default),
-    ),
-    Control::new("limit-is-off-by-one", "F05", "a packet of one byte more than may be passes", || {
-        with_codec(|_| LimitIsOffByOne)
-    }),
-    Control::new("takes-a-part-for-garbage", "F06", "part of a header is malformed", || {
-        with_codec(|_| TakesAPartForGarbage)
-    }),
-    Control::new(
-        "expects-an-empty-buffer",
-        "F06",
-        "a read loses a byte when its buffer still holds some",
-        || with_reads(|| ExpectsAnEmptyBuffer),
-    ),
-    Control::new("takes-a-read-for-a-packet", "F07", "what has come behind a packet is lost", || {
-        with_codec(|_| TakesAReadForAPacket)
-    }),
-    Control::new("drops-a-half", "F08", "part of a packet that has come behind a whole one is lost", || {
-        with_codec(|_| DropsAHalf)
-    }),
-    Control::new("searches-for-a-header", "F09", "what is no packet is skipped", || {
-        with_codec(|_| SearchesForAHeader)
-    }),
-    Control::new("dislikes-the-unknown", "F10", "a packet of an unknown kind is malformed", || {
-        with_codec(|_| DislikesTheUnknown)
-    }),
-    Control::new("hides-half-a-header", "F11", "a codec keeps part of a header to itself", || {
-        with_codec(|_| Hides::parts_of(1..NativePackets::HEADER))
-    }),
-    Control::new("hides-a-whole-header", "F12", "a codec keeps part of a payload to itself", || {
-        with_codec(|_| Hides::parts_of(NativePackets::HEADER..usize::MAX))
-    }),
-    Control::new("loses-patience", "F13", "a packet that is looked at 64 times is malformed", || {
-        with_codec(|_| LosesPatience::default())
-    }),
-    Control::new("shortens-ids", "F14", "of an id only 40 bits are encoded", || with_codec(|_| ShortensIds)),
-    Control::new("allocates-a-claim", "F15", "a claimed length is allocated, and kept", || {
-        with_codec(|_| AllocatesAClaim::default())
-    }),
-];
-
 /// The sound transport, on which cases run with the native codec with this flaw too.
-fn with_codec<F: CodecFlaw>(make: impl Fn(usize) -> F + Send + Sync + 'static) -> Subject {
+pub(super) fn with_codec<F: CodecFlaw>(make: impl Fn(usize) -> F + Send + Sync + 'static) -> Subject {
     sound().with_framing(Framing::new("broken", move |max| Flawed {
         sound: NativePackets::default().with_max_packet(max + F::BEYOND),
         max,
@@ -84,7 +24,7 @@ fn with_codec<F: CodecFlaw>(make: impl Fn(usize) -> F + Send + Sync + 'static) -
 }
 
 /// What a codec does wrong. By default nothing.
-trait CodecFlaw: fmt::Debug + Send + Sync + 'static {
+pub(super) trait CodecFlaw: fmt::Debug + Send + Sync + 'static {
     /// Bytes by which a payload may be longer than it may.
     const BEYOND: usize = 0;
 
@@ -132,7 +72,7 @@ impl<F: CodecFlaw> PacketCodec for Flawed<F> {
 }
 
 #[derive(Debug)]
-struct TakesNothingForMissing;
+pub(super) struct TakesNothingForMissing;
 
 impl CodecFlaw for TakesNothingForMissing {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -145,7 +85,7 @@ impl CodecFlaw for TakesNothingForMissing {
 }
 
 #[derive(Debug)]
-struct ForgetsALoneByte;
+pub(super) struct ForgetsALoneByte;
 
 impl CodecFlaw for ForgetsALoneByte {
     fn encode(
@@ -167,8 +107,8 @@ fn refuse(packet: &Packet, limit: usize) -> Result<(), PacketError> {
 }
 
 #[derive(Debug)]
-struct CountsItsHeader {
-    max: usize,
+pub(super) struct CountsItsHeader {
+    pub(super) max: usize,
 }
 
 impl CodecFlaw for CountsItsHeader {
@@ -184,8 +124,8 @@ impl CodecFlaw for CountsItsHeader {
 }
 
 #[derive(Debug)]
-struct LimitIsExclusive {
-    max: usize,
+pub(super) struct LimitIsExclusive {
+    pub(super) max: usize,
 }
 
 impl CodecFlaw for LimitIsExclusive {
@@ -201,38 +141,14 @@ impl CodecFlaw for LimitIsExclusive {
 }
 
 #[derive(Debug)]
-struct LimitIsOffByOne;
+pub(super) struct LimitIsOffByOne;
 
 impl CodecFlaw for LimitIsOffByOne {
     const BEYOND: usize = 1;
 }
 
-#[derive(Default)]
-struct ReadsMoreThanFits {
-    held: Bytes,
-}
-
-impl ReadFlaw for ReadsMoreThanFits {
-    fn read(
-        &mut self,
-        below: &mut dyn ChannelRead,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuffer,
-    ) -> Poll<io::Result<usize>> {
-        const ONE_READ: usize = 4 << 10;
-        if self.held.is_empty() {
-            self.held = ready!(read_piece(below, cx))?;
-        }
-        let mut read = self.held.split_to(self.held.len().min(ONE_READ));
-        let mut room = into.spare();
-        read.truncate(room.remaining_mut());
-        room.put_slice(&read);
-        Poll::Ready(Ok(read.len()))
-    }
-}
-
 #[derive(Debug)]
-struct TakesAPartForGarbage;
+pub(super) struct TakesAPartForGarbage;
 
 impl CodecFlaw for TakesAPartForGarbage {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -243,25 +159,8 @@ impl CodecFlaw for TakesAPartForGarbage {
     }
 }
 
-struct ExpectsAnEmptyBuffer;
-
-impl ReadFlaw for ExpectsAnEmptyBuffer {
-    fn read(
-        &mut self,
-        below: &mut dyn ChannelRead,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuffer,
-    ) -> Poll<io::Result<usize>> {
-        let mut piece = ready!(read_piece(below, cx))?;
-        if !into.is_empty() && piece.len() > 1 {
-            piece.truncate(piece.len() - 1);
-        }
-        deliver(piece, into)
-    }
-}
-
 #[derive(Debug)]
-struct TakesAReadForAPacket;
+pub(super) struct TakesAReadForAPacket;
 
 impl CodecFlaw for TakesAReadForAPacket {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -274,7 +173,7 @@ impl CodecFlaw for TakesAReadForAPacket {
 }
 
 #[derive(Debug)]
-struct DropsAHalf;
+pub(super) struct DropsAHalf;
 
 impl CodecFlaw for DropsAHalf {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -292,7 +191,7 @@ impl CodecFlaw for DropsAHalf {
 }
 
 #[derive(Debug)]
-struct SearchesForAHeader;
+pub(super) struct SearchesForAHeader;
 
 impl CodecFlaw for SearchesForAHeader {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -304,7 +203,7 @@ impl CodecFlaw for SearchesForAHeader {
 }
 
 #[derive(Debug)]
-struct DislikesTheUnknown;
+pub(super) struct DislikesTheUnknown;
 
 impl CodecFlaw for DislikesTheUnknown {
     fn decode(&self, sound: &NativePackets, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
@@ -319,13 +218,13 @@ impl CodecFlaw for DislikesTheUnknown {
 
 /// Bytes of which the buffer that they came in knows nothing any more, by that buffer's place in memory.
 #[derive(Debug)]
-struct Hides {
+pub(super) struct Hides {
     lengths: Range<usize>,
     hidden: Mutex<HashMap<usize, Bytes>>,
 }
 
 impl Hides {
-    fn parts_of(lengths: Range<usize>) -> Self {
+    pub(super) fn parts_of(lengths: Range<usize>) -> Self {
         Self { lengths, hidden: Mutex::default() }
     }
 }
@@ -348,7 +247,7 @@ impl CodecFlaw for Hides {
 }
 
 #[derive(Debug, Default)]
-struct LosesPatience {
+pub(super) struct LosesPatience {
     looks: AtomicUsize,
 }
 
@@ -365,7 +264,7 @@ impl CodecFlaw for LosesPatience {
 }
 
 #[derive(Debug)]
-struct ShortensIds;
+pub(super) struct ShortensIds;
 
 impl CodecFlaw for ShortensIds {
     fn encode(
@@ -380,8 +279,23 @@ impl CodecFlaw for ShortensIds {
     }
 }
 
+#[derive(Debug)]
+pub(super) struct ChangesDeadlines(pub(super) fn(Duration) -> Option<Duration>);
+
+impl CodecFlaw for ChangesDeadlines {
+    fn encode(
+        &self,
+        sound: &NativePackets,
+        packet: &Packet,
+        output: &mut WriteBuffer,
+    ) -> Result<(), PacketError> {
+        let deadline = packet.deadline.and_then(self.0);
+        sound.encode(&Packet { deadline, ..packet.clone() }, output)
+    }
+}
+
 #[derive(Debug, Default)]
-struct AllocatesAClaim {
+pub(super) struct AllocatesAClaim {
     claimed: Mutex<Vec<Vec<u8>>>,
 }
 

@@ -1,0 +1,74 @@
+//! What the two ends of each of several channels know.
+
+use std::collections::BTreeSet;
+
+use tokio::task::JoinSet;
+
+use crate::conformance::bed::{Bed, Door, End, Gate};
+use crate::conformance::failure::{Check, Failure, ensure};
+
+/// Pairs that are made one after the other, and again as many side by side.
+const PAIRS: u64 = 5;
+
+pub(super) async fn facts_of_pairs(bed: &mut Bed) -> Check {
+    let mut gate = bed.gate().await?;
+    let mut pairs = Vec::new();
+    for _ in 0..PAIRS {
+        pairs.push(gate.connect().await?);
+    }
+    let Gate { dialer, mut listener, .. } = gate;
+    pairs.extend(side_by_side(bed, &dialer, &mut listener).await?);
+    let mut dialled_from = BTreeSet::new();
+    for (number, (near, far)) in pairs.iter().enumerate() {
+        let (dialled, accepted) = (&near.facts, &far.facts);
+        ensure!(
+            dialled.local == accepted.peer && dialled.peer == accepted.local,
+            "of pair {number} the dialled end says {:?} -> {:?}, the accepted end {:?} -> {:?}",
+            dialled.local,
+            dialled.peer,
+            accepted.peer,
+            accepted.local
+        );
+        let at = dialled.local.as_ref().map(ToString::to_string);
+        ensure!(dialled_from.insert(at.clone()), "two open channels were dialled from {at:?}");
+    }
+    Ok(())
+}
+
+/// Dials that are all under way at once, by forks of one dialer where it has any; each accepted end is told whose it is.
+async fn side_by_side(bed: &Bed, dialer: &Door, listener: &mut Door) -> Check<Vec<(End, End)>> {
+    let mut dialling = JoinSet::new();
+    for number in 0..PAIRS {
+        let mut dialer = match dialer.fork() {
+            Some(fork) => fork,
+            None => bed.dialer(listener.endpoint())?,
+        };
+        dialling.spawn(async move {
+            let mut near = dialer.next_in_the_end().await?;
+            near.introduce(number).await?;
+            Check::Ok((number, near, dialer))
+        });
+    }
+    let accepting = async {
+        let mut met = Vec::new();
+        for _ in 0..PAIRS {
+            let mut far = listener.next().await?;
+            let number = far.meet().await?;
+            met.push((number.ok_or_else(|| Failure::new("an accepted end was over at once"))?, far));
+        }
+        Check::Ok(met)
+    };
+    let dialled = async {
+        let mut all = Vec::new();
+        while let Some(ended) = dialling.join_next().await {
+            all.push(ended??);
+        }
+        Check::Ok(all)
+    };
+    let (mut dialled, mut accepted) = tokio::try_join!(dialled, accepting)?;
+    dialled.sort_by_key(|(number, ..)| *number);
+    accepted.sort_by_key(|(number, _)| *number);
+    let is_each_there = accepted.iter().map(|(number, _)| *number).eq(0..PAIRS);
+    ensure!(is_each_there, "of dials 0 to {}, not each was accepted once", PAIRS - 1);
+    Ok(dialled.into_iter().zip(accepted).map(|((_, near, _), (_, far))| (near, far)).collect())
+}
