@@ -123,7 +123,7 @@ impl<M: MessageCodec> Client<M> {
         let callbacks = Arc::clone(self.connection.shared().callbacks());
         let runtime = tokio::runtime::Handle::current();
         let callback: Callback = Box::new(move |outcome, place| {
-            machine.otherwise = || CallError::Failed(Failure::NotRun);
+            machine.otherwise = outcome.as_ref().err().cloned().unwrap_or(CallError::Failed(Failure::NotRun));
             let tell = Box::new(move || {
                 machine.tell(outcome.and_then(|reply| decode(&*messages, reply, &counters)));
                 drop(place);
@@ -204,7 +204,7 @@ fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes, counters: &Counter
 /// A state machine that is told exactly once: dropped untold, it hears what `otherwise` says.
 struct Untold<M, S: StateMachine<M>> {
     machine: Option<Box<S>>,
-    otherwise: fn() -> CallError,
+    otherwise: CallError,
     counters: Arc<Counters>,
     message: PhantomData<fn(M)>,
 }
@@ -212,7 +212,7 @@ struct Untold<M, S: StateMachine<M>> {
 impl<M, S: StateMachine<M>> Untold<M, S> {
     fn new(machine: S, counters: Arc<Counters>) -> Self {
         let machine = Some(Box::new(machine));
-        Self { machine, otherwise: || CallError::Cancelled, counters, message: PhantomData }
+        Self { machine, otherwise: CallError::Cancelled, counters, message: PhantomData }
     }
 
     fn tell(&mut self, outcome: Outcome<M>) {
@@ -228,7 +228,8 @@ impl<M, S: StateMachine<M>> Untold<M, S> {
 
 impl<M, S: StateMachine<M>> Drop for Untold<M, S> {
     fn drop(&mut self) {
-        self.tell(Err((self.otherwise)()));
+        let otherwise = self.otherwise.clone();
+        self.tell(Err(otherwise));
     }
 }
 

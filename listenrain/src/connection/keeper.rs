@@ -13,14 +13,24 @@ use crate::counters::count;
 use crate::error::CallError;
 use crate::primitives::in_flight::CallId;
 
-/// Runs until the connection is closed.
-pub(super) async fn run(shared: Arc<Shared>) {
-    // What it keeps ends with it, however it ends: nobody else would tell those who wait.
-    let _abandoned = Abandoned(&shared);
-    tokio::select! {
-        biased;
-        () = keep(&shared) => {}
-        () = shared.idle.watch() => {}
+/// Keeps a connection. What it keeps ends with it, however it ends, also if it never ran: nobody else would tell those who
+/// wait.
+pub(super) struct Keeper(pub(super) Arc<Shared>);
+
+impl Keeper {
+    /// Runs until the connection is closed.
+    pub(super) async fn run(self) {
+        tokio::select! {
+            biased;
+            () = keep(&self.0) => {}
+            () = self.0.idle.watch() => {}
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -53,15 +63,6 @@ async fn keep(shared: &Shared) {
         }
     })
     .await;
-}
-
-/// Ends what its connection has, unless that was closed before.
-struct Abandoned<'a>(&'a Shared);
-
-impl Drop for Abandoned<'_> {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
 }
 
 impl Shared {

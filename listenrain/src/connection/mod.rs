@@ -52,6 +52,7 @@ pub(crate) use callbacks::Callbacks;
 pub(crate) use clock::{block_on_until, is_inside_runtime};
 use context::Context;
 use failures::Failures;
+use keeper::Keeper;
 use lane::Lane;
 pub(crate) use options::{BYTES, REQUESTS, check_limit};
 pub use options::{ConnectionLimits, ConnectionOptions, OptionError, Overflow};
@@ -142,7 +143,7 @@ impl Connection {
             let span = tracing::debug_span!("lane", endpoint = %shared.endpoint(), lane = number);
             tasks.spawn(Lane::new(&shared, number, dialer).run().instrument(span));
         }
-        tasks.spawn(keeper::run(Arc::clone(&shared)));
+        tasks.spawn(Keeper(Arc::clone(&shared)).run());
         tasks.close();
         Self { owner: Arc::new(Owner { shared }), has_let_go: None }
     }
@@ -328,7 +329,7 @@ impl Shared {
         self.stop.cancel();
     }
 
-    /// The tasks that drive it are gone: nobody else ends what it has.
+    /// The tasks that drive it are gone: nobody else ends what it has. Does nothing once it is closed.
     fn abandon(&self) {
         if !self.stop.is_cancelled() {
             self.is_abandoned.store(true, Ordering::Release);

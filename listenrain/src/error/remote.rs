@@ -62,7 +62,7 @@ impl RemoteRefusal {
 
 /// What a peer says went wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {message}")]
+#[error("{code}{}{message}", if message.is_empty() { "" } else { ": " })]
 #[non_exhaustive]
 pub struct RemoteError {
     /// What kind of error.

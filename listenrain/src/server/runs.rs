@@ -61,15 +61,13 @@ impl Runs {
         is_last
     }
 
-    /// The peer takes a request back: the oldest of that id.
-    pub(super) fn cancel(&self, id: u64) {
+    /// The peer takes a request back: the oldest of that id. Whether there was one.
+    pub(super) fn cancel(&self, id: u64) -> bool {
         let inner = lock(&self.inner);
         let found = inner.by_id.range((id, 0)..=(id, u64::MAX)).next();
         let run = found.and_then(|(_, number)| inner.runs.get(number).cloned());
         drop(inner);
-        if let Some(run) = run {
-            run.end(Ending::Cancelled);
-        }
+        run.inspect(|run| run.end(Ending::Cancelled)).is_some()
     }
 
     pub(super) fn cancel_all(&self) {

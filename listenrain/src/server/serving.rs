@@ -240,9 +240,8 @@ impl Served {
     }
 
     fn cancel(&mut self, id: u64) {
-        match self.waiting.take(id) {
-            Some(request) => drop(request),
-            None => self.peer.runs.cancel(id),
+        if !self.peer.runs.cancel(id) {
+            drop(self.waiting.take(id));
         }
     }
 }

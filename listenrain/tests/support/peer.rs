@@ -17,6 +17,8 @@ pub(crate) struct Frame {
     pub(crate) kind: u8,
     pub(crate) flags: u16,
     pub(crate) id: u64,
+    /// Milliseconds; 0 is none.
+    pub(crate) deadline: u32,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -35,7 +37,12 @@ pub(crate) const ANSWER: u16 = 1;
 impl Frame {
     pub(crate) fn new(kind: u8, id: u64, payload: impl AsRef<[u8]>) -> Self {
         let payload = payload.as_ref().to_vec();
-        Self { kind, flags: 0, id, payload }
+        Self { kind, flags: 0, id, deadline: 0, payload }
+    }
+
+    pub(crate) fn within(mut self, millis: u32) -> Self {
+        self.deadline = millis;
+        self
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -43,7 +50,7 @@ impl Frame {
         bytes.extend(self.flags.to_be_bytes());
         bytes.extend((self.payload.len() as u32).to_be_bytes());
         bytes.extend(self.id.to_be_bytes());
-        bytes.extend([0; 4]);
+        bytes.extend(self.deadline.to_be_bytes());
         bytes.extend(&self.payload);
         bytes
     }
@@ -80,6 +87,7 @@ impl Peer {
             kind: header[1],
             flags: u16::from_be_bytes([header[2], header[3]]),
             id: u64::from_be_bytes(header[8..16].try_into().unwrap()),
+            deadline: u32::from_be_bytes(header[16..].try_into().unwrap()),
             payload,
         })
     }
