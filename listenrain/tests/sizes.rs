@@ -1,0 +1,200 @@
+//! Packets beyond the limits: each costs its own request, and no channel that can say so.
+
+mod support;
+
+use bytes::Bytes;
+use listenrain::buffer::ReadBuffer;
+use listenrain::{
+    CallError, Failure, HandlerError, NativePackets, OriginalPackets, Protocol, RawBytes, Refusal,
+    RemoteRefusal, Router, Server,
+};
+use support::*;
+
+/// Bytes that a packet may have here.
+const LIMIT: usize = 1000;
+
+fn up_to(limit: usize) -> Protocol<RawBytes> {
+    let packets = NativePackets::default().with_max_packet(limit);
+    Protocol::builder("native", RawBytes).packets(packets).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_beyond_the_limit_is_refused_by_its_id_with_the_limit() {
+    let (net, (router, ran)) = (Net::new(), counting_echo());
+    let server = Server::builder(up_to(LIMIT), router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for size in [LIMIT - 1, LIMIT] {
+        peer.send(REQUEST, 1, vec![1; size]).await;
+        assert_eq!(peer.expect(REPLY).await.payload.len(), size);
+    }
+    for size in [LIMIT + 1, 10_000_000] {
+        // In pieces, so that what is skipped comes bit by bit.
+        for part in Frame::new(REQUEST, 2, vec![1; size]).bytes().chunks(250_000) {
+            peer.send_bytes(part).await;
+            settle().await;
+            let held = server.counts().in_flight_bytes as usize;
+            assert!(held <= ReadBuffer::MAX_READ, "no more than a read, of what is thrown away: {held}");
+        }
+        let refused = peer.expect(REFUSED).await;
+        let told = [&[5, 0][..], &(LIMIT as u64).to_be_bytes()].concat();
+        assert_eq!((refused.id, refused.payload), (2, told));
+    }
+    peer.send(REQUEST, 3, "next").await;
+    assert_eq!(peer.expect(REPLY).await.payload, b"next");
+    assert_eq!((ran.load(std::sync::atomic::Ordering::SeqCst), server.counts().refused), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_way_message_beyond_the_limit_is_dropped_and_counted() {
+    let net = Net::new();
+    let server = Server::builder(up_to(LIMIT), echo()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(ONE_WAY, 0, vec![1; LIMIT + 1]).await;
+    peer.send(REQUEST, 3, "next").await;
+    assert_eq!(peer.expect(REPLY).await.payload, b"next");
+    assert_eq!(server.counts().dropped_one_ways, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_of_a_request_beyond_the_peers_limit_is_told_and_its_neighbours_go_on() {
+    // CF13: it cost the channel, and the next one, and so on until its deadline.
+    let net = Net::new();
+    let _server = Server::builder(up_to(LIMIT), echo()).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    let calls = [LIMIT, LIMIT + 1, 100_000, 10].map(|size| {
+        let client = client.clone();
+        tokio::spawn(async move { client.call(Bytes::from(vec![1; size])).await })
+    });
+    for (call, size) in calls.into_iter().zip([LIMIT, LIMIT + 1, 100_000, 10]) {
+        let outcome = call.await.unwrap();
+        if size <= LIMIT {
+            assert_eq!(outcome.unwrap().len(), size);
+        } else {
+            let error = outcome.unwrap_err();
+            let said = matches!(
+                error,
+                CallError::Refused(Refusal::ByPeer(RemoteRefusal::TooLarge { limit })) if limit == LIMIT as u64
+            );
+            assert!(said && error.never_executed(), "{error:?}");
+        }
+    }
+    assert_eq!(net.dials(), 1, "no channel was lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_beyond_the_callers_limit_fails_that_call_only() {
+    let net = Net::new();
+    let router: Router<RawBytes> = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        let size = usize::from(request.message[0]) << 8 | usize::from(request.message[1]);
+        Ok(Bytes::from(vec![1; size]))
+    });
+    let _server = Server::builder(native(), router).listen(net.listener()).unwrap();
+    let client = connect(&net, up_to(LIMIT));
+    let wanting = |size: usize| client.call(Bytes::copy_from_slice(&(size as u16).to_be_bytes()));
+    let neighbour = wanting(7);
+    for size in [LIMIT - 1, LIMIT] {
+        assert_eq!(wanting(size).await.unwrap().len(), size);
+    }
+    let error = wanting(LIMIT + 1).await.unwrap_err();
+    let CallError::Failed(Failure::ReplyTooLarge { size, limit }) = error else { panic!("{error:?}") };
+    assert_eq!((size, limit), (LIMIT as u64 + 1, LIMIT));
+    assert_eq!(neighbour.await.unwrap().len(), 7);
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_does_not_send_a_reply_beyond_its_own_limit() {
+    let net = Net::new();
+    let router: Router<RawBytes> = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        Ok(Bytes::from(vec![1; LIMIT + usize::from(request.message[0]) - 1]))
+    });
+    let server = Server::builder(up_to(LIMIT), router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for more in [0, 1] {
+        peer.send(REQUEST, 1, [more]).await;
+        assert_eq!(peer.expect(REPLY).await.payload.len(), LIMIT + usize::from(more) - 1);
+    }
+    peer.send(REQUEST, 2, [2]).await;
+    let error = peer.expect(ERROR).await;
+    assert_eq!(error.id, 2);
+    let text = String::from_utf8_lossy(&error.payload[2..]).into_owned();
+    assert!(text.contains("1001") && text.contains("1000"), "{text}");
+    assert_eq!(server.counts().errors, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_errors_text_is_cut_to_what_a_packet_holds() {
+    // CF24: it ended the channel and every call on it.
+    for (limit, expected) in [(64, 64), (10_000, 2 + listenrain::RemoteError::MAX_MESSAGE)] {
+        let net = Net::new();
+        let router: Router<RawBytes> =
+            Router::new().fallback(|_| async { Err(HandlerError::new("é".repeat(5_000))) });
+        let _server = Server::builder(up_to(limit), router).listen(net.listener()).unwrap();
+        let mut peer = Peer::new(net.raw().await);
+        peer.send(REQUEST, 1, "x").await;
+        let error = peer.expect(ERROR).await;
+        let text = std::str::from_utf8(&error.payload[2..]).expect("cut between characters");
+        assert!(text.chars().all(|char| char == 'é'));
+        assert!((expected - 1..=expected).contains(&error.payload.len()), "{limit}: {}", error.payload.len());
+        peer.send(PING, 2, "").await;
+        peer.expect(PING).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
+    // CF13: it was sent again on each channel that it had cost, for ever.
+    let net = Net::holding(1000);
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let poison = {
+        let client = client.clone();
+        tokio::spawn(async move { client.call_within(Bytes::from(vec![1; 100_000]), secs(600)).await })
+    };
+    for number in 1..=3 {
+        let mut peer = peers.next().await;
+        let mut some = [0; 5000];
+        tokio::io::AsyncReadExt::read_exact(&mut peer.io, &mut some).await.unwrap();
+        settle().await;
+        if number == 3 {
+            assert!(!poison.is_finished());
+        }
+    }
+    let error = poison.await.unwrap().unwrap_err();
+    let CallError::Refused(Refusal::GivenUp { channels: 3 }) = error else { panic!("{error:?}") };
+    assert!(error.never_executed());
+    // What stood behind it is served.
+    let neighbour = start(&client, "neighbour").await;
+    let mut peer = peers.next().await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    neighbour.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_packets_have_no_ids_one_beyond_the_limit_ends_its_channel() {
+    let net = Net::new();
+    let packets = OriginalPackets::default().with_max_packet(LIMIT);
+    let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
+    let server = Server::builder(protocol, echo()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_original(vec![1; LIMIT]).await;
+    assert_eq!(peer.read_original().await.unwrap().len(), LIMIT);
+    peer.send_original(vec![1; LIMIT + 1]).await;
+    assert_eq!(peer.read_original().await, None);
+    settle().await;
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_leaves_no_room_for_an_answer_is_refused_when_the_protocol_is_built() {
+    for (limit, is_legal) in [(63, false), (64, true)] {
+        let packets = NativePackets::default().with_max_packet(limit);
+        let built = Protocol::builder("native", RawBytes).packets(packets).build();
+        assert_eq!(built.is_ok(), is_legal, "{limit}");
+        if let Err(error) = built {
+            let said = error.to_string();
+            assert!(said.contains("63") && said.contains("64"), "{said}");
+        }
+    }
+}
