@@ -30,14 +30,26 @@ impl Executor for Kept {
     }
 }
 
-/// A thread for each job, on which it runs as a future of that runtime.
+/// Hands jobs over to a worker, which runs them side by side.
 #[derive(Debug)]
-struct Threads;
+struct Worker(mpsc::UnboundedSender<Job>);
 
-impl Executor for Threads {
+impl Worker {
+    fn start() -> Self {
+        let (sender, mut jobs) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut running = tokio::task::JoinSet::new();
+            while let Some(job) = jobs.recv().await {
+                running.spawn(job);
+            }
+        });
+        Self(sender)
+    }
+}
+
+impl Executor for Worker {
     fn execute(&self, job: Job) {
-        let runtime = tokio::runtime::Handle::current();
-        std::thread::spawn(move || runtime.block_on(job));
+        let _ = self.0.send(job);
     }
 
     fn bound(&self) -> usize {
@@ -84,7 +96,7 @@ async fn on_each_executor<F: Future<Output = ()>>(
         ("inline", on(Inline::default())),
         ("spawned", on(Spawned::default())),
         ("blocking", on(Blocking::default())),
-        ("threads", on(Threads)),
+        ("a worker", on(Worker::start())),
     ];
     for (name, protocol) in each {
         let (net, (router, seen)) = (Net::new(), endless());

@@ -203,13 +203,20 @@ async fn an_answered_call_leaves_no_timer_behind() {
     let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone());
     let (net, client_protocol) =
         (Net::new(), protocol.correlation(Correlation::by_packet()).build().unwrap());
-    let _server = serve(&net, echo());
+    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        if request.message == "never" {
+            std::future::pending::<()>().await;
+        }
+        Ok(request.message)
+    });
+    let _server = serve(&net, router);
     let client = connect(&net, client_protocol);
     for _ in 0..100 {
         client.call_within(Bytes::new(), secs(3600)).await.unwrap();
     }
     assert_eq!((watched.added(), watched.left()), (100, 0));
-    let call = start(&client, "cancelled").await;
+    let call = start(&client, "never").await;
+    assert_eq!((watched.added(), watched.left()), (101, 1));
     call.abort();
     settle().await;
     assert_eq!((watched.added(), watched.left()), (101, 0));

@@ -165,7 +165,28 @@ async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
 }
 
 #[tokio::test]
-async fn every_executor_runs_handlers_that_block_answer_at_once_or_later() {
+async fn the_blocking_executor_runs_handlers_that_block_side_by_side() {
+    // Each waits for the other on its thread; on the runtime's only one both would stand still.
+    let together = Arc::new(std::sync::Barrier::new(2));
+    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+        let together = Arc::clone(&together);
+        async move {
+            together.wait();
+            Ok(request.message)
+        }
+    });
+    let net = Net::new();
+    let protocol = raw().handlers(Blocking::new(2)).build().unwrap();
+    let _server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+    let client = connect(&net, native());
+    let calls = [client.call(Bytes::from("a")), client.call(Bytes::from("b"))].map(Box::pin);
+    let [a, b] = calls;
+    let both = tokio::time::timeout(secs(30), async { tokio::join!(a, b) }).await.unwrap();
+    assert_eq!((both.0.unwrap(), both.1.unwrap()), (Bytes::from("a"), Bytes::from("b")));
+}
+
+#[tokio::test]
+async fn every_executor_runs_handlers_that_answer_at_once_or_later() {
     for executor in 0..3 {
         let protocol = match executor {
             0 => raw().handlers(Inline::new(8)),
@@ -174,13 +195,17 @@ async fn every_executor_runs_handlers_that_block_answer_at_once_or_later() {
         };
         let net = Net::new();
         let router = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
-            tokio::task::yield_now().await;
+            if request.message == "later" {
+                tokio::task::yield_now().await;
+            }
             Ok(request.message)
         });
         let server = Server::builder(protocol.build().unwrap(), router).listen(net.listener()).unwrap();
         let client = connect(&net, native());
-        let call = tokio::time::timeout(secs(30), client.call(Bytes::from("x")));
-        assert_eq!(call.await.unwrap().unwrap(), "x");
+        for asked in ["at once", "later"] {
+            let call = tokio::time::timeout(secs(30), client.call(Bytes::from(asked)));
+            assert_eq!(call.await.unwrap().unwrap(), asked);
+        }
         let drained = tokio::time::timeout(secs(30), server.drain(secs(20))).await.unwrap();
         assert!(drained.complete);
     }

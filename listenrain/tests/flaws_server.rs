@@ -163,9 +163,43 @@ async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
     settle().await;
     assert_eq!(server.counts().in_flight, 1);
     // The end of its stream may be a half-close, and cannot be told from its being gone.
-    drop(peer);
-    tokio::time::sleep(secs(5)).await;
+    tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
+    settle().await;
     assert_eq!((server.counts().in_flight, server.connections()), (0, 0));
+    // It says nothing more, and does not end its stream.
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "asked").await;
+    tokio::time::sleep(ms(2500)).await;
+    assert_eq!((server.counts().in_flight, server.connections()), (1, 1));
+    tokio::time::sleep(ms(2500)).await;
+    assert_eq!((server.counts().in_flight, server.connections()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_of_a_lost_channel_go_on_by_default() {
+    for half_closes in [true, false] {
+        let (sender, mut ended) = tokio::sync::mpsc::unbounded_channel();
+        let router = Router::new().fallback(move |request: Request<Bytes>| {
+            let sender = sender.clone();
+            async move {
+                tokio::time::sleep(secs(20)).await;
+                let _ = sender.send(());
+                Ok(request.message)
+            }
+        });
+        let net = Net::new();
+        let server = Server::builder(native(), router).health(listenrain::Health::every(secs(1), 3));
+        let server = server.listen(net.listener()).unwrap();
+        let mut peer = Peer::new(net.raw().await);
+        peer.send(REQUEST, 1, "asked").await;
+        if half_closes {
+            tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
+        }
+        let (took, ()) = timed(async { ended.recv().await.unwrap() }).await;
+        assert!(took >= ms(19_900), "{took:?}");
+        settle().await;
+        assert_eq!(server.counts().in_flight, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,8 @@ mod support;
 
 use bytes::Bytes;
 use listenrain::{
-    CallError, Client, ConnectionState, MessageCodec, MessageError, Payload, Protocol, Refusal, Sent,
+    CallError, Client, ConnectionState, LinkError, MessageCodec, MessageError, Payload, Protocol, Refusal,
+    Sent,
 };
 use support::*;
 
@@ -29,18 +30,24 @@ async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
     // Each call that times out leaves a place in the order behind; a peer that reads all and answers nothing is cut.
-    let net = Net::new();
+    let (net, (sender, mut ends)) = (Net::new(), tokio::sync::mpsc::unbounded_channel());
     let mut peers = net.peers();
-    let client = dialling(in_order()).max_requests(16).dial(net.dialer()).unwrap();
+    let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
+        let (mut dialer, sender) = (net.dialer(), sender.clone());
+        async move { Ok(dialer.next().await?.on_end(move |end| drop(sender.send(end.cause.clone())))) }
+    });
+    let client = dialling(in_order()).max_requests(16).health(no_health()).dial(generator).unwrap();
     let mut peer = peers.next().await;
-    let reads = tokio::spawn(async move { tokio::io::copy(&mut peer.io, &mut tokio::io::sink()).await });
-    for _ in 0..(16 + 4096) / 16 + 1 {
+    let _reads = tokio::spawn(async move { tokio::io::copy(&mut peer.io, &mut tokio::io::sink()).await });
+    for _ in 0..(16 + 4096) / 16 {
         let calls = (0..16).map(|_| client.call_within(Bytes::new(), ms(5)));
         let _ = futures_of(calls.collect()).await;
     }
-    assert!(reads.await.unwrap().is_ok(), "the channel has ended");
-    assert!(client.counts().timeouts >= 4096);
-    assert!(!matches!(client.connection().state(), ConnectionState::Closed));
+    assert!(ends.try_recv().is_err(), "as many as may be");
+    assert!(client.call_within(Bytes::new(), ms(5)).await.is_err());
+    let cause = ends.try_recv().expect("one more");
+    assert!(matches!(cause, LinkError::Unanswered { requests: 4112, limit: 4112 }), "{cause:?}");
+    assert_eq!(client.counts().timeouts, 4112 + 1);
 }
 
 /// Awaits all of `calls` at once.

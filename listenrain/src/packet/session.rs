@@ -116,6 +116,9 @@ impl GoodbyeReason {
 }
 
 impl Goodbye {
+    /// A peer that wants to be left alone for longer is dialled after this time all the same.
+    pub(crate) const MOST_STAY_AWAY: Duration = Duration::from_secs(300);
+
     pub(crate) fn to_bytes(self) -> [u8; 22] {
         let mut bytes = [0; 22];
         bytes[0] = self.why.to_byte();
@@ -136,7 +139,7 @@ impl Goodbye {
             why: GoodbyeReason::from_byte(head[0]),
             requests: u64::from_be_bytes(*requests),
             one_ways: u64::from_be_bytes(*one_ways),
-            stay_away: Duration::from_millis(millis.into()),
+            stay_away: Duration::from_millis(millis.into()).min(Self::MOST_STAY_AWAY),
         })
     }
 }
@@ -167,7 +170,7 @@ mod tests {
         ) {
             let hello = Hello { version, features };
             prop_assert_eq!(Hello::from_bytes(&[&hello.to_bytes()[..], &more].concat()), Some(hello));
-            let stay_away = Duration::from_millis(millis.into());
+            let stay_away = Duration::from_millis((millis % 300_001).into());
             let goodbye = Goodbye { why: GoodbyeReason::from_byte(why), requests, one_ways, stay_away };
             prop_assert_eq!(Goodbye::from_bytes(&[&goodbye.to_bytes()[..], &more].concat()), Some(goodbye));
         }

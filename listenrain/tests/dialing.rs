@@ -1,0 +1,225 @@
+//! Dials: side by side, each within its time, and spread where many were cut off by one event.
+
+mod support;
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use listenrain::transport::generator;
+use listenrain::{
+    Backoff, BoxFuture, CallError, Channel, ChannelEnd, ChannelGenerator, Client, ConnectionState, Endpoint,
+    LinkError, NextError, Refusal,
+};
+use support::*;
+use tokio::time::Instant;
+
+/// A dialer each of whose dials takes `each`; with `forks` there may be several at once.
+fn slow(net: &Net, each: Duration, forks: bool) -> Box<dyn ChannelGenerator> {
+    let net = net.clone();
+    let forking = generator("test://net".parse().unwrap(), move || {
+        let mut dialer = net.dialer();
+        async move {
+            tokio::time::sleep(each).await;
+            dialer.next().await
+        }
+    });
+    if forks { forking } else { Box::new(Single(forking)) }
+}
+
+/// A generator that cannot be forked.
+struct Single(Box<dyn ChannelGenerator>);
+
+impl ChannelGenerator for Single {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        self.0.next()
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.0.endpoint()
+    }
+}
+
+/// A dialer that never comes to anything.
+fn black_hole() -> Box<dyn ChannelGenerator> {
+    generator("test://nowhere".parse().unwrap(), std::future::pending)
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_dial_side_by_side_where_their_dialer_can_be_forked() {
+    // CF27: one after the other, 16 lanes at 100 ms each took 1.6 s.
+    for (forks, expected) in [(true, ms(100)), (false, ms(1600))] {
+        let net = Net::new();
+        let _server = serve(&net, echo());
+        let client = dialling(native()).lanes(16).dial(slow(&net, ms(100), forks)).unwrap();
+        let (took, ()) = timed(async {
+            while net.open_lines() < 16 {
+                tokio::time::sleep(ms(1)).await;
+            }
+        })
+        .await;
+        assert!(took >= expected && took <= expected + ms(20), "{forks}: {took:?}");
+        drop(client);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_black_hole_is_down_as_soon_with_many_lanes_as_with_one() {
+    // CF27: eight lanes took turns at one dialer, and each had to fail three times.
+    let mut took = Vec::new();
+    for lanes in [1, 8] {
+        for forks in [true, false] {
+            let dialer = if forks { black_hole() } else { Box::new(Single(black_hole())) };
+            let backoff = Backoff::between(ms(10), ms(50)).seeded(1);
+            let client = Client::builder(native())
+                .lanes(lanes)
+                .dial_timeout(ms(300))
+                .backoff(backoff)
+                .dial(dialer)
+                .unwrap();
+            let (time, down) = timed(client.ready()).await;
+            let Refusal::Down { cause: Some(cause), .. } = down.unwrap_err() else { panic!("it is down") };
+            let said = cause.source.unwrap().to_string();
+            assert_eq!(said, "no answer within 300ms");
+            took.push(time);
+        }
+    }
+    // Three dials that take 300 ms each, and two waits of at most 10 and 20 ms.
+    assert!(took.iter().all(|time| *time >= ms(900) && *time <= ms(940)), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_takes_no_longer_than_it_may() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    net.hang(true);
+    let client = dialling(native()).dial_timeout(secs(2)).dial(net.dialer()).unwrap();
+    let call = start(&client, "x").await;
+    for dials in 1..=3 {
+        assert_eq!((net.dials(), client.counts().failed_dials), (dials, dials as u64 - 1));
+        tokio::time::sleep(secs(2)).await;
+        settle().await;
+        assert_eq!(client.counts().failed_dials, dials as u64);
+        // The wait until the next one.
+        tokio::time::sleep(ms(50)).await;
+    }
+    net.hang(false);
+    let mut peer = peers.next().await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    call.await.unwrap().unwrap();
+}
+
+/// When dials happen, counted from `start`.
+fn noting(net: &Net, dials: &Arc<Mutex<Vec<Instant>>>) -> Box<dyn ChannelGenerator> {
+    let (net, dials) = (net.clone(), Arc::clone(dials));
+    generator("test://net".parse().unwrap(), move || {
+        dials.lock().unwrap().push(Instant::now());
+        let mut dialer = net.dialer();
+        async move { dialer.next().await }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_are_cut_off_together_come_back_spread() {
+    // CF28: they all dialled in the same moment, and each lane after the same waits.
+    let (net, dials) = (Net::new(), Arc::default());
+    let server = serve(&net, echo());
+    let builder = |seed| {
+        Client::builder(native()).backoff(Backoff::between(secs(1), secs(10)).down_after(1000).seeded(seed))
+    };
+    let clients: Vec<_> =
+        (0..10).map(|seed| builder(seed).lanes(5).dial(noting(&net, &dials)).unwrap()).collect();
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!((dials.lock().unwrap().len(), server.connections()), (50, 50));
+    dials.lock().unwrap().clear();
+    let start = Instant::now();
+    net.cut();
+    tokio::time::sleep(secs(2)).await;
+    let mut waits: Vec<_> = dials.lock().unwrap().iter().map(|dial| *dial - start).collect();
+    waits.sort();
+    assert_eq!(waits.len(), 50);
+    assert!(waits[49] < secs(1), "not later than the first wait: {:?}", waits[49]);
+    // Of 50 in a second no fifth of it has more than half.
+    for fifth in 0..5 {
+        let (from, to) = (ms(200 * fifth), ms(200 * (fifth + 1)));
+        let here = waits.iter().filter(|wait| (from..to).contains(wait)).count();
+        assert!((1..=25).contains(&here), "{here} of 50 after {from:?}: {waits:?}");
+    }
+    drop(clients);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_whose_dials_fail_together_try_again_spread() {
+    let (net, dials) = (Net::new(), Arc::default());
+    let backoff = Backoff::between(secs(1), secs(10)).down_after(1000).seeded(1);
+    let _client = Client::builder(native()).backoff(backoff).lanes(20).dial(noting(&net, &dials)).unwrap();
+    tokio::time::sleep(ms(1100)).await;
+    let second: Vec<_> = dials.lock().unwrap()[20..].to_vec();
+    assert_eq!(second.len(), 20);
+    let mut moments = second.clone();
+    moments.sort();
+    moments.dedup();
+    assert!(moments.len() >= 18 && moments[moments.len() - 1] - moments[0] > ms(250), "{second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_generator_hears_how_each_of_its_channels_ended() {
+    let ends: Arc<Mutex<Vec<ChannelEnd>>> = Arc::default();
+    let net = Net::new();
+    let mut peers = net.peers();
+    let generator = {
+        let (net, ends) = (net.clone(), Arc::clone(&ends));
+        generator("test://net".parse().unwrap(), move || {
+            let (mut dialer, ends) = (net.dialer(), Arc::clone(&ends));
+            async move { Ok(dialer.next().await?.on_end(move |end| ends.lock().unwrap().push(end.clone()))) }
+        })
+    };
+    let health = listenrain::Health::every(secs(1), 3);
+    let client = dialling(native()).health(health).dial(generator).unwrap();
+    // One whose peer answers and hangs up, one whose peer says nothing and hangs up, one whose peer is silent.
+    let mut peer = peers.next().await;
+    let call = start(&client, "x").await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    call.await.unwrap().unwrap();
+    drop(peer);
+    drop(peers.next().await);
+    let _silent = peers.next().await;
+    tokio::time::sleep(secs(4)).await;
+    {
+        let ends = ends.lock().unwrap();
+        assert_eq!(ends.len(), 3, "{ends:?}");
+        assert!(matches!(ends[0].cause, LinkError::PeerClosed) && ends[0].answered);
+        assert!(matches!(ends[1].cause, LinkError::PeerClosed) && !ends[1].answered);
+        assert!(matches!(ends[2].cause, LinkError::Silent(_)) && !ends[2].answered);
+        assert!(ends.iter().all(|end| end.stay_away.is_none()));
+    }
+    let _last = peers.next().await;
+    client.close().await;
+    settle().await;
+    assert!(matches!(ends.lock().unwrap()[3].cause, LinkError::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialer_that_is_over_is_asked_no_more_and_its_connection_says_so() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let dialer = {
+        let asked = Arc::clone(&asked);
+        generator("test://net".parse::<Endpoint>().unwrap(), move || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            let endpoint = "test://net".parse().unwrap();
+            async move { Err(NextError::lasting("dial", &endpoint, io::Error::other("no such thing"))) }
+        })
+    };
+    let client = dialling(native()).dial(dialer).unwrap();
+    let error = client.call(Bytes::new()).await.unwrap_err();
+    let CallError::Refused(Refusal::Down { cause: Some(cause), .. }) = error else { panic!("{error:?}") };
+    assert!(cause.is_final);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert!(client.connection().is_over());
+    assert!(matches!(client.connection().state(), ConnectionState::Down { .. }));
+}

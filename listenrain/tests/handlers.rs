@@ -1,0 +1,154 @@
+//! Handlers of every kind, and what stands in for errors where packets cannot say them.
+
+mod support;
+
+use std::sync::{Arc, Barrier, Mutex};
+
+use bytes::Bytes;
+use listenrain::{
+    Command, Executor, HandlerError, Job, OriginalPackets, Protocol, RawBytes, RemoteError, Request, Router,
+    Server,
+};
+use support::*;
+
+#[tokio::test]
+async fn handlers_that_block_run_side_by_side_on_threads_of_their_own() {
+    // All of this test has one thread, and each handler waits there until all four are.
+    let together = Arc::new(Barrier::new(4));
+    let router: Router<RawBytes> = Router::new().on_blocking(Command(0), move |request: Request<Bytes>| {
+        together.wait();
+        Ok(request.message)
+    });
+    let (_net, _server, client) = linked(router).await;
+    let calls: Vec<_> = (0..4)
+        .map(|number: u8| {
+            let client = client.clone();
+            tokio::spawn(async move { client.call(Bytes::from(vec![number])).await })
+        })
+        .collect();
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), vec![number as u8]);
+    }
+}
+
+#[tokio::test]
+async fn a_blocking_handler_that_fails_or_panics_is_answered_with_an_error() {
+    let router: Router<RawBytes> = Router::new().on_blocking(Command(0), |request: Request<Bytes>| {
+        assert!(request.message != "panic", "a blocking handler");
+        Err(HandlerError::new("it failed"))
+    });
+    let net = Net::new();
+    let server = serve(&net, router);
+    let mut peer = Peer::new(net.raw().await);
+    for (asked, told) in [("panic", &b"\0\x04"[..]), ("fail", b"\0\x03it failed")] {
+        peer.send(REQUEST, 1, asked).await;
+        assert_eq!(peer.expect(ERROR).await.payload, told);
+    }
+    assert_eq!((server.counts().panics, server.counts().in_flight), (1, 0));
+}
+
+/// The original's packets, whose errors are messages that name the request.
+fn with_stand_ins() -> Router<RawBytes> {
+    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
+        match &request.message[..] {
+            b"slow" => tokio::time::sleep(ms(100)).await,
+            b"bad" | b"worse" => return Err(HandlerError::new("no good")),
+            _ => {}
+        }
+        Ok(request.message)
+    });
+    router.on_error(|request: &[u8], error: &RemoteError| {
+        let request = String::from_utf8_lossy(request);
+        (request != "worse").then(|| format!("error of {request}: {}", error.message).into())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_stands_in_for_an_error_that_the_protocol_cannot_say() {
+    let net = Net::new();
+    let server = Server::builder(in_order(), with_stand_ins()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for asked in ["slow", "bad", "good"] {
+        peer.send_original(asked).await;
+    }
+    for told in ["slow", "error of bad: no good", "good"] {
+        assert_eq!(peer.read_original().await.unwrap(), told.as_bytes(), "in order");
+    }
+    // One without a stand-in: the next answer would be taken for its own, so that the channel ends.
+    peer.send_original("worse").await;
+    assert_eq!(peer.read_original().await, None);
+    assert_eq!((server.counts().unanswered, server.counts().errors), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stand_in_that_cannot_be_made_is_none() {
+    for (name, large) in [("panics", false), ("longer than a packet may be", true)] {
+        let net = Net::new();
+        let router = with_stand_ins().on_error(move |_, _| {
+            assert!(large, "a stand-in panics");
+            Some(Bytes::from(vec![0; 1001]))
+        });
+        let packets = OriginalPackets::default().with_max_packet(1000);
+        let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
+        let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+        let mut peer = Peer::new(net.raw().await);
+        peer.send_original("bad").await;
+        assert_eq!(peer.read_original().await, None, "{name}");
+        assert_eq!(server.counts().unanswered, 1, "{name}");
+    }
+}
+
+/// Polls each job once where it stands, and keeps those that are not done.
+#[derive(Debug, Clone, Default)]
+struct AtOnce(Arc<Mutex<Vec<Job>>>);
+
+impl Executor for AtOnce {
+    fn execute(&self, job: Job) {
+        if let Err(unfinished) = job.run_now() {
+            self.0.lock().unwrap().push(unfinished);
+        }
+    }
+
+    fn bound(&self) -> usize {
+        16
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_not_done_at_once_is_given_back_and_goes_on_elsewhere() {
+    let executor = AtOnce::default();
+    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
+        if request.message == "twice" {
+            tokio::task::yield_now().await;
+        }
+        Ok(request.message)
+    });
+    let net = Net::new();
+    let protocol = Protocol::builder("native", RawBytes).handlers(executor.clone()).build().unwrap();
+    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "once").await;
+    assert_eq!(peer.expect(REPLY).await.payload, b"once");
+    peer.send(REQUEST, 2, "twice").await;
+    settle().await;
+    assert_eq!(server.counts().in_flight, 1);
+    let job = executor.0.lock().unwrap().pop().unwrap();
+    job.run_now().unwrap();
+    assert_eq!(peer.expect(REPLY).await.payload, b"twice");
+    assert!(executor.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_dropped_is_answered_for() {
+    let executor = AtOnce::default();
+    let net = Net::new();
+    let protocol = Protocol::builder("native", RawBytes).handlers(executor.clone()).build().unwrap();
+    let server = Server::builder(protocol, silent()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "x").await;
+    settle().await;
+    executor.0.lock().unwrap().clear();
+    let error = peer.expect(ERROR).await;
+    assert_eq!(error.payload[..2], [0, 5], "no reply");
+    assert_eq!(server.counts().in_flight, 0);
+}

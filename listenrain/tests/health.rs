@@ -1,0 +1,143 @@
+//! The health check: who counts as gone, and who does not.
+
+mod support;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use listenrain::{CallError, Health, LinkError, Request, Router, Server};
+use support::*;
+use tokio::sync::Notify;
+
+fn health() -> Health {
+    Health::every(secs(1), 3).packet_within(secs(30))
+}
+
+/// How long the call on this connection takes to be lost, and by what.
+async fn lost(call: Call) -> (std::time::Duration, LinkError) {
+    let (took, outcome) = timed(call).await;
+    match outcome.unwrap().unwrap_err() {
+        CallError::Lost { cause, .. } => (took, cause),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_cannot_be_pinged_may_be_silent_for_longer() {
+    // The original's packets have no ping: only its own limit counts.
+    for (idle, expected) in [(secs(10), secs(10)), (secs(25), secs(25))] {
+        let net = Net::new();
+        let mut peers = net.peers();
+        let client = dialling(in_order()).health(health().idle_within(idle)).dial(net.dialer()).unwrap();
+        let _peer = peers.next().await;
+        let call = start(&client, "x").await;
+        let (took, cause) = lost(call).await;
+        assert!(matches!(cause, LinkError::Silent(_)), "{cause:?}");
+        assert!(took >= expected - ms(1) && took <= expected + secs(1), "{idle:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_is_pinged_when_it_is_quiet_and_only_then() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).health(health()).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    client.ready().await.unwrap();
+    for _ in 0..10 {
+        let call = start(&client, "x").await;
+        // Were there a ping, this would be it.
+        let asked = peer.expect(REQUEST).await;
+        peer.send(REPLY, asked.id, "").await;
+        call.await.unwrap().unwrap();
+        tokio::time::sleep(ms(700)).await;
+    }
+    let (took, ping) = timed(peer.expect(PING)).await;
+    assert!(took <= secs(2), "{took:?}");
+    peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    // Each that is answered earns it another interval.
+    for _ in 0..10 {
+        let ping = peer.expect(PING).await;
+        peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    }
+    assert_eq!(net.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_not_read_is_not_called_silent() {
+    // This side is at its limit, with handlers that take long; what the peer sends meanwhile is not looked at.
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let router = {
+        let go_on = Arc::clone(&go_on);
+        Router::new().fallback(move |request: Request<Bytes>| {
+            let go_on = Arc::clone(&go_on);
+            async move {
+                go_on.notified().await;
+                Ok(request.message)
+            }
+        })
+    };
+    let server =
+        Server::builder(native(), router).max_requests(1).health(health()).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "a").await;
+    peer.send(REQUEST, 2, "b").await;
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(server.connections(), 1);
+    go_on.notify_one();
+    loop {
+        let frame = peer.read().await.expect("it is still served");
+        if frame.kind == REPLY {
+            break;
+        }
+    }
+    // Now it is read, and says nothing for three intervals.
+    go_on.notify_one();
+    tokio::time::sleep(ms(5100)).await;
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packet_may_take_its_time_and_no_longer() {
+    let net = Net::new();
+    let server = Server::builder(native(), echo())
+        .health(health().packet_within(secs(10)))
+        .listen(net.listener())
+        .unwrap();
+    let bytes = Frame::new(REQUEST, 1, vec![1; 100]).bytes();
+    // A byte a second, of a packet that takes eight.
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_bytes(&bytes[..bytes.len() - 8]).await;
+    for at in bytes.len() - 8..bytes.len() {
+        tokio::time::sleep(secs(1)).await;
+        peer.send_bytes(&bytes[at..=at]).await;
+    }
+    while peer.read().await.expect("it is answered").kind != REPLY {}
+    // The same of one that takes longer.
+    let start = tokio::time::Instant::now();
+    for byte in &bytes {
+        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[*byte]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(secs(1)).await;
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(10) && took <= secs(13), "{took:?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_pongs_are_all_that_it_says_is_alive() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).health(health()).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    let call = start_within(&client, "slow", secs(100)).await;
+    let asked = peer.expect(REQUEST).await;
+    for _ in 0..20 {
+        let ping = peer.expect(PING).await;
+        peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    }
+    peer.send(REPLY, asked.id, "").await;
+    call.await.unwrap().unwrap();
+}

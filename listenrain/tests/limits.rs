@@ -1,0 +1,219 @@
+//! Each limit just below, at, and just above what it allows.
+
+mod support;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use listenrain::{
+    CallError, Client, ConnectionLimits, Failure, Overflow, RawBytes, Refusal, Request, Router, Server,
+    ServerLimits,
+};
+use support::*;
+use tokio::sync::Notify;
+
+/// The payload of a refusal for want of room.
+const OVERLOADED: [u8; 2] = [1, 0];
+
+/// A connected client that refuses what finds no room, and its peer.
+async fn refusing(limits: ConnectionLimits) -> (Net, Peer, Client<RawBytes>) {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).limits(limits).overflow(Overflow::Refuse).dial(net.dialer()).unwrap();
+    let peer = peers.next().await;
+    client.ready().await.unwrap();
+    (net, peer, client)
+}
+
+async fn is_refused(client: &Client<RawBytes>, message: &'static str) -> bool {
+    let call = start(client, message).await;
+    if !call.is_finished() {
+        return false;
+    }
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Refused(Refusal::Full { .. })), "{error:?}");
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_connection() {
+    let mut limits = ConnectionLimits::default();
+    limits.requests = 3;
+    let (_net, mut peer, client) = refusing(limits).await;
+    for in_flight in 1..=3 {
+        assert!(!is_refused(&client, "x").await);
+        assert_eq!(client.counts().in_flight, in_flight);
+    }
+    assert!(is_refused(&client, "x").await);
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    settle().await;
+    assert!(!is_refused(&client, "x").await, "one has ended");
+    assert!(is_refused(&client, "x").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_of_a_connections_requests() {
+    let mut limits = ConnectionLimits::default();
+    limits.bytes = 10;
+    let (_net, _peer, client) = refusing(limits).await;
+    assert!(!is_refused(&client, "123456789").await);
+    assert!(is_refused(&client, "12").await, "one too many");
+    assert!(!is_refused(&client, "1").await);
+    assert_eq!(client.counts().in_flight_bytes, 10);
+    assert!(is_refused(&client, "1").await);
+    assert!(!is_refused(&client, "").await, "what weighs nothing has room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_of_replies_that_are_not_taken() {
+    let mut limits = ConnectionLimits::default();
+    limits.reply_bytes = 10;
+    let (_net, mut peer, client) = refusing(limits).await;
+    // The calls are polled once, so that their replies wait until they are polled again.
+    let mut calls: Vec<_> = (0..3).map(|_| Box::pin(client.call(Bytes::new()))).collect();
+    for (call, reply) in calls.iter_mut().zip(["123456789", "1", "1"]) {
+        assert!(poll_once(call).is_pending());
+        let asked = peer.expect(REQUEST).await;
+        peer.send(REPLY, asked.id, reply).await;
+        settle().await;
+    }
+    let mut calls = calls.into_iter();
+    assert_eq!(calls.next().unwrap().await.unwrap().len(), 9);
+    assert_eq!(calls.next().unwrap().await.unwrap().len(), 1);
+    let error = calls.next().unwrap().await.unwrap_err();
+    let CallError::Failed(Failure::ReplyOverflow { size: 1, waiting: 10, limit: 10 }) = error else {
+        panic!("{error:?}")
+    };
+}
+
+fn poll_once<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> std::task::Poll<F::Output> {
+    future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+/// A server whose handlers wait for a permit each, and refuse what finds no room.
+fn full(net: &Net, limits: ServerLimits) -> (Server, Arc<Notify>) {
+    let go_on = Arc::new(Notify::new());
+    let waits = Arc::clone(&go_on);
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        let waits = Arc::clone(&waits);
+        async move {
+            waits.notified().await;
+            Ok(request.message)
+        }
+    });
+    let server =
+        Server::builder(native(), router).limits(limits).overflow(Overflow::Refuse).listen(net.listener());
+    (server.unwrap(), go_on)
+}
+
+/// Asks; whether it is refused at once.
+async fn ask(peer: &mut Peer, payload: usize) -> bool {
+    peer.send(REQUEST, 1, vec![1; payload]).await;
+    peer.send(PING, 9, "").await;
+    let frame = peer.read().await.unwrap();
+    if frame.kind == PING {
+        return false;
+    }
+    assert_eq!((frame.kind, &frame.payload[..]), (REFUSED, &OVERLOADED[..]));
+    peer.expect(PING).await;
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_a_servers_channel() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.requests = 3;
+    let (server, go_on) = full(&net, limits);
+    let mut peer = Peer::new(net.raw().await);
+    for in_flight in 1..=3 {
+        assert!(!ask(&mut peer, 1).await);
+        assert_eq!(server.counts().in_flight, in_flight);
+    }
+    assert!(ask(&mut peer, 1).await);
+    let mut other = Peer::new(net.raw().await);
+    assert!(!ask(&mut other, 1).await, "another channel has its own");
+    go_on.notify_one();
+    peer.expect(REPLY).await;
+    assert!(!ask(&mut peer, 1).await);
+    assert!(ask(&mut peer, 1).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_of_a_servers_channel() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.bytes = 100;
+    let (server, _go_on) = full(&net, limits);
+    let mut peer = Peer::new(net.raw().await);
+    assert!(!ask(&mut peer, 99).await);
+    assert!(ask(&mut peer, 2).await);
+    assert!(!ask(&mut peer, 1).await);
+    assert_eq!(server.counts().in_flight_bytes, 100);
+    assert!(ask(&mut peer, 1).await);
+    assert!(!ask(&mut Peer::new(net.raw().await), 100).await, "another channel has its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_all_channels() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.all_requests = 4;
+    let (server, go_on) = full(&net, limits);
+    let mut peers = Vec::new();
+    for _ in 0..4 {
+        peers.push(Peer::new(net.raw().await));
+    }
+    // Each takes no more than it leaves: two of four, one of two, and the last.
+    for (peer, takes) in [(0, 2), (1, 1), (2, 1), (3, 0)] {
+        for _ in 0..takes {
+            assert!(!ask(&mut peers[peer], 1).await, "{peer}");
+        }
+        assert!(ask(&mut peers[peer], 1).await, "{peer}");
+    }
+    assert_eq!(server.counts().in_flight, 4);
+    go_on.notify_one();
+    peers[0].expect(REPLY).await;
+    assert!(ask(&mut peers[0], 1).await, "it would hold more than it leaves");
+    assert!(!ask(&mut peers[3], 1).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_of_all_channels() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.all_bytes = 400;
+    let (server, _go_on) = full(&net, limits);
+    let mut peers = Vec::new();
+    for _ in 0..4 {
+        peers.push(Peer::new(net.raw().await));
+    }
+    for (peer, takes) in [(0, 2), (1, 1), (2, 1), (3, 0)] {
+        for _ in 0..takes {
+            assert!(!ask(&mut peers[peer], 100).await, "{peer}");
+        }
+        assert!(ask(&mut peers[peer], 100).await, "{peer}");
+    }
+    assert_eq!(server.counts().in_flight_bytes, 400);
+    assert!(ask(&mut peers[3], 1).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn channels_of_a_server() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.connections = 3;
+    let (server, _go_on) = full(&net, limits);
+    let mut peers = Vec::new();
+    for open in 1..=3 {
+        peers.push(Peer::new(net.raw().await));
+        assert_eq!(server.connections(), open);
+    }
+    let mut one_more = Peer::new(net.raw().await);
+    assert_eq!(one_more.expect(GOODBYE).await.payload[0], 2, "full");
+    assert_eq!((server.connections(), server.counts().turned_away), (3, 1));
+    drop(peers.pop());
+    settle().await;
+    assert!(!ask(&mut Peer::new(net.raw().await), 1).await, "one has gone");
+}
