@@ -248,6 +248,38 @@ async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_goodbye_does_not_count_is_sent_again_once_also_where_the_old_channel_had_not_taken_it() {
+    // Broken by a channel that, ended at last, hands back what was taken back from it at the goodbye.
+    let net = Net::holding(1000);
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut first = peers.next().await;
+    let taken = start(&client, "taken").await;
+    let asked = first.expect(REQUEST).await;
+    let large = client.clone();
+    let cut = tokio::spawn(async move { large.call(Bytes::from(vec![1; 5000])).await });
+    let behind = start(&client, "behind").await;
+    // The peer reads no further than the first request, says so, and is gone.
+    first.send(REPLY, asked.id, "answered").await;
+    first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
+    assert_eq!(taken.await.unwrap().unwrap(), "answered");
+    drop(first);
+    let mut second = peers.next().await;
+    let again = [second.expect(REQUEST).await, second.expect(REQUEST).await];
+    assert_eq!(again.each_ref().map(|frame| frame.payload.len()), [5000, 6]);
+    for frame in &again {
+        second.send(REPLY, frame.id, "answered").await;
+    }
+    cut.await.unwrap().unwrap();
+    behind.await.unwrap().unwrap();
+    let last = start(&client, "last").await;
+    let next = second.expect(REQUEST).await;
+    assert_eq!(next.payload.len(), 4, "nothing comes twice");
+    second.send(REPLY, next.id, "answered").await;
+    last.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
     let net = Net::new();
     let mut peers = net.peers();

@@ -1,6 +1,8 @@
 //! The calls of a connection between its table, its queues and its lanes: what meets on a call's way, each call ends once and
 //! nothing of it stays behind.
 
+use std::collections::BTreeSet;
+
 use super::in_flight::{CallId, Fate, InFlight, Told};
 use super::lanes::{Condition, Lanes, OnLane, Shown};
 use super::outbox::{Outbox, Ticket};
@@ -128,22 +130,26 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
     }
 
     /// A channel of `lane` is lost, or takes nothing more: `fate` decides about each call that has left on it, in the order in
-    /// which they left, and `unwritten` goes to the front of the queue. Gives those who are to be told.
+    /// which they left, and what is `unwritten` of those that go on goes to the front of the queue. A call that has ended, or was
+    /// taken back from this channel before, has its packet there already or needs none. Gives those who are to be told.
     #[must_use]
     pub(crate) fn lost(
         &self,
         lane: usize,
         epoch: u64,
-        unwritten: Vec<(Ticket, Q::Packet)>,
+        mut unwritten: Vec<(Ticket, Q::Packet)>,
         mut fate: impl FnMut(CallId, &mut C) -> Option<Fate<O>>,
     ) -> Vec<Told<C, O>> {
+        let mut going_on = BTreeSet::new();
         let told = self.calls.end_left_on(channel_key(lane, epoch), |id, call| {
             let fate = fate(id, call);
             if matches!(fate, Some(Fate::GoesOn)) {
                 call.at().epoch = None;
+                going_on.insert(id.to_bits());
             }
             fate
         });
+        unwritten.retain(|(ticket, _)| ticket.0 == 0 || going_on.contains(&ticket.0));
         self.put_back(lane, unwritten);
         told
     }

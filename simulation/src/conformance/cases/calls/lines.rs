@@ -14,7 +14,7 @@ use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
-use super::peer::Peer;
+use super::peer::{Manners, Peer};
 use crate::conformance::bed::{Bed, Door, Gate, Roles};
 use crate::conformance::failure::{Check, Failure};
 use crate::layer::map_halves;
@@ -72,11 +72,11 @@ impl Lines {
     }
 
     /// The other end of the client's next channel, to be played by hand.
-    pub(super) async fn peer(&mut self) -> Check<Peer> {
+    pub(super) async fn peer(&mut self, manners: Manners) -> Check<Peer> {
         let channel = self.far.recv().await.ok_or_else(|| Failure::new("the client dials no more"))?;
         let gate = self.shared.gate.lock().await;
         let door: &Door = if self.shared.roles == Roles::NearDials { &gate.listener } else { &gate.dialer };
-        Ok(Peer::new(door.end(channel)))
+        Ok(Peer::new(door.end(channel), manners))
     }
 
     /// The client's side of the channel that was opened last.
@@ -136,8 +136,10 @@ pub(super) struct Line(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     lost: Option<Loss>,
-    /// Bytes that may still be written before it is lost.
-    left: Option<usize>,
+    /// Bytes that were written.
+    written: usize,
+    /// Bytes by which it is lost.
+    most: Option<usize>,
     is_held: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -149,9 +151,9 @@ impl Line {
         self.change(|state| state.lost = Some(loss));
     }
 
-    /// It takes `bytes` more bytes, then is dropped.
+    /// It takes `bytes` bytes, counted from its beginning, then is dropped.
     pub(super) fn lose_after(&self, bytes: usize) {
-        self.change(|state| state.left = Some(bytes));
+        self.change(|state| state.most = Some(bytes));
     }
 
     /// It takes nothing for now, or goes on.
@@ -184,13 +186,14 @@ impl Line {
         let mut state = self.lock();
         state.check()?;
         state.writer = Some(cx.waker().clone());
-        if state.is_held { Poll::Pending } else { Poll::Ready(Ok(state.left.unwrap_or(usize::MAX))) }
+        let left = state.most.map_or(usize::MAX, |most| most.saturating_sub(state.written));
+        if state.is_held { Poll::Pending } else { Poll::Ready(Ok(left)) }
     }
 
     fn wrote(&self, bytes: usize) {
         let mut state = self.lock();
-        state.left = state.left.map(|left| left - bytes);
-        let is_lost = state.left == Some(0);
+        state.written += bytes;
+        let is_lost = state.most.is_some_and(|most| state.written >= most);
         drop(state);
         if is_lost {
             self.lose(Loss::Drop);

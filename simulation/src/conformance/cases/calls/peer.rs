@@ -8,6 +8,20 @@ use crate::conformance::failure::{Check, Failure, ensure};
 /// The far end of a client's channel.
 pub(super) struct Peer {
     end: End,
+    manners: Manners,
+}
+
+/// What a peer makes of a hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manners {
+    /// It answers it.
+    Answers,
+    /// It is of before there were any, and refuses it by its number.
+    Refuses,
+}
+
+impl Manners {
+    pub(super) const BOTH: [Self; 2] = [Self::Answers, Self::Refuses];
 }
 
 /// A native packet.
@@ -24,16 +38,32 @@ pub(super) const ERROR: u8 = 3;
 pub(super) const REFUSED: u8 = 4;
 pub(super) const CANCEL: u8 = 7;
 
+const HELLO: u8 = 8;
+/// A flag: this answers.
+const ANSWER: u8 = 1;
 const MAGIC: u8 = 0x4C;
 const HEADER: usize = 20;
 
+/// Bytes of the hello that a client of the native protocol begins a channel with.
+pub(super) const HELLO_BYTES: usize = HEADER + 10;
+
 impl Peer {
-    pub(super) fn new(end: End) -> Self {
-        Self { end }
+    pub(super) fn new(end: End, manners: Manners) -> Self {
+        Self { end, manners }
     }
 
-    /// The next native packet; `None` when the channel is over.
+    /// The next native packet behind the hello, if that comes first; `None` when the channel is over.
     pub(super) async fn read(&mut self) -> Check<Option<Frame>> {
+        let frame = self.read_any().await?;
+        let Some(hello) = frame.as_ref().filter(|frame| frame.kind == HELLO) else { return Ok(frame) };
+        match self.manners {
+            Manners::Answers => self.write(HELLO, ANSWER, hello.id, &hello.payload.clone()).await?,
+            Manners::Refuses => self.send(REFUSED, hello.id, &Bytes::from_static(&[3, HELLO])).await?,
+        }
+        self.read_any().await
+    }
+
+    async fn read_any(&mut self) -> Check<Option<Frame>> {
         let Some(header) = self.end.rx.hear(HEADER).await? else {
             return Ok(None);
         };
@@ -54,8 +84,12 @@ impl Peer {
 
     /// Writes a native packet.
     pub(super) async fn send(&mut self, kind: u8, id: u64, payload: &Bytes) -> Check {
+        self.write(kind, 0, id, payload).await
+    }
+
+    async fn write(&mut self, kind: u8, flags: u8, id: u64, payload: &Bytes) -> Check {
         let mut frame = BytesMut::new();
-        frame.put_slice(&[MAGIC, kind, 0, 0]);
+        frame.put_slice(&[MAGIC, kind, 0, flags]);
         frame.put_u32(payload.len() as u32);
         frame.put_u64(id);
         frame.put_u32(0);

@@ -8,7 +8,7 @@ use listenrain::{
 use tokio::task::JoinHandle;
 
 use super::lines::{Lines, Opened};
-use super::peer::{Frame, Peer, REQUEST};
+use super::peer::{Frame, Manners, Peer, REQUEST};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::stack::{check_message, client, message, number_of, protocol, server};
@@ -57,10 +57,20 @@ pub(super) struct ByHand {
 }
 
 impl ByHand {
-    pub(super) async fn start(bed: &mut Bed, protocol: &Protocol<RawBytes>) -> Check<Self> {
+    /// Both sides speak native packets.
+    pub(super) async fn native(bed: &mut Bed, manners: Manners) -> Check<Self> {
+        Self::start(bed, &native()?, manners).await
+    }
+
+    /// The client speaks packets that have no hello.
+    pub(super) async fn by_number(bed: &mut Bed) -> Check<Self> {
+        Self::start(bed, &by_number()?, Manners::Refuses).await
+    }
+
+    async fn start(bed: &mut Bed, protocol: &Protocol<RawBytes>, manners: Manners) -> Check<Self> {
         let mut lines = Lines::new(bed).await?;
         let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
-        Ok(Self { peer: lines.peer().await?, client, lines })
+        Ok(Self { peer: lines.peer(manners).await?, client, lines })
     }
 
     /// Starts a call with message `number`, and gives what the server reads of it, which comes next.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use listenrain::{CallError, IdState, Outcome, Refusal};
 use tokio::sync::mpsc;
 
-use super::peer::{CANCEL, ERROR, Frame, REFUSED, REPLY, REQUEST};
-use super::sides::{ByHand, Call, by_number, native};
+use super::peer::{CANCEL, ERROR, Frame, Manners, REFUSED, REPLY, REQUEST};
+use super::sides::{ByHand, Call};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::stack::{check_message, message, number_of};
@@ -16,8 +16,15 @@ use crate::conformance::stack::{check_message, message, number_of};
 const SIZE: usize = 100;
 
 pub(super) async fn duplicate_reply(bed: &mut Bed) -> Check {
+    for manners in Manners::BOTH {
+        duplicate_replies(bed, manners).await?;
+    }
+    Ok(())
+}
+
+async fn duplicate_replies(bed: &mut Bed, manners: Manners) -> Check {
     let rounds = bed.size(16, 3) as u64;
-    let mut sides = ByHand::start(bed, &native()?).await?;
+    let mut sides = ByHand::native(bed, manners).await?;
     let (tell, mut told) = mpsc::unbounded_channel();
     for first in (0..rounds).map(|round| 3 * round) {
         let tell = tell.clone();
@@ -46,7 +53,14 @@ pub(super) async fn duplicate_reply(bed: &mut Bed) -> Check {
 }
 
 pub(super) async fn late_reply(bed: &mut Bed) -> Check {
-    let mut sides = ByHand::start(bed, &native()?).await?;
+    for manners in Manners::BOTH {
+        late_replies(bed, manners).await?;
+    }
+    late_reply_by_number(bed).await
+}
+
+async fn late_replies(bed: &mut Bed, manners: Manners) -> Check {
+    let mut sides = ByHand::native(bed, manners).await?;
     for late_first in [true, false, true] {
         let (late, asked_late, next, asked_next) = overtaken(&mut sides).await?;
         ensure!(asked_late.id != asked_next.id, "the id {} was used again", asked_late.id);
@@ -62,8 +76,7 @@ pub(super) async fn late_reply(bed: &mut Bed) -> Check {
     last.answered().await?;
     let late = sides.client.counts().late_replies;
     ensure!(late == 3, "{late} replies were dropped where 3 were late");
-    sides.is_as_it_was()?;
-    late_reply_by_number(bed).await
+    sides.is_as_it_was()
 }
 
 /// A call that timed out after the server had read it, and another one under way.
@@ -102,7 +115,7 @@ async fn timed_out(sides: &ByHand, number: u64, patience: Duration) -> Check {
 
 /// An id of the user's own is not to be had again before its late reply has come.
 async fn late_reply_by_number(bed: &mut Bed) -> Check {
-    let mut sides = ByHand::start(bed, &by_number()?).await?;
+    let mut sides = ByHand::by_number(bed).await?;
     let mut patience = Duration::from_millis(30);
     let (late, next, other) = loop {
         timed_out(&sides, 7, patience).await?;
@@ -131,7 +144,14 @@ async fn late_reply_by_number(bed: &mut Bed) -> Check {
 }
 
 pub(super) async fn unknown_id(bed: &mut Bed) -> Check {
-    let mut sides = ByHand::start(bed, &native()?).await?;
+    for manners in Manners::BOTH {
+        unknown_ids(bed, manners).await?;
+    }
+    Ok(())
+}
+
+async fn unknown_ids(bed: &mut Bed, manners: Manners) -> Check {
+    let mut sides = ByHand::native(bed, manners).await?;
     let (first, asked) = sides.ask(1, SIZE).await?;
     let (second, asked_second) = sides.ask(2, SIZE).await?;
     // Ids that nobody has, one that has the same slot and another generation, and none at all.

@@ -92,6 +92,19 @@ impl Framed {
         }
     }
 
+    /// The next request of a client. Before it comes a hello, where the codec has one, which is answered.
+    pub(super) async fn request(&mut self) -> Check<Packet> {
+        loop {
+            match self.try_next().await? {
+                Ok(Some(packet)) if matches!(packet.kind, Kind::Request | Kind::Plain) => return Ok(packet),
+                Ok(Some(hello)) if hello.kind == Kind::Hello => {
+                    self.send(&Packet::new(Kind::HelloAnswer, hello.id, hello.payload)).await?;
+                }
+                other => return Err(Failure::new(format!("instead of a request came {other:?}"))),
+            }
+        }
+    }
+
     /// The next packet, which must be like `sent`.
     pub(super) async fn expect(&mut self, sent: &Packet) -> Check {
         match self.try_next().await? {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::framed::Framed;
 use crate::conformance::bed::{Bed, Door, Gate, at_once};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, ensure};
 use crate::conformance::framing::Codec;
 use crate::conformance::stack::{Executed, call, client, echo, protocol, server};
 
@@ -87,10 +87,7 @@ impl Calling {
         let mut server = Framed::new(listener.next().await?, codec);
         let caller = client.clone();
         let call = tokio::spawn(async move { caller.call(Bytes::from_static(b"asked")).await });
-        let asked = server.try_next().await?;
-        let Ok(Some(asked)) = asked else {
-            return Err(Failure::new(format!("instead of a request came {asked:?}")));
-        };
+        let asked = server.request().await?;
         Ok(Self { server, client, call, id: asked.id, _listener: listener })
     }
 
