@@ -41,6 +41,7 @@ mod pipes;
 pub mod quic;
 pub mod registry;
 pub mod sctp;
+mod shared_dial;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

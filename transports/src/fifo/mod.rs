@@ -74,7 +74,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 use nix::unistd::Uid;
 
 use self::dial::Dialer;
@@ -97,6 +99,7 @@ const VERSION: u8 = 1;
 pub struct Fifo {
     options: FifoOptions,
     entropy: Arc<dyn Entropy>,
+    id: TransportId,
 }
 
 impl Fifo {
@@ -115,6 +118,7 @@ impl Fifo {
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
+        self.id = TransportId::new();
         self
     }
 
@@ -134,7 +138,7 @@ impl Fifo {
 
 impl Default for Fifo {
     fn default() -> Self {
-        Self { options: FifoOptions::default(), entropy: Arc::new(SystemEntropy) }
+        Self { options: FifoOptions::default(), entropy: Arc::new(SystemEntropy), id: TransportId::new() }
     }
 }
 
@@ -182,6 +186,10 @@ impl Transport for Fifo {
         scratch(&std::env::temp_dir(), name)
             .or_else(|| scratch(Path::new("/tmp"), name))
             .expect("digits below /tmp are a legal address")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

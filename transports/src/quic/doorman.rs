@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::QuicOptions;
-use super::carrier::{Carrier, Unclaimed};
-use super::dial::group;
+use super::carrier::{Carrier, Hold, Unclaimed};
+use super::connect::group;
 use super::error::code;
 use super::greeting::{self, Heard};
 use crate::certificates::Fingerprint;
@@ -40,7 +40,7 @@ pub(super) struct Doorman {
 /// A channel that nobody has accepted yet: it is reset when it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    carrier: Arc<Carrier>,
+    carrier: Hold,
     streams: Unclaimed,
 }
 
@@ -168,7 +168,7 @@ impl Doorman {
             Ok(room)
         });
         match queued.await.unwrap_or(Err(code::LATE)) {
-            Ok(room) => room.send(Waiting { carrier, streams }),
+            Ok(room) => room.send(Waiting { carrier: Hold::new(&carrier), streams }),
             Err(code) => {
                 streams.refuse(code);
                 return false;

@@ -34,6 +34,7 @@
 mod carrier;
 mod config;
 mod congestion;
+mod connect;
 mod dial;
 mod doorman;
 mod endpoints;
@@ -44,14 +45,18 @@ mod halves;
 mod link;
 mod listen;
 mod options;
+mod room;
 mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 use quinn::{Runtime, TokioRuntime};
 use rustls::time_provider::TimeProvider;
 
+use self::connect::Target;
 use self::dial::Dialer;
 use self::endpoints::Endpoints;
 use self::entropy::Entropy;
@@ -69,11 +74,12 @@ const SCHEME: &str = "quic";
 
 /// The transport of `quic://` endpoints. Cloning it shares what it reaches, its throw-away certificate, and the addresses at
 /// which it listens.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Quic {
     options: QuicOptions,
     credentials: Credentials,
     reach: Reach,
+    id: TransportId,
 }
 
 /// What it reaches beyond itself.
@@ -114,6 +120,7 @@ impl Quic {
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.credentials.identity = Some(identity);
+        self.id = TransportId::new();
         self
     }
 
@@ -121,6 +128,7 @@ impl Quic {
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.credentials.trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -128,6 +136,7 @@ impl Quic {
     #[must_use]
     pub fn with_client_trust(mut self, trust: Trust) -> Self {
         self.credentials.client_trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -135,6 +144,7 @@ impl Quic {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.credentials.clock = clock;
+        self.id = TransportId::new();
         self
     }
 
@@ -142,6 +152,7 @@ impl Quic {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.reach.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -150,6 +161,7 @@ impl Quic {
     pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
         self.reach.udp = udp;
         self.reach.endpoints = Endpoints::default();
+        self.id = TransportId::new();
         self
     }
 
@@ -158,6 +170,7 @@ impl Quic {
     #[must_use]
     pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.reach.runtime = runtime;
+        self.id = TransportId::new();
         self
     }
 
@@ -167,6 +180,7 @@ impl Quic {
     #[must_use]
     pub fn with_seed(mut self, seed: [u8; 32]) -> Self {
         self.reach.entropy = Entropy::seeded(seed);
+        self.id = TransportId::new();
         self
     }
 
@@ -183,6 +197,17 @@ impl Quic {
             return Err(endpoint.invalid("has no application protocol, and QUIC always names one (alpn)"));
         }
         Ok((endpoint, address, options))
+    }
+}
+
+impl Default for Quic {
+    fn default() -> Self {
+        Self {
+            options: QuicOptions::default(),
+            credentials: Credentials::default(),
+            reach: Reach::default(),
+            id: TransportId::new(),
+        }
     }
 }
 
@@ -210,7 +235,7 @@ impl Transport for Quic {
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let (endpoint, address, options) = self.understand(endpoint)?;
         let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
-        Ok(Box::new(Dialer::new(endpoint, address, options, credentials, reach)))
+        Ok(Box::new(Dialer::new(Target { endpoint, address, options, credentials, reach })))
     }
 
     fn listen<'a>(
@@ -229,5 +254,9 @@ impl Transport for Quic {
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }

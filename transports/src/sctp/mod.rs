@@ -88,9 +88,11 @@ mod wire;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
-use self::dial::Dialer;
+use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
 use crate::options::{OptionError, OptionInfo};
@@ -112,6 +114,7 @@ const SOCKET_BUFFER: Option<usize> = Some(4 << 20);
 pub struct Sctp {
     options: SctpOptions,
     reach: Reach,
+    id: TransportId,
 }
 
 /// What a transport reaches.
@@ -139,6 +142,7 @@ impl Sctp {
     #[must_use]
     pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
         self.reach.udp = udp;
+        self.id = TransportId::new();
         self
     }
 
@@ -146,6 +150,7 @@ impl Sctp {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.reach.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -153,6 +158,7 @@ impl Sctp {
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.reach.entropy = entropy;
+        self.id = TransportId::new();
         self
     }
 
@@ -181,6 +187,7 @@ impl Default for Sctp {
                 registry: Arc::default(),
                 groups: Arc::default(),
             },
+            id: TransportId::new(),
         }
     }
 }
@@ -206,7 +213,8 @@ impl Transport for Sctp {
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let (address, options) = self.understand(endpoint)?;
-        Ok(Box::new(Dialer::new(endpoint.clone(), address, options, self.reach.clone())))
+        let (endpoint, reach) = (endpoint.clone(), self.reach.clone());
+        Ok(Box::new(Dialer::new(Target { endpoint, address, options, reach })))
     }
 
     fn listen<'a>(
@@ -223,6 +231,10 @@ impl Transport for Sctp {
 
     fn scratch_endpoint(&self) -> Endpoint {
         endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -20,7 +20,9 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::address::Address;
 use self::dial::Dialer;
@@ -38,6 +40,7 @@ const SCHEME: &str = "tcp";
 pub struct Tcp {
     options: TcpOptions,
     resolver: Arc<dyn Resolve>,
+    id: TransportId,
 }
 
 impl Tcp {
@@ -48,14 +51,14 @@ impl Tcp {
     /// When a value is out of bounds; the error names the option and what is allowed.
     pub fn new(options: TcpOptions) -> Result<Self, OptionError> {
         options.check()?;
-        let resolver = Arc::new(SystemResolver);
-        Ok(Self { options, resolver })
+        Ok(Self { options, ..Self::default() })
     }
 
     /// The same transport, asking `resolver` for the addresses of names.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -75,7 +78,7 @@ impl Tcp {
 
 impl Default for Tcp {
     fn default() -> Self {
-        Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver) }
+        Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver), id: TransportId::new() }
     }
 }
 
@@ -117,5 +120,9 @@ impl Transport for Tcp {
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }

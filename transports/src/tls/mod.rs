@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelGenerator, Endpoint, EndpointError, NextError, Transport,
+    TransportId,
 };
 use rustls::time_provider::TimeProvider;
 
@@ -53,6 +54,7 @@ pub struct Tls {
     options: TlsOptions,
     credentials: Credentials,
     resolver: Arc<dyn Resolve>,
+    id: TransportId,
 }
 
 impl Tls {
@@ -71,6 +73,7 @@ impl Tls {
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.credentials.identity = Some(identity);
+        self.id = TransportId::new();
         self
     }
 
@@ -78,6 +81,7 @@ impl Tls {
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.credentials.trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -85,6 +89,7 @@ impl Tls {
     #[must_use]
     pub fn with_client_trust(mut self, trust: Trust) -> Self {
         self.credentials.client_trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -92,6 +97,7 @@ impl Tls {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.credentials.clock = clock;
+        self.id = TransportId::new();
         self
     }
 
@@ -99,6 +105,7 @@ impl Tls {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -121,6 +128,7 @@ impl Default for Tls {
             options: TlsOptions::default(),
             credentials: Credentials::default(),
             resolver: Arc::new(SystemResolver),
+            id: TransportId::new(),
         }
     }
 }
@@ -167,6 +175,10 @@ impl Transport for Tls {
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

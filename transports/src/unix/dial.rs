@@ -23,6 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Dials one endpoint, once for each channel.
+#[derive(Clone)]
 pub(super) struct Dialer {
     endpoint: Endpoint,
     address: Address,
@@ -61,6 +62,10 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -29,7 +29,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::address::Address;
 use self::dial::Dialer;
@@ -46,6 +48,7 @@ pub struct Unix {
     options: UnixOptions,
     turned_away: Arc<AtomicU64>,
     scratch: Arc<Scratch>,
+    id: TransportId,
 }
 
 impl Unix {
@@ -89,7 +92,7 @@ impl Unix {
 impl Default for Unix {
     fn default() -> Self {
         let (options, turned_away) = (UnixOptions::default(), Arc::default());
-        Self { options, turned_away, scratch: Arc::new(Scratch::new()) }
+        Self { options, turned_away, scratch: Arc::new(Scratch::new()), id: TransportId::new() }
     }
 }
 
@@ -129,6 +132,10 @@ impl Transport for Unix {
 
     fn scratch_endpoint(&self) -> Endpoint {
         Address::Path(self.scratch.fresh_path(&std::env::temp_dir())).endpoint()
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

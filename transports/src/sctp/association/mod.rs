@@ -9,7 +9,7 @@ mod liveness;
 mod packets;
 
 use std::net::SocketAddr;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -53,6 +53,15 @@ pub(super) enum Role {
     Listener,
 }
 
+/// Why an association has no lane to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unopened {
+    /// Every stream has one.
+    Full,
+    /// It is lost, or ends.
+    Over,
+}
+
 /// How both sides came to an association.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Agreement {
@@ -90,6 +99,8 @@ pub(super) struct Association {
     unattended_since: Option<Instant>,
     lost: Option<Loss>,
     woken: Vec<Waker>,
+    /// Dials that wait for a stream.
+    openers: Vec<Waker>,
     is_touched: bool,
 }
 
@@ -122,6 +133,7 @@ impl Association {
             unattended_since: None,
             lost: None,
             woken: Vec::new(),
+            openers: Vec::new(),
             is_touched: false,
         })
     }
@@ -130,14 +142,28 @@ impl Association {
         self.role
     }
 
-    /// Asks for a lane; `None` when there can be no more of them here.
-    pub(super) fn open(&mut self) -> Option<usize> {
+    /// Asks for a lane; pending while all streams are taken and one of them is about to be free.
+    pub(super) fn poll_open(&mut self, cx: &Context<'_>) -> Poll<Result<usize, Unopened>> {
         if self.lost.is_some() || !self.ending.is_open() {
-            return None;
+            return Poll::Ready(Err(Unopened::Over));
         }
-        let stream = self.lanes.free_stream(self.streams)?;
+        let Some(stream) = self.lanes.free_stream(self.streams) else {
+            if !self.lanes.is_any_left() {
+                return Poll::Ready(Err(Unopened::Full));
+            }
+            if !self.openers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                self.openers.push(cx.waker().clone());
+            }
+            return Poll::Pending;
+        };
         let lane = Lane::ask(stream, &mut self.scope());
-        Some(self.lanes.insert(lane))
+        Poll::Ready(Ok(self.lanes.insert(lane)))
+    }
+
+    /// The lane at `key` has no stream any more.
+    fn release(&mut self, key: usize) {
+        self.lanes.release(key);
+        self.woken.append(&mut self.openers);
     }
 
     /// Acts on the lane at `key`, of which the caller holds a half.
@@ -148,7 +174,7 @@ impl Association {
         let (stream, is_over) = (lane.stream, lane.is_over());
         if is_over && self.role == Role::Listener && self.lanes.has_stream(key) {
             self.engine.say(stream, Control::Closed);
-            self.lanes.release(key);
+            self.release(key);
         } else {
             self.lanes.forget_if_done(key);
         }
@@ -182,7 +208,7 @@ impl Association {
         for key in self.lanes.keys() {
             let Self { engine, limits, woken, lanes, .. } = self;
             lanes.get_mut(key).lose(loss, &mut Scope { engine, limits, woken });
-            lanes.release(key);
+            self.release(key);
         }
     }
 

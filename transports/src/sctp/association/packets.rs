@@ -157,7 +157,7 @@ impl Association {
     fn on_control(&mut self, key: usize, control: Control) -> Result<(), Violation> {
         let is_last_word = control == Control::Closed && self.role == Role::Dialer;
         if is_last_word && self.lanes.get_mut(key).is_over() {
-            self.lanes.release(key);
+            self.release(key);
             return Ok(());
         }
         self.on_lane(key, |lane, scope| lane.on_control(control, scope))
