@@ -11,6 +11,7 @@
 //! each member keeps its own options behind its `?`. A list has no members of scheme `ha`, none twice, and at most
 //! [`ActiveStandby::MAX_MEMBERS`].
 
+mod channel;
 pub mod dial;
 mod health;
 pub mod listen;
@@ -19,7 +20,9 @@ mod probe;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::dial::Dialer;
 use self::listen::Listener;
@@ -37,6 +40,7 @@ const SCHEME: &str = "ha";
 pub struct ActiveStandby {
     members: Registry,
     options: HaOptions,
+    id: TransportId,
 }
 
 impl ActiveStandby {
@@ -46,7 +50,7 @@ impl ActiveStandby {
     /// A transport of lists of what `members` understands, with the default [`HaOptions`].
     #[must_use]
     pub fn new(members: Registry) -> Self {
-        Self { members, options: HaOptions::default() }
+        Self { members, options: HaOptions::default(), id: TransportId::new() }
     }
 
     /// The same with these options, which a list's own options override.
@@ -57,6 +61,7 @@ impl ActiveStandby {
     pub fn with_options(mut self, options: HaOptions) -> Result<Self, OptionError> {
         options.check()?;
         self.options = options;
+        self.id = TransportId::new();
         Ok(self)
     }
 
@@ -134,6 +139,10 @@ impl Transport for ActiveStandby {
     fn scratch_endpoint(&self) -> Endpoint {
         let members: Vec<_> = self.scratch_members().iter().map(|member| member.scratch_endpoint()).collect();
         Endpoint::list(SCHEME, &members).expect("two scratch endpoints are no longer than a list may be")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 
