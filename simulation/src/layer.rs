@@ -10,7 +10,7 @@ use std::sync::Arc;
 use listenrain::transport::OptionInfo;
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, EndpointError,
-    NextError, Transport,
+    NextError, Transport, TransportId,
 };
 
 /// Which end of a channel.
@@ -24,7 +24,7 @@ pub enum Side {
 
 /// Something between a transport and its user. By default every method lets everything through unchanged.
 ///
-/// A layer must forward what it does not change: [`map_halves`] keeps a channel's facts and its `superseded`, and a
+/// A layer must forward what it does not change: [`map_halves`] keeps a channel's facts, `superseded` and `ended`, and a
 /// wrapped write half forwards [`flatten_below`](ChannelWrite::flatten_below) and [`abort`](ChannelWrite::abort).
 pub trait Layer: Send + Sync + fmt::Debug + 'static {
     /// The channel as the user at `side` shall have it.
@@ -70,18 +70,20 @@ pub trait Layer: Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// A transport with a layer on top. Scheme, capabilities, options and endpoints are those of the transport.
+/// A transport with a layer on top. Scheme, capabilities, options and endpoints are those of the transport; its id is its
+/// own, since the layer reaches something else.
 #[derive(Debug, Clone)]
 pub struct Layered {
     below: Arc<dyn Transport>,
     layer: Arc<dyn Layer>,
+    id: TransportId,
 }
 
 impl Layered {
     /// `layer` on top of `below`.
     #[must_use]
     pub fn new(below: Arc<dyn Transport>, layer: Arc<dyn Layer>) -> Self {
-        Self { below, layer }
+        Self { below, layer, id: TransportId::new() }
     }
 }
 
@@ -116,6 +118,10 @@ impl Transport for Layered {
     fn scratch_endpoint(&self) -> Endpoint {
         self.below.scratch_endpoint()
     }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
+    }
 }
 
 struct Generator {
@@ -135,6 +141,11 @@ impl ChannelGenerator for Generator {
     fn endpoint(&self) -> &Endpoint {
         self.below.endpoint()
     }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        let below = self.below.fork()?;
+        Some(Box::new(Self { below, layer: self.layer.clone(), side: self.side }))
+    }
 }
 
 /// The same channel with each half replaced by what `read` and `write` make of it.
@@ -147,4 +158,51 @@ pub fn map_halves(
     channel.read = read(channel.read);
     channel.write = write(channel.write);
     channel
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use listenrain_transports::InProcess;
+
+    use super::*;
+
+    /// Counts the channels that pass.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+
+    impl Layer for Counting {
+        fn channel(&self, _: Side, channel: Channel) -> Channel {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            map_halves(channel, |read| read, |write| write)
+        }
+    }
+
+    fn layered() -> (Layered, Arc<Counting>) {
+        let layer = Arc::new(Counting::default());
+        (Layered::new(Arc::new(InProcess::default()), layer.clone()), layer)
+    }
+
+    #[test]
+    fn a_layer_makes_a_transport_of_its_own_that_stays_the_same() {
+        // With the id of the transport below, a pool would share connections with faults among those that want none.
+        let (one, _) = layered();
+        assert!(one.id() == one.clone().id() && one.id() != one.below.id());
+        assert_ne!(one.id(), Layered::new(one.below.clone(), one.layer.clone()).id());
+    }
+
+    #[tokio::test]
+    async fn forks_pass_the_layer_too_and_ends_are_told_through_it() {
+        let (transport, layer) = layered();
+        let listener = transport.listen(&"channel://a".parse().unwrap()).await.unwrap();
+        let dialer = transport.dialer(listener.endpoint()).unwrap();
+        let mut forks = [dialer.fork().unwrap(), dialer.fork().unwrap()];
+        for fork in &mut forks {
+            fork.next().await.unwrap();
+        }
+        assert_eq!(layer.0.load(Ordering::Relaxed), 2);
+        let told = Channel::new(tokio::io::empty(), tokio::io::empty(), Default::default()).on_end(|_| {});
+        assert!(layer.channel(Side::Dialer, told).ended.is_some());
+    }
 }
