@@ -24,6 +24,7 @@
 #![warn(clippy::print_stdout)]
 
 mod accept;
+mod accept_limiter;
 pub mod certificates;
 pub mod channel;
 #[cfg(unix)]

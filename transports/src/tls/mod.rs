@@ -11,6 +11,9 @@
 //! * **Dropping**: an orderly end, unless bytes were left unread: then a RST. In a task of its own what was written and not
 //!   flushed still leaves, and the socket waits for the peer's end, together at most 10 s.
 //! * **Backpressure**: the socket buffers of both ends, and 64 KiB before this side's.
+//! * **Peers that have proved nothing** are bounded: those that have sent nothing ([`silent`](TlsOptions::silent)), those in
+//!   their handshake ([`handshakes`](TlsOptions::handshakes)), both by address ([`per_address`](TlsOptions::per_address)) and in
+//!   time. When a set is full its oldest unfinished connection is closed, so that silent peers keep nobody out.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked.
 //!
@@ -39,6 +42,7 @@ use self::dial::Dialer;
 use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
+use crate::accept_limiter::Evictions;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -48,12 +52,13 @@ pub use self::options::TlsOptions;
 
 const SCHEME: &str = "tls";
 
-/// The transport of `tls://` endpoints. Cloning it shares its resolver and its throw-away certificate.
+/// The transport of `tls://` endpoints. Cloning it shares its resolver, its throw-away certificate, and what it has counted.
 #[derive(Debug, Clone)]
 pub struct Tls {
     options: TlsOptions,
     credentials: Credentials,
     resolver: Arc<dyn Resolve>,
+    evictions: Evictions,
     id: TransportId,
 }
 
@@ -115,6 +120,13 @@ impl Tls {
         &self.options
     }
 
+    /// How many unfinished connections its listeners have closed so far to make way for newer ones: see
+    /// [`TlsOptions::silent`], [`handshakes`](TlsOptions::handshakes) and [`per_address`](TlsOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evictions.count()
+    }
+
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, TlsOptions), EndpointError> {
         let endpoint = understand_scheme(endpoint, SCHEME)?;
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
@@ -128,6 +140,7 @@ impl Default for Tls {
             options: TlsOptions::default(),
             credentials: Credentials::default(),
             resolver: Arc::new(SystemResolver),
+            evictions: Evictions::default(),
             id: TransportId::new(),
         }
     }
@@ -167,8 +180,10 @@ impl Transport for Tls {
             let understood = self.understand(endpoint);
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
+            let (credentials, resolver) = (&self.credentials, &*self.resolver);
+            let evictions = self.evictions.clone();
             let listener =
-                Listener::bind(&endpoint, &address, options, &self.credentials, &*self.resolver).await?;
+                Listener::bind(&endpoint, &address, options, credentials, resolver, evictions).await?;
             Ok(Box::new(listener) as _)
         })
     }
