@@ -13,6 +13,12 @@
 //!   connection stays until the peer has acknowledged it, at most 10 s. Writing to a peer whose read half is gone is a
 //!   `BrokenPipe`.
 //! * **Backpressure**: [`stream_window`](QuicOptions::stream_window) of the peer, and `send_window` of this side.
+//! * **A connection without a channel** is closed after [`idle_timeout`](QuicOptions::idle_timeout) by either side, and the next
+//!   dial makes another; so connections that nobody uses fill no listener.
+//! * **Peers that have proved nothing**, which is those without a channel so far, are bounded by
+//!   [`handshakes`](QuicOptions::handshakes) and in time, and all by [`connections`](QuicOptions::connections) and
+//!   [`per_address`](QuicOptions::per_address). When there is no room, the oldest of them is closed for a new one; until a peer
+//!   has a channel, a listener holds 16 KiB of what it sends on streams.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked. A dialer that is refused for its certificate learns so by its dial, since a dial
 //!   waits for the listener's answer.
@@ -61,6 +67,7 @@ use self::dial::Dialer;
 use self::endpoints::Endpoints;
 use self::entropy::Entropy;
 use self::listen::Listener;
+use crate::accept_limiter::Evictions;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -79,6 +86,7 @@ pub struct Quic {
     options: QuicOptions,
     credentials: Credentials,
     reach: Reach,
+    evictions: Evictions,
     id: TransportId,
 }
 
@@ -190,6 +198,13 @@ impl Quic {
         &self.options
     }
 
+    /// How many connections without a channel its listeners have closed so far to make way for newer ones: see
+    /// [`QuicOptions::handshakes`], [`connections`](QuicOptions::connections) and [`per_address`](QuicOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evictions.count()
+    }
+
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, QuicOptions), EndpointError> {
         let endpoint = understand_scheme(endpoint, SCHEME)?;
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
@@ -206,6 +221,7 @@ impl Default for Quic {
             options: QuicOptions::default(),
             credentials: Credentials::default(),
             reach: Reach::default(),
+            evictions: Evictions::default(),
             id: TransportId::new(),
         }
     }
@@ -246,8 +262,9 @@ impl Transport for Quic {
             let understood = self.understand(endpoint);
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
+            let (credentials, reach, evictions) = (&self.credentials, &self.reach, self.evictions.clone());
             let listener =
-                Listener::bind(&endpoint, &address, options, &self.credentials, &self.reach).await?;
+                Listener::bind(&endpoint, &address, options, credentials, reach, evictions).await?;
             Ok(Box::new(listener) as _)
         })
     }

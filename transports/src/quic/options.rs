@@ -33,6 +33,7 @@ pub struct QuicOptions {
     pub(super) backlog: usize,
     pub(super) handshakes: usize,
     pub(super) connections: usize,
+    pub(super) per_address: Option<usize>,
     pub(super) stream_window: usize,
     pub(super) send_window: usize,
     pub(super) mtu: Option<usize>,
@@ -54,6 +55,7 @@ impl Default for QuicOptions {
             backlog: 1024,
             handshakes: 256,
             connections: 1024,
+            per_address: None,
             stream_window: 1 << 20,
             send_window: 8 << 20,
             mtu: None,
@@ -89,8 +91,9 @@ impl QuicOptions {
         self
     }
 
-    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut`. The lower
-    /// one of both sides counts. Default: 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Lower it to notice a dead path
+    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut`; the lower
+    /// one of both sides counts. Moreover how long a connection may be without a channel before it is closed, by either side,
+    /// whatever keeps it open. Default: 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Lower it to notice a dead path
     /// sooner; nothing shorter than three round trips makes sense.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
@@ -129,7 +132,8 @@ impl QuicOptions {
     /// How many connections a listener may have that are in the middle of their handshake or have not opened a channel yet.
     ///
     /// Unit: connections. Default: 256. Bounds: 1 to 65,535. From half of it on, peers must prove by another round trip that
-    /// their address is theirs; at the limit further ones are refused.
+    /// their address is theirs; at the limit the oldest of these connections is closed to make way for a new one. Each holds
+    /// some 50 KiB, and up to 100 KiB of what its peer has sent.
     #[must_use]
     pub fn handshakes(mut self, connections: usize) -> Self {
         self.handshakes = connections;
@@ -138,11 +142,28 @@ impl QuicOptions {
 
     /// How many connections a listener may have in all.
     ///
-    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit further ones are refused. What waits unread is at
-    /// most `connections` x `streams` x `stream_window` bytes.
+    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest connection that has not opened a
+    /// channel yet is closed to make way for a new one; where all have, further ones are refused, and their dials fail with
+    /// `ConnectionRefused`. Dialers open all of their channels on one connection, so 1,024 connections carry up to 102,400
+    /// channels, more than the 10,000 of a server's default; but where each of more than 1,024 peers has a connection of its
+    /// own, this limit is reached first: raise it to as many as the server takes channels. What waits unread is at most
+    /// `connections` x `streams` x `stream_window` bytes.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
+        self
+    }
+
+    /// How many connections of one peer's address a listener may have; `None` for as many as in all, since everybody behind
+    /// a proxy or a router has its address. Addresses of IPv6 count by their first 64 bits, and a connection by the address
+    /// that it came from.
+    ///
+    /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address that has not opened
+    /// a channel yet is closed to make way for a new one; where all have, further ones are refused. Set it where peers have
+    /// addresses of their own.
+    #[must_use]
+    pub fn per_address(mut self, connections: Option<usize>) -> Self {
+        self.per_address = connections;
         self
     }
 
@@ -238,7 +259,7 @@ const TABLE: Table<QuicOptions> = Table(&[
     Knob {
         info: OptionInfo::new(
             "idle_timeout",
-            "how long nothing may arrive before a connection counts as lost",
+            "how long nothing may arrive before a connection counts as lost, and it may be without a channel",
             "1ms to 1h",
             "30s",
         ),
@@ -282,6 +303,19 @@ const TABLE: Table<QuicOptions> = Table(&[
         info: OptionInfo::new("connections", "connections that a listener has in all", "1 to 65535", "1024"),
         set: |options, text| parse_count(text, COUNT).map(|count| options.connections = count),
         get: |options| options.connections.to_string(),
+    },
+    Knob {
+        info: OptionInfo::new(
+            "per_address",
+            "connections that a listener has of one peer's address; all: as many as in all",
+            "all, 1 to 65535",
+            "all",
+        ),
+        set: |options, text| {
+            parse_unless(text, "all", |text| parse_count(text, COUNT))
+                .map(|count| options.per_address = count)
+        },
+        get: |options| options.per_address.map_or_else(|| "all".to_owned(), |count| count.to_string()),
     },
     Knob {
         info: OptionInfo::new(
@@ -370,7 +404,7 @@ mod tests {
     #[test]
     fn every_option_is_documented_with_its_true_default() {
         crate::options::assert_table_is_sound(&TABLE);
-        assert_eq!(TABLE.list().count(), 15);
-        assert_eq!(QuicOptions::list().count(), 15 + CertificateOptions::list().count());
+        assert_eq!(TABLE.list().count(), 16);
+        assert_eq!(QuicOptions::list().count(), 16 + CertificateOptions::list().count());
     }
 }
