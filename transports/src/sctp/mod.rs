@@ -10,8 +10,12 @@
 //!   channel's association is kept for a second for the next dial, or ended at once when its dialer is gone; the end is
 //!   an SCTP shutdown, and takes at most 10 s whatever the peer does.
 //! * **Backpressure**: a lane's window ([`recv_buffer`](SctpOptions::recv_buffer)) at the reader, unacknowledged bytes
-//!   ([`send_buffer`](SctpOptions::send_buffer)) at the writer. A peer can make this side hold
+//!   ([`send_buffer`](SctpOptions::send_buffer)) at the writer. A peer with a channel can make this side hold
 //!   `lanes x recv_buffer` for each association, and some 30 MiB of fragments that never become a message.
+//! * **Peers that have proved nothing**: an INIT, from whatever address, takes up nothing (a cookie goes out and comes back).
+//!   An association that has had no channel yet holds at most 4,096 control messages, some 600 KiB, is ended after
+//!   [`connect_timeout`](SctpOptions::connect_timeout), and the oldest one makes way for a new one when there are
+//!   [`associations`](SctpOptions::associations), or [`per_address`](SctpOptions::per_address) of its address.
 //! * **A peer that is gone**: at once where the system says that its port is closed (a dialer on Linux), or when it answers
 //!   that it knows no such association; else after `heartbeat x (max_retransmits + 1)`, 30 s by default.
 //! * **Peer identity**: its address, nothing more. **Nothing is encrypted**: SCTP's tags keep out whoever cannot see the
@@ -95,6 +99,7 @@ use listenrain::{
 use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
+use crate::accept_limiter::Evictions;
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{Address, endpoint};
 use crate::tcp::{Resolve, SystemResolver};
@@ -125,6 +130,7 @@ struct Reach {
     entropy: Arc<dyn Entropy>,
     registry: Arc<Registry>,
     groups: Arc<Groups>,
+    evictions: Evictions,
 }
 
 impl Sctp {
@@ -168,6 +174,13 @@ impl Sctp {
         &self.options
     }
 
+    /// How many associations without a channel its listeners have aborted so far to make way for newer ones: see
+    /// [`SctpOptions::associations`] and [`per_address`](SctpOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.reach.evictions.count()
+    }
+
     fn understand(&self, endpoint: &Endpoint) -> Result<(Address, SctpOptions), EndpointError> {
         if endpoint.scheme() != SCHEME {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
@@ -186,6 +199,7 @@ impl Default for Sctp {
                 entropy: Arc::new(SystemEntropy),
                 registry: Arc::default(),
                 groups: Arc::default(),
+                evictions: Evictions::default(),
             },
             id: TransportId::new(),
         }

@@ -28,6 +28,7 @@ use super::wire::{self, Header, Init, kind};
 /// Error causes of an ABORT, by the numbers of RFC 9260.
 const USER_INITIATED: u16 = 12;
 const PROTOCOL_VIOLATION: u16 = 13;
+const OUT_OF_RESOURCE: u16 = 4;
 
 /// How long a dialer's association without a lane waits for the next dial, so that dials that follow one another need
 /// no new one. Nobody minds a socket that stays for a second.
@@ -93,6 +94,8 @@ pub(super) struct Association {
     outgoing: Vec<Bytes>,
     /// Lanes that the peer has opened and nobody has taken up yet.
     arrived: Vec<usize>,
+    /// Whether it ever had a lane.
+    had_lane: bool,
     /// Since when there is no lane, and nothing on its way.
     idle_since: Option<Instant>,
     /// Since when nobody holds a lane though there is something left to say.
@@ -129,6 +132,7 @@ impl Association {
             liveness: Liveness::new(options, ours.tsn, now),
             outgoing: Vec::new(),
             arrived: Vec::new(),
+            had_lane: role == Role::Dialer,
             idle_since: Some(now),
             unattended_since: None,
             lost: None,
@@ -198,6 +202,7 @@ impl Association {
             Loss::Silent(_) | Loss::Stuck(_) => {
                 self.outgoing.push(wire::abort(self.header, 0, USER_INITIATED, &text));
             }
+            Loss::Evicted => self.outgoing.push(wire::abort(self.header, 0, OUT_OF_RESOURCE, &text)),
             _ => {}
         }
         self.lose_lanes(&loss);

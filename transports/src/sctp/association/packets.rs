@@ -60,6 +60,9 @@ impl Association {
     fn check(&self, packet: &Packet<'_>) -> Result<bool, Violation> {
         for chunk in packet.chunks().filter(|chunk| chunk.kind == kind::DATA) {
             self.engine.check_data(chunk.flags, chunk.value)?;
+            if !self.had_lane {
+                check_first(chunk)?;
+            }
             if self.engine.is_too_far(chunk.value) {
                 return Ok(false);
             }
@@ -170,6 +173,7 @@ impl Association {
                 let lane = Lane::accept(stream, window, &mut self.scope());
                 let key = self.lanes.insert(lane);
                 self.arrived.push(key);
+                self.had_lane = true;
                 Ok(())
             }
             Control::Open { .. } => {
@@ -182,6 +186,18 @@ impl Association {
             other => Err(Violation::NoLane { what: other.name(), stream }),
         }
     }
+}
+
+/// Before its first lane was taken on a dialer says nothing but short control messages. Anything longer would be kept for a
+/// peer that has proved nothing.
+fn check_first(chunk: Chunk<'_>) -> Result<(), Violation> {
+    const WHOLE: u8 = 3;
+    let len = chunk.value.len().saturating_sub(wire::DATA_HEADER_LEN - wire::CHUNK_HEADER_LEN);
+    if chunk.flags & WHOLE == WHOLE && len <= Control::MAX_LEN {
+        return Ok(());
+    }
+    let stream = wire::u16_at(chunk.value, 4).unwrap_or_default();
+    Err(Violation::NoLane { what: "DATA", stream })
 }
 
 /// What a SACK says; `None` of any other chunk.
