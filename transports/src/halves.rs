@@ -76,8 +76,10 @@ impl<S: StreamSocket> ReadHalf<S> {
             }
             // The runtime takes every socket that it accepts for readable.
             match socket.peek() {
+                Ok(()) => self.has_heard = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                _ => self.has_heard = true,
+                // The system says it once.
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
