@@ -33,6 +33,7 @@ pub mod exec;
 pub mod fifo;
 pub mod ha;
 mod halves;
+mod jitter;
 pub mod options;
 mod owned_task;
 #[cfg(unix)]
