@@ -8,6 +8,8 @@ mod support;
 
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -342,4 +344,57 @@ async fn whoever_was_dialled_opens_no_streams() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(connection.open_bi()).poll(&mut cx).is_pending(), "nobody would ever accept it");
     assert!(pin!(connection.open_uni()).poll(&mut cx).is_pending());
+}
+
+/// Tokio's runtime, which counts what it is asked for.
+#[derive(Debug, Default)]
+struct Counting {
+    timers: AtomicUsize,
+    tasks: AtomicUsize,
+    looks: AtomicUsize,
+}
+
+impl quinn::Runtime for Counting {
+    fn new_timer(&self, at: std::time::Instant) -> std::pin::Pin<Box<dyn quinn::AsyncTimer>> {
+        self.timers.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.new_timer(at)
+    }
+
+    fn spawn(&self, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.spawn(future);
+    }
+
+    fn wrap_udp_socket(
+        &self,
+        socket: std::net::UdpSocket,
+    ) -> std::io::Result<Arc<dyn quinn::AsyncUdpSocket>> {
+        quinn::TokioRuntime.wrap_udp_socket(socket)
+    }
+
+    fn now(&self) -> std::time::Instant {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.now()
+    }
+}
+
+#[tokio::test]
+async fn both_sides_run_on_the_runtime_that_they_are_given() {
+    let runtime = Arc::new(Counting::default());
+    let given = Quic::default().with_runtime(runtime.clone());
+    let counts =
+        || [&runtime.timers, &runtime.tasks, &runtime.looks].map(|count| count.load(Ordering::Relaxed));
+    let mut listener = given.listen(&given.scratch_endpoint()).await.unwrap();
+    let mut dialer = Quic::default().dialer(listener.endpoint()).unwrap();
+    let before = counts();
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    is_alive(&mut near, &mut far).await;
+    let listened = counts();
+    assert!(listened.iter().zip(before).all(|(now, before)| *now > before), "{before:?}, {listened:?}");
+    let mut other = both_ends(&Quic::default()).await.0;
+    let mut dialer = given.dialer(other.endpoint()).unwrap();
+    let (mut near, mut far) = watched(connect(&mut *other, &mut *dialer)).await;
+    is_alive(&mut near, &mut far).await;
+    let dialled = counts();
+    assert!(dialled.iter().zip(listened).all(|(now, before)| *now > before), "{listened:?}, {dialled:?}");
 }

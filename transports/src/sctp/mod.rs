@@ -71,7 +71,7 @@
 //! Whatever else is out of turn, more DATA than was credited, credits above 2^32, a stream beyond those agreed on, or a
 //! message that is none of these is a [`Violation`]: the association is aborted, and every channel of it says why.
 //!
-//! usrsctp, an independent stack, speaks it with us both ways in `tests/sctp_interop.rs`.
+//! usrsctp, an independent stack, speaks it with us both ways in `tests/machine/usrsctp.rs`.
 
 mod association;
 mod cookie;
