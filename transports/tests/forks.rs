@@ -90,6 +90,9 @@ impl Resolve for Gate {
     }
 }
 
+/// Makes a transport that asks a resolver.
+type Make<'a> = &'a dyn Fn(Arc<dyn Resolve>) -> Arc<dyn Transport>;
+
 /// Where `listener` listens, and the same by a name that a resolver has to look up.
 fn by_name(listener: &dyn ChannelGenerator) -> (SocketAddr, Endpoint) {
     let at: SocketAddr = listener.endpoint().address().parse().unwrap();
@@ -136,7 +139,7 @@ async fn dials_that_wait_for_a_resolver_wait_at_the_same_time() {
     // CF27: lanes dialled one after the other, so that sixteen of them took sixteen times as long.
     let tcp = |resolver| -> Arc<dyn Transport> { Arc::new(Tcp::default().with_resolver(resolver)) };
     let tls = |resolver| -> Arc<dyn Transport> { Arc::new(Tls::default().with_resolver(resolver)) };
-    let make: [(&str, &dyn Fn(Arc<dyn Resolve>) -> Arc<dyn Transport>); 2] = [("tcp", &tcp), ("tls", &tls)];
+    let make: [(&str, Make<'_>); 2] = [("tcp", &tcp), ("tls", &tls)];
     for (scheme, make) in make {
         for is_listed in [false, true] {
             let plain = make(Arc::new(SystemResolver));
@@ -164,8 +167,7 @@ async fn dials_that_wait_for_a_resolver_wait_at_the_same_time() {
 async fn forks_whose_channels_share_a_connection_make_one() {
     let quic = |resolver| -> Arc<dyn Transport> { Arc::new(Quic::default().with_resolver(resolver)) };
     let sctp = |resolver| -> Arc<dyn Transport> { Arc::new(Sctp::default().with_resolver(resolver)) };
-    let make: [(&str, &dyn Fn(Arc<dyn Resolve>) -> Arc<dyn Transport>); 2] =
-        [("quic", &quic), ("sctp", &sctp)];
+    let make: [(&str, Make<'_>); 2] = [("quic", &quic), ("sctp", &sctp)];
     for (scheme, make) in make {
         println!("on {scheme}");
         let plain = make(Arc::new(SystemResolver));

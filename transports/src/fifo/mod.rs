@@ -8,6 +8,9 @@
 //!   peer reads `ConnectionReset`. Writing to a peer whose read half is gone is a `BrokenPipe`; the system also sends
 //!   `SIGPIPE`, which Rust programs ignore unless told otherwise.
 //! * **Backpressure**: each direction holds as many bytes as its pipe, see [`FifoOptions::pipe_size`].
+//! * **Peers that have proved nothing**: a request comes whole or not at all and is answered without waiting for its sender, so
+//!   no dialer holds up another. What waits to be accepted is bounded by [`FifoOptions::backlog`], the requests behind it by
+//!   the rendezvous' pipe.
 //! * **Peer identity**: the user and group that own the pipe's file, as
 //!   [`credentials`](listenrain::ChannelFacts::credentials). No process: nobody vouches for one.
 //!

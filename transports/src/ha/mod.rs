@@ -3,6 +3,9 @@
 //! * **Dialling** tries every member, one after the other, those first that are not known to be in trouble, until one
 //!   answers; what it gives is that member's own channel, with that member's facts. When none answers the error says
 //!   why of each. See [`dial`] for health, and for the ways [back to the active one](FailBack).
+//! * **Health** is an answer, not an open socket: a member whose channel ends without a byte from it, by silence or by output
+//!   that it does not take, is left, and stands behind the others for as long as it took to find out. A member that asks not
+//!   to be dialled for a while stands behind the others for that while.
 //! * **Listening** at a list is listening at all its members; see [`listen`].
 //! * **Half-close, abort, backpressure, peer identity** are those of the member that a channel leads to. The
 //!   capabilities that are promised are those that every member of the default list has.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Congestion;
 use crate::certificates::CertificateOptions;
 use crate::options::value::{
-    parse_bool, parse_count, parse_duration, parse_size, parse_unless, show_duration, show_size,
+    parse_bool, parse_count, parse_duration, parse_share, parse_size, parse_unless, show_duration,
+    show_share, show_size,
 };
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
@@ -75,8 +76,8 @@ impl QuicOptions {
         self
     }
 
-    /// How long one dial may take: the name's resolution, a handshake where none of the dialer's connections has room, and the
-    /// listener's answer for the channel. Beyond it the dial fails with `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
+    /// How long one dial may take: resolution, a handshake where no connection has room, and the listener's answer for the
+    /// channel. Beyond it the dial fails with `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -91,10 +92,9 @@ impl QuicOptions {
         self
     }
 
-    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut`; the lower
-    /// one of both sides counts. Moreover how long a connection may be without a channel before it is closed, by either side,
-    /// whatever keeps it open. Default: 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Lower it to notice a dead path
-    /// sooner; nothing shorter than three round trips makes sense.
+    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut` (the lower
+    /// one of both sides counts); and how long a connection may be without a channel before either side closes it. Default:
+    /// 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Nothing shorter than three round trips makes sense.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.idle_timeout = limit;
@@ -109,8 +109,7 @@ impl QuicOptions {
         self
     }
 
-    /// How many channels one connection carries at once. A dialer opens another connection for more; a listener lets a peer
-    /// open no more than this on one.
+    /// How many channels one connection carries at once. A dialer opens another for more; a listener lets a peer open no more.
     ///
     /// Unit: channels. Default: 100. Bounds: 1 to 10,000. Channels of one connection share its congestion window and one core
     /// of each side; lower it to spread them.
@@ -132,8 +131,7 @@ impl QuicOptions {
     /// How many connections a listener may have that are in the middle of their handshake or have not opened a channel yet.
     ///
     /// Unit: connections. Default: 256. Bounds: 1 to 65,535. From half of it on, peers must prove by another round trip that
-    /// their address is theirs; at the limit the oldest of these connections is closed to make way for a new one. Each holds
-    /// some 50 KiB, and up to 100 KiB of what its peer has sent.
+    /// their address is theirs; at the limit the oldest of them is closed to make way for a new one. Each holds up to 150 KiB.
     #[must_use]
     pub fn handshakes(mut self, connections: usize) -> Self {
         self.handshakes = connections;
@@ -142,12 +140,10 @@ impl QuicOptions {
 
     /// How many connections a listener may have in all.
     ///
-    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest connection that has not opened a
-    /// channel yet is closed to make way for a new one; where all have, further ones are refused, and their dials fail with
-    /// `ConnectionRefused`. Dialers open all of their channels on one connection, so 1,024 connections carry up to 102,400
-    /// channels, more than the 10,000 of a server's default; but where each of more than 1,024 peers has a connection of its
-    /// own, this limit is reached first: raise it to as many as the server takes channels. What waits unread is at most
-    /// `connections` x `streams` x `stream_window` bytes.
+    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest one that has not opened a channel yet is
+    /// closed to make way for a new one; where all have, a dial fails with `ConnectionRefused`. They carry more channels than
+    /// the 10,000 of a server's default; but where more than 1,024 peers have one each, this limit is reached first: raise it
+    /// then. What waits unread is at most `connections` x `streams` x `stream_window` bytes.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
@@ -155,12 +151,9 @@ impl QuicOptions {
     }
 
     /// How many connections of one peer's address a listener may have; `None` for as many as in all, since everybody behind
-    /// a proxy or a router has its address. Addresses of IPv6 count by their first 64 bits, and a connection by the address
-    /// that it came from.
+    /// a proxy has its address. Addresses of IPv6 count by their first 64 bits.
     ///
-    /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address that has not opened
-    /// a channel yet is closed to make way for a new one; where all have, further ones are refused. Set it where peers have
-    /// addresses of their own.
+    /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit as with [`connections`](Self::connections).
     #[must_use]
     pub fn per_address(mut self, connections: Option<usize>) -> Self {
         self.per_address = connections;
@@ -311,11 +304,8 @@ const TABLE: Table<QuicOptions> = Table(&[
             "all, 1 to 65535",
             "all",
         ),
-        set: |options, text| {
-            parse_unless(text, "all", |text| parse_count(text, COUNT))
-                .map(|count| options.per_address = count)
-        },
-        get: |options| options.per_address.map_or_else(|| "all".to_owned(), |count| count.to_string()),
+        set: |options, text| parse_share(text, COUNT).map(|count| options.per_address = count),
+        get: |options| show_share(options.per_address),
     },
     Knob {
         info: OptionInfo::new(

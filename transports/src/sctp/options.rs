@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::options::value::{
-    parse_count, parse_duration, parse_size, parse_unless, show_duration, show_size,
+    parse_count, parse_duration, parse_share, parse_size, parse_unless, show_duration, show_share, show_size,
 };
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
@@ -214,11 +214,8 @@ const TABLE: Table<SctpOptions> = Table(&[
             "all, 1 to 65535",
             "all",
         ),
-        set: |options, text| {
-            parse_unless(text, "all", |text| parse_count(text, COUNT))
-                .map(|count| options.per_address = count)
-        },
-        get: |options| options.per_address.map_or_else(|| "all".to_owned(), |count| count.to_string()),
+        set: |options, text| parse_share(text, COUNT).map(|count| options.per_address = count),
+        get: |options| show_share(options.per_address),
     },
     Knob {
         info: OptionInfo::new("sctp_port", "the SCTP port inside the UDP datagrams", "1 to 65535", "5000"),

@@ -5,6 +5,9 @@
 //!   waits ends with `ConnectionAborted`, so that its owner can let go of it.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then the system sends a RST.
 //! * **Backpressure**: the socket buffers of both ends, sized by the system or by [`TcpOptions`].
+//! * **Peers that have proved nothing**: a connection is a channel as soon as it is accepted, so a listener holds none of them
+//!   itself; until then they wait in the system's queue ([`TcpOptions::backlog`]). A peer that never sends costs no read
+//!   buffer.
 //! * **Peer identity**: its address, nothing more.
 //!
 //! A name is resolved again at every dial, and every address it has is tried; see [`dial`]. A listener outlives a

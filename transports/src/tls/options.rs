@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::certificates::CertificateOptions;
-use crate::options::value::{parse_count, parse_duration, parse_unless, show_duration};
+use crate::options::value::{parse_count, parse_duration, parse_share, show_duration, show_share};
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 use crate::tcp::TcpOptions;
 
@@ -139,11 +139,8 @@ const TABLE: Table<TlsOptions> = Table(&[
             "all, 1 to 65535",
             "all",
         ),
-        set: |options, text| {
-            parse_unless(text, "all", |text| parse_count(text, COUNT))
-                .map(|count| options.per_address = count)
-        },
-        get: |options| options.per_address.map_or_else(|| "all".to_owned(), |count| count.to_string()),
+        set: |options, text| parse_share(text, COUNT).map(|count| options.per_address = count),
+        get: |options| show_share(options.per_address),
     },
 ]);
 

@@ -6,6 +6,9 @@
 //!   ends. The system knows no other reset, so a packet codec has to notice a packet that was cut.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then the peer sees `ConnectionReset` (on Linux).
 //! * **Backpressure**: the sender's socket buffer on Linux, those of both ends elsewhere; see [`UnixOptions`].
+//! * **Peers that have proved nothing**: a connection is a channel as soon as it is accepted, since the system says at once
+//!   who the peer is; until then they wait in the system's queue ([`UnixOptions::backlog`]). A peer that never sends costs no
+//!   read buffer.
 //! * **Peer identity**: process, user and group as the system knows them, in
 //!   [`credentials`](listenrain::ChannelFacts::credentials) on both sides. A listener may turn away peers by their user:
 //!   [`UnixOptions::allow_uid`].
