@@ -1,6 +1,6 @@
-//! A connection that several dialers share: it is made once, however many of them want it at the same time.
+//! Single-flight dialling: a connection that a dialer and its forks share is made once, however many want it at once.
 //!
-//! It knows nothing of what the connection is, nor of the channels on it.
+//! It knows neither what the connection is nor the channels on it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,9 @@
-//! Which connections a listener has, and which of them have proved nothing yet.
+//! Admission control: a table of a listener's connections, by age and by source address.
 //!
-//! A peer proves itself by what only a real one does, such as a finished handshake. When a limit is reached, the oldest
-//! connection that has proved nothing makes way for a new one, within the address whose own limit is reached or among all.
-//! So no number of silent peers keeps others out. It knows neither sockets nor time; each step costs O(log n).
+//! A connection is unproved until its peer has done what the transport asks for, such as finish a handshake. When a limit is
+//! reached the oldest unproved connection is evicted for a new one, among those of its address where that limit is the
+//! address's own. So no number of silent peers keeps others out. The table knows neither sockets nor time; each step costs
+//! O(log n).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use std::net::IpAddr;
 /// How many connections a listener may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// That have proved nothing yet.
+    /// Unproved ones.
     pub(crate) unproved: usize,
     /// In all.
     pub(crate) all: usize,
@@ -18,7 +19,7 @@ pub(crate) struct Limits {
     pub(crate) per_source: usize,
 }
 
-/// Where a peer comes from: its IPv4 address, or the network of its IPv6 address, since whoever has one of a /64 has them all.
+/// The source of a connection: an IPv4 address, or the /64 of an IPv6 address, since a host has all addresses of its /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Source(u64, bool);
 
@@ -36,11 +37,11 @@ impl Source {
 pub(crate) enum Outlook {
     /// There is room.
     Free,
-    /// There is room, but more than half of it is taken by others that have proved nothing, or by its own address.
+    /// There is room, but at least half of it is taken by unproved connections, or by its own source.
     Crowded,
-    /// Another has to make way.
-    MakesWay,
-    /// All are connections that have proved themselves.
+    /// Another has to be evicted for it.
+    Evicts,
+    /// All are proved.
     Full,
 }
 
@@ -49,7 +50,7 @@ pub(crate) enum Outlook {
 pub(crate) struct Admissions<T> {
     pub(crate) limits: Limits,
     all: BTreeMap<u64, Admitted<T>>,
-    /// Those that have proved nothing, oldest first.
+    /// Oldest first.
     unproved: BTreeSet<u64>,
     by_source: BTreeMap<Source, OfSource>,
     next: u64,
@@ -80,24 +81,24 @@ impl<T> Admissions<T> {
         let own = of_source.map_or(0, |of_source| of_source.count);
         if own >= limits.per_source {
             let has_unproved = of_source.is_some_and(|of_source| !of_source.unproved.is_empty());
-            return if has_unproved { Outlook::MakesWay } else { Outlook::Full };
+            return if has_unproved { Outlook::Evicts } else { Outlook::Full };
         }
         if self.all.len() >= limits.all || self.unproved.len() >= limits.unproved {
-            return if self.unproved.is_empty() { Outlook::Full } else { Outlook::MakesWay };
+            return if self.unproved.is_empty() { Outlook::Full } else { Outlook::Evicts };
         }
         let is_crowded = 2 * self.unproved.len() >= limits.unproved || 2 * own >= limits.per_source;
         if is_crowded { Outlook::Crowded } else { Outlook::Free }
     }
 
-    /// Lets a connection from `source` in, unless all there are have proved themselves: its key, and those that have to make
-    /// way for it, which are out.
+    /// Admits a connection from `source`, unless all that there are are proved: its key, and the handles of those that are
+    /// evicted for it.
     pub(crate) fn enter(&mut self, source: Source, handle: T) -> Option<(u64, Vec<T>)> {
-        let mut made_way = Vec::new();
+        let mut evicted = Vec::new();
         loop {
             match self.outlook(source) {
                 Outlook::Full => return None,
                 Outlook::Free | Outlook::Crowded => break,
-                Outlook::MakesWay => made_way.extend(self.remove_oldest(source)),
+                Outlook::Evicts => evicted.extend(self.remove_oldest(source)),
             }
         }
         let key = self.next;
@@ -107,10 +108,10 @@ impl<T> Admissions<T> {
         let of_source = self.by_source.entry(source).or_default();
         of_source.count += 1;
         of_source.unproved.insert(key);
-        Some((key, made_way))
+        Some((key, evicted))
     }
 
-    /// The oldest that has proved nothing: of `source` where that is what is full, else of all.
+    /// Removes the oldest unproved connection: of `source` where that is what is full, else of all.
     fn remove_oldest(&mut self, source: Source) -> Option<T> {
         let of_source = self.by_source.get(&source).filter(|own| own.count >= self.limits.per_source);
         let unproved = of_source.map_or(&self.unproved, |own| &own.unproved);
@@ -118,7 +119,7 @@ impl<T> Admissions<T> {
         self.leave(oldest)
     }
 
-    /// The connection at `key` has proved itself: it makes way for nobody any more. Says whether it still was in.
+    /// The connection at `key` is proved, and no longer evicted. Says whether it had not been before.
     pub(crate) fn prove(&mut self, key: u64) -> bool {
         let Some(admitted) = self.all.get(&key) else { return false };
         self.unproved.remove(&key);
@@ -128,7 +129,7 @@ impl<T> Admissions<T> {
         true
     }
 
-    /// As [`prove`](Self::prove), and it counts for its address no more.
+    /// As [`prove`](Self::prove), and it no longer counts for its source.
     pub(crate) fn release(&mut self, key: u64) -> bool {
         let Some(admitted) = self.all.get_mut(&key) else { return false };
         self.unproved.remove(&key);
@@ -156,7 +157,7 @@ impl<T> Admissions<T> {
         }
     }
 
-    /// Whether any connection could be let in.
+    /// Whether a new connection could be admitted.
     pub(crate) fn has_room(&self) -> bool {
         self.all.len() < self.limits.all || !self.unproved.is_empty()
     }
@@ -178,7 +179,7 @@ mod tests {
     fn the_oldest_that_has_proved_nothing_makes_way_from_one_beyond_the_limit_on() {
         let mut admissions = admissions(3, 10, 10);
         let keys: Vec<_> = (0..3).map(|at| admissions.enter(source(at), at).unwrap()).collect();
-        assert!(keys.iter().all(|(_, made_way)| made_way.is_empty()));
+        assert!(keys.iter().all(|(_, evicted)| evicted.is_empty()));
         admissions.prove(keys[0].0);
         assert!(admissions.enter(source(3), 3).unwrap().1.is_empty());
         assert_eq!(admissions.enter(source(4), 4).unwrap().1, [1], "the oldest has proved itself");

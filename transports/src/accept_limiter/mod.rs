@@ -1,6 +1,6 @@
-//! The accept limiter: bounds what listeners hold for peers that have proved nothing, in count and by address.
+//! The accept limiter: bounds a listener's unproved connections, in all and by source address.
 //!
-//! [`Admissions`] decides; this tells the connections that have to make way, and lets others wait where nobody can.
+//! [`Admissions`] decides. The limiter tells evicted connections, and lets new ones wait in turn where none can be evicted.
 
 mod admissions;
 
@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub(crate) use self::admissions::{Admissions, Limits, Outlook, Source};
 
-/// How many connections of one transport's listeners had to make way for others.
+/// A count of evicted connections, of all listeners of one transport.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Evictions(Arc<AtomicU64>);
 
@@ -35,20 +35,20 @@ pub(crate) struct AcceptLimiter {
 #[derive(Debug)]
 struct Shared {
     admissions: Mutex<Admissions<oneshot::Sender<()>>>,
-    /// A connection has left: for the next that waits for its place, and for the one that waits for room.
+    /// Notified when a connection has left: the next that waits for its place, and the accept loop.
     left: Notify,
     has_room: Notify,
     evictions: Evictions,
 }
 
-/// A connection that is let in. Dropping it gives its place back.
+/// The place of an admitted connection. Dropping it gives the place back.
 #[derive(Debug)]
 pub(crate) struct Place {
     shared: Arc<Shared>,
     key: u64,
-    /// Whether another connection had to make way for it.
+    /// Whether another connection was evicted for it.
     pub(crate) has_evicted: bool,
-    /// Over when the place is somebody else's.
+    /// Closed when the connection is evicted.
     revoked: oneshot::Receiver<()>,
 }
 
@@ -65,14 +65,14 @@ impl AcceptLimiter {
         self.shared.lock().outlook(source)
     }
 
-    /// A place for a connection from `peer`; `None` when all are taken by those that have proved themselves. Whoever makes
-    /// way for it has been told, and leaves when its task comes to it.
+    /// A place for a connection from `peer`; `None` when all are taken by proved ones. A connection that is evicted for it has
+    /// been told, and leaves when its task runs.
     pub(crate) fn try_enter(&self, peer: SocketAddr) -> Option<Place> {
         let (handle, revoked) = oneshot::channel();
         let (key, evicted) = self.shared.lock().enter(Source::of(peer.ip()), handle)?;
         let has_evicted = !evicted.is_empty();
         if has_evicted {
-            tracing::debug!(%peer, count = evicted.len(), "the oldest unproved connection makes way for a new one");
+            tracing::debug!(%peer, count = evicted.len(), "evicted the oldest unproved connection");
             self.shared.evictions.note(evicted.len());
         }
         Some(Place { shared: Arc::clone(&self.shared), key, has_evicted, revoked })
@@ -88,7 +88,7 @@ impl AcceptLimiter {
         }
     }
 
-    /// Waits until a connection could be let in, be it by making another leave. For one task at a time.
+    /// Waits until a new connection could be admitted, be it by evicting another. For one task at a time.
     pub(crate) async fn room(&self) {
         while !self.shared.lock().has_room() {
             self.shared.has_room.notified().await;
@@ -103,18 +103,18 @@ impl Shared {
 }
 
 impl Place {
-    /// Ready when another connection has this place.
+    /// Ready when the connection is evicted.
     pub(crate) async fn revoked(&mut self) {
         // Nothing is ever sent: the sender is dropped.
         let _ = (&mut self.revoked).await;
     }
 
-    /// The peer has proved itself: the place is its own from now on. Says whether it was not too late for that.
+    /// The connection is proved, and no longer evicted. Says whether it had not been before.
     pub(crate) fn prove(&self) -> bool {
         self.shared.lock().prove(self.key)
     }
 
-    /// As [`prove`](Self::prove), and it counts for its address no more.
+    /// As [`prove`](Self::prove), and it no longer counts for its source.
     pub(crate) fn release(&self) -> bool {
         self.shared.lock().release(self.key)
     }

@@ -130,7 +130,7 @@ impl ChannelGenerator for Dialer {
         &self.shared.list
     }
 
-    /// None where a member cannot be forked: a second dialer of its own would not share what channels of one dialer share.
+    /// `None` where a member's dialer cannot be forked: a second dialer would not share what channels of the first share.
     fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
         let dialers = self.dialers.iter().map(|dialer| dialer.fork()).collect::<Option<_>>()?;
         Some(Box::new(Self { shared: Arc::clone(&self.shared), dialers }))

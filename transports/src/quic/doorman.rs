@@ -1,8 +1,8 @@
-//! Which peers are let in: a listener's connections and their channels, up to its limits.
+//! Admission: a listener's connections and their channels, up to its limits.
 //!
-//! A connection has proved nothing until it has a channel. Those that have not are bounded by themselves and in time; the
-//! oldest of them makes way for a new connection, of an address that is proved, where there is no room left. One that has
-//! carried a channel and has none any more is closed after `idle_timeout`.
+//! A connection is unproved until it has a channel. Unproved connections are bounded in count and in time; where there is no
+//! room the oldest is evicted for a new connection, if that one's address is validated. A connection that has carried a
+//! channel and has none any more is closed after `idle_timeout`.
 //!
 //! Every connection has a task, and every channel that has not said yet what it is another, so that a peer that stalls holds
 //! up nobody. All of them end with the listener, except for what its channels still need.
@@ -91,10 +91,9 @@ impl Doorman {
     pub(super) fn admit(self: &Arc<Self>, incoming: Incoming) {
         let peer = incoming.remote_address();
         let outlook = self.limiter.outlook(Source::of(peer.ip()));
-        let is_wary = matches!(outlook, Outlook::Crowded | Outlook::MakesWay);
+        let is_wary = matches!(outlook, Outlook::Crowded | Outlook::Evicts);
         if is_wary && !incoming.remote_address_validated() {
-            // Anybody can write any address on a packet, and nobody makes way for that. It fails only for an address that is
-            // validated.
+            // A source address can be forged, and none is evicted for a forged one. It fails only for a validated address.
             return drop(incoming.retry());
         }
         let Some(place) = self.limiter.try_enter(peer) else {
