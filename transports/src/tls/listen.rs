@@ -37,7 +37,7 @@ pub(super) struct Listener {
     /// Bounded by the places of handshakes.
     agreed: UnboundedReceiver<Result<Waiting, NextError>>,
     over: Option<NextError>,
-    _doorman: OwnedTask,
+    _accept_loop: OwnedTask,
 }
 
 /// A session that nobody has accepted yet: its socket is reset when it is dropped.
@@ -69,9 +69,10 @@ impl Listener {
         };
         let (sender, agreed) = unbounded_channel();
         let config = Arc::new(side.config);
-        let shaking = Arc::new(Shaking { config, shown: side.shown, terms, silent, handshakes, sender });
-        let doorman = OwnedTask::spawn(Doorman { tcp, shaking }.run());
-        Ok(Self { endpoint, agreed, over: None, _doorman: doorman })
+        let handshaking =
+            Arc::new(Handshaking { config, shown: side.shown, terms, silent, handshakes, sender });
+        let accept_loop = OwnedTask::spawn(AcceptLoop { tcp, handshaking }.run());
+        Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {
@@ -106,13 +107,13 @@ impl Waiting {
 }
 
 /// Takes connections from TCP.
-struct Doorman {
+struct AcceptLoop {
     tcp: tcp::listen::Listener,
-    shaking: Arc<Shaking>,
+    handshaking: Arc<Handshaking>,
 }
 
 /// What all handshakes of a listener share.
-struct Shaking {
+struct Handshaking {
     config: Arc<ServerConfig>,
     shown: Fingerprint,
     terms: Terms,
@@ -121,36 +122,36 @@ struct Shaking {
     sender: UnboundedSender<Result<Waiting, NextError>>,
 }
 
-impl Doorman {
+impl AcceptLoop {
     async fn run(mut self) {
         let mut connections = JoinSet::new();
         loop {
-            self.shaking.handshakes.room().await;
+            self.handshaking.handshakes.room().await;
             let socket = match self.tcp.accept().await {
                 Ok(socket) => socket,
                 Err(error) => {
-                    let _ = self.shaking.sender.send(Err(error));
+                    let _ = self.handshaking.sender.send(Err(error));
                     return;
                 }
             };
             while connections.try_join_next().is_some() {}
             // Fails only for a peer that is gone already.
             let Ok(peer) = socket.peer_addr() else { continue };
-            let silent = self.shaking.silent.enter(peer).await;
+            let silent = self.handshaking.silent.enter(peer).await;
             let has_evicted = silent.has_evicted;
-            connections.spawn(self.shaking.clone().shake(socket, peer, silent));
+            connections.spawn(self.handshaking.clone().handshake(socket, peer, silent));
             if has_evicted {
-                // The one that makes way shall be gone before another comes.
+                // The evicted one shall be gone before another comes.
                 yield_now().await;
             }
         }
     }
 }
 
-impl Shaking {
-    async fn shake(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, silent: Place) {
+impl Handshaking {
+    async fn handshake(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, silent: Place) {
         let deadline = Instant::now() + self.terms.limit;
-        let shaken = async {
+        let agreed = async {
             // What is not accepted yet is reset when it has to go.
             socket.set_zero_linger()?;
             let place = self.wait(&socket, peer, silent, deadline).await?;
@@ -158,7 +159,7 @@ impl Shaking {
             let accepting = Box::pin(self.terms.accept(config, self.shown, socket, deadline));
             unless_evicted(place, accepting).await
         };
-        match shaken.await {
+        match agreed.await {
             Ok((agreed, place)) if place.release() => {
                 drop(self.sender.send(Ok(Waiting { agreed, _place: place })));
             }
@@ -184,7 +185,7 @@ impl Shaking {
     }
 }
 
-/// What `work` gives, and the place that it has kept; an error when that is somebody else's meanwhile.
+/// What `work` gives, and the place that it has kept; an error when it is evicted meanwhile.
 async fn unless_evicted<T>(
     mut place: Place,
     work: impl Future<Output = io::Result<T>>,
