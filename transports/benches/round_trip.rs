@@ -1,4 +1,4 @@
-//! A call and its reply, client and server on one thread, over the in-process channel, which moves bytes.
+//! A call and its reply, client and server on one thread: over the in-process channel, which moves bytes, and over TCP.
 //!
 //! `cargo bench -p listenrain-transports --bench round_trip`; with `-- --test` each runs once.
 
@@ -7,13 +7,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use listenrain::{Client, Command, Protocol, RawBytes, Router, Server, Transport};
-use listenrain_transports::InProcess;
+use listenrain_transports::{InProcess, Tcp};
 use tokio::task::JoinSet;
 
 /// A client of an echo server in the same process.
-async fn linked() -> (Client<RawBytes>, Server) {
-    let transport = InProcess::default();
-    let listener = transport.listen(&transport.scratch_endpoint()).await.expect("a fresh name");
+async fn linked(transport: &dyn Transport) -> (Client<RawBytes>, Server) {
+    let listener = transport.listen(&transport.scratch_endpoint()).await.expect("a fresh endpoint");
     let dialer = transport.dialer(listener.endpoint()).expect("its own endpoint");
     let protocol = Protocol::builder("echo", RawBytes).build().expect("it is valid");
     let router = Router::new().on(Command(0), |request| async move { Ok(request.message) });
@@ -24,10 +23,16 @@ async fn linked() -> (Client<RawBytes>, Server) {
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    bench(&mut criterion, &InProcess::default());
+    bench(&mut criterion, &Tcp::default());
+    criterion.final_summary();
+}
+
+fn bench(criterion: &mut Criterion, transport: &dyn Transport) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let (client, server) = runtime.block_on(linked());
-    let mut group = criterion.benchmark_group("round_trip/channel");
+    let (client, server) = runtime.block_on(linked(transport));
+    let mut group = criterion.benchmark_group(format!("round_trip/{}", transport.scheme()));
     group.sample_size(20);
     for (label, parallel, size) in
         [("1 x 4KiB", 1, 4 << 10), ("16 x 4KiB", 16, 4 << 10), ("1 x 256KiB", 1, 256 << 10)]
@@ -56,5 +61,4 @@ fn main() {
     }
     group.finish();
     runtime.block_on(async { drop((client, server)) });
-    criterion.final_summary();
 }

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, generator};
-use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, TransportId};
 use nix::unistd::{dup2_stdin, dup2_stdout};
 use percent_encoding::percent_decode_str;
 use tokio::net::unix::pipe;
@@ -40,9 +40,16 @@ use crate::pipes;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The transport of `exec://` endpoints.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct Exec;
+#[derive(Debug, Clone)]
+pub struct Exec {
+    id: TransportId,
+}
+
+impl Default for Exec {
+    fn default() -> Self {
+        Self { id: TransportId::new() }
+    }
+}
 
 impl Transport for Exec {
     fn scheme(&self) -> &str {
@@ -76,6 +83,10 @@ impl Transport for Exec {
 
     fn scratch_endpoint(&self) -> Endpoint {
         Endpoint::new("exec", "-").expect("a dash is a legal address")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -3,8 +3,9 @@
 //! What must be said in the same words on every kind of socket: how its end is told, what an abort leaves behind, in
 //! which order things are closed. What differs stands in [`StreamSocket`].
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -12,14 +13,21 @@ use std::task::{Context, Poll, ready};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, ChannelWrite};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::unconstrained;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 /// A connected socket of tokio's that splits into two halves.
 pub(crate) trait StreamSocket: Sized + 'static {
-    type Read: AsyncRead + Send + Unpin + 'static;
+    type Read: AsyncRead + AsRef<Self> + Send + Unpin + 'static;
     type Write: AsyncWrite + AsRef<Self> + Send + Unpin + 'static;
 
     fn into_halves(self) -> (Self::Read, Self::Write);
+
+    /// Whether there may be something to read, as far as the runtime knows.
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Asks the system whether there is something to read, and lets the runtime know: `WouldBlock` when there is not.
+    fn peek(&self) -> io::Result<()>;
 
     /// Drops a write half without ending the stream by it; the socket closes with the read half.
     fn forget(half: Self::Write);
@@ -31,13 +39,23 @@ pub(crate) trait StreamSocket: Sized + 'static {
 pub(crate) fn split<S: StreamSocket>(socket: S) -> (ReadHalf<S>, WriteHalf<S>) {
     let (read, write) = socket.into_halves();
     let aborted = Arc::new(AtomicBool::new(false));
-    let read = ReadHalf { half: read, aborted: aborted.clone() };
+    let read = ReadHalf { half: read, has_heard: false, aborted: aborted.clone() };
     let write = WriteHalf { half: Some(write), ended: false, aborted };
     (read, write)
 }
 
+/// What `ready` says, at no cost to the task's budget: the read behind it is what pays.
+pub(crate) fn poll_unpaid<T>(
+    cx: &mut Context<'_>,
+    ready: impl FnMut(&mut Context<'_>) -> Poll<T> + Unpin,
+) -> Poll<T> {
+    pin!(unconstrained(poll_fn(ready))).poll(cx)
+}
+
 pub(crate) struct ReadHalf<S: StreamSocket> {
     half: S::Read,
+    /// Whether there was ever anything to read.
+    has_heard: bool,
     /// Shared by the two halves. It is dropped after `half`: while this is the only one, the other half is gone.
     aborted: Arc<AtomicBool>,
 }
@@ -46,12 +64,32 @@ impl<S: StreamSocket> ReadHalf<S> {
     fn check(&self) -> io::Result<()> {
         if self.aborted.load(Ordering::Acquire) { Err(aborted()) } else { Ok(()) }
     }
+
+    /// Ready when there is something to read. Room is made only then, so that a connection that never sends costs none.
+    fn poll_something(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let socket = self.half.as_ref();
+        loop {
+            // A read that does not fill its room tells the runtime that there is no more, so this asks the system nothing.
+            ready!(poll_unpaid(cx, |cx| socket.poll_read_ready(cx)))?;
+            if self.has_heard {
+                return Poll::Ready(Ok(()));
+            }
+            // The runtime takes every socket that it accepts for readable.
+            match socket.peek() {
+                Ok(()) => self.has_heard = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // The system says it once.
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
 }
 
 impl<S: StreamSocket> ChannelRead for ReadHalf<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
         // What came before an abort stays unread: where nothing else can, closing the socket on it is the reset.
         self.check()?;
+        ready!(self.poll_something(cx))?;
         let count = ready!(poll_read_buf(Pin::new(&mut self.half), cx, &mut into.spare()))?;
         if count == 0 {
             // An abort makes the socket report its end to this side too; it must not look like the peer's.

@@ -24,6 +24,7 @@
 #![warn(clippy::print_stdout)]
 
 mod accept;
+mod accept_limiter;
 pub mod certificates;
 pub mod channel;
 #[cfg(unix)]
@@ -32,6 +33,7 @@ pub mod exec;
 pub mod fifo;
 pub mod ha;
 mod halves;
+mod jitter;
 pub mod options;
 mod owned_task;
 #[cfg(unix)]
@@ -41,6 +43,7 @@ mod pipes;
 pub mod quic;
 pub mod registry;
 pub mod sctp;
+mod shared_dial;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

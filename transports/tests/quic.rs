@@ -2,49 +2,26 @@
 
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/foreign_quic.rs"]
+mod foreign_quic;
 mod support;
 
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use certificates::*;
+use foreign_quic::*;
 use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
+use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ConnectionError, ReadError, VarInt};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::*;
 use tokio::time::Instant;
-
-/// A listener of `quic` and a connection to it of a client that knows nothing of this crate.
-async fn with_foreign_client(quic: Quic) -> (Box<dyn ChannelGenerator>, quinn::Endpoint, quinn::Connection) {
-    let authority = Authority::new();
-    let quic = quic.with_identity(authority.sign_local().identity);
-    let listener = quic.listen(&"quic://127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let mut roots = RootCertStore::empty();
-    let ca = std::fs::read(authority.ca()).unwrap();
-    let ca = CertificateDer::from_pem_slice(&ca);
-    roots.add(ca.unwrap()).unwrap();
-    let mut tls =
-        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    tls.alpn_protocols = vec![b"listenrain".to_vec()];
-    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-    let client = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-    let at = listener.endpoint().address().parse().unwrap();
-    let connection = client.connect_with(config, at, "localhost").unwrap().await.unwrap();
-    (listener, client, connection)
-}
 
 async fn is_alive(near: &mut Channel, far: &mut Channel) {
     write_all(&mut *near.write, "alive".into()).await.unwrap();
@@ -362,33 +339,62 @@ async fn whoever_was_dialled_opens_no_streams() {
     let at = server.local_addr().unwrap().to_string();
     let endpoint = Endpoint::new("quic", &at).unwrap().with_option("pin", &identity);
     let mut dialer = Quic::default().dialer(&endpoint).unwrap();
-    let serve = async {
-        let connection = server.accept().await.unwrap().await.unwrap();
-        let (mut send, mut recv) = connection.accept_bi().await.unwrap();
-        let mut version = [0];
-        recv.read_exact(&mut version).await.unwrap();
-        send.write_all(&version).await.unwrap();
-        (connection, send)
-    };
-    let (near, (connection, _send)) = watched(async { tokio::join!(dialer.next(), serve) }).await;
+    let (near, (connection, ..)) = watched(async { tokio::join!(dialer.next(), greet(&server)) }).await;
     let _near = near.unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(connection.open_bi()).poll(&mut cx).is_pending(), "nobody would ever accept it");
     assert!(pin!(connection.open_uni()).poll(&mut cx).is_pending());
 }
 
-/// A server that knows nothing of this crate.
-fn foreign_server(leaf: &Leaf) -> quinn::Endpoint {
-    let cert = CertificateDer::from_pem_file(&leaf.cert).unwrap();
-    let key = PrivateKeyDer::from_pem_file(&leaf.key).unwrap();
-    let mut tls =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert], key)
-            .unwrap();
-    tls.alpn_protocols = vec![b"listenrain".to_vec()];
-    let config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
-    quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap()
+/// Tokio's runtime, which counts what it is asked for.
+#[derive(Debug, Default)]
+struct Counting {
+    timers: AtomicUsize,
+    tasks: AtomicUsize,
+    looks: AtomicUsize,
+}
+
+impl quinn::Runtime for Counting {
+    fn new_timer(&self, at: std::time::Instant) -> std::pin::Pin<Box<dyn quinn::AsyncTimer>> {
+        self.timers.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.new_timer(at)
+    }
+
+    fn spawn(&self, future: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.spawn(future);
+    }
+
+    fn wrap_udp_socket(
+        &self,
+        socket: std::net::UdpSocket,
+    ) -> std::io::Result<Arc<dyn quinn::AsyncUdpSocket>> {
+        quinn::TokioRuntime.wrap_udp_socket(socket)
+    }
+
+    fn now(&self) -> std::time::Instant {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        quinn::TokioRuntime.now()
+    }
+}
+
+#[tokio::test]
+async fn both_sides_run_on_the_runtime_that_they_are_given() {
+    let runtime = Arc::new(Counting::default());
+    let given = Quic::default().with_runtime(runtime.clone());
+    let counts =
+        || [&runtime.timers, &runtime.tasks, &runtime.looks].map(|count| count.load(Ordering::Relaxed));
+    let mut listener = given.listen(&given.scratch_endpoint()).await.unwrap();
+    let mut dialer = Quic::default().dialer(listener.endpoint()).unwrap();
+    let before = counts();
+    let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
+    is_alive(&mut near, &mut far).await;
+    let listened = counts();
+    assert!(listened.iter().zip(before).all(|(now, before)| *now > before), "{before:?}, {listened:?}");
+    let mut other = both_ends(&Quic::default()).await.0;
+    let mut dialer = given.dialer(other.endpoint()).unwrap();
+    let (mut near, mut far) = watched(connect(&mut *other, &mut *dialer)).await;
+    is_alive(&mut near, &mut far).await;
+    let dialled = counts();
+    assert!(dialled.iter().zip(listened).all(|(now, before)| *now > before), "{listened:?}, {dialled:?}");
 }

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,6 +52,20 @@ mod paths {
         watched(connect(&mut *listener, &mut *dialer)).await;
         drop(listener);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "neither socket nor lock is left");
+    }
+
+    #[tokio::test]
+    async fn the_file_has_the_mode_that_was_asked_for() {
+        let folder = folder();
+        let path = folder.path().join("x.sock");
+        let mode = || fs::metadata(&path).unwrap().mode() & 0o7777;
+        // Wider than any umask leaves it, and narrower.
+        for (asked, bits) in [("0600", 0o600), ("0666", 0o666), ("0000", 0)] {
+            let _listener = Unix::default().listen(&at_path(&path).with_option("mode", asked)).await.unwrap();
+            assert_eq!(mode(), bits);
+        }
+        let _listener = listen(&path).await.unwrap();
+        assert_eq!(mode(), 0o600, "the default");
     }
 
     #[tokio::test]

@@ -65,6 +65,9 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
     }
 
     pub(crate) fn values(&self) -> Vec<V> {
-        lock(&self.inner).values.values().map(|(_, value)| value.clone()).collect()
+        let inner = lock(&self.inner);
+        let mut all: Vec<_> = inner.values.values().collect();
+        all.sort_by_key(|(generation, _)| *generation);
+        all.into_iter().map(|(_, value)| value.clone()).collect()
     }
 }

@@ -23,7 +23,7 @@ use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::channel::Plain;
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
-    EndpointError, NextError, Transport,
+    EndpointError, NextError, Transport, TransportId,
 };
 use tokio::time::timeout;
 use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -38,13 +38,14 @@ const SCHEME: &str = "tcp";
 pub struct SimulatedTcp {
     host: String,
     connect_timeout: Duration,
+    id: TransportId,
 }
 
 impl SimulatedTcp {
     /// The TCP of `host`, by which name the simulation must know the host that it runs on.
     #[must_use]
     pub fn on(host: &str) -> Self {
-        Self { host: host.to_owned(), connect_timeout: Duration::from_secs(10) }
+        Self { host: host.to_owned(), connect_timeout: Duration::from_secs(10), id: TransportId::new() }
     }
 
     /// How long one dial may take; beyond it the dial fails with `TimedOut`. Default: 10 s, as for real TCP. What makes a dial
@@ -53,6 +54,7 @@ impl SimulatedTcp {
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
+        self.id = TransportId::new();
         self
     }
 
@@ -99,6 +101,10 @@ impl Transport for SimulatedTcp {
     fn scratch_endpoint(&self) -> Endpoint {
         Endpoint::new(SCHEME, &format!("{}:0", self.host)).expect("the name of a host is a legal address")
     }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
+    }
 }
 
 /// Accepts connections at one port of this host. `next` is cancel safe: what is queued stays queued.
@@ -121,6 +127,7 @@ impl ChannelGenerator for Listener {
 }
 
 /// Dials one endpoint, looking its name up each time.
+#[derive(Clone)]
 struct Dialer {
     endpoint: Endpoint,
     host: String,
@@ -151,6 +158,10 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 

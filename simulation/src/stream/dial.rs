@@ -38,7 +38,7 @@ pub(super) async fn next(
     stage.passes(server, Way::ToServer);
     let dialled = below.next().await;
     stage.note(who, if dialled.is_ok() { "dialled" } else { "dial failed" }, server as u64, 0);
-    let channel = dialled?;
+    let mut channel = dialled?;
     match on(FaultKind::DialClosed) {
         None => {
             stage.led_to(server);
@@ -47,8 +47,9 @@ pub(super) async fn next(
         Some((fault, _)) => {
             stage.fired(fault, who, false);
             // The peer is told so by the drop of what it has accepted.
-            let facts = channel.facts.clone();
-            Ok(Channel::new(tokio::io::empty(), tokio::io::empty(), facts))
+            let mut closed = Channel::new(tokio::io::empty(), tokio::io::empty(), channel.facts.clone());
+            closed.ended = channel.ended.take();
+            Ok(closed)
         }
     }
 }

@@ -9,6 +9,7 @@ use super::ChannelOptions;
 use super::name::{Name, Names};
 
 /// Dials one name, once for each channel; a dial never waits.
+#[derive(Clone)]
 pub(super) struct Dialer {
     names: Arc<Names>,
     endpoint: Endpoint,
@@ -33,6 +34,10 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError,
-    Transport,
+    Transport, TransportId,
 };
 
 use self::generators::{Dialer, Listener};
@@ -40,10 +40,11 @@ pub use self::options::ChannelOptions;
 const SCHEME: &str = "channel";
 
 /// The transport of `channel://` endpoints. Cloning it shares its names; another instance has names of its own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct InProcess {
     options: ChannelOptions,
     names: Arc<Names>,
+    id: TransportId,
 }
 
 impl InProcess {
@@ -101,6 +102,12 @@ impl InProcess {
     }
 }
 
+impl Default for InProcess {
+    fn default() -> Self {
+        Self { options: ChannelOptions::default(), names: Arc::default(), id: TransportId::new() }
+    }
+}
+
 impl Transport for InProcess {
     fn scheme(&self) -> &str {
         SCHEME
@@ -135,6 +142,10 @@ impl Transport for InProcess {
 
     fn scratch_endpoint(&self) -> Endpoint {
         self.fresh_endpoint()
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

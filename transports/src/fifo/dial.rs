@@ -23,6 +23,7 @@ use super::{FifoOptions, SCHEME, VERSION, halves};
 use crate::options::value::show_duration;
 
 /// Dials one place, once for each channel.
+#[derive(Clone)]
 pub(super) struct Dialer {
     endpoint: Endpoint,
     place: Place,
@@ -80,6 +81,10 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio_util::io::poll_read_buf;
 
 use super::pair::Ends;
+use crate::halves::poll_unpaid;
 
 /// The mode of a pipe whose writer has ended in an orderly way.
 const ENDED: Mode = Mode::S_IRUSR;
@@ -39,7 +40,14 @@ struct ReadHalf {
 impl ChannelRead for ReadHalf {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
         self.shared.check()?;
-        match poll_read_buf(Pin::new(&mut self.pipe), cx, &mut into.spare()) {
+        // Room is made only for what there is.
+        let readable = poll_unpaid(cx, |cx| self.pipe.poll_read_ready(cx));
+        let read = match readable {
+            Poll::Ready(Ok(())) => poll_read_buf(Pin::new(&mut self.pipe), cx, &mut into.spare()),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        match read {
             Poll::Ready(Ok(0)) => {
                 self.at_end = true;
                 Poll::Ready(self.end())

@@ -8,6 +8,9 @@
 //!   peer reads `ConnectionReset`. Writing to a peer whose read half is gone is a `BrokenPipe`; the system also sends
 //!   `SIGPIPE`, which Rust programs ignore unless told otherwise.
 //! * **Backpressure**: each direction holds as many bytes as its pipe, see [`FifoOptions::pipe_size`].
+//! * **Peers that have proved nothing**: a request comes whole or not at all and is answered without waiting for its sender, so
+//!   no dialer holds up another. What waits to be accepted is bounded by [`FifoOptions::backlog`], the requests behind it by
+//!   the rendezvous' pipe.
 //! * **Peer identity**: the user and group that own the pipe's file, as
 //!   [`credentials`](listenrain::ChannelFacts::credentials). No process: nobody vouches for one.
 //!
@@ -74,7 +77,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 use nix::unistd::Uid;
 
 use self::dial::Dialer;
@@ -97,6 +102,7 @@ const VERSION: u8 = 1;
 pub struct Fifo {
     options: FifoOptions,
     entropy: Arc<dyn Entropy>,
+    id: TransportId,
 }
 
 impl Fifo {
@@ -115,6 +121,7 @@ impl Fifo {
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
+        self.id = TransportId::new();
         self
     }
 
@@ -134,7 +141,7 @@ impl Fifo {
 
 impl Default for Fifo {
     fn default() -> Self {
-        Self { options: FifoOptions::default(), entropy: Arc::new(SystemEntropy) }
+        Self { options: FifoOptions::default(), entropy: Arc::new(SystemEntropy), id: TransportId::new() }
     }
 }
 
@@ -182,6 +189,10 @@ impl Transport for Fifo {
         scratch(&std::env::temp_dir(), name)
             .or_else(|| scratch(Path::new("/tmp"), name))
             .expect("digits below /tmp are a legal address")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

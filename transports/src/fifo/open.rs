@@ -138,6 +138,39 @@ mod tests {
         open(&path, End::Write, me()).unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_that_is_replaced_between_the_look_and_the_opening_is_refused() {
+        // What was looked at was ours; what is opened then may be anybody's.
+        use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::time::{Duration, Instant};
+
+        let dir = tempdir().unwrap();
+        let (path, other) = (dir.path().join("pipe"), dir.path().join("other"));
+        for pipe in [&path, &other] {
+            mkfifo(pipe, Mode::from_bits_truncate(0o600)).unwrap();
+        }
+        let (done, begun) = (AtomicBool::new(false), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    renameat2(AT_FDCWD, &path, AT_FDCWD, &other, RenameFlags::RENAME_EXCHANGE).unwrap();
+                }
+            });
+            let refused = loop {
+                match open(&path, End::Read, me()) {
+                    Err(error) => break Some(error),
+                    Ok(_) if begun.elapsed() > Duration::from_secs(30) => break None,
+                    Ok(_) => {}
+                }
+            };
+            done.store(true, Ordering::Relaxed);
+            let text = refused.expect("it was never noticed").to_string();
+            assert!(text.contains("was replaced meanwhile"), "{text}");
+        });
+    }
+
     #[test]
     fn whatever_is_no_pipe_of_ours_is_refused_by_its_path() {
         let dir = tempdir().unwrap();

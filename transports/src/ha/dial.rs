@@ -2,8 +2,11 @@
 //!
 //! One dial tries the members one after the other, from the first (with [`FailBack::Never`] from the one that worked
 //! last), those in trouble after all others; each has [`attempt_timeout`](super::HaOptions::attempt_timeout). Health
-//! comes from dials and from how long channels live. Backing off between dials is the caller's business, as with every
-//! generator; a member that failed is moreover not tried first again until its own wait is over.
+//! comes from dials, and from what comes on channels and how they end: see `health.rs`. Backing off between dials is the
+//! caller's business, as with every generator; a member that failed is moreover not tried first again until its own wait is
+//! over, nor before as much time has passed as it took to find out.
+//!
+//! Forks dial side by side, and share health, what probes have found, and the member in use.
 //!
 //! Cancel safety: dropping a dial closes what it had begun, and counts against the member it was at, so that the next
 //! dial goes on with the others.
@@ -11,12 +14,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{Error, ErrorKind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, EndpointError, NextError};
 use tokio::time::timeout;
 
+use super::channel::watch;
 use super::health::Health;
 use super::options::{FailBack, HaOptions};
 use super::{Member, probe};
@@ -24,14 +29,19 @@ use crate::options::value::show_duration;
 
 /// Dials the members of one list.
 pub(super) struct Dialer {
+    shared: Arc<Shared>,
+    dialers: Vec<Box<dyn ChannelGenerator>>,
+}
+
+/// What a dialer and its forks have in common.
+struct Shared {
     list: Endpoint,
     members: Vec<Member>,
-    dialers: Vec<Box<dyn ChannelGenerator>>,
     health: Health,
     found: Found,
     options: HaOptions,
     /// The member that the last channel leads to.
-    current: usize,
+    current: AtomicUsize,
 }
 
 /// Channels to better members that a probe has dialled, for the next dials to give.
@@ -50,43 +60,52 @@ impl Dialer {
         };
         let dialers = members.iter().map(dialer).collect::<Result<_, _>>()?;
         let health = Health::new(members.len(), &options.backoff());
-        Ok(Self { list, members, dialers, health, found: Found::default(), options, current: 0 })
+        let (found, current) = (Found::default(), AtomicUsize::new(0));
+        Ok(Self { shared: Arc::new(Shared { list, members, health, found, options, current }), dialers })
     }
 
     async fn dial(&mut self) -> Result<Channel, NextError> {
-        if let Some((member, channel)) = self.found.take() {
+        if let Some((member, channel)) = self.shared.found.take() {
             return Ok(self.give(member, channel));
         }
         let mut failed = Vec::new();
-        for member in self.order() {
-            let dialer = &mut *self.dialers[member];
-            match attempt(dialer, &self.health, member, self.options.attempt_timeout).await {
+        for member in self.shared.order() {
+            let (dialer, limit) = (&mut *self.dialers[member], self.shared.options.attempt_timeout);
+            match attempt(dialer, &self.shared.health, member, limit).await {
                 Ok(channel) => return Ok(self.give(member, channel)),
                 Err(error) => failed.push(error),
             }
         }
-        Err(self.all_failed(failed))
+        Err(self.shared.all_failed(failed))
     }
 
-    fn order(&self) -> Vec<usize> {
-        let from = if self.options.fail_back == FailBack::Never { self.current } else { 0 };
-        let count = self.members.len();
-        self.health.sort((from..count).chain(0..from))
-    }
-
-    fn give(&mut self, member: usize, channel: Channel) -> Channel {
-        if member != self.current {
-            let (list, to) = (&self.list, &self.members[member].endpoint);
-            tracing::info!(%list, %to, was = %self.members[self.current].endpoint, "another member is in use");
+    fn give(&self, member: usize, channel: Channel) -> Channel {
+        let Shared { list, members, health, found, options, current } = &*self.shared;
+        let was = current.swap(member, Ordering::Relaxed);
+        if member != was {
+            let (to, was) = (&members[member].endpoint, &members[was].endpoint);
+            tracing::info!(%list, %to, %was, "another member is in use");
         }
-        self.current = member;
-        let channel = self.health.watch(member, channel);
-        if self.options.fail_back != FailBack::Eager || member == 0 {
+        let channel = watch(health, member, channel);
+        if options.fail_back != FailBack::Eager || member == 0 {
             return channel;
         }
-        let better = self.members[..member].to_vec();
-        let limit = self.options.attempt_timeout;
-        channel.superseded_by(probe::until_better(better, self.health.clone(), self.found.clone(), limit))
+        let better = (0..member).filter_map(|better| Some((better, self.probing(better)?))).collect();
+        let (health, found) = (health.clone(), found.clone());
+        channel.superseded_by(probe::until_better(better, health, found, options.attempt_timeout))
+    }
+
+    /// A dialer that can be asked while this one dials: a dial that is under way never waits for a probe.
+    fn probing(&self, member: usize) -> Option<Box<dyn ChannelGenerator>> {
+        self.dialers[member].fork().or_else(|| self.shared.members[member].dialer().ok())
+    }
+}
+
+impl Shared {
+    fn order(&self) -> Vec<usize> {
+        let is_never = self.options.fail_back == FailBack::Never;
+        let from = if is_never { self.current.load(Ordering::Relaxed) } else { 0 };
+        self.health.sort((from..self.members.len()).chain(0..from))
     }
 
     fn all_failed(&self, mut failed: Vec<NextError>) -> NextError {
@@ -108,7 +127,13 @@ impl ChannelGenerator for Dialer {
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.list
+        &self.shared.list
+    }
+
+    /// `None` where a member's dialer cannot be forked: a second dialer would not share what channels of the first share.
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        let dialers = self.dialers.iter().map(|dialer| dialer.fork()).collect::<Option<_>>()?;
+        Some(Box::new(Self { shared: Arc::clone(&self.shared), dialers }))
     }
 }
 
@@ -122,16 +147,19 @@ pub(super) async fn attempt(
     let attempt = health.attempt(member);
     match timeout(limit, dialer.next()).await {
         Ok(Ok(channel)) => {
-            attempt.answered();
+            attempt.opened();
             Ok(channel)
         }
         Ok(Err(error)) => {
             if error.is_final {
-                attempt.gave_up(&error);
+                attempt.gave_up(&error)
+            } else {
+                attempt.failed()
             }
             Err(error)
         }
         Err(_) => {
+            attempt.failed();
             let text = format!("no answer within {} (attempt_timeout)", show_duration(limit));
             Err(NextError::passing("dial", dialer.endpoint(), Error::new(ErrorKind::TimedOut, text)))
         }

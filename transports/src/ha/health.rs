@@ -1,20 +1,20 @@
-//! How the members of a list are doing, as their own channels tell.
+//! How the members of a list are doing, as their own dials and channels tell.
 //!
-//! A member is in trouble when dialling it failed, was given up or took too long, and when its channels do not last;
-//! no text of an error is ever looked at. Trouble passes with time, and what fails side by side is one trouble: the lanes
-//! of a connection notice the same outage, each for itself. It belongs to one dialer: the list that it was made
-//! from is never changed.
+//! An open socket proves nothing: a member is well once it has answered. It has failed when a dial failed, was given up or
+//! took too long; when its channel ended without a byte from it, by silence, by output that it did not take, or by bytes
+//! that made no sense; and when its channels do not last. No text of an error is ever looked at. Trouble passes with time,
+//! and what fails side by side is one trouble: the lanes of a connection notice the same outage, each for itself. It belongs
+//! to one dialer and its forks: the list that they were made from is never changed.
 
-use std::io;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Backoff, Channel, ChannelRead, Course, NextError};
+use listenrain::channel::ChannelEnd;
+use listenrain::{Backoff, Course, LinkError, NextError};
 use tokio::time::Instant;
 
-/// A channel that lived at least this long has worked; one that did not counts as a failure of its member. Well above a
+/// A channel that lived at least this long has lasted; one that did not counts as a failure of its member. Well above a
 /// handshake across the world, well below what people wait for.
 pub(super) const STABLE: Duration = Duration::from_secs(1);
 
@@ -29,16 +29,40 @@ struct Standing {
     course: Course,
     /// Failures that were counted. What began before the last of them tells nothing new by failing too.
     failures: u64,
+    /// Dials that gave a channel.
+    opened: u64,
     /// Behind the others until then.
     waits_until: Option<Instant>,
+    /// How long it took to find out, where it accepted and then said nothing, and has not answered since.
+    silent_for: Option<Duration>,
     /// It will never answer.
     over: Option<NextError>,
 }
 
+/// The moment at which a dial, a channel or a proof began, by which its failure is told from an earlier one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    failures: u64,
+    opened: u64,
+    at: Instant,
+}
+
+impl Begun {
+    pub(super) fn age(self) -> Duration {
+        self.at.elapsed()
+    }
+}
+
 impl Health {
     pub(super) fn new(members: usize, backoff: &Backoff) -> Self {
-        let fresh =
-            |number| Standing { course: backoff.course(number), failures: 0, waits_until: None, over: None };
+        let fresh = |number| Standing {
+            course: backoff.course(number),
+            failures: 0,
+            opened: 0,
+            waits_until: None,
+            silent_for: None,
+            over: None,
+        };
         Self { members: Arc::new(Mutex::new((0..members).map(fresh).collect())) }
     }
 
@@ -50,16 +74,18 @@ impl Health {
         left
     }
 
-    /// When the first of `members` is worth another try; `None` when none ever is.
-    pub(super) fn next_try(&self, members: std::ops::Range<usize>) -> Option<Instant> {
-        let standings = self.lock();
-        let left = standings[members].iter().filter(|standing| standing.over.is_none());
-        left.map(|standing| standing.waits_until.unwrap_or_else(Instant::now)).min()
+    /// When `member` is worth another try; `None` when it never is.
+    pub(super) fn next_try(&self, member: usize) -> Option<Instant> {
+        let standing = &self.lock()[member];
+        if standing.over.is_some() {
+            return None;
+        }
+        Some(standing.waits_until.unwrap_or_else(Instant::now))
     }
 
-    /// Begins to dial a member. Let go of without a word, it counts as a failure: a dial that was given up.
-    pub(super) fn attempt(&self, member: usize) -> Attempt<'_> {
-        Attempt { health: self, member, seen: self.seen(member), is_told: false }
+    /// How long a channel to `member` that nobody uses yet may take to deliver something, where an open one is not enough.
+    pub(super) fn proof(&self, member: usize) -> Option<Duration> {
+        self.lock()[member].silent_for
     }
 
     /// Why members will never answer.
@@ -67,25 +93,44 @@ impl Health {
         self.lock().iter().filter_map(|standing| standing.over.clone()).collect()
     }
 
-    /// The channel to `member`, which tells by how long it lives how the member is doing.
-    pub(super) fn watch(&self, member: usize, mut channel: Channel) -> Channel {
-        let life = Life { health: self.clone(), member, seen: self.seen(member), since: Instant::now() };
-        channel.read = Box::new(Watched { half: channel.read, _life: life });
-        channel
+    /// Begins to dial a member. Let go of without a word it counts as a failure, a dial that was given up, unless another
+    /// dial of the member gave a channel meanwhile.
+    pub(super) fn attempt(&self, member: usize) -> Attempt<'_> {
+        Attempt { health: self, member, begun: self.begin(member), is_told: false }
     }
 
-    fn seen(&self, member: usize) -> u64 {
-        self.lock()[member].failures
+    /// Something about `member` begins now.
+    pub(super) fn begin(&self, member: usize) -> Begun {
+        let standing = &self.lock()[member];
+        Begun { failures: standing.failures, opened: standing.opened, at: Instant::now() }
     }
 
-    /// What began when `seen` failures of the member had been counted has failed.
-    fn failed(&self, member: usize, seen: u64) {
+    /// The member has answered on a channel.
+    pub(super) fn answered(&self, member: usize, channel: Begun) {
         let standing = &mut self.lock()[member];
-        if standing.failures != seen {
+        standing.silent_for = None;
+        if standing.failures == channel.failures {
+            standing.waits_until = None;
+        }
+    }
+
+    /// The member was found to say nothing on a channel, for as long as this.
+    pub(super) fn fell_silent(&self, member: usize, begun: Begun, after: Duration) {
+        self.failed(member, begun, after);
+        let longest = &mut self.lock()[member].silent_for;
+        *longest = (*longest).max(Some(after));
+    }
+
+    /// What had begun has failed, which took `after` to find out. The member stands behind the others for at least as long:
+    /// else whatever it costs to try it would be paid again at once.
+    fn failed(&self, member: usize, begun: Begun, after: Duration) {
+        let standing = &mut self.lock()[member];
+        if standing.failures != begun.failures {
             return;
         }
         standing.failures += 1;
-        standing.waits_until = Some(Instant::now() + standing.course.failed());
+        let wait = after + standing.course.failed();
+        standing.stay_away(wait);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Standing>> {
@@ -93,22 +138,39 @@ impl Health {
     }
 }
 
+impl Standing {
+    /// Behind the others for `wait` at least.
+    fn stay_away(&mut self, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_WAIT);
+        self.waits_until = self.waits_until.max(Some(until));
+    }
+}
+
+/// No peer and no silence keeps a member behind the others for longer: the longest that can be asked for by option.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// A dial of one member under way.
 pub(super) struct Attempt<'a> {
     health: &'a Health,
     member: usize,
-    seen: u64,
+    begun: Begun,
     is_told: bool,
 }
 
 impl Attempt<'_> {
-    /// It answered. Whether that lasts, its channel will tell.
-    pub(super) fn answered(mut self) {
+    /// There is a channel. Whether it is good for anything, it will tell itself.
+    pub(super) fn opened(mut self) {
         self.is_told = true;
-        self.health.lock()[self.member].waits_until = None;
+        self.health.lock()[self.member].opened += 1;
     }
 
-    /// It will never answer.
+    /// It gave none this time.
+    pub(super) fn failed(mut self) {
+        self.is_told = true;
+        self.health.failed(self.member, self.begun, self.begun.age());
+    }
+
+    /// It never will.
     pub(super) fn gave_up(mut self, error: &NextError) {
         self.is_told = true;
         self.health.lock()[self.member].over = Some(error.clone());
@@ -117,38 +179,209 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if !self.is_told {
-            self.health.failed(self.member, self.seen);
+        let has_opened = self.health.lock()[self.member].opened != self.begun.opened;
+        if !self.is_told && !has_opened {
+            self.health.failed(self.member, self.begun, self.begun.age());
         }
     }
 }
 
-/// The time from a channel's beginning to its end.
-struct Life {
+/// One channel to a member, from its beginning to its end.
+#[derive(Debug)]
+pub(super) struct Life {
     health: Health,
     member: usize,
-    seen: u64,
-    since: Instant,
+    begun: Begun,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    /// When something came last; `None` before anything has.
+    heard: Option<Instant>,
+    is_told: bool,
+}
+
+impl Life {
+    pub(super) fn new(health: Health, member: usize) -> Self {
+        let begun = health.begin(member);
+        let progress = Mutex::new(Progress { heard: None, is_told: false });
+        Self { health, member, begun, progress }
+    }
+
+    /// Bytes have come from the member.
+    pub(super) fn heard(&self) {
+        let first = self.progress().heard.replace(Instant::now()).is_none();
+        if first {
+            self.health.answered(self.member, self.begun);
+        }
+    }
+
+    /// What the library says of its end.
+    pub(super) fn ended(&self, end: &ChannelEnd) {
+        self.judge(&end.cause, end.answered, end.stay_away);
+    }
+
+    fn judge(&self, cause: &LinkError, answered: bool, stay_away: Option<Duration>) {
+        let last = {
+            let mut progress = self.progress();
+            progress.is_told = true;
+            progress.heard.unwrap_or(self.begun.at)
+        };
+        let (member, begun) = (self.member, self.begun);
+        match Verdict::of(cause, answered, begun.age() >= STABLE) {
+            Verdict::Nothing => {}
+            Verdict::Well => self.health.lock()[member].course.succeeded(),
+            Verdict::Failed => self.health.failed(member, begun, last.elapsed()),
+            Verdict::Silent => self.health.fell_silent(member, begun, last.elapsed()),
+        }
+        if let Some(wait) = stay_away {
+            let standing = &mut self.health.lock()[member];
+            // What other channels have heard before does not unsay it.
+            standing.failures += 1;
+            standing.stay_away(wait);
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Life {
+    /// A channel that was let go of without a word about its end is judged by its age.
     fn drop(&mut self) {
-        if self.since.elapsed() >= STABLE {
+        if self.progress().is_told {
+            return;
+        }
+        if self.begun.age() >= STABLE {
             self.health.lock()[self.member].course.succeeded();
         } else {
-            self.health.failed(self.member, self.seen);
+            self.health.failed(self.member, self.begun, Duration::ZERO);
         }
     }
 }
 
-/// A read half with a [`Life`], which ends when the half is dropped.
-struct Watched {
-    half: Box<dyn ChannelRead>,
-    _life: Life,
+/// What the end of a channel says of its member.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Nothing,
+    Well,
+    Failed,
+    /// It accepted, and then said nothing.
+    Silent,
 }
 
-impl ChannelRead for Watched {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        self.half.poll_read(cx, into)
+impl Verdict {
+    fn of(cause: &LinkError, answered: bool, lasted: bool) -> Self {
+        match cause {
+            // This side had no more use for it.
+            LinkError::Closed if !(answered && lasted) => Self::Nothing,
+            LinkError::Silent(_) | LinkError::SlowPacket(_) | LinkError::Unanswered { .. } => Self::Silent,
+            LinkError::Io(error) if error.kind() == ErrorKind::TimedOut => Self::Silent,
+            LinkError::PeerClosed
+            | LinkError::Closed
+            | LinkError::Io(_)
+            | LinkError::Truncated { .. }
+            | LinkError::Panic(_)
+                if answered && lasted =>
+            {
+                Self::Well
+            }
+            // Whatever else there is or will be: refusals, output that was not taken, bytes that are no packets.
+            _ => Self::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::Arc;
+    use tokio::time::advance;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn health() -> Health {
+        Health::new(2, &Backoff::between(Duration::from_millis(100), Duration::from_secs(10)).seeded(1))
+    }
+
+    /// How long the member stands behind the others from now on.
+    fn wait(health: &Health, member: usize) -> Duration {
+        let until = health.lock()[member].waits_until;
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+
+    #[test]
+    fn only_an_answer_and_a_life_make_a_member_well() {
+        let io = |kind: ErrorKind| LinkError::Io(Arc::new(io::Error::from(kind)));
+        let reset = io(ErrorKind::ConnectionReset);
+        for (cause, answered, lasted, verdict) in [
+            (&LinkError::PeerClosed, true, true, Verdict::Well),
+            (&LinkError::PeerClosed, true, false, Verdict::Failed),
+            (&LinkError::PeerClosed, false, true, Verdict::Failed),
+            (&reset, true, true, Verdict::Well),
+            (&reset, false, true, Verdict::Failed),
+            (&LinkError::Closed, true, true, Verdict::Well),
+            (&LinkError::Closed, false, true, Verdict::Nothing),
+            (&LinkError::Closed, true, false, Verdict::Nothing),
+            (&LinkError::Silent(MINUTE), true, true, Verdict::Silent),
+            (&LinkError::SlowPacket(MINUTE), true, true, Verdict::Silent),
+            (&io(ErrorKind::TimedOut), true, true, Verdict::Silent),
+        ] {
+            assert_eq!(Verdict::of(cause, answered, lasted), verdict, "{cause}, {answered}, {lasted}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_stands_behind_for_as_long_as_it_took_to_find_out_and_lanes_are_one_trouble() {
+        let health = health();
+        let lanes = [Life::new(health.clone(), 0), Life::new(health.clone(), 0)];
+        lanes.iter().for_each(Life::heard);
+        advance(MINUTE).await;
+        lanes.iter().for_each(|lane| lane.judge(&LinkError::Silent(MINUTE), true, None));
+        let wait = wait(&health, 0);
+        assert!((MINUTE..MINUTE + Duration::from_millis(101)).contains(&wait), "{wait:?}");
+        assert_eq!((health.sort(0..2), health.proof(0)), (vec![1, 0], Some(MINUTE)));
+        // Asked all the same, it answers.
+        let answering = Life::new(health.clone(), 0);
+        answering.heard();
+        assert_eq!((health.sort(0..2), health.proof(0)), (vec![0, 1], None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_asks_to_be_left_alone_is_at_once_whatever_its_other_channels_hear() {
+        let health = health();
+        let (goes, stays) = (Life::new(health.clone(), 0), Life::new(health.clone(), 0));
+        goes.heard();
+        advance(MINUTE).await;
+        goes.judge(&LinkError::PeerClosed, true, Some(MINUTE));
+        stays.heard();
+        assert_eq!(wait(&health, 0), MINUTE);
+        goes.judge(&LinkError::PeerClosed, true, Some(Duration::MAX));
+        assert_eq!(wait(&health, 0), LONGEST_WAIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_of_whose_end_nothing_is_told_is_judged_by_its_age() {
+        let health = health();
+        let long = Life::new(health.clone(), 0);
+        advance(STABLE).await;
+        drop(long);
+        assert_eq!(wait(&health, 0), Duration::ZERO);
+        drop(Life::new(health.clone(), 0));
+        assert!(wait(&health, 0) > Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_is_given_up_counts_unless_another_of_the_member_was_answered() {
+        let health = health();
+        let (given_up, other) = (health.attempt(0), health.attempt(0));
+        other.opened();
+        drop(given_up);
+        assert_eq!(wait(&health, 0), Duration::ZERO);
+        drop(health.attempt(0));
+        assert!(wait(&health, 0) > Duration::ZERO);
     }
 }

@@ -3,6 +3,9 @@
 //! * **Dialling** tries every member, one after the other, those first that are not known to be in trouble, until one
 //!   answers; what it gives is that member's own channel, with that member's facts. When none answers the error says
 //!   why of each. See [`dial`] for health, and for the ways [back to the active one](FailBack).
+//! * **Health** is an answer, not an open socket: a member whose channel ends without a byte from it, by silence or by output
+//!   that it does not take, is left, and stands behind the others for as long as it took to find out. A member that asks not
+//!   to be dialled for a while stands behind the others for that while.
 //! * **Listening** at a list is listening at all its members; see [`listen`].
 //! * **Half-close, abort, backpressure, peer identity** are those of the member that a channel leads to. The
 //!   capabilities that are promised are those that every member of the default list has.
@@ -11,6 +14,7 @@
 //! each member keeps its own options behind its `?`. A list has no members of scheme `ha`, none twice, and at most
 //! [`ActiveStandby::MAX_MEMBERS`].
 
+mod channel;
 pub mod dial;
 mod health;
 pub mod listen;
@@ -19,7 +23,9 @@ mod probe;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::dial::Dialer;
 use self::listen::Listener;
@@ -37,6 +43,7 @@ const SCHEME: &str = "ha";
 pub struct ActiveStandby {
     members: Registry,
     options: HaOptions,
+    id: TransportId,
 }
 
 impl ActiveStandby {
@@ -46,7 +53,7 @@ impl ActiveStandby {
     /// A transport of lists of what `members` understands, with the default [`HaOptions`].
     #[must_use]
     pub fn new(members: Registry) -> Self {
-        Self { members, options: HaOptions::default() }
+        Self { members, options: HaOptions::default(), id: TransportId::new() }
     }
 
     /// The same with these options, which a list's own options override.
@@ -57,6 +64,7 @@ impl ActiveStandby {
     pub fn with_options(mut self, options: HaOptions) -> Result<Self, OptionError> {
         options.check()?;
         self.options = options;
+        self.id = TransportId::new();
         Ok(self)
     }
 
@@ -134,6 +142,10 @@ impl Transport for ActiveStandby {
     fn scratch_endpoint(&self) -> Endpoint {
         let members: Vec<_> = self.scratch_members().iter().map(|member| member.scratch_endpoint()).collect();
         Endpoint::list(SCHEME, &members).expect("two scratch endpoints are no longer than a list may be")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -15,8 +15,10 @@ const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum FailBack {
-    /// As soon as one answers: it is asked again and again while a standby is in use. Calls in flight finish on the
-    /// standby, new ones take the better channel.
+    /// As soon as one can be dialled: it is asked again and again while a standby is in use. Calls in flight finish on the
+    /// standby, new ones take the better channel. A member that had accepted and then said nothing has to deliver something
+    /// first, such as the ping of a server of the native protocol; where a server never speaks first, that member is gone back
+    /// to as with [`Lazy`](Self::Lazy).
     Eager,
     /// At the next dial: a channel to a standby is left alone as long as it lives. The default.
     #[default]
@@ -73,14 +75,16 @@ impl HaOptions {
     }
 
     /// How long a member that failed stands behind the others at first; each further failure doubles it, and jitter
-    /// takes up to half of it away. Default: 100 ms. Bounds: 1 ms to 24 h.
+    /// takes up to half of it away. What it took to find out is added: a member that accepts and says nothing costs the time of
+    /// a connection's health, and must not cost it again at once. Default: 100 ms. Bounds: 1 ms to 24 h.
     #[must_use]
     pub fn first_wait(mut self, wait: Duration) -> Self {
         self.first_wait = wait;
         self
     }
 
-    /// How long that may become. Default: 10 s. Bounds: 1 ms to 24 h; not below the first wait, which counts instead.
+    /// How long that may become, without what it took to find out. Default: 10 s. Bounds: 1 ms to 24 h; not below the first
+    /// wait, which counts instead.
     #[must_use]
     pub fn longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;

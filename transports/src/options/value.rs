@@ -26,6 +26,15 @@ pub(crate) fn parse_count(text: &str, bounds: RangeInclusive<usize>) -> Option<u
     digits(text).and_then(|count| usize::try_from(count).ok()).filter(|count| bounds.contains(count))
 }
 
+/// A count, or `all` for no limit beside that of all together.
+pub(crate) fn parse_share(text: &str, bounds: RangeInclusive<usize>) -> Option<Option<usize>> {
+    parse_unless(text, "all", |text| parse_count(text, bounds))
+}
+
+pub(crate) fn show_share(share: Option<usize>) -> String {
+    share.map_or_else(|| "all".to_owned(), |count| count.to_string())
+}
+
 /// Bytes: `65536`, `64KiB`, `1MiB`.
 pub(crate) fn parse_size(text: &str, bounds: RangeInclusive<usize>) -> Option<usize> {
     digits(text)

@@ -1,6 +1,7 @@
 //! One QUIC connection, as the channels that it carries share it.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use listenrain::{Channel, ChannelFacts, Endpoint};
 use quinn::{Connection, RecvStream, SendStream, Side, VarInt};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::SCHEME;
 use super::error::code;
 use super::halves::split;
+use super::room::Place;
 use crate::certificates::{Fingerprint, pinned};
 use crate::tcp::address;
 
@@ -27,6 +29,8 @@ pub(super) struct Carrier {
     local: SocketAddr,
     shown: Option<Fingerprint>,
     group: u64,
+    /// How many [`Hold`]s there are.
+    holds: watch::Sender<usize>,
 }
 
 impl Carrier {
@@ -41,19 +45,20 @@ impl Carrier {
         // Where the listener is bound to every address, this is the one that was dialled.
         let ip = connection.local_ip().unwrap_or_else(|| local.ip()).to_canonical();
         let local = SocketAddr::new(ip, local.port());
-        Self { connection, endpoint, local, shown, group }
+        Self { connection, endpoint, local, shown, group, holds: watch::Sender::new(0) }
     }
 
     /// The channel of one of its streams, and the place that it takes up where places are counted.
-    pub(super) fn channel(
-        self: &Arc<Self>,
-        streams: Unclaimed,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Channel {
+    pub(super) fn channel(self: &Arc<Self>, streams: Unclaimed, place: Option<Place>) -> Channel {
         let streams = streams.claim();
         let facts = self.facts(streams.0.id().index());
-        let (read, write) = split(self.clone(), streams, place);
+        let (read, write) = split(Hold::new(self), streams, place);
         Channel::from_halves(read, write, facts)
+    }
+
+    /// Watches for a time without channels.
+    pub(super) fn usage(&self) -> Usage {
+        Usage(self.holds.subscribe())
     }
 
     /// The dialler's end carries the number of the stream, so that no two channels have the same two ends.
@@ -90,6 +95,59 @@ impl Drop for Carrier {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(close)),
             Err(_) => self.connection.close(code::DONE, b""),
+        }
+    }
+}
+
+/// A channel's part of a connection: while there is one, the connection is in use. What was written and is not acknowledged
+/// yet has one too.
+#[derive(Debug)]
+pub(super) struct Hold(Arc<Carrier>);
+
+impl Hold {
+    pub(super) fn new(carrier: &Arc<Carrier>) -> Self {
+        carrier.holds.send_modify(|holds| *holds += 1);
+        Self(Arc::clone(carrier))
+    }
+}
+
+impl Clone for Hold {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.holds.send_modify(|holds| *holds -= 1);
+    }
+}
+
+impl Deref for Hold {
+    type Target = Arc<Carrier>;
+
+    fn deref(&self) -> &Arc<Carrier> {
+        &self.0
+    }
+}
+
+/// Tells when a connection is not in use. It does not keep the connection.
+#[derive(Debug)]
+pub(super) struct Usage(watch::Receiver<usize>);
+
+impl Usage {
+    /// Ready when there has been no channel for `limit`; says false where the connection is gone before.
+    pub(super) async fn none_for(&mut self, limit: Duration) -> bool {
+        loop {
+            if self.0.wait_for(|holds| *holds == 0).await.is_err() {
+                return false;
+            }
+            match timeout(limit, self.0.changed()).await {
+                Err(_) => return true,
+                Ok(Err(_)) => return false,
+                // Used meanwhile, be it for a moment.
+                Ok(Ok(())) => {}
+            }
         }
     }
 }

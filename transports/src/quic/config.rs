@@ -39,7 +39,7 @@ pub(super) fn client(
     tls.dangerous().set_certificate_verifier(judge.clone());
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     // A dialer's peer opens no channels.
-    config.transport_config(Arc::new(transport(options, peer, 0)));
+    config.transport_config(Arc::new(transport(options, peer, 0, connection_window(options))));
     config.initial_dst_cid_provider(Arc::new(move || first_id));
     Ok(config)
 }
@@ -55,7 +55,7 @@ pub(super) fn server(
     let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&entropy.draw());
     let mut config = ServerConfig::new(tls, Arc::new(token_key));
     let streams = u32::try_from(options.streams).unwrap_or(u32::MAX);
-    config.transport_config(Arc::new(transport(options, peer, streams)));
+    config.transport_config(Arc::new(transport(options, peer, streams, UNPROVED_WINDOW)));
     config.time_source(Arc::new(Clock(clock)));
     // Beyond their first packet: connections are let in or refused as they come.
     config.max_incoming(options.handshakes).incoming_buffer_size(INCOMING);
@@ -80,8 +80,17 @@ pub(super) fn largest_taken(options: &QuicOptions) -> u16 {
     options.mtu.map_or(LOOPBACK_MTU, |bytes| u16::try_from(bytes).unwrap_or(u16::MAX))
 }
 
-/// `streams` are those that the peer may open.
-fn transport(options: &QuicOptions, peer: IpAddr, streams: u32) -> TransportConfig {
+/// Bytes of all channels of a connection that may wait to be read, for a peer that has no channel yet. It says one byte for each,
+/// and waits for the answer.
+const UNPROVED_WINDOW: u64 = 16 * 1024;
+
+/// The same for a peer that has one: no channel that nobody reads takes the room of another.
+pub(super) fn connection_window(options: &QuicOptions) -> u64 {
+    (options.stream_window as u64).saturating_mul(options.streams as u64)
+}
+
+/// `streams` are those that the peer may open, `window` the bytes of all of them that may wait to be read.
+fn transport(options: &QuicOptions, peer: IpAddr, streams: u32, window: u64) -> TransportConfig {
     let mut config = TransportConfig::default();
     let is_near = options.mtu.is_none() && peer.to_canonical().is_loopback();
     let mtu = if options.mtu.is_some() || is_near { largest_taken(options) } else { PATH_MTU };
@@ -90,13 +99,11 @@ fn transport(options: &QuicOptions, peer: IpAddr, streams: u32) -> TransportConf
     }
     // Ten datagrams, as everywhere; the controllers' own idea of it knows only small ones.
     let first_window = is_near.then_some(10 * u64::from(mtu));
-    let window = (options.stream_window as u64).saturating_mul(options.streams as u64);
     config
         .max_concurrent_bidi_streams(streams.into())
         .max_concurrent_uni_streams(0u32.into())
         .datagram_receive_buffer_size(None)
         .stream_receive_window(var_int(options.stream_window as u64))
-        // No channel that nobody reads takes the room of another.
         .receive_window(var_int(window))
         .send_window(options.send_window as u64)
         .max_idle_timeout(IdleTimeout::try_from(options.idle_timeout).ok())
@@ -113,7 +120,7 @@ fn mtu_discovery(mtu: u16) -> MtuDiscoveryConfig {
     config
 }
 
-fn var_int(value: u64) -> VarInt {
+pub(super) fn var_int(value: u64) -> VarInt {
     VarInt::from_u64(value).unwrap_or(VarInt::MAX)
 }
 

@@ -1,172 +1,149 @@
-//! Dialling: another channel on a connection that stands, or a connection first.
+//! Dialling: another channel on the connection that stands, or a connection first.
 //!
-//! A dialer keeps the connection that it made last and opens each channel on it, until it has no room for more, is lost, or
-//! its listener is gone; then it dials anew. All addresses of a name race as they do for TCP. Options that do not go together
-//! are a final error; everything else may be mended by somebody. Dropping a dial closes what it had begun.
+//! A dialer and its forks open their channels on one connection, until it has no room for more, is lost, or its listener is
+//! gone; then the first of them that notices makes another, and the others wait for that one. A connection that carries no
+//! channel for `idle_timeout` is closed. Options that do not go together are a final error; everything else may be mended
+//! by somebody. Dropping a dial closes what it had begun, and leaves the connection to the others.
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
-use quinn::{Connection, ConnectionId, RecvStream, SendStream};
-use tokio::sync::Semaphore;
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::time::timeout;
 
 use super::carrier::{Carrier, Unclaimed};
-use super::config::{self, Judge};
-use super::error::{code, of_handshake, of_unanswered};
+use super::connect::Target;
+use super::error::{code, of_unanswered};
 use super::greeting::{self, Unanswered};
-use super::socket::Hearing;
-use super::{QuicOptions, Reach};
-use crate::certificates::{ClientSide, Credentials, server_name};
-use crate::options::value::show_duration;
-use crate::tcp::address::Address;
-use crate::tcp::dial::addresses;
-use crate::tcp::race::{interleave, race};
-use crate::udp::{AsyncUdpSocket, UdpBinding};
+use super::room::Room;
+use crate::shared_dial::{Shareable, SharedDial};
 
-/// Dials one endpoint, once for each channel.
+/// Dials one endpoint, once for each channel. Clones share the connection.
+#[derive(Clone)]
 pub(super) struct Dialer {
-    endpoint: Endpoint,
-    address: Address,
-    options: QuicOptions,
-    credentials: Credentials,
-    reach: Reach,
-    current: Option<Current>,
+    target: Arc<Target>,
+    current: Arc<SharedDial<Connected>>,
 }
 
 /// A connection, and how many more channels this side wants on it.
 #[derive(Debug)]
-struct Current {
+struct Connected {
     carrier: Arc<Carrier>,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 /// Why no channel was opened on a connection that stood.
 struct Unopened {
     error: io::Error,
-    /// Another connection may have what this one has not.
-    may_dial_anew: bool,
+    elsewhere: Elsewhere,
 }
 
+/// Whether another connection may have what this one has not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Elsewhere {
+    Never,
+    /// If this one is not new.
+    IfOld,
+    Surely,
+}
+
+/// How long a dial waits for the peer to raise its limit where that is due. The peer owes it from the moment at which it
+/// knows of a channel's end on both sides, which is a round trip and what its own reader takes.
+const LIMIT_IS_DUE: Duration = Duration::from_secs(1);
+
 impl Dialer {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        address: Address,
-        options: QuicOptions,
-        credentials: Credentials,
-        reach: Reach,
-    ) -> Self {
-        Self { endpoint, address, options, credentials, reach, current: None }
+    pub(super) fn new(target: Target) -> Self {
+        Self { target: Arc::new(target), current: Arc::default() }
     }
 
-    async fn dial(&mut self) -> Result<Channel, NextError> {
-        self.address.check_dialable(&self.endpoint)?;
-        let limit = self.options.connect_timeout;
-        let Ok(opened) = timeout(limit, self.open()).await else {
-            let text = format!("no channel within {} (connect_timeout)", show_duration(limit));
-            return Err(self.failed(io::Error::new(io::ErrorKind::TimedOut, text)));
-        };
-        opened
+    async fn dial(&self) -> Result<Channel, NextError> {
+        self.target.address.check_dialable(&self.target.endpoint)?;
+        match timeout(self.target.options.connect_timeout, self.open()).await {
+            Ok(opened) => opened,
+            Err(_) => Err(self.target.timed_out("channel")),
+        }
     }
 
-    async fn open(&mut self) -> Result<Channel, NextError> {
-        // It is taken away meanwhile: a connection that gives no answer before the dial is dropped is none to try again.
-        if let Some(current) = self.current.take() {
-            let opened = self.open_on(&current).await;
-            if !opened.as_ref().is_err_and(|unopened| unopened.may_dial_anew) {
-                self.current = Some(current);
-                return opened.map_err(|unopened| self.failed(unopened.error));
+    async fn open(&self) -> Result<Channel, NextError> {
+        loop {
+            let Shareable { connection, is_fresh } = self.current.get(|| self.connect().boxed()).await?;
+            let unopened = match self.open_on(&connection).await {
+                Ok(channel) => return Ok(channel),
+                Err(unopened) => unopened,
+            };
+            if unopened.elsewhere == Elsewhere::Never {
+                return Err(self.target.failed(unopened.error));
+            }
+            self.current.forget(&connection);
+            if is_fresh && unopened.elsewhere == Elsewhere::IfOld {
+                return Err(self.target.failed(unopened.error));
             }
         }
-        let carrier = Arc::new(self.connect().await?);
-        let current = Current { carrier, room: Arc::new(Semaphore::new(self.options.streams)) };
-        let opened = self.open_on(&current).await;
-        let channel = opened.map_err(|unopened| self.failed(unopened.error))?;
-        self.current = Some(current);
-        Ok(channel)
     }
 
-    async fn open_on(&self, Current { carrier, room }: &Current) -> Result<Channel, Unopened> {
-        let full = || {
-            let error = io::Error::other("the connection has no room for another channel (streams)");
-            Unopened { error, may_dial_anew: true }
+    /// Makes a connection, and sees to it that it does not stay unused.
+    fn connect(&self) -> impl Future<Output = Result<Arc<Connected>, NextError>> + use<> {
+        let (target, current) = (Arc::clone(&self.target), Arc::downgrade(&self.current));
+        async move {
+            let carrier = Arc::new(target.connect().await?);
+            let room = Room::new(target.options.streams);
+            let (mut usage, limit) = (carrier.usage(), target.options.idle_timeout);
+            let connected = Arc::new(Connected { carrier, room });
+            let unused = Arc::downgrade(&connected);
+            tokio::spawn(async move {
+                if usage.none_for(limit).await
+                    && let (Some(current), Some(unused)) = (current.upgrade(), unused.upgrade())
+                {
+                    current.forget(&unused);
+                }
+            });
+            Ok(connected)
+        }
+    }
+
+    async fn open_on(&self, connected: &Arc<Connected>) -> Result<Channel, Unopened> {
+        let Connected { carrier, room } = &**connected;
+        let asked = self.current.ask(connected);
+        let mut place = room.take().ok_or_else(|| Unopened::full(room))?;
+        let mut streams = match open_stream(&carrier.connection, room).await {
+            Ok(Some(streams)) => Unclaimed::new(streams, code::DONE),
+            Ok(None) => return Err(Unopened::full(room)),
+            Err(lost) => return Err(self.unopened(Unanswered::Lost(lost))),
         };
-        let place = room.clone().try_acquire_owned().map_err(|_| full())?;
-        let streams = open_at_once(&carrier.connection).await.ok_or_else(full)?;
-        let mut streams = Unclaimed::new(streams, code::DONE);
+        place.opened();
         match greeting::call(&mut streams).await {
-            Ok(()) => Ok(carrier.channel(streams, Some(place))),
+            Ok(()) => {
+                asked.answered();
+                Ok(carrier.channel(streams, Some(place)))
+            }
             Err(unanswered) => {
-                let may_dial_anew =
-                    matches!(unanswered, Unanswered::Refused(code::GONE) | Unanswered::Lost(_));
-                Err(Unopened { error: of_unanswered(unanswered, self.alpn()), may_dial_anew })
+                if !matches!(unanswered, Unanswered::Lost(_)) {
+                    asked.answered();
+                }
+                Err(self.unopened(unanswered))
             }
         }
     }
 
-    async fn connect(&self) -> Result<Carrier, NextError> {
-        let certificates = &self.options.certificates;
-        let name = server_name(&self.endpoint, certificates, &self.address.host())?;
-        let side = self.credentials.client(&self.endpoint, certificates).await?;
-        let found = addresses(&self.address, &*self.reach.resolver).await;
-        let found = interleave(found.map_err(|error| self.failed(error))?);
-        let name = name.to_str();
-        let connected = race(found, |peer| self.connect_to(peer, &name, &side)).await;
-        connected.map_err(|error| self.failed(error))
+    fn unopened(&self, unanswered: Unanswered) -> Unopened {
+        let is_over = matches!(unanswered, Unanswered::Refused(code::GONE) | Unanswered::Lost(_));
+        let elsewhere = if is_over { Elsewhere::IfOld } else { Elsewhere::Never };
+        Unopened { error: of_unanswered(unanswered, self.target.alpn()), elsewhere }
     }
+}
 
-    async fn connect_to(&self, peer: SocketAddr, name: &str, side: &ClientSide) -> io::Result<Carrier> {
-        let (options, reach) = (&self.options, &self.reach);
-        let ask = UdpBinding::towards(peer).buffers(options.send_buffer, options.recv_buffer);
-        let socket = Arc::new(Hearing::new(reach.udp.bind(&ask).await?, config::largest_taken(options)));
-        let local = socket.local_addr()?;
-        // A dial to a free port of this host may get that very port as its own.
-        if local == peer {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
-        let (first_id, group) = self.draw_first_id();
-        let judge = Judge::new(side.verifier.clone());
-        let (tls, showing) = side.one();
-        let config = config::client(options, tls, &judge, peer.ip(), first_id).map_err(io::Error::other)?;
-        let endpoint = quinn::Endpoint::new_with_abstract_socket(
-            config::endpoint(options, &reach.entropy),
-            None,
-            socket.clone(),
-            reach.runtime.clone(),
-        )?;
-        let connecting = endpoint.connect_with(config, peer, name).map_err(io::Error::other)?;
-        let connected = tokio::select! {
-            biased;
-            connected = connecting => connected,
-            error = socket.failure() => {
-                // There is nobody to say goodbye to, and whoever listens there next would keep a connection for the goodbye
-                // alone until it is idle for too long.
-                socket.silence();
-                return Err(error);
-            }
-        };
-        let connection =
-            connected.map_err(|error| of_handshake(error, judge.refused().as_ref(), self.alpn()))?;
-        Ok(Carrier::new(connection, Some(endpoint), local, showing.shown(), group))
-    }
-
-    /// The id to which the first packets go, which both sides know, and the group that both make of it.
-    fn draw_first_id(&self) -> (ConnectionId, u64) {
-        let id = ConnectionId::new(&self.reach.entropy.draw()[..FIRST_ID_LEN]);
-        (id, group(&id))
-    }
-
-    fn alpn(&self) -> &str {
-        self.options.certificates.protocol().unwrap_or_default()
-    }
-
-    fn failed(&self, error: io::Error) -> NextError {
-        NextError::passing("dial", &self.endpoint, error)
+impl Unopened {
+    fn full(room: &Room) -> Self {
+        let error = io::Error::other("the connection has no room for another channel (streams)");
+        // Where there was never room for any, another connection has none either.
+        let elsewhere = if room.was_used() { Elsewhere::Surely } else { Elsewhere::IfOld };
+        Self { error, elsewhere }
     }
 }
 
@@ -176,24 +153,25 @@ impl ChannelGenerator for Dialer {
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        &self.target.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 
-/// What RFC 9000 allows at most; it must not be guessed.
-const FIRST_ID_LEN: usize = 20;
-
-/// What both sides call the connection whose first packets went to `first_id`.
-pub(super) fn group(first_id: &ConnectionId) -> u64 {
-    first_id.iter().take(8).fold(0, |group, byte| group << 8 | u64::from(*byte))
-}
-
-/// A fresh stream, unless the connection is lost or the peer allows no more for now.
-async fn open_at_once(connection: &Connection) -> Option<(SendStream, RecvStream)> {
+/// A fresh stream; `None` when the peer allows no more, and is not about to.
+async fn open_stream(
+    connection: &Connection,
+    room: &Room,
+) -> Result<Option<(SendStream, RecvStream)>, ConnectionError> {
     let mut opening = pin!(connection.open_bi());
-    poll_fn(|cx| match opening.as_mut().poll(cx) {
-        Poll::Ready(opened) => Poll::Ready(opened.ok()),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
+    match poll_fn(|cx| Poll::Ready(opening.as_mut().poll(cx))).await {
+        Poll::Ready(opened) => opened.map(Some),
+        Poll::Pending if room.is_below_its_most() => {
+            timeout(LIMIT_IS_DUE, opening).await.map_or(Ok(None), |opened| opened.map(Some))
+        }
+        Poll::Pending => Ok(None),
+    }
 }

@@ -1,9 +1,14 @@
-//! Who is let in: a listener's connections and their channels, up to its limits.
+//! Admission: a listener's connections and their channels, up to its limits.
+//!
+//! A connection is unproved until it has a channel. Unproved connections are bounded in count and in time; where there is no
+//! room the oldest is evicted for a new connection, if that one's address is validated. A connection that has carried a
+//! channel and has none any more is closed after `idle_timeout`.
 //!
 //! Every connection has a task, and every channel that has not said yet what it is another, so that a peer that stalls holds
 //! up nobody. All of them end with the listener, except for what its channels still need.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +16,15 @@ use listenrain::Channel;
 use quinn::{Connecting, Connection, Incoming, RecvStream, SendStream, ServerConfig};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::QuicOptions;
-use super::carrier::{Carrier, Unclaimed};
-use super::dial::group;
+use super::carrier::{Carrier, Hold, Unclaimed};
+use super::connect::group;
 use super::error::code;
 use super::greeting::{self, Heard};
+use super::{QuicOptions, config};
+use crate::accept_limiter::{AcceptLimiter, Evictions, Limits, Outlook, Place, Source};
 use crate::certificates::Fingerprint;
 
 /// Lets connections in, and puts their channels into its listener's queue.
@@ -28,19 +33,20 @@ pub(super) struct Doorman {
     configs: Configs,
     local: SocketAddr,
     shown: Fingerprint,
+    /// How long a handshake may take, then the first channel, and each channel's first byte.
     limit: Duration,
+    /// How long a connection may be without a channel once it has had one.
+    idle: Duration,
+    /// Bytes of all channels of a connection that may wait to be read.
+    window: u64,
     queue: Sender<Waiting>,
-    connections: Arc<Semaphore>,
-    /// Connections without a channel so far.
-    young: Arc<Semaphore>,
-    /// With fewer permits for young connections left, peers must prove their address.
-    wary_below: usize,
+    limiter: AcceptLimiter,
 }
 
 /// A channel that nobody has accepted yet: it is reset when it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    carrier: Arc<Carrier>,
+    carrier: Hold,
     streams: Unclaimed,
 }
 
@@ -57,13 +63,6 @@ pub(super) struct Configs {
     pub(super) far: Arc<ServerConfig>,
 }
 
-/// What a connection takes up.
-struct Permits {
-    _connection: OwnedSemaphorePermit,
-    /// Until it has a channel.
-    young: Option<OwnedSemaphorePermit>,
-}
-
 impl Doorman {
     pub(super) fn new(
         configs: Configs,
@@ -71,52 +70,58 @@ impl Doorman {
         shown: Fingerprint,
         options: &QuicOptions,
         queue: Sender<Waiting>,
+        evictions: Evictions,
     ) -> Arc<Self> {
+        let all = options.connections;
+        let limits =
+            Limits { unproved: options.handshakes, all, per_source: options.per_address.unwrap_or(all) };
         Arc::new(Self {
             configs,
             local,
             shown,
             limit: options.handshake_timeout,
+            idle: options.idle_timeout,
+            window: config::connection_window(options),
             queue,
-            connections: Arc::new(Semaphore::new(options.connections)),
-            young: Arc::new(Semaphore::new(options.handshakes)),
-            wary_below: options.handshakes / 2,
+            limiter: AcceptLimiter::new(limits, evictions),
         })
     }
 
     /// Decides about a connection that comes.
     pub(super) fn admit(self: &Arc<Self>, incoming: Incoming) {
         let peer = incoming.remote_address();
-        let (Ok(connection), Ok(young)) =
-            (self.connections.clone().try_acquire_owned(), self.young.clone().try_acquire_owned())
-        else {
-            tracing::debug!(%peer, "a connection was refused: there are too many");
-            return incoming.refuse();
-        };
-        if self.young.available_permits() < self.wary_below && !incoming.remote_address_validated() {
-            // It fails only for an address that is validated.
+        let outlook = self.limiter.outlook(Source::of(peer.ip()));
+        let is_wary = matches!(outlook, Outlook::Crowded | Outlook::Evicts);
+        if is_wary && !incoming.remote_address_validated() {
+            // A source address can be forged, and none is evicted for a forged one. It fails only for a validated address.
             return drop(incoming.retry());
         }
+        let Some(place) = self.limiter.try_enter(peer) else {
+            tracing::debug!(%peer, "a connection was refused: there are as many as may be (connections, per_address)");
+            return incoming.refuse();
+        };
         let group = group(&incoming.orig_dst_cid());
         let is_near = peer.ip().to_canonical().is_loopback();
         let config = if is_near { &self.configs.near } else { &self.configs.far };
         match incoming.accept_with(config.clone()) {
-            Ok(connecting) => {
-                let permits = Permits { _connection: connection, young: Some(young) };
-                tokio::spawn(self.clone().serve(connecting, group, permits));
-            }
+            Ok(connecting) => drop(tokio::spawn(self.clone().serve(connecting, group, place))),
             Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
         }
     }
 
-    async fn serve(self: Arc<Self>, connecting: Connecting, group: u64, mut permits: Permits) {
+    async fn serve(self: Arc<Self>, connecting: Connecting, group: u64, mut place: Place) {
         let peer = connecting.remote_address();
-        let connection = match timeout(self.limit, connecting).await {
+        let shaken = tokio::select! {
+            biased;
+            () = place.revoked() => return,
+            shaken = timeout(self.limit, connecting) => shaken,
+        };
+        let connection = match shaken {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "a handshake failed"),
             Err(_) => return tracing::debug!(%peer, "a handshake took too long"),
         };
-        self.clone().accept_channels(&connection, group, &mut permits).await;
+        self.clone().accept_channels(&connection, group, &mut place).await;
         drop(self);
         // Nobody accepts any more. The channels that there are live on; when the last one is gone, so is the connection.
         while let Ok(streams) = connection.accept_bi().await {
@@ -125,27 +130,34 @@ impl Doorman {
     }
 
     /// Until the listener or the connection is gone.
-    async fn accept_channels(self: Arc<Self>, connection: &Connection, group: u64, permits: &mut Permits) {
+    async fn accept_channels(self: Arc<Self>, connection: &Connection, group: u64, place: &mut Place) {
         let carrier = Carrier::new(connection.clone(), None, self.local, Some(self.shown), group);
         let carrier = Arc::new(carrier);
+        let mut usage = carrier.usage();
+        let (mut late, mut unused) = (pin!(sleep(self.limit)), pin!(usage.none_for(self.idle)));
         let mut greetings = JoinSet::new();
-        let mut late = std::pin::pin!(sleep(self.limit));
+        let mut is_proved = false;
         loop {
             tokio::select! {
                 biased;
                 () = self.queue.closed() => return,
+                Some(greeted) = greetings.join_next(), if !greetings.is_empty() => {
+                    if !is_proved && greeted.is_ok_and(|queued| queued) {
+                        is_proved = place.prove();
+                        connection.set_receive_window(config::var_int(self.window));
+                    }
+                }
+                () = place.revoked(), if !is_proved => {
+                    return connection.close(code::EVICTED, b"it had to make way, as the oldest without a channel");
+                }
+                () = &mut late, if !is_proved => return connection.close(code::LATE, b"it opened no channel"),
+                _ = &mut unused, if is_proved => {
+                    return connection.close(code::UNUSED, b"it has had no channel for idle_timeout");
+                }
                 streams = connection.accept_bi() => match streams {
                     Ok(streams) => drop(greetings.spawn(self.clone().greet(carrier.clone(), streams))),
                     Err(error) => return tracing::debug!(%error, "a connection ended"),
                 },
-                Some(greeted) = greetings.join_next(), if !greetings.is_empty() => {
-                    if greeted.is_ok_and(|queued| queued) {
-                        permits.young = None;
-                    }
-                }
-                () = &mut late, if permits.young.is_some() => {
-                    return connection.close(code::LATE, b"it opened no channel");
-                }
             }
         }
     }
@@ -168,7 +180,7 @@ impl Doorman {
             Ok(room)
         });
         match queued.await.unwrap_or(Err(code::LATE)) {
-            Ok(room) => room.send(Waiting { carrier, streams }),
+            Ok(room) => room.send(Waiting { carrier: Hold::new(&carrier), streams }),
             Err(code) => {
                 streams.refuse(code);
                 return false;

@@ -27,6 +27,10 @@ pub(super) mod code {
     pub(in super::super) const VERSION: VarInt = VarInt::from_u32(5);
     /// What was due did not come in time.
     pub(in super::super) const LATE: VarInt = VarInt::from_u32(6);
+    /// It had to make way for a newer connection.
+    pub(in super::super) const EVICTED: VarInt = VarInt::from_u32(7);
+    /// It has carried no channel for too long: whoever wants one dials anew.
+    pub(in super::super) const UNUSED: VarInt = VarInt::from_u32(8);
 
     /// Codes from here on say how much a reader had read when it left in an orderly way. Its peer, when it reads the end, can
     /// then tell whether all that it wrote was wanted.
@@ -95,11 +99,19 @@ pub(super) fn of_handshake(error: ConnectionError, judged: Option<&rustls::Error
             HandshakeError::Refused(alert).into()
         }
         None if code == TransportErrorCode::CONNECTION_REFUSED => {
-            io::Error::new(io::ErrorKind::ConnectionRefused, error)
+            io::Error::new(io::ErrorKind::ConnectionRefused, Refused(error))
         }
         _ => io::Error::new(io::ErrorKind::InvalidData, error),
     }
 }
+
+/// A listener that refuses gives no reason, since it wants to spend nothing on it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the listener refused the connection: it has as many as it takes (its `connections`, or its `per_address` of this \
+     address), or nobody listens there any more"
+)]
+struct Refused(#[source] ConnectionError);
 
 /// The TLS alert that a code carries.
 fn alert(code: TransportErrorCode) -> Option<AlertDescription> {

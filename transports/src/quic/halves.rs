@@ -12,13 +12,13 @@ use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, ChannelWrite};
 use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError, Written};
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::poll_proceed;
 use tokio::time::{sleep, timeout};
 
-use super::carrier::{Carrier, a_while};
+use super::carrier::{Hold, a_while};
 use super::error::{code, of_read, of_write};
 use super::link::{Left, Link};
+use super::room::Place;
 
 /// Below this a copy costs less than a piece of its own does, which is kept until it is acknowledged.
 const FLATTEN_BELOW: usize = 1024;
@@ -30,9 +30,9 @@ const PARTING: Duration = Duration::from_secs(10);
 
 /// `place` is free again when both are gone.
 pub(super) fn split(
-    carrier: Arc<Carrier>,
+    carrier: Hold,
     (send, recv): (SendStream, RecvStream),
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
 ) -> (ReadHalf, WriteHalf) {
     let link = Arc::new(Link::new(place));
     let stopped = Box::pin(send.stopped());
@@ -50,7 +50,7 @@ pub(super) struct ReadHalf {
     /// Whether and how the peer stopped what this side writes.
     stopped: Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send + Sync>>,
     link: Arc<Link>,
-    _carrier: Arc<Carrier>,
+    _carrier: Hold,
 }
 
 impl ReadHalf {
@@ -141,7 +141,7 @@ pub(super) struct WriteHalf {
     /// There until it is dropped.
     send: Option<SendStream>,
     link: Arc<Link>,
-    carrier: Arc<Carrier>,
+    carrier: Hold,
 }
 
 impl WriteHalf {
@@ -229,7 +229,7 @@ impl Drop for WriteHalf {
 
 /// Keeps the connection until the peer has acknowledged the end of what was written, or its reset: whoever closes a connection
 /// takes back what has not arrived yet.
-async fn part(carrier: Arc<Carrier>, send: SendStream, left: Left) {
+async fn part(carrier: Hold, send: SendStream, left: Left) {
     let acknowledged = async {
         if left == Left::InOrder {
             let _ = send.stopped().await;

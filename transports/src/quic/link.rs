@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use tokio::sync::OwnedSemaphorePermit;
+use super::room::Place;
 
 #[derive(Debug, Default)]
 pub(super) struct Link {
@@ -12,7 +12,7 @@ pub(super) struct Link {
     /// Bytes that the connection took.
     written: AtomicU64,
     /// What the channel takes up of its dialer's limit.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(super) enum Left {
 }
 
 impl Link {
-    pub(super) fn new(place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn new(place: Option<Place>) -> Self {
         Self { _place: place, ..Self::default() }
     }
 

@@ -13,6 +13,12 @@
 //!   connection stays until the peer has acknowledged it, at most 10 s. Writing to a peer whose read half is gone is a
 //!   `BrokenPipe`.
 //! * **Backpressure**: [`stream_window`](QuicOptions::stream_window) of the peer, and `send_window` of this side.
+//! * **A connection without a channel** is closed after [`idle_timeout`](QuicOptions::idle_timeout) by either side, and the next
+//!   dial makes another; so connections that nobody uses fill no listener.
+//! * **Peers that have proved nothing**, which is those without a channel so far, are bounded by
+//!   [`handshakes`](QuicOptions::handshakes) and in time, and all by [`connections`](QuicOptions::connections) and
+//!   [`per_address`](QuicOptions::per_address). When there is no room, the oldest of them is closed for a new one; until a peer
+//!   has a channel, a listener holds 16 KiB of what it sends on streams.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked. A dialer that is refused for its certificate learns so by its dial, since a dial
 //!   waits for the listener's answer.
@@ -34,6 +40,7 @@
 mod carrier;
 mod config;
 mod congestion;
+mod connect;
 mod dial;
 mod doorman;
 mod endpoints;
@@ -44,18 +51,23 @@ mod halves;
 mod link;
 mod listen;
 mod options;
+mod room;
 mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 use quinn::{Runtime, TokioRuntime};
 use rustls::time_provider::TimeProvider;
 
+use self::connect::Target;
 use self::dial::Dialer;
 use self::endpoints::Endpoints;
 use self::entropy::Entropy;
 use self::listen::Listener;
+use crate::accept_limiter::Evictions;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -69,11 +81,13 @@ const SCHEME: &str = "quic";
 
 /// The transport of `quic://` endpoints. Cloning it shares what it reaches, its throw-away certificate, and the addresses at
 /// which it listens.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Quic {
     options: QuicOptions,
     credentials: Credentials,
     reach: Reach,
+    evictions: Evictions,
+    id: TransportId,
 }
 
 /// What it reaches beyond itself.
@@ -114,6 +128,7 @@ impl Quic {
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.credentials.identity = Some(identity);
+        self.id = TransportId::new();
         self
     }
 
@@ -121,6 +136,7 @@ impl Quic {
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.credentials.trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -128,6 +144,7 @@ impl Quic {
     #[must_use]
     pub fn with_client_trust(mut self, trust: Trust) -> Self {
         self.credentials.client_trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -135,6 +152,7 @@ impl Quic {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.credentials.clock = clock;
+        self.id = TransportId::new();
         self
     }
 
@@ -142,6 +160,7 @@ impl Quic {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.reach.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -150,6 +169,7 @@ impl Quic {
     pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
         self.reach.udp = udp;
         self.reach.endpoints = Endpoints::default();
+        self.id = TransportId::new();
         self
     }
 
@@ -158,6 +178,7 @@ impl Quic {
     #[must_use]
     pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.reach.runtime = runtime;
+        self.id = TransportId::new();
         self
     }
 
@@ -167,6 +188,7 @@ impl Quic {
     #[must_use]
     pub fn with_seed(mut self, seed: [u8; 32]) -> Self {
         self.reach.entropy = Entropy::seeded(seed);
+        self.id = TransportId::new();
         self
     }
 
@@ -176,6 +198,13 @@ impl Quic {
         &self.options
     }
 
+    /// How many connections without a channel its listeners have closed so far to make way for newer ones: see
+    /// [`QuicOptions::handshakes`], [`connections`](QuicOptions::connections) and [`per_address`](QuicOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evictions.count()
+    }
+
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, QuicOptions), EndpointError> {
         let endpoint = understand_scheme(endpoint, SCHEME)?;
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
@@ -183,6 +212,18 @@ impl Quic {
             return Err(endpoint.invalid("has no application protocol, and QUIC always names one (alpn)"));
         }
         Ok((endpoint, address, options))
+    }
+}
+
+impl Default for Quic {
+    fn default() -> Self {
+        Self {
+            options: QuicOptions::default(),
+            credentials: Credentials::default(),
+            reach: Reach::default(),
+            evictions: Evictions::default(),
+            id: TransportId::new(),
+        }
     }
 }
 
@@ -210,7 +251,7 @@ impl Transport for Quic {
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let (endpoint, address, options) = self.understand(endpoint)?;
         let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
-        Ok(Box::new(Dialer::new(endpoint, address, options, credentials, reach)))
+        Ok(Box::new(Dialer::new(Target { endpoint, address, options, credentials, reach })))
     }
 
     fn listen<'a>(
@@ -221,13 +262,18 @@ impl Transport for Quic {
             let understood = self.understand(endpoint);
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
+            let (credentials, reach, evictions) = (&self.credentials, &self.reach, self.evictions.clone());
             let listener =
-                Listener::bind(&endpoint, &address, options, &self.credentials, &self.reach).await?;
+                Listener::bind(&endpoint, &address, options, credentials, reach, evictions).await?;
             Ok(Box::new(listener) as _)
         })
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Congestion;
 use crate::certificates::CertificateOptions;
 use crate::options::value::{
-    parse_bool, parse_count, parse_duration, parse_size, parse_unless, show_duration, show_size,
+    parse_bool, parse_count, parse_duration, parse_share, parse_size, parse_unless, show_duration,
+    show_share, show_size,
 };
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
@@ -33,6 +34,7 @@ pub struct QuicOptions {
     pub(super) backlog: usize,
     pub(super) handshakes: usize,
     pub(super) connections: usize,
+    pub(super) per_address: Option<usize>,
     pub(super) stream_window: usize,
     pub(super) send_window: usize,
     pub(super) mtu: Option<usize>,
@@ -54,6 +56,7 @@ impl Default for QuicOptions {
             backlog: 1024,
             handshakes: 256,
             connections: 1024,
+            per_address: None,
             stream_window: 1 << 20,
             send_window: 8 << 20,
             mtu: None,
@@ -73,8 +76,8 @@ impl QuicOptions {
         self
     }
 
-    /// How long one dial may take: the name's resolution, a handshake where none of the dialer's connections has room, and the
-    /// listener's answer for the channel. Beyond it the dial fails with `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
+    /// How long one dial may take: resolution, a handshake where no connection has room, and the listener's answer for the
+    /// channel. Beyond it the dial fails with `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -89,9 +92,9 @@ impl QuicOptions {
         self
     }
 
-    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut`. The lower
-    /// one of both sides counts. Default: 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Lower it to notice a dead path
-    /// sooner; nothing shorter than three round trips makes sense.
+    /// How long nothing at all may arrive before a connection counts as lost, and its channels fail with `TimedOut` (the lower
+    /// one of both sides counts); and how long a connection may be without a channel before either side closes it. Default:
+    /// 30 s, which RFC 9308 recommends. Bounds: 1 ms to 1 h. Nothing shorter than three round trips makes sense.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.idle_timeout = limit;
@@ -106,8 +109,7 @@ impl QuicOptions {
         self
     }
 
-    /// How many channels one connection carries at once. A dialer opens another connection for more; a listener lets a peer
-    /// open no more than this on one.
+    /// How many channels one connection carries at once. A dialer opens another for more; a listener lets a peer open no more.
     ///
     /// Unit: channels. Default: 100. Bounds: 1 to 10,000. Channels of one connection share its congestion window and one core
     /// of each side; lower it to spread them.
@@ -129,7 +131,7 @@ impl QuicOptions {
     /// How many connections a listener may have that are in the middle of their handshake or have not opened a channel yet.
     ///
     /// Unit: connections. Default: 256. Bounds: 1 to 65,535. From half of it on, peers must prove by another round trip that
-    /// their address is theirs; at the limit further ones are refused.
+    /// their address is theirs; at the limit the oldest of them is closed to make way for a new one. Each holds up to 150 KiB.
     #[must_use]
     pub fn handshakes(mut self, connections: usize) -> Self {
         self.handshakes = connections;
@@ -138,11 +140,23 @@ impl QuicOptions {
 
     /// How many connections a listener may have in all.
     ///
-    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit further ones are refused. What waits unread is at
-    /// most `connections` x `streams` x `stream_window` bytes.
+    /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest one that has not opened a channel yet is
+    /// closed to make way for a new one; where all have, a dial fails with `ConnectionRefused`. They carry more channels than
+    /// the 10,000 of a server's default; but where more than 1,024 peers have one each, this limit is reached first: raise it
+    /// then. What waits unread is at most `connections` x `streams` x `stream_window` bytes.
     #[must_use]
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
+        self
+    }
+
+    /// How many connections of one peer's address a listener may have; `None` for as many as in all, since everybody behind
+    /// a proxy has its address. Addresses of IPv6 count by their first 64 bits.
+    ///
+    /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit as with [`connections`](Self::connections).
+    #[must_use]
+    pub fn per_address(mut self, connections: Option<usize>) -> Self {
+        self.per_address = connections;
         self
     }
 
@@ -238,7 +252,7 @@ const TABLE: Table<QuicOptions> = Table(&[
     Knob {
         info: OptionInfo::new(
             "idle_timeout",
-            "how long nothing may arrive before a connection counts as lost",
+            "how long nothing may arrive before a connection counts as lost, and it may be without a channel",
             "1ms to 1h",
             "30s",
         ),
@@ -282,6 +296,16 @@ const TABLE: Table<QuicOptions> = Table(&[
         info: OptionInfo::new("connections", "connections that a listener has in all", "1 to 65535", "1024"),
         set: |options, text| parse_count(text, COUNT).map(|count| options.connections = count),
         get: |options| options.connections.to_string(),
+    },
+    Knob {
+        info: OptionInfo::new(
+            "per_address",
+            "connections that a listener has of one peer's address; all: as many as in all",
+            "all, 1 to 65535",
+            "all",
+        ),
+        set: |options, text| parse_share(text, COUNT).map(|count| options.per_address = count),
+        get: |options| show_share(options.per_address),
     },
     Knob {
         info: OptionInfo::new(
@@ -370,7 +394,7 @@ mod tests {
     #[test]
     fn every_option_is_documented_with_its_true_default() {
         crate::options::assert_table_is_sound(&TABLE);
-        assert_eq!(TABLE.list().count(), 15);
-        assert_eq!(QuicOptions::list().count(), 15 + CertificateOptions::list().count());
+        assert_eq!(TABLE.list().count(), 16);
+        assert_eq!(QuicOptions::list().count(), 16 + CertificateOptions::list().count());
     }
 }

@@ -1,5 +1,8 @@
 //! Dialling: a lane of the association that there is, or of a new one.
 //!
+//! A dialer and its forks open their channels on one association, until all of its lanes are taken or it is lost; then the
+//! first of them that notices makes another, and the others wait for that one.
+//!
 //! A dial takes at most [`connect_timeout`](super::SctpOptions::connect_timeout). A name is resolved anew for each new
 //! association, and its addresses race, as with [`tcp`](crate::tcp::dial). Every failure but one is a passing one; port 0
 //! stays what only a listener can ask for. Dropping a dial tells the listener that nothing will come of it.
@@ -8,60 +11,96 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::time::timeout;
 
+use super::association::Unopened;
 use super::handshake::establish;
 use super::hub::{Hub, Ports};
 use super::shared::{Shared, Wanted};
 use super::{Reach, SOCKET_BUFFER, SctpOptions};
 use crate::options::value::show_duration;
+use crate::shared_dial::{Shareable, SharedDial};
 use crate::tcp::address::Address;
 use crate::tcp::dial::addresses;
 use crate::tcp::race::{interleave, race};
 use crate::udp::UdpBinding;
 
-/// Dials one endpoint, once for each channel.
+/// Dials one endpoint, once for each channel. Clones share the association.
+#[derive(Clone)]
 pub(super) struct Dialer {
-    endpoint: Endpoint,
-    address: Address,
-    options: SctpOptions,
-    reach: Reach,
-    /// The association that the last dial has used.
-    current: Option<Wanted>,
+    target: Arc<Target>,
+    current: Arc<SharedDial<Wanted>>,
 }
 
+/// What a dialer dials, and how.
+pub(super) struct Target {
+    pub(super) endpoint: Endpoint,
+    pub(super) address: Address,
+    pub(super) options: SctpOptions,
+    pub(super) reach: Reach,
+}
+
+/// How long a dial waits for a stream whose channel is dropped, until the listener has said its last word about it.
+const LANE_IS_DUE: Duration = Duration::from_secs(1);
+
 impl Dialer {
-    pub(super) fn new(endpoint: Endpoint, address: Address, options: SctpOptions, reach: Reach) -> Self {
-        Self { endpoint, address, options, reach, current: None }
+    pub(super) fn new(target: Target) -> Self {
+        Self { target: Arc::new(target), current: Arc::default() }
     }
 
-    async fn dial(&mut self) -> io::Result<Channel> {
-        // It is taken away meanwhile: one that gives no answer before the dial is dropped is none to try again.
-        if let Some(current) = self.current.take()
-            && let Some(shared) = current.get()
-            && let Some(opened) = open(&shared).await
-        {
+    async fn dial(&self) -> Result<Channel, NextError> {
+        loop {
+            let Shareable { connection: wanted, is_fresh } = self.current.get(|| self.associate()).await?;
+            let asked = self.current.ask(&wanted);
+            let opened = match wanted.get() {
+                Some(shared) => open(&shared).await,
+                None => Err(Unopened::Over),
+            };
             match opened {
+                Ok(Ok(channel)) => {
+                    asked.answered();
+                    return Ok(channel);
+                }
                 // The listener has spoken: another association would be told the same.
-                Err(error) if error.kind() != io::ErrorKind::ConnectionRefused => {
-                    tracing::debug!(endpoint = %self.endpoint, %error, "the association is lost, making another");
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    asked.answered();
+                    return Err(self.target.failed(error));
                 }
-                opened => {
-                    self.current = Some(current);
-                    return opened;
+                Ok(Err(error)) if is_fresh => return Err(self.target.failed(error)),
+                Err(Unopened::Over) if is_fresh => {
+                    return Err(self.target.failed(io::ErrorKind::ConnectionReset.into()));
                 }
+                Ok(Err(error)) => {
+                    let endpoint = &self.target.endpoint;
+                    tracing::debug!(%endpoint, %error, "the association is lost, making another");
+                }
+                Err(Unopened::Full | Unopened::Over) => {}
             }
+            self.current.forget(&wanted);
         }
-        let addresses = addresses(&self.address, &*self.reach.resolver).await?;
-        let shared = race(interleave(addresses), |address| self.associate(address)).await?;
-        self.current = Some(Wanted::new(&shared));
-        let opened = open(&shared).await;
-        opened.unwrap_or_else(|| Err(io::ErrorKind::ConnectionReset.into()))
     }
 
-    async fn associate(&self, peer: SocketAddr) -> io::Result<Arc<Shared>> {
+    /// Makes an association.
+    fn associate(&self) -> BoxFuture<'static, Result<Arc<Wanted>, NextError>> {
+        let target = Arc::clone(&self.target);
+        async move { target.in_time(target.associate()).await.map(Arc::new) }.boxed()
+    }
+}
+
+impl Target {
+    async fn associate(&self) -> Result<Wanted, NextError> {
+        let associated = async {
+            let addresses = addresses(&self.address, &*self.reach.resolver).await?;
+            race(interleave(addresses), |address| self.associate_with(address)).await
+        };
+        associated.await.map(|shared| Wanted::new(&shared)).map_err(|error| self.failed(error))
+    }
+
+    async fn associate_with(&self, peer: SocketAddr) -> io::Result<Arc<Shared>> {
         let Reach { udp, entropy, groups, .. } = &self.reach;
         let binding = UdpBinding::towards(peer).buffers(SOCKET_BUFFER, SOCKET_BUFFER);
         let mut ports = Ports::new(udp.bind(&binding).await?);
@@ -69,35 +108,43 @@ impl Dialer {
         Hub::dial(ports, &agreed, &self.options, groups.clone())
     }
 
-    async fn dial_in_time(&mut self) -> io::Result<Channel> {
+    /// What comes of `dial` within `connect_timeout`.
+    async fn in_time<T>(&self, dial: impl Future<Output = Result<T, NextError>>) -> Result<T, NextError> {
         let limit = self.options.connect_timeout;
-        timeout(limit, self.dial()).await.unwrap_or_else(|_| {
+        timeout(limit, dial).await.unwrap_or_else(|_| {
             let text = format!("no channel within {} (connect_timeout)", show_duration(limit));
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            Err(self.failed(io::Error::new(io::ErrorKind::TimedOut, text)))
         })
+    }
+
+    fn failed(&self, error: io::Error) -> NextError {
+        NextError::passing("dial", &self.endpoint, error)
     }
 }
 
 impl ChannelGenerator for Dialer {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async move {
-            self.address.check_dialable(&self.endpoint)?;
-            let dialled = self.dial_in_time().await;
-            dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+            self.target.address.check_dialable(&self.target.endpoint)?;
+            self.target.in_time(self.dial()).await
         })
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        &self.target.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 
-/// A lane of `shared` that the listener has taken on; `None` when there can be no more of them. Dropping the future
-/// gives up the lane.
-async fn open(shared: &Arc<Shared>) -> Option<io::Result<Channel>> {
-    let key = shared.act(super::association::Association::open)?;
+/// A lane of `shared`, and whether the listener has taken it on. Dropping the future gives up the lane.
+async fn open(shared: &Arc<Shared>) -> Result<io::Result<Channel>, Unopened> {
+    let opening = poll_fn(|cx| shared.act(|association| association.poll_open(cx)));
+    let key = timeout(LANE_IS_DUE, opening).await.unwrap_or(Err(Unopened::Full))?;
     let channel = shared.channel(key);
     let opened =
         poll_fn(|cx| shared.act(|association| association.on_lane(key, |lane, _| lane.poll_opened(cx))));
-    Some(opened.await.map(|()| channel))
+    Ok(opened.await.map(|()| channel))
 }

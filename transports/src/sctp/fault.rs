@@ -111,6 +111,9 @@ pub enum Loss {
     /// The peer broke the rules.
     #[error("the peer broke the protocol: {0}")]
     Violation(#[from] Violation),
+    /// It had to make way for a newer association of the same listener.
+    #[error("it made way for a newer association, as the oldest one without a channel")]
+    Evicted,
     /// The socket, or the runtime that drove it, is gone.
     #[error("the socket is gone")]
     Socket,
@@ -119,7 +122,7 @@ pub enum Loss {
 impl Loss {
     pub(super) fn error(&self) -> io::Error {
         let kind = match self {
-            Self::Aborted | Self::Restarted | Self::Shutdown | Self::Unreachable => {
+            Self::Aborted | Self::Restarted | Self::Shutdown | Self::Unreachable | Self::Evicted => {
                 ErrorKind::ConnectionReset
             }
             Self::Silent(_) | Self::Stuck(_) => ErrorKind::TimedOut,

@@ -13,9 +13,11 @@ use super::association::{Agreement, Role};
 use super::entropy::{Entropy, nonzero};
 use super::hub::{Datagram, Ports, own_init};
 use super::wire::{self, Header, Init, Packet, kind};
+use crate::jitter::spread;
 use crate::udp::Transmit;
 
-/// How long the first try waits for its answer; each further one twice as long, up to [`LONGEST_WAIT`].
+/// How long the first try waits for its answer; each further one twice as long, up to [`LONGEST_WAIT`]. Each is spread, for
+/// those whose listener comes back ask it all at once otherwise.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// Error cause of an ABORT, by the number of RFC 9260.
@@ -37,7 +39,7 @@ pub(super) async fn establish(
     // Within the bounds that the options check.
     let port = options.sctp_port as u16;
     let header = Header { source: port, destination: port, tag: 0 };
-    let mut handshake = Handshake { ports, peer, ours, header, is_known: false };
+    let mut handshake = Handshake { ports, peer, ours, header, entropy, is_known: false };
     let mut value = Vec::with_capacity(Init::LEN);
     ours.write(&mut value);
     let init = wire::packet(header, kind::INIT, 0, &value);
@@ -62,6 +64,7 @@ struct Handshake<'a> {
     peer: SocketAddr,
     ours: Init,
     header: Header,
+    entropy: &'a dyn Entropy,
     /// Whether the listener may have an association that nobody else will end.
     is_known: bool,
 }
@@ -76,7 +79,9 @@ impl Handshake<'_> {
         loop {
             self.ports.outbox.push(self.peer, None, packet.clone());
             poll_fn(|cx| self.ports.outbox.poll_flush(cx)).await?;
-            if let Some(answer) = self.listen_until(Instant::now() + wait, take).await? {
+            if let Some(answer) =
+                self.listen_until(Instant::now() + spread(wait, nonzero(self.entropy)?), take).await?
+            {
                 return Ok(answer);
             }
             wait = (wait * 2).min(LONGEST_WAIT);

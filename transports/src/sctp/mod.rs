@@ -10,8 +10,12 @@
 //!   channel's association is kept for a second for the next dial, or ended at once when its dialer is gone; the end is
 //!   an SCTP shutdown, and takes at most 10 s whatever the peer does.
 //! * **Backpressure**: a lane's window ([`recv_buffer`](SctpOptions::recv_buffer)) at the reader, unacknowledged bytes
-//!   ([`send_buffer`](SctpOptions::send_buffer)) at the writer. A peer can make this side hold
+//!   ([`send_buffer`](SctpOptions::send_buffer)) at the writer. A peer with a channel can make this side hold
 //!   `lanes x recv_buffer` for each association, and some 30 MiB of fragments that never become a message.
+//! * **Peers that have proved nothing**: an INIT, from whatever address, takes up nothing (a cookie goes out and comes back).
+//!   An association that has had no channel yet holds at most 4,096 control messages, some 600 KiB, is ended after
+//!   [`connect_timeout`](SctpOptions::connect_timeout), and the oldest one makes way for a new one when there are
+//!   [`associations`](SctpOptions::associations), or [`per_address`](SctpOptions::per_address) of its address.
 //! * **A peer that is gone**: at once where the system says that its port is closed (a dialer on Linux), or when it answers
 //!   that it knows no such association; else after `heartbeat x (max_retransmits + 1)`, 30 s by default.
 //! * **Peer identity**: its address, nothing more. **Nothing is encrypted**: SCTP's tags keep out whoever cannot see the
@@ -67,7 +71,7 @@
 //! Whatever else is out of turn, more DATA than was credited, credits above 2^32, a stream beyond those agreed on, or a
 //! message that is none of these is a [`Violation`]: the association is aborted, and every channel of it says why.
 //!
-//! usrsctp, an independent stack, speaks it with us both ways in `tests/sctp_interop.rs`.
+//! usrsctp, an independent stack, speaks it with us both ways in `tests/machine/usrsctp.rs`.
 
 mod association;
 mod cookie;
@@ -88,11 +92,14 @@ mod wire;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
-use self::dial::Dialer;
+use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
+use crate::accept_limiter::Evictions;
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{Address, endpoint};
 use crate::tcp::{Resolve, SystemResolver};
@@ -112,6 +119,7 @@ const SOCKET_BUFFER: Option<usize> = Some(4 << 20);
 pub struct Sctp {
     options: SctpOptions,
     reach: Reach,
+    id: TransportId,
 }
 
 /// What a transport reaches.
@@ -122,6 +130,7 @@ struct Reach {
     entropy: Arc<dyn Entropy>,
     registry: Arc<Registry>,
     groups: Arc<Groups>,
+    evictions: Evictions,
 }
 
 impl Sctp {
@@ -139,6 +148,7 @@ impl Sctp {
     #[must_use]
     pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
         self.reach.udp = udp;
+        self.id = TransportId::new();
         self
     }
 
@@ -146,6 +156,7 @@ impl Sctp {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.reach.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -153,6 +164,7 @@ impl Sctp {
     #[must_use]
     pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.reach.entropy = entropy;
+        self.id = TransportId::new();
         self
     }
 
@@ -160,6 +172,13 @@ impl Sctp {
     #[must_use]
     pub fn options(&self) -> &SctpOptions {
         &self.options
+    }
+
+    /// How many associations without a channel its listeners have aborted so far to make way for newer ones: see
+    /// [`SctpOptions::associations`] and [`per_address`](SctpOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.reach.evictions.count()
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<(Address, SctpOptions), EndpointError> {
@@ -180,7 +199,9 @@ impl Default for Sctp {
                 entropy: Arc::new(SystemEntropy),
                 registry: Arc::default(),
                 groups: Arc::default(),
+                evictions: Evictions::default(),
             },
+            id: TransportId::new(),
         }
     }
 }
@@ -206,7 +227,8 @@ impl Transport for Sctp {
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let (address, options) = self.understand(endpoint)?;
-        Ok(Box::new(Dialer::new(endpoint.clone(), address, options, self.reach.clone())))
+        let (endpoint, reach) = (endpoint.clone(), self.reach.clone());
+        Ok(Box::new(Dialer::new(Target { endpoint, address, options, reach })))
     }
 
     fn listen<'a>(
@@ -223,6 +245,10 @@ impl Transport for Sctp {
 
     fn scratch_endpoint(&self) -> Endpoint {
         endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::options::value::{
-    parse_count, parse_duration, parse_size, parse_unless, show_duration, show_size,
+    parse_count, parse_duration, parse_share, parse_size, parse_unless, show_duration, show_share, show_size,
 };
 use crate::options::{Knob, OptionInfo, Table, options_as_text};
 
@@ -31,6 +31,7 @@ pub struct SctpOptions {
     pub(super) connect_timeout: Duration,
     pub(super) backlog: usize,
     pub(super) associations: usize,
+    pub(super) per_address: Option<usize>,
     pub(super) sctp_port: usize,
     pub(super) mtu: Option<usize>,
     pub(super) send_buffer: usize,
@@ -46,6 +47,7 @@ impl Default for SctpOptions {
             connect_timeout: Duration::from_secs(10),
             backlog: 1024,
             associations: 1024,
+            per_address: None,
             sctp_port: 5000,
             mtu: None,
             send_buffer: 1 << 20,
@@ -79,10 +81,23 @@ impl SctpOptions {
     /// How many associations a listener's socket may serve at once; a dialer ignores it. Half-open ones take up nothing
     /// and are not counted.
     ///
-    /// Unit: associations. Default: 1,024. Bounds: 1 to 65,535. At the limit a dial is refused.
+    /// Unit: associations. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest association that has had no channel
+    /// yet is aborted to make way for a new one; where all have had one, a dial is refused.
     #[must_use]
     pub fn associations(mut self, associations: usize) -> Self {
         self.associations = associations;
+        self
+    }
+
+    /// How many associations of one peer's address a listener's socket may serve at once; `None` for as many as in all, since
+    /// everybody behind a proxy or a router has its address. Addresses of IPv6 count by their first 64 bits. A dialer ignores
+    /// it.
+    ///
+    /// Unit: associations. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address that has had no
+    /// channel yet is aborted to make way for a new one; where all have had one, a dial is refused.
+    #[must_use]
+    pub fn per_address(mut self, associations: Option<usize>) -> Self {
+        self.per_address = associations;
         self
     }
 
@@ -193,6 +208,16 @@ const TABLE: Table<SctpOptions> = Table(&[
         get: |options| options.associations.to_string(),
     },
     Knob {
+        info: OptionInfo::new(
+            "per_address",
+            "associations of one peer's address at once; all: as many as in all",
+            "all, 1 to 65535",
+            "all",
+        ),
+        set: |options, text| parse_share(text, COUNT).map(|count| options.per_address = count),
+        get: |options| show_share(options.per_address),
+    },
+    Knob {
         info: OptionInfo::new("sctp_port", "the SCTP port inside the UDP datagrams", "1 to 65535", "5000"),
         set: |options, text| parse_count(text, COUNT).map(|port| options.sctp_port = port),
         get: |options| options.sctp_port.to_string(),
@@ -263,7 +288,7 @@ mod tests {
     #[test]
     fn every_option_is_documented_with_its_true_default() {
         crate::options::assert_table_is_sound(&TABLE);
-        assert_eq!(SctpOptions::list().count(), 10);
+        assert_eq!(SctpOptions::list().count(), 11);
     }
 
     #[test]
@@ -273,6 +298,7 @@ mod tests {
             ("connect_timeout", "250ms"),
             ("backlog", "7"),
             ("associations", "3"),
+            ("per_address", "2"),
             ("sctp_port", "9899"),
             ("mtu", "8KiB"),
             ("send_buffer", "64KiB"),
@@ -288,6 +314,7 @@ mod tests {
             .connect_timeout(Duration::from_millis(250))
             .backlog(7)
             .associations(3)
+            .per_address(Some(2))
             .sctp_port(9899)
             .mtu(Some(8 << 10))
             .send_buffer(64 << 10)

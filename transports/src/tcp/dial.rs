@@ -20,6 +20,7 @@ use super::{Resolve, TcpOptions, socket};
 use crate::options::value::show_duration;
 
 /// Dials one endpoint, once for each channel.
+#[derive(Clone)]
 pub(crate) struct Dialer {
     endpoint: Endpoint,
     address: Address,
@@ -66,6 +67,10 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }
 

@@ -5,6 +5,9 @@
 //!   waits ends with `ConnectionAborted`, so that its owner can let go of it.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then the system sends a RST.
 //! * **Backpressure**: the socket buffers of both ends, sized by the system or by [`TcpOptions`].
+//! * **Peers that have proved nothing**: a connection is a channel as soon as it is accepted, so a listener holds none of them
+//!   itself; until then they wait in the system's queue ([`TcpOptions::backlog`]). A peer that never sends costs no read
+//!   buffer.
 //! * **Peer identity**: its address, nothing more.
 //!
 //! A name is resolved again at every dial, and every address it has is tried; see [`dial`]. A listener outlives a
@@ -20,7 +23,9 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::address::Address;
 use self::dial::Dialer;
@@ -38,6 +43,7 @@ const SCHEME: &str = "tcp";
 pub struct Tcp {
     options: TcpOptions,
     resolver: Arc<dyn Resolve>,
+    id: TransportId,
 }
 
 impl Tcp {
@@ -48,14 +54,14 @@ impl Tcp {
     /// When a value is out of bounds; the error names the option and what is allowed.
     pub fn new(options: TcpOptions) -> Result<Self, OptionError> {
         options.check()?;
-        let resolver = Arc::new(SystemResolver);
-        Ok(Self { options, resolver })
+        Ok(Self { options, ..Self::default() })
     }
 
     /// The same transport, asking `resolver` for the addresses of names.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -75,7 +81,7 @@ impl Tcp {
 
 impl Default for Tcp {
     fn default() -> Self {
-        Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver) }
+        Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver), id: TransportId::new() }
     }
 }
 
@@ -117,5 +123,9 @@ impl Transport for Tcp {
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }

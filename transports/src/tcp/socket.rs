@@ -1,10 +1,13 @@
 //! Sockets with their options set.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::task::{Context, Poll};
 
 use listenrain::{Channel, ChannelFacts};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -64,6 +67,14 @@ impl StreamSocket for TcpStream {
 
     fn into_halves(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         self.into_split()
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, cx)
+    }
+
+    fn peek(&self) -> io::Result<()> {
+        self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).map(drop))
     }
 
     fn forget(half: OwnedWriteHalf) {

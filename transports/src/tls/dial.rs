@@ -14,6 +14,7 @@ use crate::tcp::address::Address;
 use crate::tcp::{self, Resolve};
 
 /// Dials one endpoint, once for each channel.
+#[derive(Clone)]
 pub(super) struct Dialer {
     endpoint: Endpoint,
     host: String,
@@ -54,5 +55,9 @@ impl ChannelGenerator for Dialer {
 
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
     }
 }

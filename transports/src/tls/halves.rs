@@ -19,8 +19,9 @@ use super::session::{Decrypted, Session};
 const FLATTEN_BELOW: usize = 512;
 
 pub(super) fn split(session: Session) -> (ReadHalf, WriteHalf) {
+    let has_more = session.has_early;
     let shared = Arc::new(Shared { session: Arc::new(session), left: Mutex::default() });
-    let read = ReadHalf { shared: shared.clone(), incoming: Incoming::default(), ended: false };
+    let read = ReadHalf { shared: shared.clone(), incoming: Incoming::default(), has_more, ended: false };
     (read, WriteHalf { shared, ended: false })
 }
 
@@ -34,21 +35,29 @@ struct Shared {
 pub(super) struct ReadHalf {
     shared: Arc<Shared>,
     incoming: Incoming,
+    /// Whether there may be something to deliver before anything more has come.
+    has_more: bool,
     ended: bool,
 }
 
 impl ReadHalf {
+    /// Makes room only for what there is, so that a connection that never sends costs none.
     fn poll_decrypt(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<Decrypted>> {
         let session = &*self.shared.session;
-        let mut spare = into.spare();
         loop {
-            match session.decrypt(&mut self.incoming, &mut spare)? {
-                Decrypted::Hungry => {}
-                decrypted => return Poll::Ready(Ok(decrypted)),
+            if self.has_more {
+                let mut spare = into.spare();
+                let decrypted = session.decrypt(&mut self.incoming, &mut spare)?;
+                let is_full = !spare.has_remaining_mut();
+                self.has_more = is_full || session.is_over();
+                if decrypted != Decrypted::Hungry {
+                    return Poll::Ready(Ok(decrypted));
+                }
             }
             if ready!(self.incoming.poll_fill(&session.socket, cx))? == 0 {
                 return Poll::Ready(Err(cut()));
             }
+            self.has_more = true;
         }
     }
 }

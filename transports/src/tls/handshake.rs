@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{Connection, ServerConfig};
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::SCHEME;
@@ -45,22 +45,21 @@ impl Terms {
     ) -> io::Result<Agreed> {
         let (config, showing) = side.one();
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, socket);
-        let (socket, tls) = self.in_time(connecting).await?.into_inner();
+        let (socket, tls) = self.by(Instant::now() + self.limit, connecting).await?.into_inner();
         self.agree(socket, tls.into(), showing.shown())
     }
 
-    /// The listening side's. A peer that is refused is told so before its connection is closed.
+    /// The listening side's, to be done by `deadline`. A peer that is refused is told so before its connection is closed.
     pub(super) async fn accept(
         &self,
         config: Arc<ServerConfig>,
         shown: Fingerprint,
         socket: TcpStream,
+        deadline: Instant,
     ) -> io::Result<Agreed> {
-        // What is not accepted yet is reset when its listener goes.
-        socket.set_zero_linger()?;
         let accepting = TlsAcceptor::from(config).accept(socket).into_fallible();
         let accepted = async { Ok(accepting.await) };
-        match self.in_time(accepted).await? {
+        match self.by(deadline, accepted).await? {
             Ok(stream) => {
                 let (socket, tls) = stream.into_inner();
                 self.agree(socket, tls.into(), Some(shown))
@@ -72,8 +71,13 @@ impl Terms {
         }
     }
 
-    async fn in_time<T>(&self, handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-        match timeout(self.limit, handshake).await {
+    /// What comes of a part of a handshake by `deadline`, which is `limit` from the handshake's beginning.
+    pub(super) async fn by<T>(
+        &self,
+        deadline: Instant,
+        part: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        match timeout_at(deadline, part).await {
             Ok(done) => done.map_err(|error| self.meant(error)),
             Err(_) => Err(HandshakeError::TimedOut { limit: self.limit }.into()),
         }

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// What was read from the socket and not decrypted yet: read in large pieces, since a session by itself would ask the
@@ -29,11 +31,26 @@ impl Incoming {
     pub(super) fn poll_fill(&mut self, socket: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
             ready!(socket.poll_read_ready(cx))?;
-            match self.fill_by(|space| socket.try_read(space)) {
+            match self.try_fill(socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 filled => return Poll::Ready(filled),
             }
         }
+    }
+
+    /// Reads once. A read that does not fill its room has emptied the socket, as epoll and kqueue have it; telling the runtime
+    /// so, which a read that would wait does, saves the next one that would.
+    fn try_fill(&mut self, socket: &TcpStream) -> io::Result<usize> {
+        let mut emptied = None;
+        let filled = socket.try_io(Interest::READABLE, || {
+            let count = self.fill_by(|space| (&*SockRef::from(socket)).read(space))?;
+            if cfg!(unix) && (1..self.buffer.len()).contains(&count) {
+                emptied = Some(count);
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(count)
+        });
+        emptied.map_or(filled, Ok)
     }
 
     pub(super) fn fill_by(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {

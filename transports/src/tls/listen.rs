@@ -1,20 +1,31 @@
 //! Listening: handshakes go on beside each other, so that a peer that stalls holds up nobody.
 //!
-//! A task takes connections from TCP and starts their handshakes, whether or not anybody is asking for the next channel, up
-//! to [`handshakes`](super::TlsOptions::handshakes) that are not accepted yet. What fails its handshake is told why and
-//! traced; it never ends the listener. Dropping the listener resets all that nobody has accepted.
+//! A task takes connections from TCP, whether or not anybody is asking for the next channel. A connection first waits, as one
+//! of [`silent`](super::TlsOptions::silent), for the first byte of its peer, then for one of the places of
+//! [`handshakes`](super::TlsOptions::handshakes), which it keeps until its channel is accepted. In both sets the oldest
+//! unfinished connection makes way when there is no room for another. When every place of a handshake is taken by a channel
+//! that waits to be accepted, no more connections are taken from TCP.
+//!
+//! What fails its handshake is told why and traced; it never ends the listener. Dropping the listener resets all that nobody
+//! has accepted.
 
 use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use rustls::ServerConfig;
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::Instant;
 
 use super::handshake::{Agreed, Terms};
 use super::{TlsOptions, channel};
+use crate::accept_limiter::{AcceptLimiter, Evictions, Limits, Place};
 use crate::certificates::{Credentials, Fingerprint, told};
 use crate::owned_task::OwnedTask;
 use crate::tcp::address::Address;
@@ -23,16 +34,16 @@ use crate::tcp::{self, Resolve};
 /// Gives the channels of one address.
 pub(super) struct Listener {
     endpoint: Endpoint,
-    /// Bounded by the permits.
+    /// Bounded by the places of handshakes.
     agreed: UnboundedReceiver<Result<Waiting, NextError>>,
     over: Option<NextError>,
-    _doorman: OwnedTask,
+    _accept_loop: OwnedTask,
 }
 
 /// A session that nobody has accepted yet: its socket is reset when it is dropped.
 struct Waiting {
     agreed: Agreed,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Listener {
@@ -42,8 +53,14 @@ impl Listener {
         options: TlsOptions,
         credentials: &Credentials,
         resolver: &dyn Resolve,
+        evictions: Evictions,
     ) -> Result<Self, NextError> {
         let side = credentials.server(asked, &options.certificates).await?;
+        let limiter = |all| {
+            let per_source = options.per_address.unwrap_or(all);
+            AcceptLimiter::new(Limits { unproved: all, all, per_source }, evictions.clone())
+        };
+        let (silent, handshakes) = (limiter(options.silent), limiter(options.handshakes));
         let tcp = tcp::listen::Listener::bind(asked, address, options.tcp, resolver).await?;
         let endpoint = told(tcp.endpoint(), &options.certificates, side.shown);
         let terms = Terms {
@@ -51,16 +68,11 @@ impl Listener {
             limit: options.handshake_timeout,
         };
         let (sender, agreed) = unbounded_channel();
-        let doorman = Doorman {
-            tcp,
-            config: Arc::new(side.config),
-            shown: side.shown,
-            terms: Arc::new(terms),
-            room: Arc::new(Semaphore::new(options.handshakes)),
-            sender,
-        };
-        let doorman = OwnedTask::spawn(doorman.run());
-        Ok(Self { endpoint, agreed, over: None, _doorman: doorman })
+        let config = Arc::new(side.config);
+        let handshaking =
+            Arc::new(Handshaking { config, shown: side.shown, terms, silent, handshakes, sender });
+        let accept_loop = OwnedTask::spawn(AcceptLoop { tcp, handshaking }.run());
+        Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {
@@ -94,39 +106,111 @@ impl Waiting {
     }
 }
 
-/// Lets connections in and sees to their handshakes.
-struct Doorman {
+/// Takes connections from TCP.
+struct AcceptLoop {
     tcp: tcp::listen::Listener,
+    handshaking: Arc<Handshaking>,
+}
+
+/// What all handshakes of a listener share.
+struct Handshaking {
     config: Arc<ServerConfig>,
     shown: Fingerprint,
-    terms: Arc<Terms>,
-    room: Arc<Semaphore>,
+    terms: Terms,
+    silent: AcceptLimiter,
+    handshakes: AcceptLimiter,
     sender: UnboundedSender<Result<Waiting, NextError>>,
 }
 
-impl Doorman {
+impl AcceptLoop {
     async fn run(mut self) {
-        let mut handshakes = JoinSet::new();
+        let mut connections = JoinSet::new();
         loop {
-            // It is never closed.
-            let Ok(permit) = self.room.clone().acquire_owned().await else { return };
+            self.handshaking.handshakes.room().await;
             let socket = match self.tcp.accept().await {
                 Ok(socket) => socket,
                 Err(error) => {
-                    let _ = self.sender.send(Err(error));
+                    let _ = self.handshaking.sender.send(Err(error));
                     return;
                 }
             };
-            while handshakes.try_join_next().is_some() {}
-            let (config, terms, sender) = (self.config.clone(), self.terms.clone(), self.sender.clone());
-            let shown = self.shown;
-            handshakes.spawn(async move {
-                let peer = socket.peer_addr();
-                match terms.accept(config, shown, socket).await {
-                    Ok(agreed) => drop(sender.send(Ok(Waiting { agreed, _permit: permit }))),
-                    Err(error) => tracing::debug!(?peer, %error, "a handshake failed"),
-                }
-            });
+            while connections.try_join_next().is_some() {}
+            // Fails only for a peer that is gone already.
+            let Ok(peer) = socket.peer_addr() else { continue };
+            let silent = self.handshaking.silent.enter(peer).await;
+            let has_evicted = silent.has_evicted;
+            connections.spawn(self.handshaking.clone().handshake(socket, peer, silent));
+            if has_evicted {
+                // The evicted one shall be gone before another comes.
+                yield_now().await;
+            }
+        }
+    }
+}
+
+impl Handshaking {
+    async fn handshake(self: Arc<Self>, socket: TcpStream, peer: SocketAddr, silent: Place) {
+        let deadline = Instant::now() + self.terms.limit;
+        let agreed = async {
+            // What is not accepted yet is reset when it has to go.
+            socket.set_zero_linger()?;
+            let place = self.wait(&socket, peer, silent, deadline).await?;
+            let config = self.config.clone();
+            let accepting = Box::pin(self.terms.accept(config, self.shown, socket, deadline));
+            unless_evicted(place, accepting).await
+        };
+        match agreed.await {
+            Ok((agreed, place)) if place.release() => {
+                drop(self.sender.send(Ok(Waiting { agreed, _place: place })));
+            }
+            Ok(_) => tracing::debug!(%peer, error = %evicted(), "a handshake failed"),
+            Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
+        }
+    }
+
+    /// Waits for the peer's first byte, then for a place for its handshake.
+    async fn wait(
+        &self,
+        socket: &TcpStream,
+        peer: SocketAddr,
+        silent: Place,
+        deadline: Instant,
+    ) -> io::Result<Place> {
+        let waiting = async {
+            first_byte(socket).await?;
+            Ok(self.handshakes.enter(peer).await)
+        };
+        let (place, _silent) = unless_evicted(silent, self.terms.by(deadline, waiting)).await?;
+        Ok(place)
+    }
+}
+
+/// What `work` gives, and the place that it has kept; an error when it is evicted meanwhile.
+async fn unless_evicted<T>(
+    mut place: Place,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<(T, Place)> {
+    tokio::select! {
+        biased;
+        () = place.revoked() => Err(evicted()),
+        done = work => Ok((done?, place)),
+    }
+}
+
+fn evicted() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "it made way for a newer one, as the oldest unfinished")
+}
+
+/// Ready when the peer has sent something.
+async fn first_byte(socket: &TcpStream) -> io::Result<()> {
+    loop {
+        socket.readable().await?;
+        // The runtime takes every socket that it accepts for readable.
+        let peek = || SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+        match socket.try_io(Interest::READABLE, peek) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            peeked => return peeked.map(drop),
         }
     }
 }

@@ -11,6 +11,9 @@
 //! * **Dropping**: an orderly end, unless bytes were left unread: then a RST. In a task of its own what was written and not
 //!   flushed still leaves, and the socket waits for the peer's end, together at most 10 s.
 //! * **Backpressure**: the socket buffers of both ends, and 64 KiB before this side's.
+//! * **Peers that have proved nothing** are bounded: those that have sent nothing ([`silent`](TlsOptions::silent)), those in
+//!   their handshake ([`handshakes`](TlsOptions::handshakes)), both by address ([`per_address`](TlsOptions::per_address)) and in
+//!   time. When a set is full its oldest unfinished connection is closed, so that silent peers keep nobody out.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked.
 //!
@@ -31,6 +34,7 @@ use std::sync::Arc;
 
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelGenerator, Endpoint, EndpointError, NextError, Transport,
+    TransportId,
 };
 use rustls::time_provider::TimeProvider;
 
@@ -38,6 +42,7 @@ use self::dial::Dialer;
 use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
+use crate::accept_limiter::Evictions;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -47,12 +52,14 @@ pub use self::options::TlsOptions;
 
 const SCHEME: &str = "tls";
 
-/// The transport of `tls://` endpoints. Cloning it shares its resolver and its throw-away certificate.
+/// The transport of `tls://` endpoints. Cloning it shares its resolver, its throw-away certificate, and what it has counted.
 #[derive(Debug, Clone)]
 pub struct Tls {
     options: TlsOptions,
     credentials: Credentials,
     resolver: Arc<dyn Resolve>,
+    evictions: Evictions,
+    id: TransportId,
 }
 
 impl Tls {
@@ -71,6 +78,7 @@ impl Tls {
     #[must_use]
     pub fn with_identity(mut self, identity: Identity) -> Self {
         self.credentials.identity = Some(identity);
+        self.id = TransportId::new();
         self
     }
 
@@ -78,6 +86,7 @@ impl Tls {
     #[must_use]
     pub fn with_trust(mut self, trust: Trust) -> Self {
         self.credentials.trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -85,6 +94,7 @@ impl Tls {
     #[must_use]
     pub fn with_client_trust(mut self, trust: Trust) -> Self {
         self.credentials.client_trust = Some(trust);
+        self.id = TransportId::new();
         self
     }
 
@@ -92,6 +102,7 @@ impl Tls {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
         self.credentials.clock = clock;
+        self.id = TransportId::new();
         self
     }
 
@@ -99,6 +110,7 @@ impl Tls {
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.resolver = resolver;
+        self.id = TransportId::new();
         self
     }
 
@@ -106,6 +118,13 @@ impl Tls {
     #[must_use]
     pub fn options(&self) -> &TlsOptions {
         &self.options
+    }
+
+    /// How many unfinished connections its listeners have closed so far to make way for newer ones: see
+    /// [`TlsOptions::silent`], [`handshakes`](TlsOptions::handshakes) and [`per_address`](TlsOptions::per_address).
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evictions.count()
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, TlsOptions), EndpointError> {
@@ -121,6 +140,8 @@ impl Default for Tls {
             options: TlsOptions::default(),
             credentials: Credentials::default(),
             resolver: Arc::new(SystemResolver),
+            evictions: Evictions::default(),
+            id: TransportId::new(),
         }
     }
 }
@@ -159,14 +180,20 @@ impl Transport for Tls {
             let understood = self.understand(endpoint);
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
+            let (credentials, resolver) = (&self.credentials, &*self.resolver);
+            let evictions = self.evictions.clone();
             let listener =
-                Listener::bind(&endpoint, &address, options, &self.credentials, &*self.resolver).await?;
+                Listener::bind(&endpoint, &address, options, credentials, resolver, evictions).await?;
             Ok(Box::new(listener) as _)
         })
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
         address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -21,6 +21,8 @@ const WRITE_AHEAD: usize = 64 * 1024;
 
 pub(super) struct Session {
     pub(super) socket: TcpStream,
+    /// Whether something has come with the handshake: bytes, the peer's end, or why it failed.
+    pub(super) has_early: bool,
     tls: Mutex<Tls>,
     aborted: AtomicBool,
 }
@@ -47,12 +49,13 @@ impl Session {
     pub(super) fn new(socket: TcpStream, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(WRITE_AHEAD));
         // Bytes that came with the last of the handshake went through it, and with them perhaps the peer's end.
-        let (failed, end_received) = match connection.process_new_packets() {
-            Ok(state) => (None, state.peer_has_closed()),
-            Err(error) => (Some(error), false),
+        let (failed, end_received, came) = match connection.process_new_packets() {
+            Ok(state) => (None, state.peer_has_closed(), state.plaintext_bytes_to_read() > 0),
+            Err(error) => (Some(error), false, true),
         };
+        let has_early = came || end_received;
         let tls = Tls { connection, failed, end_received, end_sent: false };
-        Self { socket, tls: Mutex::new(tls), aborted: AtomicBool::new(false) }
+        Self { socket, has_early, tls: Mutex::new(tls), aborted: AtomicBool::new(false) }
     }
 
     /// Decrypts as much of `incoming` as `into` has room for.

@@ -1,7 +1,7 @@
 //! Dialling: the system says at once whether anybody listens.
 //!
 //! Only a full backlog takes time. Linux then answers "try again" without ever telling when, so a dial asks again after
-//! 1 ms, doubling up to 50 ms, for at most [`connect_timeout`](super::UnixOptions::connect_timeout). Every failure is a
+//! 1 ms, doubling up to 50 ms, each time up to half as much longer so that many do not ask at once, for at most [`connect_timeout`](super::UnixOptions::connect_timeout). Every failure is a
 //! passing one: a listener may come. Dropping a dial closes its socket at once.
 
 use std::io;
@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::{UnixOptions, socket};
+use crate::jitter::{spread, system_random};
 use crate::options::value::show_duration;
 
 /// One accept takes far less.
@@ -23,6 +24,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Dials one endpoint, once for each channel.
+#[derive(Clone)]
 pub(super) struct Dialer {
     endpoint: Endpoint,
     address: Address,
@@ -62,6 +64,10 @@ impl ChannelGenerator for Dialer {
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(self.clone()))
+    }
 }
 
 /// Binding to no name makes Linux choose a free abstract one, by which both sides know this end. Where it has none to
@@ -79,7 +85,9 @@ async fn connect(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     let mut pause = FIRST_PAUSE;
     loop {
         match socket.connect(address) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(pause).await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sleep(spread(pause, system_random())).await;
+            }
             done => return done,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -6,6 +6,9 @@
 //!   ends. The system knows no other reset, so a packet codec has to notice a packet that was cut.
 //! * **Dropping**: an orderly end, unless bytes were left unread: then the peer sees `ConnectionReset` (on Linux).
 //! * **Backpressure**: the sender's socket buffer on Linux, those of both ends elsewhere; see [`UnixOptions`].
+//! * **Peers that have proved nothing**: a connection is a channel as soon as it is accepted, since the system says at once
+//!   who the peer is; until then they wait in the system's queue ([`UnixOptions::backlog`]). A peer that never sends costs no
+//!   read buffer.
 //! * **Peer identity**: process, user and group as the system knows them, in
 //!   [`credentials`](listenrain::ChannelFacts::credentials) on both sides. A listener may turn away peers by their user:
 //!   [`UnixOptions::allow_uid`].
@@ -29,7 +32,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use listenrain::{
+    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
+};
 
 use self::address::Address;
 use self::dial::Dialer;
@@ -46,6 +51,7 @@ pub struct Unix {
     options: UnixOptions,
     turned_away: Arc<AtomicU64>,
     scratch: Arc<Scratch>,
+    id: TransportId,
 }
 
 impl Unix {
@@ -89,7 +95,7 @@ impl Unix {
 impl Default for Unix {
     fn default() -> Self {
         let (options, turned_away) = (UnixOptions::default(), Arc::default());
-        Self { options, turned_away, scratch: Arc::new(Scratch::new()) }
+        Self { options, turned_away, scratch: Arc::new(Scratch::new()), id: TransportId::new() }
     }
 }
 
@@ -129,6 +135,10 @@ impl Transport for Unix {
 
     fn scratch_endpoint(&self) -> Endpoint {
         Address::Path(self.scratch.fresh_path(&std::env::temp_dir())).endpoint()
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
     }
 }
 

@@ -1,11 +1,14 @@
 //! Sockets with their options set, and channels of them.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::task::{Context, Poll};
 
 use listenrain::channel::PeerCredentials;
 use listenrain::{Channel, ChannelFacts, Endpoint};
 use socket2::{Domain, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
@@ -56,6 +59,14 @@ impl StreamSocket for UnixStream {
 
     fn into_halves(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         self.into_split()
+    }
+
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, cx)
+    }
+
+    fn peek(&self) -> io::Result<()> {
+        self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).map(drop))
     }
 
     fn forget(half: OwnedWriteHalf) {

@@ -1,6 +1,7 @@
 //! Active/standby over channels in memory, with time paused: who is dialled when, and what is lost on the way (nothing).
 
 mod members;
+mod silent;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -94,6 +94,78 @@ async fn a_silent_member_costs_its_attempt_and_then_stands_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn forks_dial_side_by_side_and_share_what_they_learn() {
+    let (silent, members) = (Odd::new("silent", false), InProcess::default());
+    let ha = ActiveStandby::new(registry([Arc::new(silent.clone()), Arc::new(members.clone())]));
+    let _listener = members.listen(&"channel://standby".parse().unwrap()).await.unwrap();
+    let list = "ha:attempt_timeout=300ms,silent://x,channel://standby".parse().unwrap();
+    let dialer = ha.dialer(&list).unwrap();
+    let mut forks: Vec<_> = (0..8).map(|_| dialer.fork().unwrap()).collect();
+    let mut open = Vec::new();
+    for (expected, dials) in [(ms(300), 8), (ms(0), 8)] {
+        let begun = tokio::time::Instant::now();
+        let dialled = futures_util::future::join_all(forks.iter_mut().map(|fork| fork.next())).await;
+        open.extend(dialled.into_iter().map(Result::unwrap));
+        assert_eq!((begun.elapsed(), silent.dials()), (expected, dials));
+    }
+    assert!(open.iter().all(|channel| peer(channel) == "standby"));
+    let mut late = dialer.fork().unwrap();
+    late.next().await.unwrap();
+    assert_eq!(silent.dials(), 8, "a fork that is new knows it too");
+}
+
+/// A transport whose dialers cannot be forked.
+#[derive(Debug)]
+struct Alone(InProcess);
+
+impl Transport for Alone {
+    fn scheme(&self) -> &str {
+        "alone"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        struct Dialer(Box<dyn ChannelGenerator>);
+
+        impl ChannelGenerator for Dialer {
+            fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+                self.0.next()
+            }
+
+            fn endpoint(&self) -> &Endpoint {
+                self.0.endpoint()
+            }
+        }
+
+        let below = Endpoint::new("channel", endpoint.address()).unwrap();
+        Ok(Box::new(Dialer(self.0.dialer(&below)?)))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        self.0.listen(endpoint)
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        Endpoint::new("alone", "x").unwrap()
+    }
+}
+
+#[test]
+fn a_list_cannot_be_forked_where_a_member_cannot() {
+    // Channels of two dialers of such a member might share less than those of one.
+    let members = InProcess::default();
+    let ha = ActiveStandby::new(registry([Arc::new(Alone(members.clone())), Arc::new(members)]));
+    assert!(ha.dialer(&"ha:channel://a,channel://b".parse().unwrap()).unwrap().fork().is_some());
+    assert!(ha.dialer(&"ha:channel://a,alone://b".parse().unwrap()).unwrap().fork().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dial_that_is_given_up_counts_against_the_member_it_was_at() {
     // A caller whose own deadline is shorter than the attempt would otherwise be at the silent member for ever.
     let (silent, members) = (Odd::new("silent", false), InProcess::default());

@@ -249,3 +249,53 @@ async fn a_peer_that_has_read_all_and_left_is_no_reason_for_a_flush_to_fail() {
     let error = write_all(&mut *far.write, "more".into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
 }
+
+#[tokio::test(start_paused = true)]
+async fn forks_share_the_association_and_make_as_many_as_their_lanes_need() {
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default().lanes(3));
+    let (mut listener, dialer) = both_ends(&transport).await;
+    let mut dialers: Vec<_> = (0..8).map(|_| dialer.fork().unwrap()).collect();
+    let accepting = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        loop {
+            accepted.push(listener.next().await.unwrap());
+        }
+    });
+    let dials = dialers.iter_mut().map(|dialer| dialer.next());
+    let channels: Vec<_> =
+        futures_util::future::join_all(dials).await.into_iter().map(Result::unwrap).collect();
+    let groups: BTreeSet<_> = channels.iter().map(|channel| channel.facts.group).collect();
+    assert_eq!((groups.len(), network.sockets()), (3, 1 + 3));
+    accepting.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_answers_forks_take_the_time_of_one_dial() {
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default().connect_timeout(Duration::from_secs(4)));
+    network.set(|faults| faults.is_cut = true);
+    let dialer = transport.dialer(&"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+    let mut dialers: Vec<_> = (0..8).map(|_| dialer.fork().unwrap()).collect();
+    let begun = Instant::now();
+    for dialled in futures_util::future::join_all(dialers.iter_mut().map(|dialer| dialer.next())).await {
+        assert_eq!(dialled.unwrap_err().kind, ErrorKind::TimedOut);
+    }
+    assert_eq!(begun.elapsed(), Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_about_to_be_free_is_waited_for() {
+    // Both sides' last words about a lane take a round trip, and another association was made meanwhile.
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default().lanes(1));
+    let (mut listener, mut dialer) = both_ends(&transport).await;
+    let mut ends = connect(&mut *listener, &mut *dialer).await;
+    for round in 0..5 {
+        let group = ends.0.facts.group;
+        drop(ends);
+        ends = connect(&mut *listener, &mut *dialer).await;
+        assert_eq!(ends.0.facts.group, group, "round {round}");
+    }
+    assert_eq!(network.sockets(), 2);
+}

@@ -4,6 +4,7 @@
 mod ends;
 mod lanes;
 mod limits;
+mod makes_way;
 mod network;
 mod packet;
 mod paths;

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use listenrain::Transport;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::Instant;
 
@@ -162,4 +163,31 @@ async fn a_dial_that_nobody_waited_for_is_no_reason_to_try_the_same_association_
     network.set(|now| now.loss = 0);
     let (fresh, _far) = connect(&mut *listener, &mut *dialer).await;
     assert_ne!(fresh.facts.group, near.facts.group);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dials_that_begin_together_do_not_ask_again_together() {
+    // CF28: dialers that had lost one listener asked the next one in step.
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default());
+    network.set(|faults| faults.is_cut = true);
+    let dials: Vec<_> = (0..8)
+        .map(|_| {
+            let mut dialer = transport.dialer(&"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+            tokio::spawn(async move { dialer.next().await })
+        })
+        .collect();
+    let mut most = 0;
+    let mut before = 8;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(network.sent().len(), before);
+    for _ in 0..800 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let now = network.sent().len();
+        most = most.max(now - before);
+        before = now;
+    }
+    assert_eq!(before, 16, "each has asked a second time");
+    assert!(most <= 4, "{most} within a millisecond");
+    dials.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -69,6 +69,11 @@ impl Lanes {
         }
     }
 
+    /// Whether a lane has its stream only until the peer has said its last word.
+    pub(super) fn is_any_left(&self) -> bool {
+        self.by_stream.values().any(|key| !self.all[*key].is_held())
+    }
+
     /// How many lanes have a stream.
     pub(super) fn len(&self) -> usize {
         self.by_stream.len()

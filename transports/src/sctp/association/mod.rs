@@ -9,7 +9,7 @@ mod liveness;
 mod packets;
 
 use std::net::SocketAddr;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use super::wire::{self, Header, Init, kind};
 /// Error causes of an ABORT, by the numbers of RFC 9260.
 const USER_INITIATED: u16 = 12;
 const PROTOCOL_VIOLATION: u16 = 13;
+const OUT_OF_RESOURCE: u16 = 4;
 
 /// How long a dialer's association without a lane waits for the next dial, so that dials that follow one another need
 /// no new one. Nobody minds a socket that stays for a second.
@@ -51,6 +52,15 @@ const LONGEST_LINGER: Duration = Duration::from_secs(120);
 pub(super) enum Role {
     Dialer,
     Listener,
+}
+
+/// Why an association has no lane to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unopened {
+    /// Every stream has one.
+    Full,
+    /// It is lost, or ends.
+    Over,
 }
 
 /// How both sides came to an association.
@@ -84,12 +94,16 @@ pub(super) struct Association {
     outgoing: Vec<Bytes>,
     /// Lanes that the peer has opened and nobody has taken up yet.
     arrived: Vec<usize>,
+    /// Whether it ever had a lane.
+    had_lane: bool,
     /// Since when there is no lane, and nothing on its way.
     idle_since: Option<Instant>,
     /// Since when nobody holds a lane though there is something left to say.
     unattended_since: Option<Instant>,
     lost: Option<Loss>,
     woken: Vec<Waker>,
+    /// Dials that wait for a stream.
+    openers: Vec<Waker>,
     is_touched: bool,
 }
 
@@ -118,10 +132,12 @@ impl Association {
             liveness: Liveness::new(options, ours.tsn, now),
             outgoing: Vec::new(),
             arrived: Vec::new(),
+            had_lane: role == Role::Dialer,
             idle_since: Some(now),
             unattended_since: None,
             lost: None,
             woken: Vec::new(),
+            openers: Vec::new(),
             is_touched: false,
         })
     }
@@ -130,14 +146,28 @@ impl Association {
         self.role
     }
 
-    /// Asks for a lane; `None` when there can be no more of them here.
-    pub(super) fn open(&mut self) -> Option<usize> {
+    /// Asks for a lane; pending while all streams are taken and one of them is about to be free.
+    pub(super) fn poll_open(&mut self, cx: &Context<'_>) -> Poll<Result<usize, Unopened>> {
         if self.lost.is_some() || !self.ending.is_open() {
-            return None;
+            return Poll::Ready(Err(Unopened::Over));
         }
-        let stream = self.lanes.free_stream(self.streams)?;
+        let Some(stream) = self.lanes.free_stream(self.streams) else {
+            if !self.lanes.is_any_left() {
+                return Poll::Ready(Err(Unopened::Full));
+            }
+            if !self.openers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                self.openers.push(cx.waker().clone());
+            }
+            return Poll::Pending;
+        };
         let lane = Lane::ask(stream, &mut self.scope());
-        Some(self.lanes.insert(lane))
+        Poll::Ready(Ok(self.lanes.insert(lane)))
+    }
+
+    /// The lane at `key` has no stream any more.
+    fn release(&mut self, key: usize) {
+        self.lanes.release(key);
+        self.woken.append(&mut self.openers);
     }
 
     /// Acts on the lane at `key`, of which the caller holds a half.
@@ -148,7 +178,7 @@ impl Association {
         let (stream, is_over) = (lane.stream, lane.is_over());
         if is_over && self.role == Role::Listener && self.lanes.has_stream(key) {
             self.engine.say(stream, Control::Closed);
-            self.lanes.release(key);
+            self.release(key);
         } else {
             self.lanes.forget_if_done(key);
         }
@@ -172,6 +202,7 @@ impl Association {
             Loss::Silent(_) | Loss::Stuck(_) => {
                 self.outgoing.push(wire::abort(self.header, 0, USER_INITIATED, &text));
             }
+            Loss::Evicted => self.outgoing.push(wire::abort(self.header, 0, OUT_OF_RESOURCE, &text)),
             _ => {}
         }
         self.lose_lanes(&loss);
@@ -182,7 +213,7 @@ impl Association {
         for key in self.lanes.keys() {
             let Self { engine, limits, woken, lanes, .. } = self;
             lanes.get_mut(key).lose(loss, &mut Scope { engine, limits, woken });
-            lanes.release(key);
+            self.release(key);
         }
     }
 

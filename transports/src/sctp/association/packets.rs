@@ -60,6 +60,9 @@ impl Association {
     fn check(&self, packet: &Packet<'_>) -> Result<bool, Violation> {
         for chunk in packet.chunks().filter(|chunk| chunk.kind == kind::DATA) {
             self.engine.check_data(chunk.flags, chunk.value)?;
+            if !self.had_lane {
+                check_first(chunk)?;
+            }
             if self.engine.is_too_far(chunk.value) {
                 return Ok(false);
             }
@@ -157,7 +160,7 @@ impl Association {
     fn on_control(&mut self, key: usize, control: Control) -> Result<(), Violation> {
         let is_last_word = control == Control::Closed && self.role == Role::Dialer;
         if is_last_word && self.lanes.get_mut(key).is_over() {
-            self.lanes.release(key);
+            self.release(key);
             return Ok(());
         }
         self.on_lane(key, |lane, scope| lane.on_control(control, scope))
@@ -170,6 +173,7 @@ impl Association {
                 let lane = Lane::accept(stream, window, &mut self.scope());
                 let key = self.lanes.insert(lane);
                 self.arrived.push(key);
+                self.had_lane = true;
                 Ok(())
             }
             Control::Open { .. } => {
@@ -182,6 +186,18 @@ impl Association {
             other => Err(Violation::NoLane { what: other.name(), stream }),
         }
     }
+}
+
+/// Before its first lane was taken on a dialer says nothing but short control messages. Anything longer would be kept for a
+/// peer that has proved nothing.
+fn check_first(chunk: Chunk<'_>) -> Result<(), Violation> {
+    const WHOLE: u8 = 3;
+    let len = chunk.value.len().saturating_sub(wire::DATA_HEADER_LEN - wire::CHUNK_HEADER_LEN);
+    if chunk.flags & WHOLE == WHOLE && len <= Control::MAX_LEN {
+        return Ok(());
+    }
+    let stream = wire::u16_at(chunk.value, 4).unwrap_or_default();
+    Err(Violation::NoLane { what: "DATA", stream })
 }
 
 /// What a SACK says; `None` of any other chunk.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use listenrain::Channel;
 
+use crate::accept_limiter::Limits;
 use crate::sctp::SctpOptions;
 
 /// What a listener and its hub share.
@@ -31,6 +32,12 @@ impl Acceptor {
 
     pub(super) fn options(&self) -> &SctpOptions {
         &self.options
+    }
+
+    /// How many associations there may be.
+    pub(super) fn limits(&self) -> Limits {
+        let all = self.options.associations;
+        Limits { unproved: all, all, per_source: self.options.per_address.unwrap_or(all) }
     }
 
     /// How many more channels may wait.

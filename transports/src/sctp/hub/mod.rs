@@ -28,6 +28,7 @@ use super::SctpOptions;
 use super::association::Agreement;
 use super::fault::Loss;
 use super::shared::Shared;
+use crate::accept_limiter::{Admissions, Evictions, Limits};
 use crate::udp::AsyncUdpSocket;
 
 pub(super) use self::acceptor::Acceptor;
@@ -71,6 +72,9 @@ pub(super) struct Hub {
     /// Gone when the hub is over.
     ports: Option<Ports>,
     table: Table,
+    /// Of a listener, by tag.
+    admissions: Admissions<u32>,
+    evictions: Evictions,
     groups: Arc<Groups>,
     /// With a listener, or one that there was.
     listening: Option<(Greeter, Arc<Registry>)>,
@@ -90,10 +94,12 @@ impl Hub {
         greeter: Greeter,
         registry: Arc<Registry>,
         groups: Arc<Groups>,
+        evictions: Evictions,
     ) -> io::Result<Arc<Handle>> {
         let handle = Handle::new(ports.socket.local_addr()?, Some(acceptor));
         registry.add(handle.clone());
-        let hub = Self::new(handle.clone(), ports, Some((greeter, registry)), groups);
+        let mut hub = Self::new(handle.clone(), ports, Some((greeter, registry)), groups);
+        hub.evictions = evictions;
         tokio::spawn(hub.run());
         Ok(handle)
     }
@@ -123,6 +129,8 @@ impl Hub {
             handle,
             ports: Some(ports),
             table: Table::default(),
+            admissions: Admissions::new(Limits { unproved: 0, all: 0, per_source: 0 }),
+            evictions: Evictions::default(),
             groups,
             listening,
             alarm: Box::pin(sleep_until(Instant::now())),
@@ -235,6 +243,9 @@ impl Hub {
         let Some(entry) = self.table.remove(tag) else {
             return;
         };
+        if let Some(place) = entry.place {
+            self.admissions.leave(place);
+        }
         // Without one it is over already, and this only tells those who still hold it.
         entry.shared.lose(loss.unwrap_or(Loss::Shutdown));
         if let Some((greeter, _)) = &mut self.listening {
@@ -268,6 +279,9 @@ impl Hub {
 
     fn lose_all(&mut self, loss: &Loss) {
         for entry in self.table.drain() {
+            if let Some(place) = entry.place {
+                self.admissions.leave(place);
+            }
             entry.shared.lose(loss.clone());
         }
     }

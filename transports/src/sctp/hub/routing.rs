@@ -12,6 +12,7 @@ use super::inbox::Datagram;
 use super::stranger::{self, Answer};
 use super::table::Peer;
 use super::{Hub, Ports};
+use crate::accept_limiter::{Outlook, Source};
 use crate::sctp::association::{Agreement, Association};
 use crate::sctp::fault::Loss;
 use crate::sctp::shared::Shared;
@@ -70,6 +71,9 @@ impl Hub {
             association.receive(now, packet, bytes, room);
             association.take_arrived()
         });
+        if let (false, Some(place)) = (arrived.is_empty(), entry.place) {
+            self.admissions.prove(place);
+        }
         // Without an acceptor there was no room for any.
         for (key, acceptor) in arrived.into_iter().zip(acceptor.iter().cycle()) {
             acceptor.push(shared.channel(key));
@@ -80,9 +84,11 @@ impl Hub {
     fn greet(&mut self, now: Instant, packet: &Packet<'_>, datagram: &Datagram) {
         let acceptor = self.handle.acceptor();
         let is_known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
-        let open = acceptor
-            .as_deref()
-            .filter(|acceptor| is_known || self.table.len() < acceptor.options().associations);
+        let source = Source::of(datagram.from.ip());
+        let open = acceptor.as_deref().filter(|acceptor| {
+            self.admissions.limits = acceptor.limits();
+            is_known || self.admissions.outlook(source) != Outlook::Full
+        });
         let answer = match &self.listening {
             Some((greeter, _)) => greeter.greet(now, packet, datagram.from, open),
             None if packet.is_intact() => stranger::unknown(packet),
@@ -124,13 +130,27 @@ impl Hub {
         if let Some(old) = self.table.tag_of(peer) {
             self.end(old, Some(Loss::Restarted));
         }
+        let tag = agreed.ours.tag;
+        let place = if self.listening.is_some() { Some(self.enter(agreed.peer, tag)?) } else { None };
         let mut facts = ChannelFacts::new(SCHEME)
             .between(Some(endpoint(SCHEME, local)), Some(endpoint(SCHEME, agreed.peer)));
         facts.group = Some(self.groups.next());
-        let tag = agreed.ours.tag;
         let shared = Shared::new(association, tag, self.handle.doorbell.clone(), facts);
         let local = Some(local.ip()).filter(|_| self.listening.is_some());
-        self.table.insert(tag, shared.clone(), peer, local);
+        self.table.insert(tag, shared.clone(), peer, local, place);
         Some(shared)
+    }
+
+    /// A place for an association with `peer`. The oldest one without a channel makes way for it where there is no room.
+    fn enter(&mut self, peer: SocketAddr, tag: u32) -> Option<u64> {
+        let (place, evicted) = self.admissions.enter(Source::of(peer.ip()), tag)?;
+        self.evictions.note(evicted.len());
+        for tag in evicted {
+            let Some(entry) = self.table.get(tag) else { continue };
+            tracing::debug!(%peer, evicted = %entry.peer.address, "an association made way for a new one");
+            entry.shared.lose(Loss::Evicted);
+            self.table.touch(tag);
+        }
+        Some(place)
     }
 }

@@ -1,6 +1,6 @@
 //! What is said to packets that belong to no association: how one begins, and that there is none (RFC 9260, 5.1 and 8.4).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub(in super::super) struct Greeter {
     /// Tags of associations that are over, and until when their cookies would be good. A late copy of such a cookie
     /// must not begin anything.
     retired: VecDeque<(Instant, u32)>,
+    /// The same tags, to be found.
+    retired_tags: BTreeSet<u32>,
 }
 
 impl Greeter {
@@ -44,16 +46,24 @@ impl Greeter {
     const RETIRED: usize = 8192;
 
     pub(in super::super) fn new(entropy: Arc<dyn Entropy>) -> io::Result<Self> {
-        Ok(Self { jar: Jar::new(&*entropy)?, entropy, retired: VecDeque::new() })
+        Ok(Self {
+            jar: Jar::new(&*entropy)?,
+            entropy,
+            retired: VecDeque::new(),
+            retired_tags: BTreeSet::new(),
+        })
     }
 
     pub(super) fn retire(&mut self, tag: u32, now: Instant) {
         while self.retired.len() >= Self::RETIRED
             || self.retired.front().is_some_and(|(until, _)| *until < now)
         {
-            self.retired.pop_front();
+            if let Some((_, tag)) = self.retired.pop_front() {
+                self.retired_tags.remove(&tag);
+            }
         }
         self.retired.push_back((now + LIFETIME, tag));
+        self.retired_tags.insert(tag);
     }
 
     /// Answers a packet. `acceptor` is there while somebody listens and has room for another association.
@@ -127,7 +137,7 @@ impl Greeter {
             Ok(_) | Err(Refused::Forged) => return Answer::Nothing,
             Err(Refused::Stale) => return unknown(packet),
         };
-        if self.retired.iter().any(|(_, tag)| *tag == ours.tag) {
+        if self.retired_tags.contains(&ours.tag) {
             return unknown(packet);
         }
         if acceptor.is_none() {

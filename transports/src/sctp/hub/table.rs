@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     /// The address that the peer knows this side by, where the socket has several.
     pub(super) local: Option<IpAddr>,
+    /// Its place among those of a listener.
+    pub(super) place: Option<u64>,
     deadline: Option<Instant>,
     is_touched: bool,
 }
@@ -37,8 +39,15 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn insert(&mut self, tag: u32, shared: Arc<Shared>, peer: Peer, local: Option<IpAddr>) {
-        self.entries.insert(tag, Entry { shared, peer, local, deadline: None, is_touched: false });
+    pub(super) fn insert(
+        &mut self,
+        tag: u32,
+        shared: Arc<Shared>,
+        peer: Peer,
+        local: Option<IpAddr>,
+        place: Option<u64>,
+    ) {
+        self.entries.insert(tag, Entry { shared, peer, local, place, deadline: None, is_touched: false });
         self.by_peer.insert(peer, tag);
         self.touch(tag);
     }
@@ -49,10 +58,6 @@ impl Table {
 
     pub(super) fn tag_of(&self, peer: Peer) -> Option<u32> {
         self.by_peer.get(&peer).copied()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

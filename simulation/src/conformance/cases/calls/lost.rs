@@ -168,6 +168,10 @@ impl ChannelGenerator for Telling {
     fn endpoint(&self) -> &Endpoint {
         self.below.endpoint()
     }
+
+    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
+        Some(Box::new(Self { below: self.below.fork()?, failures: self.failures.clone() }))
+    }
 }
 
 /// `count` calls at once, each with a number of its own.

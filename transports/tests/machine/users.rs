@@ -1,7 +1,4 @@
-//! Unix sockets between users. Needs root, to become somebody else in a child; says so and skips without.
-#![cfg(unix)]
-
-mod support;
+//! Unix sockets and named pipes between users. It needs root, to become somebody else in a child.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -12,33 +9,51 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use listenrain::{Endpoint, Transport};
-use listenrain_transports::Unix;
-use support::*;
+use listenrain_transports::{Fifo, Unix};
 
-/// Set in a child: the path that it is about.
-const PATH: &str = "LISTENRAIN_TEST_UNIX_USERS_PATH";
+use crate::support::*;
+
+/// Set in a child: what it is to do, and the path that it is about.
+const ROLE: &str = "LISTENRAIN_TEST_USERS_ROLE";
+const PATH: &str = "LISTENRAIN_TEST_USERS_PATH";
 const NOBODY: u32 = 65_534;
 
-/// In a child, the path that it is about.
-fn as_child() -> Option<PathBuf> {
-    std::env::var_os(PATH).map(PathBuf::from)
+/// Why there is no other user to become.
+pub(crate) fn missing() -> Option<String> {
+    let became = Command::new("true").uid(NOBODY).gid(NOBODY).status();
+    let own = fs::metadata(open_folder().path()).unwrap().uid();
+    match became {
+        Ok(_) if own == NOBODY => Some("nobody else to become".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(format!("no other user to become: {error}")),
+    }
 }
 
-/// This very test in a process of another user, or `None` when that cannot be had.
-fn as_nobody(test: &str, path: &Path) -> Option<Child> {
-    if fs::metadata(open_folder().path()).unwrap().uid() == NOBODY {
-        println!("skipped: there is nobody else to become");
-        return None;
+/// Does what this process was started for, if anything.
+pub(crate) async fn plays() -> bool {
+    let Ok(role) = std::env::var(ROLE) else { return false };
+    let path = PathBuf::from(std::env::var_os(PATH).unwrap());
+    match role.as_str() {
+        "knock" => knock(&path),
+        "visit" => visit(&path),
+        "cannot_listen" => cannot_listen(&path).await,
+        "cannot_use_pipes" => cannot_use_pipes(&path).await,
+        other => panic!("no role is called {other}"),
     }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
+    true
+}
+
+/// This program in a process of another user.
+fn as_nobody(role: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .env(ROLE, role)
         .env(PATH, path)
         .uid(NOBODY)
         .gid(NOBODY)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .spawn();
-    child.inspect_err(|error| println!("skipped: cannot become another user ({error})")).ok()
+        .spawn()
+        .unwrap()
 }
 
 /// What the child says until it ends, which must be well.
@@ -60,40 +75,20 @@ fn at_path(path: &Path) -> Endpoint {
     Endpoint::new("unix", path.to_str().unwrap()).unwrap()
 }
 
-#[tokio::test]
-async fn the_file_has_the_mode_and_the_owner_that_were_asked_for() {
+pub(crate) async fn the_file_has_the_owner_that_was_asked_for() {
     let folder = open_folder();
     let path = folder.path().join("x.sock");
-    // Wider than any umask leaves it, and narrower.
-    for (mode, bits) in [("0600", 0o600), ("0666", 0o666), ("0000", 0)] {
-        let _listener = Unix::default().listen(&at_path(&path).with_option("mode", mode)).await.unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, bits);
-    }
-    let _listener = Unix::default().listen(&at_path(&path)).await.unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600, "the default");
-    drop(_listener);
-
     let owned = at_path(&path).with_option("owner", "12345:54321");
-    match Unix::default().listen(&owned).await {
-        Ok(_listener) => {
-            let metadata = fs::metadata(&path).unwrap();
-            assert_eq!((metadata.uid(), metadata.gid()), (12_345, 54_321));
-        }
-        Err(error) => println!("skipped: not root ({error})"),
-    }
+    let _listener = Unix::default().listen(&owned).await.unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (12_345, 54_321));
 }
 
-#[tokio::test]
-async fn there_is_no_moment_in_which_somebody_else_can_connect() {
-    if let Some(path) = as_child() {
-        return knock(&path);
-    }
+pub(crate) async fn there_is_no_moment_in_which_somebody_else_can_connect() {
     // A socket that listens before its mode is set lets in whoever is quick, and nobody would see it.
     let folder = open_folder();
     let path = folder.path().join("x.sock");
-    let Some(mut knocking) = as_nobody("there_is_no_moment_in_which_somebody_else_can_connect", &path) else {
-        return;
-    };
+    let mut knocking = as_nobody("knock", &path);
     let mut out = knocking.stdout.take().unwrap();
     wait_for("ready", &mut out);
     let umask = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
@@ -137,23 +132,14 @@ fn wait_for(word: &str, out: &mut impl Read) {
     }
 }
 
-#[tokio::test]
-async fn a_stranger_is_turned_away_and_accepting_goes_on() {
-    if let Some(path) = as_child() {
-        return visit(&path);
-    }
+pub(crate) async fn a_stranger_is_turned_away_and_accepting_goes_on() {
     let folder = open_folder();
     let endpoint = at_path(&folder.path().join("x.sock"))
         .with_option("mode", "0666")
         .with_option("allow_uid", &fs::metadata(folder.path()).unwrap().uid().to_string());
     let unix = Unix::default();
     let (mut listener, mut dialer) = at(&unix, &endpoint).await;
-    let Some(visitor) = as_nobody(
-        "a_stranger_is_turned_away_and_accepting_goes_on",
-        Path::new(listener.endpoint().address()),
-    ) else {
-        return;
-    };
+    let visitor = as_nobody("visit", Path::new(listener.endpoint().address()));
     let visit = tokio::task::spawn_blocking(|| report(visitor));
     let text = tokio::select! {
         biased;
@@ -172,15 +158,9 @@ fn visit(path: &Path) {
     println!("connected, then {count} bytes");
 }
 
-#[tokio::test]
-async fn a_user_without_the_rights_is_told_and_leaves_nothing() {
-    if let Some(path) = as_child() {
-        return cannot_listen(&path).await;
-    }
+pub(crate) async fn a_user_without_the_rights_is_told_and_leaves_nothing() {
     let folder = open_folder();
-    let Some(child) = as_nobody("a_user_without_the_rights_is_told_and_leaves_nothing", folder.path()) else {
-        return;
-    };
+    let child = as_nobody("cannot_listen", folder.path());
     let text = tokio::task::spawn_blocking(|| report(child)).await.unwrap();
     assert!(text.contains("was told"), "{text}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
@@ -196,5 +176,32 @@ async fn cannot_listen(folder: &Path) {
         assert_eq!((error.kind, error.is_final), (ErrorKind::PermissionDenied, true));
     }
     assert_eq!(fs::read_dir(&ours).unwrap().count(), 0);
+    println!("was told");
+}
+
+pub(crate) async fn pipes_of_another_user_are_neither_dialled_nor_taken_over() {
+    let folder = open_folder();
+    let fifo = |name: &str| Endpoint::new("fifo", folder.path().join(name).to_str().unwrap()).unwrap();
+    let mut listener = Fifo::default().listen(&fifo("x")).await.unwrap();
+    let stale = folder.path().join("stale");
+    nix::unistd::mkfifo(&stale, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let child = as_nobody("cannot_use_pipes", folder.path());
+    let text = tokio::task::spawn_blocking(|| report(child)).await.unwrap();
+    assert!(text.contains("was told"), "{text}");
+    assert!(stale.exists());
+    let mut dialer = Fifo::default().dialer(&fifo("x")).unwrap();
+    watched(connect(&mut *listener, &mut *dialer)).await;
+}
+
+async fn cannot_use_pipes(folder: &Path) {
+    let at = |name: &str| Endpoint::new("fifo", folder.join(name).to_str().unwrap()).unwrap();
+    let error = Fifo::default().dialer(&at("x")).unwrap().next().await.unwrap_err();
+    assert_eq!((error.kind, error.is_final), (ErrorKind::PermissionDenied, false));
+    let why = error.source.unwrap().to_string();
+    assert!(why.contains("belongs to user 0, not to this user, 65534"), "{why}");
+    for name in ["x", "stale"] {
+        let error = Fifo::default().listen(&at(name)).await.err().unwrap();
+        assert_eq!(error.kind, ErrorKind::PermissionDenied, "{name}");
+    }
     println!("was told");
 }

@@ -1,9 +1,6 @@
 //! SCTP with an independent stack: usrsctp, driven by a small program in C that speaks the lane protocol.
 //!
-//! It needs a C compiler and the system's usrsctp (Debian: libusrsctp-dev). Where either is missing the cases say so and
-//! pass.
-
-mod support;
+//! It needs a C compiler and the system's usrsctp (Debian: libusrsctp-dev).
 
 use std::io::{BufRead, BufReader, ErrorKind, Lines};
 use std::path::{Path, PathBuf};
@@ -13,11 +10,11 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Sctp;
-use support::*;
 
-#[tokio::test]
-async fn lanes_of_our_dialer_are_served_by_usrsctp() {
-    let Some(program) = program() else { return };
+use crate::support::*;
+
+pub(crate) async fn lanes_of_our_dialer_are_served_by_usrsctp() {
+    let program = program();
     let mut peer = Peer::start(program, &["listen"]);
     let mut dialer = Sctp::default().dialer(&peer.endpoint).unwrap();
     let mut lanes = Vec::new();
@@ -40,9 +37,8 @@ async fn lanes_of_our_dialer_are_served_by_usrsctp() {
     assert!(said.ends_with(&["association ended".to_owned()]), "{said:?}");
 }
 
-#[tokio::test]
-async fn usrsctp_dials_our_listener() {
-    let Some(program) = program() else { return };
+pub(crate) async fn usrsctp_dials_our_listener() {
+    let program = program();
     let transport = Sctp::default();
     let mut listener = transport.listen(&transport.scratch_endpoint()).await.unwrap();
     let port = listener.endpoint().address().rsplit_once(':').unwrap().1.to_owned();
@@ -59,9 +55,8 @@ async fn usrsctp_dials_our_listener() {
     assert_eq!(said, ["all came back", "association ended"]);
 }
 
-#[tokio::test]
-async fn an_abort_and_a_drop_are_understood() {
-    let Some(program) = program() else { return };
+pub(crate) async fn an_abort_and_a_drop_are_understood() {
+    let program = program();
     let mut peer = Peer::start(program, &["listen"]);
     let mut dialer = Sctp::default().dialer(&peer.endpoint).unwrap();
     let mut aborted = watched(dialer.next()).await.unwrap();
@@ -79,9 +74,8 @@ async fn an_abort_and_a_drop_are_understood() {
     assert!(said.ends_with(&["association ended".to_owned()]), "{said:?}");
 }
 
-#[tokio::test]
-async fn a_peer_that_is_killed_is_noticed() {
-    let Some(program) = program() else { return };
+pub(crate) async fn a_peer_that_is_killed_is_noticed() {
+    let program = program();
     let mut peer = Peer::start(program, &["listen"]);
     let mut dialer = Sctp::default().dialer(&peer.endpoint).unwrap();
     let mut lane = watched(dialer.next()).await.unwrap();
@@ -148,16 +142,19 @@ impl Drop for Peer {
     }
 }
 
-/// The peer's program, made once; `None` where it cannot be, with the reason printed.
-fn program() -> Option<&'static Path> {
+/// The peer's program.
+fn program() -> &'static Path {
+    made().as_ref().expect("these run only where it can be made")
+}
+
+/// Why there is no program to talk to.
+pub(crate) fn missing() -> Option<String> {
+    made().as_ref().err().cloned()
+}
+
+fn made() -> &'static Result<PathBuf, String> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PROGRAM.get_or_init(make) {
-        Ok(program) => Some(program),
-        Err(why) => {
-            println!("skipped: {why}");
-            None
-        }
-    }
+    PROGRAM.get_or_init(make)
 }
 
 fn make() -> Result<PathBuf, String> {
@@ -173,7 +170,7 @@ fn make() -> Result<PathBuf, String> {
         return Err(missing(probed));
     }
     std::fs::remove_file(&linked).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sctp_interop/peer.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine/peer.c");
     let program = folder.join("peer");
     // Another process may be running or making it: nobody runs what is still being written.
     let made = folder.join(format!("peer-{}", std::process::id()));

@@ -1,0 +1,205 @@
+//! The accept limiter: bounds a listener's unproved connections, in all and by source address.
+//!
+//! [`Admissions`] decides. The limiter tells evicted connections, and lets new ones wait in turn where none can be evicted.
+
+mod admissions;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+pub(crate) use self::admissions::{Admissions, Limits, Outlook, Source};
+
+/// A count of evicted connections, of all listeners of one transport.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evictions(Arc<AtomicU64>);
+
+impl Evictions {
+    pub(crate) fn note(&self, count: usize) {
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The connections of one listener. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct AcceptLimiter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    admissions: Mutex<Admissions<oneshot::Sender<()>>>,
+    /// Notified when a connection has left: the next that waits for its place, and the accept loop.
+    left: Notify,
+    has_room: Notify,
+    evictions: Evictions,
+}
+
+/// The place of an admitted connection. Dropping it gives the place back.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    key: u64,
+    /// Whether another connection was evicted for it.
+    pub(crate) has_evicted: bool,
+    /// Closed when the connection is evicted.
+    revoked: oneshot::Receiver<()>,
+}
+
+impl AcceptLimiter {
+    pub(crate) fn new(limits: Limits, evictions: Evictions) -> Self {
+        let admissions = Mutex::new(Admissions::new(limits));
+        Self {
+            shared: Arc::new(Shared { admissions, left: Notify::new(), has_room: Notify::new(), evictions }),
+        }
+    }
+
+    /// What a new connection from `source` meets.
+    pub(crate) fn outlook(&self, source: Source) -> Outlook {
+        self.shared.lock().outlook(source)
+    }
+
+    /// A place for a connection from `peer`; `None` when all are taken by proved ones. A connection that is evicted for it has
+    /// been told, and leaves when its task runs.
+    pub(crate) fn try_enter(&self, peer: SocketAddr) -> Option<Place> {
+        let (handle, revoked) = oneshot::channel();
+        let (key, evicted) = self.shared.lock().enter(Source::of(peer.ip()), handle)?;
+        let has_evicted = !evicted.is_empty();
+        if has_evicted {
+            tracing::debug!(%peer, count = evicted.len(), "evicted the oldest unproved connection");
+            self.shared.evictions.note(evicted.len());
+        }
+        Some(Place { shared: Arc::clone(&self.shared), key, has_evicted, revoked })
+    }
+
+    /// As [`try_enter`](Self::try_enter), waiting in turn while all places are taken.
+    pub(crate) async fn enter(&self, peer: SocketAddr) -> Place {
+        loop {
+            if let Some(place) = self.try_enter(peer) {
+                return place;
+            }
+            self.shared.left.notified().await;
+        }
+    }
+
+    /// Waits until a new connection could be admitted, be it by evicting another. For one task at a time.
+    pub(crate) async fn room(&self) {
+        while !self.shared.lock().has_room() {
+            self.shared.has_room.notified().await;
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Admissions<oneshot::Sender<()>>> {
+        self.admissions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Ready when the connection is evicted.
+    pub(crate) async fn revoked(&mut self) {
+        // Nothing is ever sent: the sender is dropped.
+        let _ = (&mut self.revoked).await;
+    }
+
+    /// The connection is proved, and no longer evicted. Says whether it had not been before.
+    pub(crate) fn prove(&self) -> bool {
+        self.shared.lock().prove(self.key)
+    }
+
+    /// As [`prove`](Self::prove), and it no longer counts for its source.
+    pub(crate) fn release(&self) -> bool {
+        self.shared.lock().release(self.key)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let handle = self.shared.lock().leave(self.key);
+        if handle.is_some() {
+            self.shared.left.notify_one();
+            self.shared.has_room.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    fn peer(last: u8) -> SocketAddr {
+        ([192, 0, 2, last], 7).into()
+    }
+
+    fn limiter(all: usize) -> AcceptLimiter {
+        AcceptLimiter::new(Limits { unproved: all, all, per_source: all }, Evictions::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_is_told_to_make_way_and_is_counted() {
+        let limiter = limiter(2);
+        let mut first = limiter.enter(peer(1)).await;
+        let mut second = limiter.enter(peer(2)).await;
+        let third = limiter.enter(peer(3)).await;
+        first.revoked().await;
+        assert!(timeout(Duration::from_secs(1), second.revoked()).await.is_err());
+        assert!(!first.prove() && second.prove() && third.prove());
+        assert_eq!(limiter.shared.evictions.count(), 1);
+        // It has left already, so that its end frees no place a second time.
+        drop(first);
+        assert!(limiter.try_enter(peer(4)).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_have_proved_themselves_the_next_waits_for_one_to_leave() {
+        let limiter = limiter(1);
+        let first = limiter.enter(peer(1)).await;
+        assert!(first.release());
+        assert!(timeout(Duration::from_secs(1), limiter.room()).await.is_err());
+        let entering = tokio::spawn({
+            let limiter = limiter.clone();
+            async move { limiter.enter(peer(2)).await }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!entering.is_finished());
+        drop(first);
+        limiter.room().await;
+        let second = entering.await.unwrap();
+        assert!(second.prove());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_is_freed_wakes_one_of_those_that_wait_and_not_all() {
+        // CF07: everybody was woken for each place.
+        let limiter = limiter(1);
+        let first = limiter.enter(peer(1)).await;
+        first.prove();
+        let mut waiting = tokio::task::JoinSet::new();
+        for last in 2..5 {
+            let limiter = limiter.clone();
+            waiting.spawn(async move {
+                let place = limiter.enter(peer(last)).await;
+                place.prove();
+                (last, place)
+            });
+        }
+        tokio::task::yield_now().await;
+        let mut place = first;
+        for last in 2..5 {
+            drop(place);
+            let (entered, its) = waiting.join_next().await.unwrap().unwrap();
+            assert_eq!(entered, last, "in turn");
+            assert!(waiting.try_join_next().is_none());
+            place = its;
+        }
+    }
+}

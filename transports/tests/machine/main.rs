@@ -1,0 +1,97 @@
+//! What needs something of the machine: IPv6, another user to become, usrsctp. Where that is missing the tests are ignored,
+//! counted as such, and it is said why; in the standard harness they could only pass.
+
+#[path = "../support/certificates.rs"]
+mod certificates;
+mod ipv6;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(unix)]
+mod users;
+mod usrsctp;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+type Case = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// What is needed, why it is missing, and what is tried where it is not.
+struct Need {
+    name: &'static str,
+    missing: Option<String>,
+    cases: &'static [(&'static str, Case)],
+}
+
+macro_rules! need {
+    ($module:ident: $($case:ident),+ $(,)?) => {
+        Need {
+            name: stringify!($module),
+            missing: $module::missing(),
+            cases: &[$((stringify!($case), || Box::pin($module::$case()))),+],
+        }
+    };
+}
+
+fn needs() -> Vec<Need> {
+    vec![
+        need!(ipv6: plain_transports_work_end_to_end, certificates_are_checked_for_the_address),
+        need!(
+            usrsctp: lanes_of_our_dialer_are_served_by_usrsctp, usrsctp_dials_our_listener,
+            an_abort_and_a_drop_are_understood, a_peer_that_is_killed_is_noticed,
+        ),
+        #[cfg(unix)]
+        need!(
+            users: the_file_has_the_owner_that_was_asked_for,
+            there_is_no_moment_in_which_somebody_else_can_connect,
+            a_stranger_is_turned_away_and_accepting_goes_on, a_user_without_the_rights_is_told_and_leaves_nothing,
+            pipes_of_another_user_are_neither_dialled_nor_taken_over,
+        ),
+    ]
+}
+
+impl Need {
+    fn trials(&self) -> impl Iterator<Item = Trial> {
+        self.cases.iter().map(|(name, case)| {
+            let (case, missing) = (*case, self.missing.clone());
+            let trial = Trial::ignorable_test(format!("{}::{name}", self.name), move || match missing {
+                // It was asked for all the same.
+                Some(why) => Ok(Completion::ignored_with(why)),
+                None => {
+                    run(case());
+                    Ok(Completion::Completed)
+                }
+            });
+            trial.with_ignored_flag(self.missing.is_some())
+        })
+    }
+}
+
+fn run(case: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(case);
+}
+
+fn main() -> ExitCode {
+    #[cfg(unix)]
+    {
+        let mut has_played = false;
+        run(async { has_played = users::plays().await });
+        if has_played {
+            return ExitCode::SUCCESS;
+        }
+    }
+    let (arguments, needs) = (Arguments::from_args(), needs());
+    let trials = needs.iter().flat_map(Need::trials).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        for need in &needs {
+            if let Some(why) = &need.missing {
+                println!("{} tests of `{}` are ignored: {why}", need.cases.len(), need.name);
+            }
+        }
+    }
+    conclusion.exit_code()
+}
