@@ -81,6 +81,7 @@ async fn an_id_of_the_users_that_is_in_flight_is_refused_and_harms_nobody() {
     let refused = client.call(Bytes::from("1second")).await.unwrap_err();
     let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(state, IdState::InFlight);
+    assert!(state.to_string().contains("in flight"), "{state}");
     assert_eq!(peer.read_original().await.unwrap(), b"1first");
     peer.send_original("1reply").await;
     assert_eq!(first.await.unwrap().unwrap(), "1reply");
@@ -96,6 +97,7 @@ async fn an_id_of_the_users_is_quarantined_until_its_reply_has_come() {
     assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
     let refused = client.call(Bytes::from("1new")).await.unwrap_err();
     let state = IdState::Quarantined;
+    assert!(state.to_string().contains("quarantined"), "{state}");
     assert!(
         matches!(&refused, CallError::Refused(Refusal::DuplicateId { state: found, .. }) if *found == state),
         "{refused:?}"
