@@ -20,6 +20,8 @@ mod message;
 mod packet;
 mod pool;
 mod primitives;
+#[cfg(test)]
+mod primitives_tests;
 mod protocol;
 mod queued;
 mod random;
