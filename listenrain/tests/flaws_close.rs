@@ -134,6 +134,38 @@ async fn a_draining_connection_refuses_new_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_in_line_as_a_close_begins_is_refused_though_room_comes() {
+    // It has looked at the state before it stood in line, and not again.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
+    let mut peer = peers.next().await;
+    let first = start(&client, "first").await;
+    let asked = peer.expect(REQUEST).await;
+    let in_line = start(&client, "in line").await;
+    let closing = tokio::spawn(async move { timed(client.connection().close(secs(5))).await.0 });
+    settle().await;
+    peer.send(REPLY, asked.id, "").await;
+    first.await.unwrap().unwrap();
+    let refused = in_line.await.unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Refused(Refusal::Draining)), "{refused:?}");
+    assert!(closing.await.unwrap() < secs(1));
+    assert_eq!(peer.read().await, None, "and nothing more was sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_waits_for_nothing_still_writes_what_is_queued() {
+    let (_net, mut peer, client) = by_hand(native()).await;
+    for message in ["a", "b"] {
+        client.one_way(Bytes::from(message)).await.unwrap();
+    }
+    client.connection().close(ms(0)).await;
+    let frames = peer.read_all().await;
+    let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
+    assert_eq!(payloads, [b"a", b"b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_client_gives_everything_back() {
     // LR06: a connection whose peer or owner was gone kept its tasks and its socket.
     let net = Net::new();

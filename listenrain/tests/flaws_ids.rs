@@ -3,7 +3,10 @@
 mod support;
 
 use bytes::Bytes;
-use listenrain::{CallError, IdState, Refusal, Server};
+use listenrain::{
+    CallError, Correlation, IdState, MessageError, OriginalPackets, Protocol, RawBytes, Refusal, Request,
+    RespondError, Router, Server,
+};
 use support::*;
 
 #[tokio::test(start_paused = true)]
@@ -119,6 +122,72 @@ async fn a_quarantine_ends_with_the_link() {
     assert_eq!(call.await.unwrap().unwrap(), "1mine");
 }
 
+fn is_quarantined(refused: &CallError) -> bool {
+    matches!(refused, CallError::Refused(Refusal::DuplicateId { state: IdState::Quarantined, .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_outlasts_the_loss_of_a_lane_while_others_are_open() {
+    // The reply that is late may still come on one of those.
+    let net = Net::new();
+    let _peers = net.peers();
+    let client = dialling(first_byte_is_id()).lanes(2).dial(net.dialer()).unwrap();
+    settle().await;
+    assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
+    let unused = (0..2).find(|lane| net.line(*lane).written() == 0).unwrap();
+    net.line(unused).cut();
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!((net.dials(), client.counts().reconnects), (3, 1));
+    let refused = client.call(Bytes::from("1new")).await.unwrap_err();
+    assert!(is_quarantined(&refused), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_ids_are_in_quarantine_as_may_be_and_then_the_oldest_is_let_go() {
+    let id_of =
+        |bytes: &[u8]| bytes.try_into().map(u16::from_be_bytes).map_err(|_| MessageError::new("no id"));
+    let protocol = Protocol::builder("two bytes", RawBytes)
+        .packets(OriginalPackets::default())
+        .correlation(Correlation::by_message(id_of))
+        .build();
+    let (_net, _peer, client) = by_hand(protocol.unwrap()).await;
+    let call = |id: u16| client.call_within(Bytes::copy_from_slice(&id.to_be_bytes()), ms(1));
+    for id in 0..4096 {
+        let error = call(id).await.unwrap_err();
+        assert!(matches!(error, CallError::Timeout), "{id}: {error:?}");
+    }
+    assert!(is_quarantined(&call(0).await.unwrap_err()), "as many as may be");
+    assert!(matches!(call(4096).await, Err(CallError::Timeout)), "one more");
+    assert!(is_quarantined(&call(1).await.unwrap_err()), "the oldest but one");
+    assert!(matches!(call(0).await, Err(CallError::Timeout)), "the oldest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_the_id_of_another_request_is_an_error_of_who_gives_it() {
+    // It would be the answer to somebody else's call.
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let router: Router<RawBytes> = Router::new().respond(
+        listenrain::Command(0),
+        move |request: Request<Bytes>, responder: listenrain::Responder<RawBytes>| {
+            let sender = sender.clone();
+            async move {
+                let reply = if request.message == "1ask" { "2mine" } else { "2yours" };
+                let _ = sender.send(responder.reply(Bytes::from(reply)));
+            }
+        },
+    );
+    let net = Net::new();
+    let server = Server::builder(first_byte_is_id(), router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_original("1ask").await;
+    let given = told.recv().await.unwrap();
+    assert!(matches!(given, Err(RespondError::Encode(_))), "{given:?}");
+    peer.send_original("2ask").await;
+    assert!(told.recv().await.unwrap().is_ok());
+    assert_eq!(peer.read_original().await.unwrap(), b"2yours", "and nothing before it");
+    assert_eq!((server.counts().errors, server.counts().in_flight), (1, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_without_an_id_is_refused_to_its_caller() {
     // LR30: an error of a codec was never told to the caller.
@@ -190,4 +259,25 @@ async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_al
     assert!(matches!(bad.await.unwrap(), Err(CallError::Lost { .. })));
     assert!(!good.await.unwrap().is_ok_and(|reply| reply != "good"));
     assert_eq!(client.call(Bytes::from("next")).await.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_wait_for_their_turn_are_let_go_with_their_channel() {
+    // The handler of the request before them runs on, and would keep them as long as it likes.
+    let net = Net::new();
+    let router = Router::new().fallback(|request: Request<Bytes>| async move {
+        if request.message == "slow" {
+            std::future::pending::<()>().await;
+        }
+        Ok(Bytes::from(vec![0; 1000]))
+    });
+    let server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_original("slow").await;
+    peer.send_original("quick").await;
+    settle().await;
+    assert_eq!((server.counts().in_flight, server.counts().in_flight_bytes), (2, 1000 + 4));
+    peer.send_bytes(&[0xff; 4]).await;
+    settle().await;
+    assert_eq!((server.connections(), server.counts().in_flight, server.counts().in_flight_bytes), (0, 1, 4));
 }

@@ -46,6 +46,7 @@ async fn two_protocols_to_one_address_never_share_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn what_tells_trust_or_protocol_apart_keeps_connections_apart() {
+    // LR13: whatever the key leaves out is shared: a table of protocols, a transport that trusts others.
     // Registrations of two tables have nothing in common but their place in them, and two transports of one scheme may
     // trust different peers.
     let [first, second] = [native(), native()].map(|native| ProtocolTable::new().register(native).unwrap());

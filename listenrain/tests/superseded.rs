@@ -5,8 +5,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use listenrain::{
-    BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, LinkError, NextError, RawBytes,
+    BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, IdState, LinkError, NextError,
+    Protocol, RawBytes, Refusal,
 };
 use support::*;
 use tokio::sync::Notify;
@@ -37,14 +39,14 @@ struct Bed {
 impl Bed {
     /// A client on its first channel, long enough for it to be superseded at once.
     async fn new() -> (Self, Peer) {
-        Self::on(Net::new()).await
+        Self::on(Net::new(), native()).await
     }
 
-    async fn on(net: Net) -> (Self, Peer) {
+    async fn on(net: Net, protocol: Protocol<RawBytes>) -> (Self, Peer) {
         let better = Arc::new(Notify::new());
         let mut peers = net.peers();
         let dialer = Improving(net.dialer(), Arc::clone(&better));
-        let client = dialling(native()).dial(Box::new(dialer)).unwrap();
+        let client = dialling(protocol).dial(Box::new(dialer)).unwrap();
         let first = peers.next().await;
         client.ready().await.unwrap();
         tokio::time::advance(secs(1)).await;
@@ -113,6 +115,22 @@ async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_superseded_channel_ends_when_its_last_call_does_whatever_goes_on_elsewhere() {
+    let (mut bed, mut first) = Bed::new().await;
+    let old = start(&bed.client, "old").await;
+    let asked = first.expect(REQUEST).await;
+    bed.better.notify_one();
+    let mut second = bed.peers.next().await;
+    let _new = start(&bed.client, "new").await;
+    second.expect(REQUEST).await;
+    first.send(REPLY, asked.id, "").await;
+    old.await.unwrap().unwrap();
+    let (took, rest) = ended(&mut first).await;
+    assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
+    assert_eq!(bed.client.counts().in_flight, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones() {
     // The pong went out on the better channel, and a peer that hears nothing gives up what it still works on.
     let (mut bed, mut first) = Bed::new().await;
@@ -164,7 +182,7 @@ async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_one_at_once() {
     // Its writer was parked, and nobody told it of what was put back into its queue; it learnt of it by the health check.
-    let (mut bed, first) = Bed::on(Net::holding(16)).await;
+    let (mut bed, first) = Bed::on(Net::holding(16), native()).await;
     let old = start(&bed.client, "more than the channel holds").await;
     bed.better.notify_one();
     let mut second = bed.peers.next().await;
@@ -175,6 +193,24 @@ async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_
     second.send(REPLY, asked.id, "there").await;
     assert_eq!(old.await.unwrap().unwrap(), "there");
     drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_outlasts_the_better_channel_while_the_old_one_finishes() {
+    // The reply that is late may still come on the old one.
+    let (mut bed, mut first) = Bed::on(Net::new(), first_byte_is_id()).await;
+    let old = start(&bed.client, "2old").await;
+    assert!(bed.client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
+    bed.better.notify_one();
+    let second = bed.peers.next().await;
+    settle().await;
+    drop(second);
+    let _third = bed.peers.next().await;
+    let refused = bed.client.call(Bytes::from("1new")).await.unwrap_err();
+    let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(state, IdState::Quarantined);
+    first.send_original("2yes").await;
+    assert_eq!(old.await.unwrap().unwrap(), "2yes");
 }
 
 #[tokio::test(start_paused = true)]

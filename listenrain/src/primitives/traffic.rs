@@ -94,7 +94,7 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
             return;
         }
         for lane in 0..self.lanes.len() {
-            if self.lanes.is_open(lane) {
+            if self.lanes.is_open(lane) && !mutant("traffic: what waits on an open lane is refused") {
                 continue;
             }
             for (ticket, packet) in self.outbox(lane).drain() {

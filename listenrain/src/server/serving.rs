@@ -112,8 +112,13 @@ impl Served {
 
     fn take_request(&mut self, packet: Packet, charge: Option<Permit>) {
         let is_call = packet.kind != Kind::OneWay;
+        let is_late = self.can_refuse && self.peer.signal.is_finishing();
+        if is_late {
+            // Before it is counted: its caller can send it elsewhere then.
+            self.say_goodbye();
+        }
         self.count_packet(is_call);
-        if self.can_refuse && self.peer.signal.is_finishing() {
+        if is_late {
             return self.refuse_request(packet.id, is_call, self.peer.why().of_request());
         }
         let deadline = packet.deadline.map(deadline_in);
@@ -317,12 +322,17 @@ impl Role for Served {
         if self.has_said_goodbye() {
             return;
         }
-        if self.can_refuse
-            && let Some(request) = self.admission.withdraw()
-        {
-            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+        // The last that was counted is not taken.
+        let withdrawn = if self.can_refuse { self.admission.withdraw() } else { None };
+        match &withdrawn {
+            Some(request) if request.is_call => self.requests -= 1,
+            Some(_) => self.one_ways -= 1,
+            None => {}
         }
         self.say_goodbye();
+        if let Some(request) = withdrawn {
+            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+        }
     }
 
     fn cut_off(&mut self) {

@@ -204,6 +204,20 @@ fn launch_and_down() {
     assert_eq!(calls.map(|id| connection.outcome(id)), [Some("refused"); 2]);
 }
 
+/// A lane has opened and has yet to prove itself; a dial of another one fails as a call is queued.
+fn launch_on_the_only_hope() {
+    let connection = Connection::new();
+    connection.traffic.lanes.enter_without_lanes(Condition::Down);
+    connection.traffic.lanes.opened(0, None);
+    let failing = Arc::clone(&connection);
+    let dialer = thread::spawn(move || failing.traffic.refuse_if_down(&REFUSING));
+    let permit = connection.account.try_acquire(10).unwrap();
+    let id = connection.launch(permit).unwrap();
+    dialer.join().unwrap();
+    assert!(connection.traffic.calls.is_waiting(id), "it leaves on the open lane");
+    assert_eq!(connection.take_batch().len(), 1, "it leaves on the open lane");
+}
+
 /// A deadline passes before its call is queued, or after, on a lane that does not open.
 fn launch_and_time_out() {
     let connection = Connection::new();
@@ -293,6 +307,17 @@ fn a_call_that_is_launched_as_the_endpoint_goes_down_is_refused_at_once() {
 #[test]
 fn a_drain_that_leaves_a_call_behind_is_caught() {
     check_catches("outbox: a drain takes only the first", "nobody waits", 3, launch_and_down);
+}
+
+#[test]
+fn a_call_on_an_open_lane_is_not_refused_though_the_endpoint_counts_as_down() {
+    check(3, launch_on_the_only_hope);
+}
+
+#[test]
+fn a_refusal_of_what_waits_on_an_open_lane_is_caught() {
+    let mutant = "traffic: what waits on an open lane is refused";
+    check_catches(mutant, "it leaves on the open lane", 3, launch_on_the_only_hope);
 }
 
 #[test]

@@ -1,0 +1,196 @@
+//! What a link and a forwarding ask of the halves of their channels: again where they are interrupted, a reset at a bad end,
+//! and patience at a good one.
+
+mod support;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::channel::Plain;
+use listenrain::forward::forward;
+use listenrain::transport::generator;
+use listenrain::{Channel, ChannelFacts, ChannelGenerator, ChannelRead, ChannelWrite, NativePackets, Server};
+use support::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Read,
+    Write,
+    Flush,
+    Shutdown,
+}
+
+/// One part of it is interrupted at every other call.
+struct Shaky<T>(T, Part, usize);
+
+impl<T> Shaky<T> {
+    fn shake(&mut self, part: Part) -> io::Result<()> {
+        self.2 += usize::from(self.1 == part);
+        if self.1 == part && self.2 % 2 == 1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(())
+    }
+}
+
+impl ChannelRead for Shaky<Plain<ReadHalf<DuplexStream>>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        self.shake(Part::Read)?;
+        self.0.poll_read(cx, into)
+    }
+}
+
+impl ChannelWrite for Shaky<Plain<WriteHalf<DuplexStream>>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        self.shake(Part::Write)?;
+        self.0.poll_write(cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shake(Part::Flush)?;
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shake(Part::Shutdown)?;
+        self.0.poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_interrupted_is_called_again() {
+    for part in [Part::Read, Part::Write, Part::Flush, Part::Shutdown] {
+        let net = Net::new();
+        let server = serve(&net, echo());
+        let dials = Arc::new(AtomicUsize::new(0));
+        let (place, dialled) = (net.clone(), Arc::clone(&dials));
+        let dialer = generator("test://net".parse().unwrap(), move || {
+            let net = place.clone();
+            dialled.fetch_add(1, SeqCst);
+            async move {
+                let (read, write) = tokio::io::split(net.raw().await);
+                let (read, write) = (Shaky(Plain(read), part, 0), Shaky(Plain(write), part, 0));
+                Ok(Channel::from_halves(read, write, ChannelFacts::new("test")))
+            }
+        });
+        let client = dialling(native()).dial(dialer).unwrap();
+        for _ in 0..10 {
+            assert_eq!(client.call(Bytes::from("x")).await.unwrap(), "x", "{part:?}");
+        }
+        let (took, ()) = timed(client.close()).await;
+        settle().await;
+        assert!(took < ms(10) && server.connections() == 0, "{part:?}: {took:?}");
+        assert_eq!(dials.load(SeqCst), 1, "{part:?}");
+    }
+}
+
+/// Counts how often it is reset.
+struct Counted(Plain<WriteHalf<DuplexStream>>, Arc<AtomicUsize>);
+
+impl ChannelWrite for Counted {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+
+    fn abort(&mut self) {
+        self.1.fetch_add(1, SeqCst);
+    }
+}
+
+/// The far end of a channel that holds `capacity` bytes, and how often its near end is reset.
+fn counted(capacity: usize) -> (Peer, Channel, Arc<AtomicUsize>) {
+    let (near, far) = tokio::io::duplex(capacity);
+    let (read, write) = tokio::io::split(near);
+    let resets = Arc::new(AtomicUsize::new(0));
+    let write = Counted(Plain(write), Arc::clone(&resets));
+    (Peer::new(far), Channel::from_halves(Plain(read), write, ChannelFacts::new("test")), resets)
+}
+
+/// A listener of this one channel.
+fn only(channel: Channel) -> Box<dyn ChannelGenerator> {
+    let mut channel = Some(channel);
+    generator("test://one".parse().unwrap(), move || {
+        let next = channel.take();
+        async move { if let Some(channel) = next { Ok(channel) } else { std::future::pending().await } }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_is_reset_where_it_ends_badly_or_inside_a_packet_and_only_there() {
+    // The peer would take what it has got for all that there was.
+    let (mut peer, channel, resets) = counted(64);
+    let _server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    peer.send_bytes(&[0xff; 20]).await;
+    settle().await;
+    assert_eq!(resets.load(SeqCst), 1, "what came was no packet");
+
+    let (mut peer, channel, resets) = counted(64);
+    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    peer.send(REQUEST, 1, [1; 1000]).await;
+    settle().await;
+    assert_eq!(resets.load(SeqCst), 0);
+    drop(server);
+    settle().await;
+    assert_eq!(resets.load(SeqCst), 1, "its answer is cut");
+
+    let (mut peer, channel, resets) = counted(64);
+    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    peer.send(REQUEST, 1, "x").await;
+    peer.expect(REPLY).await;
+    peer.io.shutdown().await.unwrap();
+    settle().await;
+    assert_eq!((server.connections(), resets.load(SeqCst)), (0, 0), "the peer has ended it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forwarding_that_fails_resets_both_of_its_channels() {
+    for is_bad in [true, false] {
+        let (mut first, near, first_resets) = counted(4096);
+        let (mut second, far, second_resets) = counted(4096);
+        let forwarding = tokio::spawn(forward(near, far, Arc::new(NativePackets::default())));
+        first.send(REQUEST, 1, "x").await;
+        second.expect(REQUEST).await;
+        if is_bad {
+            first.send_bytes(&[0xff; 20]).await;
+        } else {
+            first.io.shutdown().await.unwrap();
+            second.io.shutdown().await.unwrap();
+        }
+        assert_eq!(forwarding.await.unwrap().is_err(), is_bad);
+        let expected = usize::from(is_bad);
+        assert_eq!((first_resets.load(SeqCst), second_resets.load(SeqCst)), (expected, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_ends_reads_on_for_a_second_until_its_peer_ends_too() {
+    // A socket that is closed with bytes unread is reset, and takes along what the peer has yet to read.
+    let (mut peer, channel, resets) = counted(4096);
+    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    // Long enough for its hello to be no longer on its way.
+    tokio::time::sleep(secs(2)).await;
+    let draining = tokio::spawn(async move { (timed(server.drain(secs(10))).await, server) });
+    assert_eq!(peer.io.read(&mut [0; 1]).await.unwrap(), 0, "it has ended its writing");
+    for _ in 0..9 {
+        tokio::time::sleep(ms(100)).await;
+        peer.send(PING, 1, "").await;
+    }
+    tokio::time::sleep(ms(200)).await;
+    assert!(peer.io.write_all(b"x").await.is_err(), "and reads no longer than a second");
+    let ((took, drained), _server) = draining.await.unwrap();
+    assert!(drained.complete && took >= secs(1) && took <= ms(1010), "{took:?}");
+    assert_eq!(resets.load(SeqCst), 0);
+}
