@@ -169,7 +169,8 @@ impl FaultKind {
     /// Whether a channel can be lost by it with calls on it.
     #[must_use]
     pub const fn loses_links(self) -> bool {
-        !self.spares_links() && !matches!(self, Self::Restart | Self::DialRefused | Self::DialHung | Self::DialSlow)
+        !self.spares_links()
+            && !matches!(self, Self::Restart | Self::DialRefused | Self::DialHung | Self::DialSlow)
     }
 
     /// Whether the reply to what has left may come later than its caller waits, or never.
@@ -191,7 +192,13 @@ impl FaultKind {
     pub const fn recovery(self) -> Duration {
         Duration::from_millis(match self {
             // They are told at once.
-            Self::Eof | Self::Reset | Self::Crash | Self::Bounce | Self::Restart | Self::DialRefused | Self::DialClosed => 500,
+            Self::Eof
+            | Self::Reset
+            | Self::Crash
+            | Self::Bounce
+            | Self::Restart
+            | Self::DialRefused
+            | Self::DialClosed => 500,
             Self::Slice | Self::Delay | Self::Bandwidth | Self::Latency | Self::DoubledDatagrams => 500,
             // A packet whose length is spoilt may take three seconds.
             Self::CorruptToServer | Self::CorruptToClient => 4000,

@@ -120,7 +120,9 @@ impl<'a> Judge<'a> {
         }
         let (ran, deadline) = (call.ran_for, call.timeout);
         if self.ends_handlers && call.manner != Manner::OneWay && !call.spoilt && ran > deadline + LATE {
-            return Err(format!("the handler of call {number} ran for {ran:?}, its deadline was {deadline:?}"));
+            return Err(format!(
+                "the handler of call {number} ran for {ran:?}, its deadline was {deadline:?}"
+            ));
         }
         Ok(())
     }
@@ -145,7 +147,9 @@ impl<'a> Judge<'a> {
             format!("call {number} failed unasked{reason}")
         } else if end == End::Lost && self.was_drained(call, told) {
             let ran = if call.executions.is_empty() { "never began" } else { "began" };
-            format!("the server of call {number}, which {ran}, ended in an orderly way, and the call as {name}{reason}")
+            format!(
+                "the server of call {number}, which {ran}, ended in an orderly way, and the call as {name}{reason}"
+            )
         } else if self.excuses.is_none() {
             format!("nothing went wrong, and call {number} ended as {name}{reason}")
         } else {

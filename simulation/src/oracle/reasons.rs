@@ -17,7 +17,9 @@ impl Judge<'_> {
             (End::Expired, _) => self.may_be_late(call, told) || self.was_away(call, told),
             (End::Refused, Some(CallError::Refused(why))) => self.refusal(call, told, why),
             (End::Failed, Some(CallError::Failed(why))) => self.failure(call, told, why),
-            (End::Lost | End::LostUnsent, Some(CallError::Lost { cause, .. })) => self.loss(call, told, cause),
+            (End::Lost | End::LostUnsent, Some(CallError::Lost { cause, .. })) => {
+                self.loss(call, told, cause)
+            }
             (End::Refused | End::Failed | End::Lost | End::LostUnsent, _) => false,
             _ => true,
         }

@@ -145,12 +145,18 @@ pub(super) fn all() -> Vec<Double> {
         double(
             (Mistake::SaysNoGoodbye, "says-no-goodbye"),
             "A server that is drained does not say what it has taken.",
-            ("restart", "the server of call #, which never began, ended in an orderly way, and the call as lost…"),
+            (
+                "restart",
+                "the server of call #, which never began, ended in an orderly way, and the call as lost…",
+            ),
         ),
         double(
             (Mistake::CutsOff, "cuts-off"),
             "A drain does not wait for what was taken.",
-            ("rolling-restart", "the server of call #, which began, ended in an orderly way, and the call as lost…"),
+            (
+                "rolling-restart",
+                "the server of call #, which began, ended in an orderly way, and the call as lost…",
+            ),
         ),
         double(
             (Mistake::AgesAbruptly, "ages-abruptly"),
