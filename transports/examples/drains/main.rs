@@ -5,7 +5,7 @@
 //! takes the callers on.
 //!
 //! ```text
-//! cargo run --release -p listenrain-transports --example drains -- [DRAINS [SCHEME...]]
+//! cargo run -p listenrain-transports --example drains -- [DRAINS [SCHEME...]]
 //! ```
 //!
 //! Last comes a control: the packets of the original cannot say goodbye, and the same count notices it. Exit codes: 0 it

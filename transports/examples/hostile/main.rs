@@ -4,7 +4,7 @@
 //! Server (`serving.rs`) and hostile peers (`peers.rs`) are processes of their own; the server counts what it allocates.
 //!
 //! ```text
-//! cargo run --release -p listenrain-transports --example hostile
+//! cargo run -p listenrain-transports --example hostile
 //! ```
 //!
 //! Exit codes: 0 it holds, 1 it does not.
