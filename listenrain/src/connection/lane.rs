@@ -20,8 +20,9 @@ use super::role::Caller;
 use super::state::ConnectionState;
 use crate::channel::{Channel, OnEnd};
 use crate::counters::count;
+use crate::endpoint::Endpoint;
 use crate::error::LinkError;
-use crate::guard::{Foreign, guard_future};
+use crate::guard::{Foreign, guard, guard_future};
 use crate::link::{Link, LinkEnd, LinkEvent};
 use crate::packet::Goodbye;
 use crate::random::Random;
@@ -29,6 +30,29 @@ use crate::transport::{BoxFuture, ChannelGenerator, NextError};
 
 /// What a lane dials with: its own, or one that it shares with others.
 pub(super) type Dialer = Arc<tokio::sync::Mutex<Foreign<Box<dyn ChannelGenerator>>>>;
+
+/// A dialer for each lane of a connection.
+pub(crate) struct Dialers {
+    pub(super) endpoint: Endpoint,
+    pub(super) dialers: Vec<Dialer>,
+}
+
+impl Dialers {
+    /// Forks of `dialer` where it has any, else `dialer` itself for all lanes. An error is what it panicked with.
+    pub(crate) fn new(dialer: Box<dyn ChannelGenerator>, lanes: usize) -> Result<Self, String> {
+        let (endpoint, forks) = guard(|| {
+            let forks: Option<Vec<_>> = (1..lanes).map(|_| dialer.fork()).collect();
+            (dialer.endpoint().clone(), forks)
+        })?;
+        let own = |dialer| Arc::new(tokio::sync::Mutex::new(Foreign::new(dialer)));
+        let first = own(dialer);
+        let rest = match forks {
+            Some(forks) => forks.into_iter().map(own).collect(),
+            None => vec![Arc::clone(&first); lanes - 1],
+        };
+        Ok(Self { endpoint, dialers: std::iter::once(first).chain(rest).collect() })
+    }
+}
 
 /// A channel that lived shorter than this counts as a failed dial, so that a peer which accepts and closes at once is
 /// not dialled in a tight loop. Nor is a channel superseded any sooner.

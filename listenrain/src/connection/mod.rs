@@ -32,7 +32,6 @@ use crate::correlation::ById;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, LinkError, Outcome, Refusal, Sent};
-use crate::guard::{Foreign, guard};
 use crate::link::{Idle, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::Account;
@@ -44,7 +43,6 @@ use crate::primitives::traffic::Traffic;
 use crate::protocol::Parts;
 use crate::queued::Queued;
 use crate::timers::{GuardedTimers, TimersFault, deadline_in};
-use crate::transport::ChannelGenerator;
 
 pub use backoff::{Backoff, Course};
 pub(crate) use call::{Callback, Wait};
@@ -53,6 +51,7 @@ pub(crate) use clock::{block_on_until, is_inside_runtime};
 use context::Context;
 use failures::Failures;
 use keeper::Keeper;
+pub(crate) use lane::Dialers;
 use lane::Lane;
 pub(crate) use options::{BYTES, REQUESTS, check_limit};
 pub use options::{ConnectionLimits, ConnectionOptions, OptionError, Overflow};
@@ -268,29 +267,6 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();
         f.debug_struct("Connection").field("endpoint", self.endpoint()).field("state", &state).finish()
-    }
-}
-
-/// A dialer for each lane of a connection.
-pub(crate) struct Dialers {
-    endpoint: Endpoint,
-    dialers: Vec<lane::Dialer>,
-}
-
-impl Dialers {
-    /// Forks of `dialer` where it has any, else `dialer` itself for all lanes. An error is what it panicked with.
-    pub(crate) fn new(dialer: Box<dyn ChannelGenerator>, lanes: usize) -> Result<Self, String> {
-        let (endpoint, forks) = guard(|| {
-            let forks: Option<Vec<_>> = (1..lanes).map(|_| dialer.fork()).collect();
-            (dialer.endpoint().clone(), forks)
-        })?;
-        let own = |dialer| Arc::new(tokio::sync::Mutex::new(Foreign::new(dialer)));
-        let first = own(dialer);
-        let rest = match forks {
-            Some(forks) => forks.into_iter().map(own).collect(),
-            None => vec![Arc::clone(&first); lanes - 1],
-        };
-        Ok(Self { endpoint, dialers: std::iter::once(first).chain(rest).collect() })
     }
 }
 
