@@ -163,11 +163,10 @@ fn every_limit_in_the_page_about_security_has_the_codes_default() {
 
 /// Whether the page says what the code has: a figure, or that there is none.
 fn is_same(page: &str, code: &str) -> bool {
-    if !code.starts_with(|c: char| c.is_ascii_digit()) {
+    if ![page, code].iter().all(|text| text.starts_with(|c: char| c.is_ascii_digit())) {
         return page == code || (code == "None" && page.starts_with("none"));
     }
-    let code = figure(code);
-    let page = figure(page);
+    let (page, code) = (figure(page), figure(code));
     // A plain number of the code's may be bytes on the page.
     page.0 == code.0 && (page.1 == code.1 || (page.1 == "bytes" && code.1.is_empty()))
 }
