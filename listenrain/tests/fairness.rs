@@ -122,6 +122,7 @@ async fn calls_keep_clear_of_the_lane_with_the_most_to_write() {
     settle().await;
     let mut large = Vec::new();
     while client.counts().queued == 0 {
+        assert!(large.len() < 20, "all that is asked is written at once");
         large.push(start_sized(&client, 300 << 10).await);
         // All that can be written is.
         tokio::time::sleep(ms(1)).await;
@@ -185,10 +186,11 @@ async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
         async move { if let Some(channel) = next { Ok(channel) } else { std::future::pending().await } }
     });
     let server = Server::builder(native(), echo()).listen(listener).unwrap();
-    while server.counts().received < 1024 {
+    for _ in 0..10_000 {
         in_turn.store(0, SeqCst);
         tokio::task::yield_now().await;
     }
+    assert_eq!(server.counts().received, 1024);
     let most = most.load(SeqCst);
     assert!((CHUNK..=(256 << 10) + CHUNK).contains(&most), "{most} bytes without a turn for anybody else");
 }

@@ -341,7 +341,8 @@ async fn a_listener_that_panics_ends_with_the_reason_and_open_channels_live_on()
     client.call(Bytes::from("before")).await.unwrap();
     bomb.arm("listener.next");
     let _one_more = net.raw().await;
-    let end = server.ended().await.unwrap_err();
+    let ended = tokio::time::timeout(secs(60), server.ended()).await.expect("it is over");
+    let end = ended.unwrap_err();
     assert!(end.is_final && end.source.unwrap().to_string().contains("a bomb at listener.next"));
     client.call(Bytes::from("after")).await.unwrap();
 }

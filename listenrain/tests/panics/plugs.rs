@@ -14,7 +14,7 @@ use listenrain::{
 };
 use tokio::time::Instant;
 
-use crate::bomb::Bomb;
+use super::bomb::Bomb;
 
 /// Bytes of a message's id.
 const ID: usize = 4;
