@@ -35,8 +35,8 @@ impl Excuses {
             })
             .collect();
         if let Extra::Guests(_) = scenario.extra {
-            // To who has no channel a full server is as one that refuses to be dialled.
-            let kind = FaultKind::DialRefused;
+            // A full server says goodbye, as one does that is drained.
+            let kind = FaultKind::Restart;
             let until = GUESTS_STAY + kind.recovery();
             excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
         }

@@ -77,7 +77,7 @@ impl<'a> Judge<'a> {
             return Err(format!("call {number} had {} outcomes: {:?}", call.ends.len(), call.ends));
         };
         self.in_time(number, call, told)?;
-        self.executions(number, call, end)?;
+        self.executions(number, call, told, end)?;
         self.end(number, call, told, end)
     }
 
@@ -95,9 +95,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn executions(&self, number: u64, call: &Call, end: End) -> Result<(), String> {
+    fn executions(&self, number: u64, call: &Call, told: Duration, end: End) -> Result<(), String> {
         let name = end.name();
-        if call.sent.len() > 1 {
+        // What a goodbye says that it was not taken leaves again.
+        let leaves_again = self.was_drained(call, told) || self.scenario.server.max_age.is_some();
+        if call.sent.len() > 1 && !leaves_again {
             let times = &call.sent;
             return Err(format!(
                 "call {number}, which ended as {name}, was sent more than once: at {times:?}"
@@ -130,7 +132,8 @@ impl<'a> Judge<'a> {
         if end == End::WrongReply && !excused {
             return Err(call.wrong.clone().unwrap_or_default());
         }
-        if call.is_probe && end != End::Reply {
+        let is_lost_job = end == End::Failed && self.is_true(call, told, end);
+        if call.is_probe && end != End::Reply && !is_lost_job {
             return Err(format!(
                 "call {number}, made when all was healed, ended as {} at {told:?}",
                 end.name()
@@ -159,7 +162,8 @@ impl<'a> Judge<'a> {
         let came_late = self.closes.is_some_and(|close| call.began + LATE >= close);
         let is_regular = self.scenario.is_calm && !self.hostile && !self.handlers.loses();
         let is_excused = call.spoilt || came_late || call.may_fail || self.may_be_lost(call, until);
-        if is_missing && is_regular && !is_excused && !self.was_drained(call, until) {
+        let was_ended = self.was_drained(call, until) || self.scenario.server.max_age.is_some();
+        if is_missing && is_regular && !is_excused && !was_ended {
             return Err(format!("nothing went wrong, and message {number} was sent and never executed"));
         }
         Ok(())
