@@ -169,7 +169,8 @@ impl FaultKind {
     /// Whether a channel can be lost by it with calls on it.
     #[must_use]
     pub const fn loses_links(self) -> bool {
-        !self.spares_links() && !matches!(self, Self::Restart | Self::DialRefused | Self::DialHung | Self::DialSlow)
+        !self.spares_links()
+            && !matches!(self, Self::Restart | Self::DialRefused | Self::DialHung | Self::DialSlow)
     }
 
     /// Whether the reply to what has left may come later than its caller waits, or never.

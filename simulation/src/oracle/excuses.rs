@@ -56,11 +56,6 @@ impl Excuses {
             there && excuse.from <= told && call.began <= excuse.until && is(excuse.kind)
         })
     }
-
-    /// Whether nothing went wrong that could harm any call.
-    pub(super) fn is_none(&self) -> bool {
-        self.0.iter().all(|excuse| excuse.kind.is_harmless())
-    }
 }
 
 /// How much longer it takes to find a peer gone that cannot be asked.

@@ -47,6 +47,8 @@ struct Judge<'a> {
     ends_handlers: bool,
     /// Peers say what they like.
     hostile: bool,
+    /// Others take up the server.
+    is_full: bool,
     excuses: Excuses,
     /// When the client was closed in the middle of the load.
     closes: Option<Duration>,
@@ -65,6 +67,7 @@ impl<'a> Judge<'a> {
             says_everything,
             ends_handlers: follows_setup,
             hostile: scenario.extra == Extra::HostileServers,
+            is_full: matches!(scenario.extra, Extra::Guests(_)),
             excuses: Excuses::new(stage, scenario, says_everything),
             closes: scenario.closes_at.map(|after| scenario.begins_at + after),
             handlers: runs(scenario.server.runs, HANDLERS),
@@ -122,7 +125,9 @@ impl<'a> Judge<'a> {
         }
         let (ran, deadline) = (call.ran_for, call.timeout);
         if self.ends_handlers && call.manner != Manner::OneWay && !call.spoilt && ran > deadline + LATE {
-            return Err(format!("the handler of call {number} ran for {ran:?}, its deadline was {deadline:?}"));
+            return Err(format!(
+                "the handler of call {number} ran for {ran:?}, its deadline was {deadline:?}"
+            ));
         }
         Ok(())
     }
@@ -146,13 +151,15 @@ impl<'a> Judge<'a> {
         let name = end.name();
         Err(if end == End::Failed {
             format!("call {number} failed unasked{reason}")
-        } else if end == End::Lost && self.was_drained(call, told) {
+        } else if end == End::Lost && !self.is_full && self.was_drained(call, told) {
             let ran = if call.executions.is_empty() { "never began" } else { "began" };
-            format!("the server of call {number}, which {ran}, ended in an orderly way, and the call as {name}{reason}")
-        } else if self.excuses.is_none() {
-            format!("nothing went wrong, and call {number} ended as {name}{reason}")
+            format!(
+                "the server of call {number}, which {ran}, ended in an orderly way, and the call as {name}{reason}"
+            )
         } else {
-            format!("nothing that went wrong then and there is why call {number} ended as {name}{reason}")
+            format!(
+                "call {number} ended as {name}, and nothing that went wrong then and there is why{reason}"
+            )
         })
     }
 

@@ -7,7 +7,7 @@ use listenrain::{CallError, ErrorCode, Failure, LinkError, Overflow, Refusal, Re
 use super::Judge;
 use crate::fault::FaultKind;
 use crate::history::{Call, End};
-use crate::scenario::{Extra, LATE};
+use crate::scenario::LATE;
 
 impl Judge<'_> {
     /// Whether what `call` was told at `told` is what happened.
@@ -17,7 +17,9 @@ impl Judge<'_> {
             (End::Expired, _) => self.may_be_late(call, told) || self.was_away(call, told),
             (End::Refused, Some(CallError::Refused(why))) => self.refusal(call, told, why),
             (End::Failed, Some(CallError::Failed(why))) => self.failure(call, told, why),
-            (End::Lost | End::LostUnsent, Some(CallError::Lost { cause, .. })) => self.loss(call, told, cause),
+            (End::Lost | End::LostUnsent, Some(CallError::Lost { cause, .. })) => {
+                self.loss(call, told, cause)
+            }
             (End::Refused | End::Failed | End::Lost | End::LostUnsent, _) => false,
             _ => true,
         }
@@ -74,9 +76,7 @@ impl Judge<'_> {
             Refusal::GivenUp { .. } => self.may_be_lost(call, told),
             Refusal::Panicked { .. } => self.callbacks.loses(),
             Refusal::ByPeer(why) => match why {
-                RemoteRefusal::Overloaded => {
-                    self.scenario.server.refuses || matches!(self.scenario.extra, Extra::Guests(_))
-                }
+                RemoteRefusal::Overloaded => self.scenario.server.refuses || self.is_full,
                 RemoteRefusal::Draining => self.was_drained(call, told),
                 RemoteRefusal::Expired => self.may_be_late(call, told) || self.was_drained(call, told),
                 RemoteRefusal::TooLarge { .. } => call.is_too_large,

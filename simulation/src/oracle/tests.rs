@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use listenrain::{CallError, ErrorCode, Failure, GoodbyeReason, LinkError, Refusal, RemoteError, RemoteRefusal, Sent};
+use listenrain::{
+    CallError, ErrorCode, Failure, GoodbyeReason, LinkError, Refusal, RemoteError, RemoteRefusal, Sent,
+};
 
 use super::*;
 use crate::fault::{Fault, FaultKind, FaultPlan};
@@ -101,7 +103,9 @@ fn each_rule_of_a_call_is_told_when_it_is_broken() {
     assert!(said(|call| call.executions.clear()).contains("never executed"));
     assert!(said(|call| call.ends[0].1 = End::Failed).contains("failed unasked"));
     assert!(said(|call| call.ran_for = ms(1051)).contains("ran for 1.051s, its deadline was 1s"));
-    assert!(said(|call| call.is_too_large = true).contains("larger than its server allows, and was executed"));
+    assert!(
+        said(|call| call.is_too_large = true).contains("larger than its server allows, and was executed")
+    );
     let why = |call: &mut Call| {
         call.ends[0].1 = End::WrongReply;
         call.wrong = Some("the reply to 8".to_owned());
@@ -154,7 +158,10 @@ fn a_fault_excuses_only_what_was_under_way_then_and_there() {
     assert_eq!(with(|_| ()), Ok(()));
     assert_eq!(with(|fault| fault.at_ms = 1100), Ok(()), "it began as the call ended");
     let too_late = with(|fault| fault.at_ms = 1101).unwrap_err();
-    assert!(too_late.contains("nothing that went wrong then and there is why call 7 ended as lost"), "{too_late}");
+    assert!(
+        too_late.contains("call 7 ended as lost, and nothing that went wrong then and there is why"),
+        "{too_late}"
+    );
     let recovered = |fault: &mut Fault| (fault.at_ms, fault.for_ms) = (0, 500);
     assert_eq!(with(recovered), Ok(()), "it takes half a second to recover from");
     assert!(with(|fault| (fault.at_ms, fault.for_ms) = (0, 499)).is_err());
@@ -175,7 +182,7 @@ fn a_fault_that_has_not_happened_excuses_nothing() {
     plan.faults = vec![fault(FaultKind::Reset)];
     let stage = Stage::new(plan, Arc::new(|| SECOND));
     let said = Judge::new(&stage, &quiet(), true, true).call(7, &lost).unwrap_err();
-    assert!(said.contains("nothing went wrong, and call 7 ended as lost: Lost"), "{said}");
+    assert!(said.contains("nothing that went wrong then and there is why: Lost"), "{said}");
 }
 
 #[test]
@@ -184,10 +191,14 @@ fn what_a_drained_server_never_began_is_not_told_as_maybe() {
     never.executions.clear();
     let restart = [fault(FaultKind::Restart)];
     let said = judged(&restart, &quiet(), &never).unwrap_err();
-    assert!(said.contains("call 7, which never began, ended in an orderly way, and the call as lost"), "{said}");
+    assert!(
+        said.contains("call 7, which never began, ended in an orderly way, and the call as lost"),
+        "{said}"
+    );
     let said = judged(&restart, &quiet(), &ended(lost(Sent::Maybe))).unwrap_err();
     assert!(said.contains("call 7, which began, ended in an orderly way"), "{said}");
-    let judge = |says_everything| Judge::new(&stage(&restart), &quiet(), says_everything, true).call(7, &never);
+    let judge =
+        |says_everything| Judge::new(&stage(&restart), &quiet(), says_everything, true).call(7, &never);
     assert!(judge(true).is_err());
     assert_eq!(judge(false), Ok(()), "nobody can say goodbye");
     let mut late = ended(CallError::Timeout);

@@ -159,7 +159,9 @@ async fn settle_and_probe(
 /// Once all is healed and settled there are the channels that the client wants, at both their ends, and no others.
 async fn count_channels(scenario: &Scenario, site: &Site) {
     let stage = &site.stage;
-    if matches!(scenario.extra, Extra::HostileClient | Extra::Forwarder) || stage.plan().faults.iter().any(|fault| fault.stays) {
+    if matches!(scenario.extra, Extra::HostileClient | Extra::Forwarder)
+        || stage.plan().faults.iter().any(|fault| fault.stays)
+    {
         return;
     }
     let wanted = scenario.reach.ways(scenario.servers) * scenario.client.lanes;
@@ -234,8 +236,7 @@ async fn one(stage: &Stage, caller: &dyn Caller, op: Op, largest: usize, is_prob
     let number = op.asked.number;
     let body = request(&op.asked, op.size);
     let call = Call::new(op.manner, stage.now(), op.timeout);
-    let may_fail =
-        matches!(op.asked.task, Task::Fail | Task::Panic | Task::SpoilRequest | Task::SpoilReply);
+    let may_fail = matches!(op.asked.task, Task::Fail | Task::Panic | Task::SpoilRequest | Task::SpoilReply);
     let is_endless = op.asked.task == Task::Forever;
     let (way, is_too_large) = (op.to, body.len() > largest);
     stage.call_begins(number, Call { way, is_probe, may_fail, is_endless, is_too_large, ..call });
@@ -275,7 +276,8 @@ async fn one(stage: &Stage, caller: &dyn Caller, op: Op, largest: usize, is_prob
 }
 
 /// A channel was ended although nothing takes channels away.
-pub(super) const AGED: Situation = Situation::Seen("channels that were ended and dialled anew, with nothing wrong");
+pub(super) const AGED: Situation =
+    Situation::Seen("channels that were ended and dialled anew, with nothing wrong");
 /// A server was not there for so long that calls were refused.
 pub(super) const DOWN: &str = "calls refused, as the server is down";
 /// A server says that it is full, and calls are refused for that.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Situation::{Fault, Seen};
 use super::When::{CallsInFlight, Dialing, Draining, InPacket};
 use super::{
-    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, promises, server,
+    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, promises,
+    server,
 };
 use crate::fault::FaultKind as K;
 use crate::stage;

@@ -188,7 +188,14 @@ pub struct ClientSetup {
 
 impl Default for ClientSetup {
     fn default() -> Self {
-        Self { lanes: 1, requests: 64, bytes: 4 << 20, when_full: Overflow::Wait, down_after: 5, runs: Runs::Default }
+        Self {
+            lanes: 1,
+            requests: 64,
+            bytes: 4 << 20,
+            when_full: Overflow::Wait,
+            down_after: 5,
+            runs: Runs::Default,
+        }
     }
 }
 

@@ -30,7 +30,10 @@ fn shares() -> Vec<Scenario> {
         situations: &[guests::DEAF],
         server: ServerSetup { handlers: 8, requests: 32, all: (64, 2 << 20), ..ServerSetup::default() },
         load: patient(),
-        ..Scenario::quiet("deaf-clients", "a client beside several that ask for more and more, and read nothing")
+        ..Scenario::quiet(
+            "deaf-clients",
+            "a client beside several that ask for more and more, and read nothing",
+        )
     };
     let shared_room = Scenario {
         faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay],
@@ -70,7 +73,10 @@ fn ends() -> Vec<Scenario> {
         most_faults: 3,
         situations: &[Fault(K::Restart, CallsInFlight), Seen(stage::FAILED_OVER)],
         load: Load::busy(),
-        ..Scenario::quiet("rolling-restart", "an active and a standby server, one of which is drained under load")
+        ..Scenario::quiet(
+            "rolling-restart",
+            "an active and a standby server, one of which is drained under load",
+        )
     };
     let old_channels = Scenario {
         faults: &[K::Slice, K::Storm, K::SpuriousWakes],
@@ -84,7 +90,10 @@ fn ends() -> Vec<Scenario> {
         faults: &[K::Slice, K::Storm, K::Reset],
         situations: &[Seen(server::ENDLESS)],
         load: Load { endless: 200, ..Load::default() },
-        ..Scenario::quiet("endless-handlers", "handlers that would never end, but for the deadlines of their calls")
+        ..Scenario::quiet(
+            "endless-handlers",
+            "handlers that would never end, but for the deadlines of their calls",
+        )
     };
     vec![restart, rolling, old_channels, endless]
 }
@@ -110,7 +119,10 @@ fn parts() -> Vec<Scenario> {
         client: ClientSetup { runs: Runs::Any, ..ClientSetup::default() },
         server: ServerSetup { runs: Runs::Any, ..ServerSetup::default() },
         load: Load { machines: 400, slow: 150, slowest: ms(20), ..patient() },
-        ..Scenario::quiet("executors", "handlers and callbacks on every executor, also on ones that lose some")
+        ..Scenario::quiet(
+            "executors",
+            "handlers and callbacks on every executor, also on ones that lose some",
+        )
     };
     let panics = Scenario {
         faults: &[K::Slice, K::Storm, K::Reset],

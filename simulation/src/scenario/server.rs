@@ -69,9 +69,8 @@ async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<()
 fn next_restart(site: &Site) -> Option<(usize, &Fault)> {
     let (now, who) = (site.stage.now(), site.server?);
     let all = site.stage.plan().faults.iter().enumerate();
-    let to_come = all.filter(|(_, fault)| {
-        fault.kind == FaultKind::Restart && fault.concerns(who) && fault.begins() > now
-    });
+    let to_come = all
+        .filter(|(_, fault)| fault.kind == FaultKind::Restart && fault.concerns(who) && fault.begins() > now);
     to_come.min_by_key(|(_, fault)| fault.at_ms)
 }
 

@@ -172,7 +172,8 @@ impl<M: MessageCodec> Stack for Library<M> {
             async move { answer.await.map(|body| wrap(body)).map_err(HandlerError::new) }
         });
         let mut limits = ServerLimits::default();
-        (limits.connections, limits.requests, limits.bytes) = (setup.connections, setup.requests, setup.bytes);
+        (limits.connections, limits.requests, limits.bytes) =
+            (setup.connections, setup.requests, setup.bytes);
         (limits.all_requests, limits.all_bytes) = setup.all;
         let mut builder = Server::builder((self.protocol)(&party), router)
             .limits(limits)

@@ -150,7 +150,8 @@ fn run_within(
             drop((stage, cast));
             let left = kept.and_then(|kept| Some(gauge::thread_live()?.saturating_sub(kept)));
             if let Some(left) = left.filter(|left| *left > MOST_LEFT) {
-                ran.violations.push(format!("{left} bytes were left after the run, at most {MOST_LEFT} may be"));
+                ran.violations
+                    .push(format!("{left} bytes were left after the run, at most {MOST_LEFT} may be"));
             }
             // Nobody listens any more where it took too long.
             let _ = tell.send(ran);

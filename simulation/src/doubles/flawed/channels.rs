@@ -21,7 +21,9 @@ struct Reads<F> {
 
 impl<F> ChannelRead for Reads<F>
 where
-    F: FnMut(&mut dyn ChannelRead, &mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>> + Send + 'static,
+    F: FnMut(&mut dyn ChannelRead, &mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>>
+        + Send
+        + 'static,
 {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
         (self.read)(&mut *self.below, cx, into)
@@ -30,7 +32,9 @@ where
 
 fn reads<F>(channel: Channel, read: F) -> Channel
 where
-    F: FnMut(&mut dyn ChannelRead, &mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>> + Send + 'static,
+    F: FnMut(&mut dyn ChannelRead, &mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>>
+        + Send
+        + 'static,
 {
     map_halves(channel, |below| Box::new(Reads { below, read }), |write| write)
 }

@@ -37,7 +37,8 @@ impl Transport for FirstOpen {
     }
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let dialers = self.servers.iter().map(|server| self.below.dialer(server)).collect::<Result<_, _>>()?;
+        let dialers =
+            self.servers.iter().map(|server| self.below.dialer(server)).collect::<Result<_, _>>()?;
         Ok(Box::new(Dialer { dialers, endpoint: endpoint.clone() }))
     }
 
