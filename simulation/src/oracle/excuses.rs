@@ -40,6 +40,11 @@ impl Excuses {
             let until = GUESTS_STAY + kind.recovery();
             excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
         }
+        if scenario.server.max_age.is_some() && !says_everything {
+            // Nobody says goodbye to an old channel.
+            let (kind, until) = (FaultKind::Restart, Duration::MAX);
+            excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
+        }
         Self(excuses)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use listenrain::{CallError, ErrorCode, Failure, LinkError, Overflow, Refusal, RemoteRefusal};
 
 use super::Judge;
-use crate::fault::FaultKind;
+use crate::fault::{Family, FaultKind};
 use crate::history::{Call, End};
 use crate::scenario::LATE;
 
@@ -77,7 +77,8 @@ impl Judge<'_> {
             Refusal::Panicked { .. } => self.callbacks.loses(),
             Refusal::ByPeer(why) => match why {
                 RemoteRefusal::Overloaded => self.scenario.server.refuses || self.is_full,
-                RemoteRefusal::Draining => self.was_drained(call, told),
+                // A server that is dropped says as much to whom it can.
+                RemoteRefusal::Draining => self.covers(call, told, |kind| kind.family() == Family::Process),
                 RemoteRefusal::Expired => self.may_be_late(call, told) || self.was_drained(call, told),
                 RemoteRefusal::TooLarge { .. } => call.is_too_large,
                 _ => false,

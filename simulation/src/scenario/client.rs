@@ -188,8 +188,8 @@ async fn count_channels(scenario: &Scenario, site: &Site) {
 
 /// Once every call has ended nothing is in use, on either side.
 async fn is_at_rest(scenario: &Scenario, site: &Site, caller: &Arc<dyn Caller>) {
-    /// Replies may be on their way to the wire, and buffers are kept until a read has found nothing for a while.
-    const RESTS: Duration = Duration::from_millis(500);
+    /// Replies may be on their way to the wire.
+    const RESTS: Duration = Duration::from_millis(100);
     if scenario.extra == Extra::HostileClient {
         return;
     }
