@@ -85,12 +85,18 @@ fn of_the_original() -> Vec<Double> {
         double(
             (Flaw::LR11, "LR11", "drain-halves"),
             "A drain keeps half of the queue, and loses the rest.",
-            ("lr11-a-drain-writes-all", "nothing went wrong, and call # ended as lost…"),
+            (
+                "lr11-a-drain-writes-all",
+                "call # ended as lost, and nothing that went wrong then and there is why…",
+            ),
         ),
         double(
             (Flaw::LR12, "LR12", "drain-deaf"),
             "A reply that arrives during a close is decoded and thrown away.",
-            ("lr12-a-drain-takes-replies", "nothing went wrong, and call # ended as lost…"),
+            (
+                "lr12-a-drain-takes-replies",
+                "call # ended as lost, and nothing that went wrong then and there is why…",
+            ),
         ),
         double(
             (Flaw::LR13, "LR13", "pool-mixes"),

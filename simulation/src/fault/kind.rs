@@ -187,18 +187,15 @@ impl FaultKind {
     }
 
     /// How long after its end it is an excuse yet, since its parties have to find each other again, by looking three times
-    /// in 600 ms whether their peer is there, with dials of a second at most, 200 ms apart.
+    /// in 600 ms whether their peer is there, with dials of a second at most, 200 ms apart. A server that says goodbye asks to be
+    /// left alone for a second and a half at most.
     #[must_use]
     pub const fn recovery(self) -> Duration {
         Duration::from_millis(match self {
             // They are told at once.
-            Self::Eof
-            | Self::Reset
-            | Self::Crash
-            | Self::Bounce
-            | Self::Restart
-            | Self::DialRefused
-            | Self::DialClosed => 500,
+            Self::Eof | Self::Reset | Self::DialRefused | Self::DialClosed => 500,
+            // A dial may have begun while nobody was there to hear it.
+            Self::Crash | Self::Bounce => 1500,
             Self::Slice | Self::Delay | Self::Bandwidth | Self::Latency | Self::DoubledDatagrams => 500,
             // A packet whose length is spoilt may take three seconds.
             Self::CorruptToServer | Self::CorruptToClient => 4000,

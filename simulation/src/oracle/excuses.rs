@@ -35,9 +35,14 @@ impl Excuses {
             })
             .collect();
         if let Extra::Guests(_) = scenario.extra {
-            // To who has no channel a full server is as one that refuses to be dialled.
-            let kind = FaultKind::DialRefused;
+            // A full server says goodbye, as one does that is drained.
+            let kind = FaultKind::Restart;
             let until = GUESTS_STAY + kind.recovery();
+            excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
+        }
+        if scenario.server.max_age.is_some() && !says_everything {
+            // Nobody says goodbye to an old channel.
+            let (kind, until) = (FaultKind::Restart, Duration::MAX);
             excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
         }
         Self(excuses)
@@ -55,11 +60,6 @@ impl Excuses {
             let there = excuse.server.is_none() || server.is_none() || excuse.server == server;
             there && excuse.from <= told && call.began <= excuse.until && is(excuse.kind)
         })
-    }
-
-    /// Whether nothing went wrong that could harm any call.
-    pub(super) fn is_none(&self) -> bool {
-        self.0.iter().all(|excuse| excuse.kind.is_harmless())
     }
 }
 

@@ -47,6 +47,8 @@ struct Judge<'a> {
     ends_handlers: bool,
     /// Peers say what they like.
     hostile: bool,
+    /// Others take up the server.
+    is_full: bool,
     excuses: Excuses,
     /// When the client was closed in the middle of the load.
     closes: Option<Duration>,
@@ -65,6 +67,7 @@ impl<'a> Judge<'a> {
             says_everything,
             ends_handlers: follows_setup,
             hostile: scenario.extra == Extra::HostileServers,
+            is_full: matches!(scenario.extra, Extra::Guests(_)),
             excuses: Excuses::new(stage, scenario, says_everything),
             closes: scenario.closes_at.map(|after| scenario.begins_at + after),
             handlers: runs(scenario.server.runs, HANDLERS),
@@ -77,7 +80,7 @@ impl<'a> Judge<'a> {
             return Err(format!("call {number} had {} outcomes: {:?}", call.ends.len(), call.ends));
         };
         self.in_time(number, call, told)?;
-        self.executions(number, call, end)?;
+        self.executions(number, call, told, end)?;
         self.end(number, call, told, end)
     }
 
@@ -95,9 +98,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn executions(&self, number: u64, call: &Call, end: End) -> Result<(), String> {
+    fn executions(&self, number: u64, call: &Call, told: Duration, end: End) -> Result<(), String> {
         let name = end.name();
-        if call.sent.len() > 1 {
+        // What a goodbye says that it was not taken leaves again.
+        let leaves_again = self.was_drained(call, told) || self.scenario.server.max_age.is_some();
+        if call.sent.len() > 1 && !leaves_again {
             let times = &call.sent;
             return Err(format!(
                 "call {number}, which ended as {name}, was sent more than once: at {times:?}"
@@ -132,7 +137,8 @@ impl<'a> Judge<'a> {
         if end == End::WrongReply && !excused {
             return Err(call.wrong.clone().unwrap_or_default());
         }
-        if call.is_probe && end != End::Reply {
+        let is_lost_job = end == End::Failed && self.is_true(call, told, end);
+        if call.is_probe && end != End::Reply && !is_lost_job {
             return Err(format!(
                 "call {number}, made when all was healed, ended as {} at {told:?}",
                 end.name()
@@ -145,15 +151,15 @@ impl<'a> Judge<'a> {
         let name = end.name();
         Err(if end == End::Failed {
             format!("call {number} failed unasked{reason}")
-        } else if end == End::Lost && self.was_drained(call, told) {
+        } else if end == End::Lost && !self.is_full && self.was_drained(call, told) {
             let ran = if call.executions.is_empty() { "never began" } else { "began" };
             format!(
                 "the server of call {number}, which {ran}, ended in an orderly way, and the call as {name}{reason}"
             )
-        } else if self.excuses.is_none() {
-            format!("nothing went wrong, and call {number} ended as {name}{reason}")
         } else {
-            format!("nothing that went wrong then and there is why call {number} ended as {name}{reason}")
+            format!(
+                "call {number} ended as {name}, and nothing that went wrong then and there is why{reason}"
+            )
         })
     }
 
@@ -163,7 +169,8 @@ impl<'a> Judge<'a> {
         let came_late = self.closes.is_some_and(|close| call.began + LATE >= close);
         let is_regular = self.scenario.is_calm && !self.hostile && !self.handlers.loses();
         let is_excused = call.spoilt || came_late || call.may_fail || self.may_be_lost(call, until);
-        if is_missing && is_regular && !is_excused && !self.was_drained(call, until) {
+        let was_ended = self.was_drained(call, until) || self.scenario.server.max_age.is_some();
+        if is_missing && is_regular && !is_excused && !was_ended {
             return Err(format!("nothing went wrong, and message {number} was sent and never executed"));
         }
         Ok(())

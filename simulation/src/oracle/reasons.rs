@@ -5,15 +5,15 @@ use std::time::Duration;
 use listenrain::{CallError, ErrorCode, Failure, LinkError, Overflow, Refusal, RemoteRefusal};
 
 use super::Judge;
-use crate::fault::FaultKind;
+use crate::fault::{Family, FaultKind};
 use crate::history::{Call, End};
-use crate::scenario::Extra;
+use crate::scenario::LATE;
 
 impl Judge<'_> {
     /// Whether what `call` was told at `told` is what happened.
     pub(super) fn is_true(&self, call: &Call, told: Duration, end: End) -> bool {
         match (end, &call.error) {
-            (End::Timeout, _) => self.may_be_late(call, told),
+            (End::Timeout, _) => self.may_be_late(call, told) || self.left_late(call, told),
             (End::Expired, _) => self.may_be_late(call, told) || self.was_away(call, told),
             (End::Refused, Some(CallError::Refused(why))) => self.refusal(call, told, why),
             (End::Failed, Some(CallError::Failed(why))) => self.failure(call, told, why),
@@ -32,6 +32,13 @@ impl Judge<'_> {
 
     fn may_be_late(&self, call: &Call, told: Duration) -> bool {
         call.is_endless || !self.scenario.is_calm || self.covers(call, told, |kind| self.delays(kind))
+    }
+
+    /// Whether `call` had to wait for another channel, since its server said goodbye, and then had too little time. What never
+    /// began there has expired, unless it was on its way.
+    fn left_late(&self, call: &Call, told: Duration) -> bool {
+        let is_on_its_way = call.sent.last().is_some_and(|sent| told.saturating_sub(*sent) < LATE);
+        self.was_drained(call, told) && (!call.executions.is_empty() || is_on_its_way)
     }
 
     fn was_away(&self, call: &Call, told: Duration) -> bool {
@@ -69,11 +76,10 @@ impl Judge<'_> {
             Refusal::GivenUp { .. } => self.may_be_lost(call, told),
             Refusal::Panicked { .. } => self.callbacks.loses(),
             Refusal::ByPeer(why) => match why {
-                RemoteRefusal::Overloaded => {
-                    self.scenario.server.refuses || matches!(self.scenario.extra, Extra::Guests(_))
-                }
-                RemoteRefusal::Draining => self.was_drained(call, told),
-                RemoteRefusal::Expired => self.may_be_late(call, told),
+                RemoteRefusal::Overloaded => self.scenario.server.refuses || self.is_full,
+                // A server that is dropped says as much to whom it can.
+                RemoteRefusal::Draining => self.covers(call, told, |kind| kind.family() == Family::Process),
+                RemoteRefusal::Expired => self.may_be_late(call, told) || self.was_drained(call, told),
                 RemoteRefusal::TooLarge { .. } => call.is_too_large,
                 _ => false,
             },
@@ -85,7 +91,7 @@ impl Judge<'_> {
         call.may_fail
             || match why {
                 Failure::Remote(remote) => match remote.code {
-                    ErrorCode::Deadline => self.may_be_late(call, told),
+                    ErrorCode::Deadline => self.may_be_late(call, told) || self.left_late(call, told),
                     ErrorCode::NoReply | ErrorCode::Panic => self.handlers.loses(),
                     _ => false,
                 },

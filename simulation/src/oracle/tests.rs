@@ -133,11 +133,12 @@ fn a_fault_excuses_what_it_can_have_done() {
     let (lost, late) = (ended(lost(Sent::Maybe)), ended(CallError::Timeout));
     let (unsent, expired) = (ended(self::lost(Sent::No)), ended(CallError::Expired));
     let down = ended(CallError::Refused(Refusal::Down { endpoint: String::new(), cause: None }));
+    // Of what left late something came of it.
     for (kind, excused) in [
         (FaultKind::Storm, [false; 5]),
         (FaultKind::Slice, [false, true, false, true, false]),
         (FaultKind::DialRefused, [false, false, false, true, true]),
-        (FaultKind::Restart, [false, false, false, true, true]),
+        (FaultKind::Restart, [false, true, false, true, true]),
         (FaultKind::Reset, [true; 5]),
     ] {
         let said = [&lost, &late, &unsent, &expired, &down].map(|call| is_excused(&[fault(kind)], call));
@@ -158,7 +159,7 @@ fn a_fault_excuses_only_what_was_under_way_then_and_there() {
     assert_eq!(with(|fault| fault.at_ms = 1100), Ok(()), "it began as the call ended");
     let too_late = with(|fault| fault.at_ms = 1101).unwrap_err();
     assert!(
-        too_late.contains("nothing that went wrong then and there is why call 7 ended as lost"),
+        too_late.contains("call 7 ended as lost, and nothing that went wrong then and there is why"),
         "{too_late}"
     );
     let recovered = |fault: &mut Fault| (fault.at_ms, fault.for_ms) = (0, 500);
@@ -181,7 +182,7 @@ fn a_fault_that_has_not_happened_excuses_nothing() {
     plan.faults = vec![fault(FaultKind::Reset)];
     let stage = Stage::new(plan, Arc::new(|| SECOND));
     let said = Judge::new(&stage, &quiet(), true, true).call(7, &lost).unwrap_err();
-    assert!(said.contains("nothing went wrong, and call 7 ended as lost: Lost"), "{said}");
+    assert!(said.contains("nothing that went wrong then and there is why: Lost"), "{said}");
 }
 
 #[test]
@@ -200,7 +201,13 @@ fn what_a_drained_server_never_began_is_not_told_as_maybe() {
         |says_everything| Judge::new(&stage(&restart), &quiet(), says_everything, true).call(7, &never);
     assert!(judge(true).is_err());
     assert_eq!(judge(false), Ok(()), "nobody can say goodbye");
+    let mut late = ended(CallError::Timeout);
+    late.executions.clear();
+    assert!(!is_excused(&restart, &late), "it did not leave for good, so it has expired");
     assert!(is_excused(&[restart[0].clone(), fault(FaultKind::Reset)], &never));
+    let mut twice = answered();
+    twice.sent.push(ms(1050));
+    assert!(is_excused(&restart, &twice), "it was not taken the first time");
     assert!(is_excused(&restart, &ended(refused(RemoteRefusal::Draining))));
 }
 

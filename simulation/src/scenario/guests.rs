@@ -20,6 +20,10 @@ pub(super) const GUEST: Situation = Situation::Seen("channels that others hold")
 
 /// Numbers of requests that are nobody's call.
 const NUMBERS: u64 = 1 << 48;
+/// What is asked for on one channel, which is more than a channel holds; but there are networks that hold anything.
+const ASKS: u64 = 150;
+const REQUEST: usize = 2 << 10;
+const REPLY: usize = 20 << 10;
 /// Until when guests stay.
 pub(crate) const GUESTS_STAY: Duration = Duration::from_millis(1500);
 /// How long after a channel that is lost, or is not to be had, the next is dialled.
@@ -60,12 +64,12 @@ async fn again_and_again(site: &Site, server: &Endpoint, packets: &dyn PacketCod
     }
 }
 
-/// Asks for one reply after the other, and reads none, until it is thrown out.
+/// Asks for one reply after the other, and reads none, until it is thrown out. One that could write all stays.
 async fn ask_for_ever(site: &Site, mut channel: Channel, packets: &dyn PacketCodec) {
     let mut out = WriteBuffer::default();
-    for number in NUMBERS.. {
-        let asked = Asked { number, reply: 20 << 10, task: Task::Answer };
-        if packets.encode(&Packet::new(Kind::Request, number, request(&asked, 100)), &mut out).is_err() {
+    for number in NUMBERS..NUMBERS + ASKS {
+        let asked = Asked { number, reply: REPLY, task: Task::Answer };
+        if packets.encode(&Packet::new(Kind::Request, number, request(&asked, REQUEST)), &mut out).is_err() {
             return pending().await;
         }
         while !out.is_empty() {
@@ -86,6 +90,7 @@ async fn ask_for_ever(site: &Site, mut channel: Channel, packets: &dyn PacketCod
             return;
         }
     }
+    pending().await
 }
 
 /// Says nothing, until the channel ends.

@@ -136,7 +136,10 @@ impl Load {
             }
             drawn if drawn < answered_so + self.spoiling / 2 => Task::SpoilRequest,
             drawn if drawn < answered_so + self.spoiling => Task::SpoilReply,
-            drawn if drawn < answered_so + self.spoiling + self.endless => Task::Forever,
+            // What wants no reply has no deadline to end it.
+            drawn if drawn < answered_so + self.spoiling + self.endless && manner != Manner::OneWay => {
+                Task::Forever
+            }
             _ => Task::Answer,
         };
         let number = number | if task == Task::SpoilReply { SPOILS_REPLY } else { 0 };

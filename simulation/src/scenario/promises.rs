@@ -39,8 +39,8 @@ fn shares() -> Vec<Scenario> {
         faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay],
         situations: &[Seen(server::SHORT)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
-        server: ServerSetup { all: (64, 96 << 10), ..ServerSetup::default() },
-        load: Load { largest: (48 << 10, 4 << 10), large: 500, slow: 300, ..patient() },
+        server: ServerSetup { all: (64, 160 << 10), ..ServerSetup::default() },
+        load: Load { largest: (80 << 10, 4 << 10), large: 500, slow: 300, ..patient() },
         ..Scenario::quiet("shared-room", "channels that wait inside a packet for room that another one frees")
     };
     let full_server = Scenario {
@@ -88,7 +88,7 @@ fn ends() -> Vec<Scenario> {
     };
     let endless = Scenario {
         faults: &[K::Slice, K::Storm, K::Reset],
-        situations: &[Seen(client::ENDED_BY_SERVER)],
+        situations: &[Seen(server::ENDLESS)],
         load: Load { endless: 200, ..Load::default() },
         ..Scenario::quiet(
             "endless-handlers",

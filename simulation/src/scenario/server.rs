@@ -127,6 +127,9 @@ pub(super) const FULL: &str = "a server at its limit of requests";
 /// A server that is not the first of its list was asked.
 pub(super) const STANDBY: &str = "a standby that is asked";
 
+/// A handler runs that ends at the deadline of its call only.
+pub(super) const ENDLESS: &str = "a handler that never ends by itself";
+
 /// Does what requests ask for.
 fn handler(stage: Stage, who: u16, is_standby: bool) -> Handler {
     Arc::new(move |body: Bytes, _one_way| {
@@ -136,12 +139,16 @@ fn handler(stage: Stage, who: u16, is_standby: bool) -> Handler {
         if is_standby && running.is_some() {
             stage.situation(Situation::Seen(STANDBY));
         }
+        let stage = stage.clone();
         let answer: BoxFuture<'static, Result<Bytes, String>> = Box::pin(async move {
             let _running = running;
             let asked = asked?;
             match asked.task {
                 Task::Answer | Task::SpoilRequest | Task::SpoilReply => {}
-                Task::Forever => pending().await,
+                Task::Forever => {
+                    stage.situation(Situation::Seen(ENDLESS));
+                    pending().await
+                }
                 Task::Wait(wait) => sleep(wait).await,
                 Task::Panic => std::panic::panic_any(Injected),
                 Task::Fail => return Err("as it was asked to".to_owned()),

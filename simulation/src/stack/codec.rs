@@ -8,14 +8,15 @@ use crate::scenario::{spoils_client, spoils_server};
 
 /// Messages are bytes, as they are.
 #[derive(Debug, Clone, Copy)]
-pub struct ScenarioBytes {
-    is_server: bool,
-}
+pub struct ScenarioBytes(pub(super) Whose);
 
-impl ScenarioBytes {
-    pub(super) fn new(is_server: bool) -> Self {
-        Self { is_server }
-    }
+/// Who has a codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Client,
+    Server,
+    /// One who neither calls nor serves.
+    Nobody,
 }
 
 impl MessageCodec for ScenarioBytes {
@@ -26,7 +27,11 @@ impl MessageCodec for ScenarioBytes {
     }
 
     fn decode(&self, payload: Bytes) -> Result<Bytes, MessageError> {
-        let spoils = if self.is_server { spoils_server(&payload) } else { spoils_client(&payload) };
+        let spoils = match self.0 {
+            Whose::Client => spoils_client(&payload),
+            Whose::Server => spoils_server(&payload),
+            Whose::Nobody => false,
+        };
         if spoils {
             std::panic::panic_any(Injected);
         }

@@ -14,7 +14,7 @@ use listenrain::{
 use listenrain_transports::ha::HaOptions;
 use listenrain_transports::{ActiveStandby, Registry};
 
-use super::codec::ScenarioBytes;
+use super::codec::{ScenarioBytes, Whose};
 use super::executors::Planned;
 use super::{Bodies, Caller, Handler, InUse, Serving, Stack, Told};
 use crate::random::Random;
@@ -27,7 +27,7 @@ type Named<M> = dyn Fn(&Party<'_>) -> Protocol<M> + Send + Sync;
 /// What a party wants its protocol to be.
 struct Party<'a> {
     name: &'a str,
-    is_server: bool,
+    whose: Whose,
     largest: usize,
     /// What runs handlers or callbacks; `None`: what the protocol has by default.
     executor: Option<Planned>,
@@ -36,12 +36,12 @@ struct Party<'a> {
 impl<'a> Party<'a> {
     fn client(name: &'a str, runs: Runs, seed: u64) -> Self {
         let executor = (runs != Runs::Default).then(|| Planned::new(runs, HANDLERS_AT_ONCE, seed));
-        Self { name, is_server: false, largest: LARGEST, executor }
+        Self { name, whose: Whose::Client, largest: LARGEST, executor }
     }
 
     /// One that neither calls nor serves.
     fn nobody() -> Self {
-        Self::client("nobody", Runs::Default, 0)
+        Self { whose: Whose::Nobody, ..Self::client("nobody", Runs::Default, 0) }
     }
 }
 
@@ -60,9 +60,9 @@ impl Library<ScenarioBytes> {
     pub fn native() -> Self {
         let protocol = |party: &Party<'_>| {
             let packets = NativePackets::default().with_max_packet(party.largest);
-            let builder = Protocol::builder(party.name, ScenarioBytes::new(party.is_server)).packets(packets);
+            let builder = Protocol::builder(party.name, ScenarioBytes(party.whose)).packets(packets);
             let builder = match party.executor.clone() {
-                Some(executor) if party.is_server => builder.handlers(executor),
+                Some(executor) if party.whose == Whose::Server => builder.handlers(executor),
                 Some(executor) => builder.callbacks(executor),
                 None => builder,
             };
@@ -164,7 +164,7 @@ impl<M: MessageCodec> Stack for Library<M> {
             site.stage.situation(situation);
         }
         let executor = Some(Planned::new(runs, setup.handlers, seed));
-        let party = Party { name: "served", is_server: true, largest: setup.largest, executor };
+        let party = Party { name: "served", whose: Whose::Server, largest: setup.largest, executor };
         let (wrap, unwrap) = (self.wrap.clone(), self.unwrap.clone());
         let router = Router::new().fallback(move |request: Request<M::Message>| {
             let (wrap, one_way) = (wrap.clone(), request.one_way);

@@ -1,4 +1,4 @@
-//! A listener whose channels are changed, or closed when there are too many.
+//! A listener whose channels are changed, or left alone when there are too many.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,11 +16,18 @@ pub(super) struct Changed {
     change: Change,
     most: usize,
     open: Arc<AtomicUsize>,
+    left_alone: Vec<Channel>,
 }
 
 impl Changed {
     pub(super) fn new(below: Box<dyn ChannelGenerator>) -> Self {
-        Self { below, change: Box::new(|channel| channel), most: usize::MAX, open: Arc::default() }
+        Self {
+            below,
+            change: Box::new(|channel| channel),
+            most: usize::MAX,
+            open: Arc::default(),
+            left_alone: Vec::new(),
+        }
     }
 
     /// Each channel becomes what `change` makes of it.
@@ -28,7 +35,7 @@ impl Changed {
         self.change = Box::new(change);
     }
 
-    /// What comes while there are `most` is closed.
+    /// What comes while there are `most` is left alone.
     pub(super) fn takes(&mut self, most: usize) {
         self.most = most;
     }
@@ -41,6 +48,7 @@ impl ChannelGenerator for Changed {
                 let channel = self.below.next().await?;
                 if self.open.fetch_add(1, Ordering::Relaxed) >= self.most {
                     self.open.fetch_sub(1, Ordering::Relaxed);
+                    self.left_alone.push(channel);
                     continue;
                 }
                 let open = self.open.clone();

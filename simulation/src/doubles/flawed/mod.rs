@@ -23,7 +23,7 @@ use crate::world::Site;
 enum Mistake {
     OneWriter,
     StaysHeld,
-    FullIsSilent,
+    FullIsDeaf,
     SaysNoGoodbye,
     CutsOff,
     AgesAbruptly,
@@ -87,7 +87,7 @@ impl Stack for Flawed {
         match self.mistake {
             Mistake::OneWriter => listener.changes(channels::one_writer()),
             Mistake::StaysHeld => listener.changes(channels::stays_held),
-            Mistake::FullIsSilent => {
+            Mistake::FullIsDeaf => {
                 listener.takes(setup.connections);
                 setup.connections *= 10;
             }
@@ -130,17 +130,20 @@ pub(super) fn all() -> Vec<Double> {
         double(
             (Mistake::OneWriter, "one-writer"),
             "What a peer does not read holds up what is written to all others.",
-            ("deaf-clients", "nothing went wrong, and call # ended as timeout…"),
+            (
+                "deaf-clients",
+                "call # ended as lost, and nothing that went wrong then and there is why: Lost { sent: Maybe, cause: Silent(#) }",
+            ),
         ),
         double(
             (Mistake::StaysHeld, "stays-held"),
             "A channel that was held up is read again much later, although there is room.",
-            ("shared-room", "nothing went wrong, and call # ended as timeout…"),
+            ("shared-room", "call # ended as lost, and nothing that went wrong then and there is why…"),
         ),
         double(
-            (Mistake::FullIsSilent, "full-is-silent"),
-            "A full server accepts channels and closes them without a word.",
-            ("full-server", "nothing that went wrong then and there is why call # ended as lost…"),
+            (Mistake::FullIsDeaf, "full-is-deaf"),
+            "A full server accepts channels and does nothing with them.",
+            ("full-server", "call # ended as lost, and nothing that went wrong then and there is why…"),
         ),
         double(
             (Mistake::SaysNoGoodbye, "says-no-goodbye"),
@@ -161,7 +164,7 @@ pub(super) fn all() -> Vec<Double> {
         double(
             (Mistake::AgesAbruptly, "ages-abruptly"),
             "A channel that has reached its largest age is cut.",
-            ("old-channels", "nothing went wrong, and call # ended as lost…"),
+            ("old-channels", "call # ended as lost, and nothing that went wrong then and there is why…"),
         ),
         double(
             (Mistake::RunsOn, "runs-on"),
@@ -181,12 +184,12 @@ pub(super) fn all() -> Vec<Double> {
         double(
             (Mistake::PanicsHang, "panics-hang"),
             "A handler that panics is never answered for.",
-            ("panics", "nothing went wrong, and call # ended as timeout…"),
+            ("panics", "call # ended as timeout, and nothing that went wrong then and there is why…"),
         ),
         double(
             (Mistake::LargeIsFatal, "large-is-fatal"),
             "A request that is too large costs its channel.",
-            ("too-large", "nothing went wrong, and call # ended as lost…"),
+            ("too-large", "call # ended as lost, and nothing that went wrong then and there is why…"),
         ),
         double(
             (Mistake::KeepsOneWays, "keeps-one-ways"),
