@@ -141,7 +141,7 @@ async fn a_closed_connection_is_never_given() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
-    // CF31: what several share was ended by the first of them to be done with it.
+    // What several share was ended by the first of them to be done with it.
     let handle = ProtocolTable::new().register(native()).unwrap();
     let (pool, net) = (SharedConnections::default(), Net::new());
     let _server = serve(&net, echo());

@@ -144,7 +144,7 @@ async fn a_peer_of_another_version_is_told_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_answered() {
-    // CF20: after its end was said, what still came was thrown away, and its callers were told that it may have run.
+    // After its end was said, what still came was thrown away, and its callers were told that it may have run.
     let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
     let (router, begun) = held(&go_on);
     let server = serve(&net, router);
@@ -402,7 +402,7 @@ async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_know
 
 #[tokio::test(start_paused = true)]
 async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
-    // CF16: it accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
+    // It accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
     let net = Net::new();
     let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
     let first = connect(&net, native());
