@@ -50,8 +50,7 @@ fn main() -> ExitCode {
     }
     if let Ok(scheme) = env::var(SERVER) {
         let case = CASES.into_iter().find(|case| case.0 == scheme).expect("one of the cases");
-        let measured =
-            runtime.block_on(async { timeout(WATCHDOG, idle(case)).await.map_err(Into::into).flatten() });
+        let measured = runtime.block_on(async { timeout(WATCHDOG, idle(case)).await? });
         return measured.map_or_else(
             |error| {
                 eprintln!("{error}");

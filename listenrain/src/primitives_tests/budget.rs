@@ -90,9 +90,10 @@ impl World {
 
     /// All who were woken look; each of them has got what it waits for, and was woken once.
     fn look(&mut self) -> Result<(), TestCaseError> {
-        let (woken, others) = std::mem::take(&mut self.waiting).into_iter().partition(|one| one.woken() > 0);
+        let (woken, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|one| one.woken() > 0);
         self.waiting = others;
-        for mut one in Vec::<Waiting>::from(woken) {
+        for mut one in woken {
             prop_assert_eq!(one.woken(), 1);
             match one.poll(&self.accounts) {
                 Poll::Ready(permit) => self.held.push((one.account, permit)),
