@@ -39,6 +39,7 @@ fn echo(mut stream: TcpStream) -> io::Result<u64> {
 
 #[test]
 fn a_run_fills_every_figure_of_every_cell() {
+    // LR39: the original printed rates, and no times.
     let output = run("run --stack bare --parallel 1,16 --payload 4KiB,100KiB --runtime current,multi:2 \
                       --duration 300ms --warmup 50ms --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -57,6 +58,7 @@ fn a_run_fills_every_figure_of_every_cell() {
 
 #[test]
 fn each_end_is_a_process_of_its_own_and_both_are_charged() {
+    // LR39: the original measured both ends in one process, one row after the other.
     let output = run(
         "run --placement same,split --stack bare,listenrain --parallel 4 --duration 300ms --warmup 50ms \
                       --launches 2 --json -",

@@ -1,4 +1,16 @@
 //! Multiplexed, full-duplex request/response over any reliable byte stream.
+//!
+//! Start with [`Protocol`], which bundles what both sides agree on; [`Client`] calls and [`Server`] serves by it, over the
+//! channels that a [`Transport`] makes.
+//!
+//! - **Every call ends once**, at its deadline at the latest, in one [`Outcome`]. [`CallError::never_executed`] is true only for
+//!   what certainly did not run, and may be retried blindly.
+//! - **Everything is bounded**: [`ConnectionLimits`], [`ServerLimits`]; what happens at a limit is [`Overflow`]'s.
+//!   Channels share a server's limits by what is left of them, so that no peer has all.
+//! - **Ends are orderly**: [`Server::drain`] loses nothing that was taken, and a client sends the rest elsewhere.
+//! - **Peers are watched**: [`Health`] gives up those that are silent, stop inside a packet, or take no answers.
+//! - **Your code may panic**: that ends one call or one channel. Two panics at once, the second in a destructor that unwinding
+//!   runs, abort the process, as everywhere in Rust.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -20,6 +32,8 @@ mod message;
 mod packet;
 mod pool;
 mod primitives;
+#[cfg(test)]
+mod primitives_tests;
 mod protocol;
 mod queued;
 mod random;

@@ -49,7 +49,7 @@ fn black_hole() -> Box<dyn ChannelGenerator> {
 
 #[tokio::test(start_paused = true)]
 async fn lanes_dial_side_by_side_where_their_dialer_can_be_forked() {
-    // CF27: one after the other, 16 lanes at 100 ms each took 1.6 s.
+    // One after the other, 16 lanes at 100 ms each took 1.6 s.
     for (forks, expected) in [(true, ms(100)), (false, ms(1600))] {
         let net = Net::new();
         let _server = serve(&net, echo());
@@ -67,7 +67,7 @@ async fn lanes_dial_side_by_side_where_their_dialer_can_be_forked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_black_hole_is_down_as_soon_with_many_lanes_as_with_one() {
-    // CF27: eight lanes took turns at one dialer, and each had to fail three times.
+    // Eight lanes took turns at one dialer, and each had to fail three times.
     let mut took = Vec::new();
     for lanes in [1, 8] {
         for forks in [true, false] {
@@ -124,7 +124,7 @@ fn noting(net: &Net, dials: &Arc<Mutex<Vec<Instant>>>) -> Box<dyn ChannelGenerat
 
 #[tokio::test(start_paused = true)]
 async fn those_that_are_cut_off_together_come_back_spread() {
-    // CF28: they all dialled in the same moment, and each lane after the same waits.
+    // They all dialled in the same moment, and each lane after the same waits.
     let (net, dials) = (Net::new(), Arc::default());
     let server = serve(&net, echo());
     let builder = |seed| {

@@ -114,7 +114,7 @@ fn until_told(go_on: &Arc<Notify>) -> impl Executor {
 
 #[tokio::test(start_paused = true)]
 async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no_call() {
-    // CF26: a send waited for an executor that others' calls held while they were in flight, and what waited for it was
+    // A send waited for an executor that others' calls held while they were in flight, and what waited for it was
     // bounded by nothing.
     let net = Net::new();
     let _server = serve(&net, echo());
@@ -141,7 +141,7 @@ async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no
 
 #[tokio::test(start_paused = true)]
 async fn a_send_does_not_wait_for_calls_of_another_connection() {
-    // CF26: four calls to a peer that says nothing took all of the executor's places for as long as they waited.
+    // Four calls to a peer that says nothing took all of the executor's places for as long as they waited.
     let protocol = Protocol::builder("native", RawBytes).callbacks(Spawned::new(1)).build().unwrap();
     let (silent_net, net) = (Net::new(), Net::new());
     let (_silent, _server) = (serve(&silent_net, silent()), serve(&net, echo()));

@@ -46,6 +46,7 @@ async fn two_protocols_to_one_address_never_share_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn what_tells_trust_or_protocol_apart_keeps_connections_apart() {
+    // LR13: whatever the key leaves out is shared: a table of protocols, a transport that trusts others.
     // Registrations of two tables have nothing in common but their place in them, and two transports of one scheme may
     // trust different peers.
     let [first, second] = [native(), native()].map(|native| ProtocolTable::new().register(native).unwrap());
@@ -140,7 +141,7 @@ async fn a_closed_connection_is_never_given() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
-    // CF31: what several share was ended by the first of them to be done with it.
+    // What several share was ended by the first of them to be done with it.
     let handle = ProtocolTable::new().register(native()).unwrap();
     let (pool, net) = (SharedConnections::default(), Net::new());
     let _server = serve(&net, echo());

@@ -55,8 +55,11 @@ fn almost_a_packet() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         })
 }
 
+/// Headers with their bodies, noise behind them, and how much is cut off at the end.
+type Hostile = (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>, usize);
+
 /// Some such packets, what follows them, and how much of the end is missing.
-fn hostile() -> impl Strategy<Value = (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>, usize)> {
+fn hostile() -> impl Strategy<Value = Hostile> {
     let packets = proptest::collection::vec(almost_a_packet(), 1..4);
     (packets, proptest::collection::vec(any::<u8>(), 0..40), 0usize..100)
 }

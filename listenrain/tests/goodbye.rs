@@ -2,8 +2,10 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use listenrain::{
@@ -142,7 +144,7 @@ async fn a_peer_of_another_version_is_told_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_answered() {
-    // CF20: after its end was said, what still came was thrown away, and its callers were told that it may have run.
+    // After its end was said, what still came was thrown away, and its callers were told that it may have run.
     let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
     let (router, begun) = held(&go_on);
     let server = serve(&net, router);
@@ -196,10 +198,47 @@ async fn a_hello_that_is_on_its_way_as_a_drain_begins_is_waited_for() {
     peer.send(HELLO, 0, OWN_HELLO).await;
     peer.send(REQUEST, 1, "late").await;
     assert_eq!(peer.read_any().await.unwrap().kind, HELLO);
+    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 0, 0, 1000));
     assert_eq!(peer.expect(REFUSED).await.id, 1);
-    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 1, 0, 1000), "it was refused by itself");
     drop(peer);
     assert!(draining.await.unwrap().complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_decoded_just_as_a_drain_begins_is_not_counted_by_the_goodbye() {
+    // It was counted and refused by itself, so its caller heard of the drain although it could have been sent elsewhere.
+    let (net, server) = (Net::new(), Arc::new(OnceLock::<Server>::new()));
+    let drained = Arc::clone(&server);
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        let mut drain = Box::pin(drained.get().unwrap().drain(secs(30)));
+        assert!(drain.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        async move { Ok(request.message) }
+    });
+    assert!(server.set(serve(&net, router)).is_ok());
+    let mut peer = greeted(&net).await;
+    let both = [Frame::new(REQUEST, 1, "begins it").bytes(), Frame::new(REQUEST, 2, "late").bytes()];
+    peer.send_bytes(&both.concat()).await;
+    let mut said = Vec::new();
+    while said.len() < 3 {
+        said.push(peer.read_any().await.unwrap());
+    }
+    let by_kind = |kind| said.iter().find(|frame| frame.kind == kind).unwrap();
+    assert_eq!(by_kind(GOODBYE).payload, goodbye(DRAINING, 1, 0, 1000));
+    assert_eq!((by_kind(REPLY).id, by_kind(REFUSED).id), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_has_found_no_room_when_a_drain_begins_is_not_counted_by_the_goodbye() {
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let server = Server::builder(native(), held(&go_on).0).max_requests(1);
+    let server = server.listen(net.listener()).unwrap();
+    let mut peer = greeted(&net).await;
+    peer.send(REQUEST, 1, "taken").await;
+    peer.send(REQUEST, 2, "waits").await;
+    settle().await;
+    let _draining = tokio::spawn(async move { server.drain(secs(30)).await });
+    assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 1, 0, 1000));
+    assert_eq!(peer.expect(REFUSED).await.id, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -363,7 +402,7 @@ async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_know
 
 #[tokio::test(start_paused = true)]
 async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
-    // CF16: it accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
+    // It accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
     let net = Net::new();
     let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
     let first = connect(&net, native());

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{
@@ -151,4 +152,29 @@ async fn a_job_that_is_dropped_is_answered_for() {
     let error = peer.expect(ERROR).await;
     assert_eq!(error.payload[..2], [0, 5], "no reply");
     assert_eq!(server.counts().in_flight, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_drain_keeps_its_time_while_a_handler_blocks_the_thread_that_its_channel_lives_on() {
+    let (entered, mut has_entered) = tokio::sync::mpsc::unbounded_channel();
+    // Blocks until its sender is gone.
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(Mutex::new(released));
+    let router: Router<RawBytes> = Router::new().on(Command(0), move |request: Request<Bytes>| {
+        let (entered, released) = (entered.clone(), released.clone());
+        async move {
+            entered.send(()).unwrap();
+            let _ = released.lock().unwrap().recv();
+            Ok(request.message)
+        }
+    });
+    let (_net, server, client) = linked(router).await;
+    let call = tokio::spawn(async move { client.call(Bytes::new()).await });
+    has_entered.recv().await.unwrap();
+    let drained = tokio::time::timeout(Duration::from_secs(20), server.drain(Duration::from_millis(50)));
+    let drained = drained.await.expect("a drain that waits for the handler never ends");
+    assert_eq!((drained.complete, drained.cut_off), (false, 1));
+    drop(release);
+    // Its link ran the handler itself, and may have been able to write the answer before it ended.
+    let _ended = call.await.unwrap();
 }

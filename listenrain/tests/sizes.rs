@@ -57,7 +57,7 @@ async fn a_one_way_message_beyond_the_limit_is_dropped_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_of_a_request_beyond_the_peers_limit_is_told_and_its_neighbours_go_on() {
-    // CF13: it cost the channel, and the next one, and so on until its deadline.
+    // It cost the channel, and the next one, and so on until its deadline.
     let net = Net::new();
     let _server = Server::builder(up_to(LIMIT), echo()).listen(net.listener()).unwrap();
     let client = connect(&net, native());
@@ -124,7 +124,7 @@ async fn a_server_does_not_send_a_reply_beyond_its_own_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn an_errors_text_is_cut_to_what_a_packet_holds() {
-    // CF24: it ended the channel and every call on it.
+    // It ended the channel and every call on it.
     for (limit, expected) in [(64, 64), (10_000, 2 + listenrain::RemoteError::MAX_MESSAGE)] {
         let net = Net::new();
         let router: Router<RawBytes> =
@@ -143,7 +143,7 @@ async fn an_errors_text_is_cut_to_what_a_packet_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
-    // CF13: it was sent again on each channel that it had cost, for ever.
+    // It was sent again on each channel that it had cost, for ever.
     let net = Net::holding(1000);
     let mut peers = net.peers();
     let client = connect(&net, native());

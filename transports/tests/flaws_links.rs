@@ -88,12 +88,17 @@ async fn sixty_four_senders_on_a_dead_link_are_told_though_it_is_closed_twice() 
     let server = serve(&transport, &transport.scratch_endpoint()).await;
     let client = client(&transport, server.endpoint());
     let calls: Vec<_> = (0..64).map(|_| spawn_call(&client)).collect();
-    until(|| server.counts().in_flight > 0).await;
+    until(|| server.counts().in_flight == 64).await;
     let close = |connection: listenrain::Connection| async move { connection.close(Duration::ZERO).await };
     let closing = [0, 1].map(|_| tokio::spawn(close(client.connection().clone())));
+    // The link dies while it is closed.
+    drop(server);
     for call in calls {
-        assert!(watched(call).await.unwrap().is_err());
+        let lost = watched(call).await.unwrap().unwrap_err();
+        assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
     }
+    let late = watched(client.call(Bytes::from("late"))).await.unwrap_err();
+    assert!(late.never_executed(), "{late:?}");
     for closed in closing {
         watched(closed).await.unwrap();
     }
@@ -116,13 +121,17 @@ async fn calls_end_once_each_while_their_links_are_cut_again_and_again() {
         let sender = sender.clone();
         let within = Duration::from_millis(u64::from(number % 7));
         let machine = move |outcome: listenrain::Outcome<Bytes>| drop(sender.send((number, outcome)));
-        client.send_within(Bytes::from("x"), within, machine).await;
+        client.send_within(Bytes::from(number.to_string()), within, machine).await;
     }
     drop(sender);
-    let mut seen = vec![0; 2000];
-    while let Some((number, _)) = watched(told.recv()).await {
+    let (mut seen, mut answered) = (vec![0; 2000], 0);
+    while let Some((number, outcome)) = watched(told.recv()).await {
         seen[number as usize] += 1;
+        if let Ok(reply) = outcome {
+            assert_eq!(reply, number.to_string(), "another call's reply");
+            answered += 1;
+        }
     }
-    assert!(seen.iter().all(|times| *times == 1));
+    assert!(seen.iter().all(|times| *times == 1) && answered > 0, "{answered} were answered");
     assert_eq!(client.counts().in_flight, 0);
 }

@@ -136,7 +136,7 @@ async fn a_dial_that_is_dropped_at_any_point_harms_no_fork_of_its_dialer() {
 
 #[tokio::test]
 async fn dials_that_wait_for_a_resolver_wait_at_the_same_time() {
-    // CF27: lanes dialled one after the other, so that sixteen of them took sixteen times as long.
+    // Lanes dialled one after the other, so that sixteen of them took sixteen times as long.
     let tcp = |resolver| -> Arc<dyn Transport> { Arc::new(Tcp::default().with_resolver(resolver)) };
     let tls = |resolver| -> Arc<dyn Transport> { Arc::new(Tls::default().with_resolver(resolver)) };
     let make: [(&str, Make<'_>); 2] = [("tcp", &tcp), ("tls", &tls)];

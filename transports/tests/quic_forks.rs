@@ -98,7 +98,7 @@ async fn forks_make_as_many_connections_as_their_channels_need_and_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_whose_limit_lags_is_waited_for() {
-    // CF32: the peer's leave to open another channel takes a round trip, and the connection was thrown away meanwhile.
+    // The peer's leave to open another channel takes a round trip, and the connection was thrown away meanwhile.
     let net = Net::with_delay(DELAY);
     let quic = quic(&net, QuicOptions::default().streams(1));
     let (mut listener, mut dialer) = at(&quic, &endpoint()).await;

@@ -137,7 +137,7 @@ async fn nothing_makes_way_for_an_address_that_nobody_has_proved() {
 
 #[tokio::test]
 async fn a_listener_closes_a_connection_that_has_no_channel_any_more() {
-    // CF12: they lived for ever, and filled `connections`.
+    // They lived for ever, and filled `connections`.
     let limit = Duration::from_millis(200);
     let quic = patient(QuicOptions::default().idle_timeout(limit).keepalive(Some(limit / 10)).connections(1));
     let (mut listener, _client, connection) = with_foreign_client(quic.clone()).await;

@@ -48,7 +48,7 @@ fn is_open(socket: &TcpStream) -> bool {
 
 #[tokio::test]
 async fn silent_connections_keep_no_dial_waiting() {
-    // CF11: as many of them as there may be handshakes kept everybody out for the time of a handshake, over and over.
+    // As many of them as there may be handshakes kept everybody out for the time of a handshake, over and over.
     let tls = patient(TlsOptions::default().handshakes(4));
     let mut listener = listen(&tls).await;
     let mut silent = Vec::new();

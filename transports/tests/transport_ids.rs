@@ -167,7 +167,7 @@ fn clones_are_the_same_transport_and_whatever_changes_one_makes_another() {
 
 #[tokio::test]
 async fn a_pool_gives_no_caller_a_connection_that_another_transport_has_authenticated() {
-    // CF30: two TLS transports with other trust shared one connection.
+    // Two TLS transports with other trust shared one connection.
     let authority = Authority::new();
     let protocol = Protocol::builder("echo", RawBytes).build().unwrap();
     let handle = ProtocolTable::new().register(protocol.clone()).unwrap();

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::Shared;
+use super::context::Context;
 use super::replies::Held;
 use super::role::is_users;
-use super::{Context, Shared};
 use crate::counters::count;
 use crate::error::{CallError, Outcome, Refusal, Sent};
 use crate::link::{LinkEnd, Unwritten};

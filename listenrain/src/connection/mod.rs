@@ -6,6 +6,7 @@ mod call;
 mod callbacks;
 mod clock;
 mod context;
+mod dialers;
 mod failures;
 mod finishing;
 mod keeper;
@@ -14,6 +15,7 @@ mod lost;
 mod options;
 mod replies;
 mod role;
+mod shared;
 mod state;
 
 use std::fmt;
@@ -21,42 +23,37 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::correlation::ById;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
-use crate::error::{CallError, LinkError, Outcome, Refusal, Sent};
-use crate::guard::{Foreign, guard};
-use crate::link::{Idle, Signal};
-use crate::packet::{Kind, Packet};
+use crate::error::{CallError, Refusal};
+use crate::link::Signal;
 use crate::primitives::budget::Account;
 use crate::primitives::deadlines::Deadlines;
-use crate::primitives::in_flight::{CallId, InFlight};
-use crate::primitives::lanes::{Lanes, OnLane};
-use crate::primitives::outbox::Ticket;
+use crate::primitives::in_flight::InFlight;
+use crate::primitives::lanes::Lanes;
 use crate::primitives::traffic::Traffic;
 use crate::protocol::Parts;
-use crate::queued::Queued;
-use crate::timers::{GuardedTimers, TimersFault, deadline_in};
-use crate::transport::ChannelGenerator;
+use crate::timers::{GuardedTimers, deadline_in};
 
 pub use backoff::{Backoff, Course};
 pub(crate) use call::{Callback, Wait};
 pub(crate) use callbacks::Callbacks;
 pub(crate) use clock::{block_on_until, is_inside_runtime};
-use context::Context;
+pub(crate) use dialers::Dialers;
 use failures::Failures;
 use keeper::Keeper;
 use lane::Lane;
 pub(crate) use options::{BYTES, REQUESTS, check_limit};
 pub use options::{ConnectionLimits, ConnectionOptions, OptionError, Overflow};
-use replies::{Held, Replies};
+use replies::Replies;
+pub(crate) use shared::Shared;
 pub use state::ConnectionState;
 use state::Watched;
 
@@ -74,35 +71,6 @@ pub struct Connection {
 
 struct Owner {
     shared: Arc<Shared>,
-}
-
-pub(crate) struct Shared {
-    parts: Arc<Parts>,
-    options: ConnectionOptions,
-    /// Its calls, lanes, and the queue of each lane with what steers its link.
-    traffic: Traffic<Watched, Context, Outcome<Held>, Signal>,
-    by_id: Option<Box<dyn ById>>,
-    /// Requests in flight, and their bytes.
-    places: Arc<Account>,
-    memory: Arc<Account>,
-    replies: Arc<Replies>,
-    callbacks: Arc<Callbacks>,
-    deadlines: Deadlines<GuardedTimers>,
-    timers_fault: Arc<TimersFault>,
-    failures: Failures,
-    next_lane: AtomicUsize,
-    pub(crate) counters: Arc<Counters>,
-    idle: Arc<Idle>,
-    /// Told whenever a call ends while draining or while a superseded channel finishes.
-    settled: Notify,
-    /// Superseded channels that have calls to finish.
-    finishing: AtomicUsize,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-    /// The runtime whose tasks drive it.
-    home: Option<Id>,
-    /// That runtime is gone.
-    is_abandoned: AtomicBool,
 }
 
 impl Connection {
@@ -271,134 +239,9 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A dialer for each lane of a connection.
-pub(crate) struct Dialers {
-    endpoint: Endpoint,
-    dialers: Vec<lane::Dialer>,
-}
-
-impl Dialers {
-    /// Forks of `dialer` where it has any, else `dialer` itself for all lanes. An error is what it panicked with.
-    pub(crate) fn new(dialer: Box<dyn ChannelGenerator>, lanes: usize) -> Result<Self, String> {
-        let (endpoint, forks) = guard(|| {
-            let forks: Option<Vec<_>> = (1..lanes).map(|_| dialer.fork()).collect();
-            (dialer.endpoint().clone(), forks)
-        })?;
-        let own = |dialer| Arc::new(tokio::sync::Mutex::new(Foreign::new(dialer)));
-        let first = own(dialer);
-        let rest = match forks {
-            Some(forks) => forks.into_iter().map(own).collect(),
-            None => vec![Arc::clone(&first); lanes - 1],
-        };
-        Ok(Self { endpoint, dialers: std::iter::once(first).chain(rest).collect() })
-    }
-}
-
 impl Drop for Owner {
     fn drop(&mut self) {
         self.shared.shut();
         self.shared.stop_now();
-    }
-}
-
-impl Shared {
-    /// Where its callbacks run.
-    pub(crate) fn callbacks(&self) -> &Arc<Callbacks> {
-        &self.callbacks
-    }
-
-    /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
-    fn is_settled(&self) -> bool {
-        let has_way_out = |(lane, signal): (usize, &Arc<Signal>)| {
-            self.traffic.lanes.is_open(lane) || signal.outbox.len() == 0
-        };
-        self.traffic.calls.waiting() == 0 && self.traffic.queues.iter().enumerate().all(has_way_out)
-    }
-
-    /// Lets nobody in any more, and ends every call that is left.
-    fn shut(&self) {
-        self.places.budget().close();
-        self.memory.budget().close();
-        self.traffic.close(ConnectionState::Closed, |context| {
-            Err(match context.at.epoch {
-                Some(_) => CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed },
-                None => CallError::Refused(self.refusal_when_closed()),
-            })
-        });
-        self.deadlines.close();
-        self.stop.cancel();
-    }
-
-    /// The tasks that drive it are gone: nobody else ends what it has. Does nothing once it is closed.
-    fn abandon(&self) {
-        if !self.stop.is_cancelled() {
-            self.is_abandoned.store(true, Ordering::Release);
-            self.shut();
-            self.stop_now();
-        }
-    }
-
-    /// Why nothing is taken once it is closed.
-    fn refusal_when_closed(&self) -> Refusal {
-        if self.is_abandoned.load(Ordering::Acquire) { Refusal::RuntimeGone } else { Refusal::Closed }
-    }
-
-    fn stop_now(&self) {
-        self.traffic.close_queues();
-        self.traffic.queues.iter().for_each(|signal| signal.stop());
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        self.traffic.lanes.shown().endpoint()
-    }
-
-    fn state(&self) -> watch::Ref<'_, ConnectionState> {
-        self.traffic.lanes.shown().borrow()
-    }
-
-    fn refusal(&self, state: &ConnectionState) -> Refusal {
-        match state {
-            ConnectionState::Down { cause } => {
-                Refusal::Down { endpoint: self.endpoint().to_string(), cause: cause.clone() }
-            }
-            ConnectionState::Draining => Refusal::Draining,
-            _ => self.refusal_when_closed(),
-        }
-    }
-
-    /// Tells the peer of a call that has left, and that nobody waits for any more.
-    fn say_cancelled(&self, id: CallId, at: OnLane) {
-        let can_cancel = self.parts.packets.abilities.cancel;
-        // The peer of a superseded channel cannot be told any more.
-        if can_cancel && at.epoch == Some(self.traffic.lanes.epoch(at.lane)) {
-            let packet = Packet::new(Kind::Cancel, id.to_bits(), bytes::Bytes::new());
-            let _ = self.traffic.outbox(at.lane).push(Ticket(0), Queued::new(packet));
-        }
-        self.forget(id, at.epoch.is_some());
-    }
-
-    /// The call ended without its reply.
-    fn forget(&self, id: CallId, reply_may_come: bool) {
-        if let Some(by_id) = &self.by_id {
-            by_id.forget(id, reply_may_come);
-        }
-    }
-
-    fn note_settled(&self) {
-        if self.is_finishing() || matches!(*self.state(), ConnectionState::Draining) {
-            self.settled.notify_waiters();
-        }
-    }
-
-    /// The open lane with the least to write, or the next in turn when none is open.
-    fn pick_lane(&self) -> usize {
-        if self.traffic.lanes.len() == 1 {
-            return 0;
-        }
-        let turn = self.next_lane.fetch_add(1, Ordering::Relaxed);
-        let turns = (0..self.traffic.lanes.len()).map(|step| (turn + step) % self.traffic.lanes.len());
-        let open = turns.filter(|lane| self.traffic.lanes.is_open(*lane));
-        open.min_by_key(|lane| self.traffic.queues[*lane].outbox.len())
-            .unwrap_or(turn % self.traffic.lanes.len())
     }
 }

@@ -110,16 +110,22 @@ impl Served {
         }
     }
 
-    fn take_request(&mut self, packet: Packet, charge: Option<Permit>) {
+    fn take_request(&mut self, packet: Packet, charge: Option<Permit>, kept: u64) {
         let is_call = packet.kind != Kind::OneWay;
+        let is_late = self.can_refuse && self.peer.signal.is_finishing();
+        if is_late {
+            // Before it is counted: its caller can send it elsewhere then.
+            self.say_goodbye();
+        }
         self.count_packet(is_call);
-        if self.can_refuse && self.peer.signal.is_finishing() {
+        if is_late {
             return self.refuse_request(packet.id, is_call, self.peer.why().of_request());
         }
         let deadline = packet.deadline.map(deadline_in);
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
         let room = Room { place: None, memory: charge };
-        if let Err(refused) = self.admission.offer(Accepted { packet, is_call, deadline, ends_at, room }) {
+        let request = Accepted { packet, is_call, deadline, ends_at, room };
+        if let Err(refused) = self.admission.offer(request, kept) {
             return self.refuse_request(refused, is_call, RemoteRefusal::Overloaded);
         }
         self.take_admitted();
@@ -266,9 +272,9 @@ impl Role for Served {
         if unread || unwanted { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    fn packet(&mut self, packet: Packet, charge: Option<Permit>) {
+    fn packet(&mut self, packet: Packet, charge: Option<Permit>, kept: u64) {
         match packet.kind {
-            Kind::Request | Kind::Plain | Kind::OneWay => self.take_request(packet, charge),
+            Kind::Request | Kind::Plain | Kind::OneWay => self.take_request(packet, charge, kept),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
             Kind::Cancel => self.cancel(packet.id),
             Kind::Hello => self.hear_hello(packet.payload.first()),
@@ -317,12 +323,17 @@ impl Role for Served {
         if self.has_said_goodbye() {
             return;
         }
-        if self.can_refuse
-            && let Some(request) = self.admission.withdraw()
-        {
-            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+        // The last that was counted is not taken.
+        let withdrawn = if self.can_refuse { self.admission.withdraw() } else { None };
+        match &withdrawn {
+            Some(request) if request.is_call => self.requests -= 1,
+            Some(_) => self.one_ways -= 1,
+            None => {}
         }
         self.say_goodbye();
+        if let Some(request) = withdrawn {
+            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+        }
     }
 
     fn cut_off(&mut self) {

@@ -1,4 +1,4 @@
-// CF26: callbacks beyond their executor's bound wait, and each is handed over once, whoever comes at the same time.
+// Callbacks beyond their executor's bound wait, and each is handed over once, whoever comes at the same time.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-// CF10, CF25: a handler that is cancelled, or whose deadline passes, while it is polled ends once, gives its place back, and
+// A handler that is cancelled, or whose deadline passes, while it is polled ends once, gives its place back, and
 // leaves its channel's table once.
 
 use std::sync::Arc;

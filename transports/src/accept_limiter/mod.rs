@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_place_that_is_freed_wakes_one_of_those_that_wait_and_not_all() {
-        // CF07: everybody was woken for each place.
+        // Everybody was woken for each place.
         let limiter = limiter(1);
         let first = limiter.enter(peer(1)).await;
         first.prove();

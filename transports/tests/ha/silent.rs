@@ -1,4 +1,4 @@
-//! Members that accept and then say nothing: CF29, an open socket was taken for health, so that a client stayed with them.
+//! Members that accept and then say nothing: an open socket was taken for health, so that a client stayed with them.
 
 use listenrain::Health;
 use tokio::task::JoinHandle;

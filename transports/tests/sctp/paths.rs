@@ -167,7 +167,7 @@ async fn a_dial_that_nobody_waited_for_is_no_reason_to_try_the_same_association_
 
 #[tokio::test(start_paused = true)]
 async fn dials_that_begin_together_do_not_ask_again_together() {
-    // CF28: dialers that had lost one listener asked the next one in step.
+    // Dialers that had lost one listener asked the next one in step.
     let network = Network::new(1);
     let transport = on(&network, SctpOptions::default());
     network.set(|faults| faults.is_cut = true);

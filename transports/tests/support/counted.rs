@@ -1,4 +1,5 @@
 //! An allocator that counts, for programs with one test.
+#![allow(dead_code, reason = "each program uses its own part")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -7,11 +8,14 @@ struct Counted;
 
 /// Bytes that are allocated now.
 pub(crate) static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Most bytes that were allocated at once.
+pub(crate) static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call goes to the system's allocator unchanged; counting touches no memory of theirs.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
+        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
+        PEAK.fetch_max(live, Relaxed);
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }

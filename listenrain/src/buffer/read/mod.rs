@@ -367,3 +367,6 @@ impl Default for ReadBuffer {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod memory_tests;

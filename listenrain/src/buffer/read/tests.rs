@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-fn feed(buffer: &mut ReadBuffer, mut bytes: &[u8]) {
+pub(super) fn feed(buffer: &mut ReadBuffer, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let mut spare = buffer.spare();
         let count = bytes.len().min(spare.remaining_mut());

@@ -14,7 +14,7 @@ use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
-use super::peer::{Manners, Peer};
+use super::peer::{HELLO_BYTES, Manners, Peer};
 use crate::conformance::bed::{Bed, Door, Gate, Roles};
 use crate::conformance::failure::{Check, Failure};
 use crate::layer::map_halves;
@@ -151,9 +151,9 @@ impl Line {
         self.change(|state| state.lost = Some(loss));
     }
 
-    /// It takes `bytes` bytes, counted from its beginning, then is dropped.
+    /// It takes `bytes` more bytes of requests, behind the hello, then is dropped.
     pub(super) fn lose_after(&self, bytes: usize) {
-        self.change(|state| state.most = Some(bytes));
+        self.change(|state| state.most = Some(state.written.max(HELLO_BYTES) + bytes));
     }
 
     /// It takes nothing for now, or goes on.

@@ -3,7 +3,6 @@
 use listenrain::{CallError, Client, RawBytes, Sent};
 
 use super::lines::Lines;
-use super::peer::HELLO_BYTES;
 use super::sides::native;
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure, ensure};
@@ -42,7 +41,7 @@ async fn cut_anywhere(bed: &mut Bed, resends: bool) -> Check {
         let failed = |failure: Failure| failure.at(format!("cut after {cut} bytes"));
         // Each loss has made the client dial once.
         let (line, _) = lines.nth(round + 1).await?;
-        line.lose_after(HELLO_BYTES + cut);
+        line.lose_after(cut);
         let numbers = [2 * round as u64 + 1, 2 * round as u64 + 2];
         let (first, second) = tokio::join!(end(&client, numbers[0]), end(&client, numbers[1]));
         let both = [first.map_err(failed)?, second.map_err(failed)?];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use listenrain::{CallError, Client, Kind, Outcome, PacketCodec, RawBytes, Request, Router};
+use listenrain::{CallError, Client, Outcome, PacketCodec, RawBytes, Request, Router};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -69,24 +69,13 @@ async fn on_the_wire(bed: &mut Bed, codec: &Codec) -> Check {
     }
     let _last = Calls::start(&caller, 20, PATIENT);
     loop {
-        let asked = at_once("the last request", next_request(&mut server)).await??;
+        let asked = at_once("the last request", server.request()).await??;
         let deadline = expected(codec, asked.deadline)?;
         if number_of(&asked.payload.into_bytes()) == Some(20) {
             return Ok(());
         }
         let is_short = deadline.is_none_or(|left| is_told(Some(SHORT), Some(left)));
         ensure!(is_short, "of a call that waits {SHORT:?} a packet says {deadline:?}");
-    }
-}
-
-/// The next request, whatever else comes before it: a call that is over is taken back.
-async fn next_request(server: &mut Framed) -> Check<listenrain::Packet> {
-    loop {
-        match server.try_next().await? {
-            Ok(Some(packet)) if matches!(packet.kind, Kind::Request | Kind::Plain) => return Ok(packet),
-            Ok(Some(_)) => {}
-            other => return Err(Failure::new(format!("instead of a request came {other:?}"))),
-        }
     }
 }
 

@@ -92,7 +92,8 @@ impl Framed {
         }
     }
 
-    /// The next request of a client. Before it comes a hello, where the codec has one, which is answered.
+    /// The next request of a client. Before it comes a hello, where the codec has one, which is answered; and calls that are
+    /// over are taken back.
     pub(super) async fn request(&mut self) -> Check<Packet> {
         loop {
             match self.try_next().await? {
@@ -100,6 +101,7 @@ impl Framed {
                 Ok(Some(hello)) if hello.kind == Kind::Hello => {
                     self.send(&Packet::new(Kind::HelloAnswer, hello.id, hello.payload)).await?;
                 }
+                Ok(Some(over)) if over.kind == Kind::Cancel => {}
                 other => return Err(Failure::new(format!("instead of a request came {other:?}"))),
             }
         }
@@ -172,8 +174,13 @@ pub(super) fn overhead(codec: &Codec) -> Check<usize> {
     Ok(encoded(codec, &packet(codec, 1, 100))?.len() - 100)
 }
 
-/// As many bytes of a packet of `claim` bytes as its header is long, behind which nothing need be held.
+/// As many bytes of a request of `claim` bytes as its header is long, behind which nothing need be held.
 pub(super) fn header_of(framing: &Framing, claim: usize) -> Check<Bytes> {
+    header_as(framing, Kind::Request, 0, claim)
+}
+
+/// The same of a packet of another kind, with an id.
+pub(super) fn header_as(framing: &Framing, kind: Kind, id: u64, claim: usize) -> Check<Bytes> {
     let codec = framing.with_max(claim);
     // The same bytes many times over.
     let piece = Bytes::from(vec![0; 64 << 10]);
@@ -181,7 +188,7 @@ pub(super) fn header_of(framing: &Framing, claim: usize) -> Check<Bytes> {
     (0..claim / piece.len()).for_each(|_| payload.push(piece.clone()));
     payload.push(piece.slice(..claim % piece.len()));
     let mut output = WriteBuffer::default();
-    let encoding = codec.encode(&Packet::new(Kind::Request, 0, payload), &mut output);
+    let encoding = codec.encode(&Packet::new(kind, id, payload), &mut output);
     encoding.map_err(|error| Failure::new(format!("{claim} bytes, as many as may be, gave {error}")))?;
     let overhead = output.len() - claim;
     Ok(output.copy_to_bytes(overhead))

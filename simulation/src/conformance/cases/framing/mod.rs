@@ -59,7 +59,8 @@ pub(super) const CASES: &[Case] = &[
         "packet_beyond_limit",
         0,
         "A packet of one byte more, or of 64 MiB where 1,000 bytes are allowed, is refused by its header, by a server and \
-         by a client of the library too, whose channel then ends and no other; and to its caller before it leaves.",
+         by a client of the library too: where headers have ids its call ends and its channel goes on, elsewhere its \
+         channel ends, and no other; and to its caller before it leaves.",
         |bed| Box::pin(refused::too_long(bed)),
     )
     .from(&[Autobahn, H2spec, Nng]),

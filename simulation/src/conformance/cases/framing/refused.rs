@@ -3,15 +3,17 @@
 use std::future::pending;
 
 use bytes::Bytes;
-use listenrain::buffer::WriteBuffer;
-use listenrain::{CallError, Kind, LinkError, Packet, PacketCodec, PacketError, Refusal};
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::{
+    CallError, Decoded, Failure as FailedCall, Kind, LinkError, Packet, PacketCodec, PacketError, Refusal,
+};
 
 use super::each;
-use super::framed::{Framed, encoded, header_of, packet};
+use super::framed::{Framed, encoded, header_as, header_of, packet};
 use super::library::{Calling, Served};
 use crate::conformance::bed::{Bed, End, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
-use crate::conformance::framing::Codec;
+use crate::conformance::framing::{Codec, Framing};
 use crate::conformance::stack::{call, message};
 
 /// The longest payload that the codecs of these cases allow.
@@ -27,6 +29,11 @@ pub(super) async fn too_long(bed: &mut Bed) -> Check {
             let header = header_of(framing, claim)?;
             let failed = |failure: Failure| failure.at(format!("a claim of {claim} bytes"));
             refuses_to_decode(bed, &codec, &header).await.map_err(failed)?;
+            if is_skipped(&codec, &header) {
+                is_refused_by_a_server(bed, &codec, &header, claim).await.map_err(failed)?;
+                fails_a_call(bed, framing, &codec, claim).await.map_err(failed)?;
+                continue;
+            }
             closes_a_server(bed, &codec, &header).await.map_err(failed)?;
             closes_a_client(bed, &codec, &header).await.map_err(failed)?;
         }
@@ -56,6 +63,58 @@ async fn refuses_to_decode(bed: &mut Bed, codec: &Codec, header: &Bytes) -> Chec
         matches!(decoded, Err(PacketError::TooLarge { .. })),
         "with its header there, it gave {decoded:?}, expected TooLarge"
     );
+    Ok(())
+}
+
+/// Whether the codec knows whose packet it is that is too long, and where the next one begins.
+fn is_skipped(codec: &Codec, header: &Bytes) -> bool {
+    let mut input = ReadBuffer::default();
+    input.push(header.clone());
+    matches!(codec.decode(&mut input), Ok(Decoded::TooLarge { .. }))
+}
+
+/// Longest payload that is really sent to be skipped.
+const SENT: usize = 2 * MAX;
+
+/// A server refuses a request that is too long by its id, and answers the next one on the same channel.
+async fn is_refused_by_a_server(bed: &mut Bed, codec: &Codec, header: &Bytes, claim: usize) -> Check {
+    let mut served = Served::start(bed, codec, None).await?;
+    let mut peer = served.dial(codec).await?;
+    peer.end.tx.say(header.clone()).await?;
+    let refused = at_once("a refusal", peer.try_next()).await??;
+    let kind = refused.as_ref().ok().and_then(|packet| Some(packet.as_ref()?.kind));
+    ensure!(kind == Some(Kind::Refused), "instead of a refusal came {refused:?}");
+    if claim <= SENT {
+        peer.end.tx.say(vec![0; claim]).await?;
+        peer.send(&Packet::new(Kind::Request, 7, message(7, 100))).await?;
+        served.due += 1;
+        let answer = at_once("the answer to the next request", peer.try_next()).await??;
+        let is_its = matches!(&answer, Ok(Some(reply)) if (reply.kind, reply.id) == (Kind::Reply, 7));
+        ensure!(is_its, "behind a request that was too long came {answer:?}");
+    }
+    served.is_unharmed().await
+}
+
+/// A reply that is too long fails its call, and the next call is answered on the same channel.
+async fn fails_a_call(bed: &mut Bed, framing: &Framing, codec: &Codec, claim: usize) -> Check {
+    let mut calling = Calling::start(bed, codec, None).await?;
+    calling.server.end.tx.say(header_as(framing, Kind::Reply, calling.id, claim)?).await?;
+    let ended = at_once("the end of the call", calling.ended()).await??;
+    ensure!(
+        matches!(&ended, Err(CallError::Failed(FailedCall::ReplyTooLarge { size, limit })) if (*size, *limit) == (claim as u64, MAX)),
+        "the call ended with {ended:?}, expected that its reply is too large"
+    );
+    if claim <= SENT {
+        calling.server.end.tx.say(vec![0; claim]).await?;
+        let next = calling.client.call(message(2, 100));
+        let answers = async {
+            let asked = calling.server.request().await?;
+            calling.server.send(&Packet::new(Kind::Reply, asked.id, message(2, 100))).await
+        };
+        let (answered, answers) = at_once("the next call", async { tokio::join!(next, answers) }).await?;
+        answers?;
+        ensure!(answered.is_ok(), "behind a reply that was too long a call ended with {answered:?}");
+    }
     Ok(())
 }
 

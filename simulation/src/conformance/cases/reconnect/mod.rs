@@ -101,8 +101,8 @@ pub(super) const CASES: &[Case] = &[
         "H10",
         "pool_evicts",
         0,
-        "A pool never gives a connection that is closed or down for good; one that is down for a while stays the only one, \
-         and works again.",
+        "A pool never gives a connection that is closed for all or down for good; one that a user lets go of goes on for \
+         others, and one that is down for a while stays the only one, and works again.",
         |bed| Box::pin(pool::pool_evicts(bed)),
     )
     .from(&[Own])

@@ -9,6 +9,7 @@ use super::site::{Book, Site, enters, hardly, is_answered_by, protocol, told, wo
 use super::tap::Tap;
 use crate::conformance::bed::{Bed, Gate, at_once};
 use crate::conformance::failure::{Check, ensure};
+use crate::conformance::stack::PATIENT;
 
 /// One pool, and one endpoint under test.
 struct Pooled {
@@ -40,6 +41,10 @@ pub(super) async fn pool_evicts(bed: &mut Bed) -> Check {
     is_answered_by(&same, "the server", "a call by another user of it").await?;
     tap.has_accepted(1).await?;
     first.close().await;
+    is_answered_by(&same, "the server", "a call by one user of a connection of which another let go").await?;
+    for connection in pooled.pool.connections() {
+        connection.close(PATIENT).await;
+    }
     let second = pooled.get(bed)?;
     is_answered_by(&second, "the server", "the first call after a pooled connection was closed").await?;
     tap.has_accepted(2).await?;
