@@ -1,5 +1,5 @@
 # Sourced by the scripts beside it: a copy of the tree to mutate, with a target folder of its own, so that neither the
-# checkout nor what was built of it is touched. Needs bash, coreutils, tar, git and cargo.
+# checkout nor what was built of it is touched. Needs bash, coreutils, util-linux, tar, git and cargo.
 
 set -euo pipefail
 export LC_ALL=C
@@ -11,6 +11,8 @@ export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_TERM_COLOR=
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}/mutations"
 
 mkdir -p "$CARGO_TARGET_DIR"
+exec 9>"$CARGO_TARGET_DIR/lock"
+flock --nonblock 9 || { echo "another of these scripts is at work in $CARGO_TARGET_DIR" >&2 && exit 1; }
 # Always the same place, or cargo would keep what it has built of each.
 copy="$CARGO_TARGET_DIR/tree"
 out=$(mktemp)
