@@ -123,6 +123,7 @@ impl Account {
     /// As [`poll_acquire`](Self::poll_acquire), for what is here already, beside `kept` units that the account keeps
     /// meanwhile: what would be alone without these may go beyond the account's limit, and one at a time of all that wait so
     /// beyond the budget's, or they might wait for what they keep themselves.
+    /// What keeps nothing waits for nothing of its own, and stays within the limits.
     pub(crate) fn poll_acquire_beside(
         self: &Arc<Self>,
         place: &mut Place,
@@ -130,6 +131,9 @@ impl Account {
         kept: u64,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Permit, NoRoom>> {
+        if kept == 0 {
+            return self.poll_acquire(place, units, cx);
+        }
         if place.0.is_none() && self.try_take(units, Some(kept)) {
             return Poll::Ready(Ok(self.permit(units)));
         }
