@@ -270,6 +270,34 @@ async fn several_large_packets_that_wait_for_each_other_are_all_served() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_up_their_room() {
+    // A request of 16 to 64 KiB waited for room beside the memory of its own channel's read buffer, which was given back only
+    // after the wait: with a limit below the two together it stood there for ever, and so did channels that held each
+    // other's room like that.
+    let small = |limits: &mut ServerLimits| limits.all_bytes = 96 << 10;
+    let narrow = |limits: &mut ServerLimits| limits.bytes = 40 << 10;
+    for (limit, channels) in [(small as fn(&mut ServerLimits), 1), (small, 6), (narrow, 1), (narrow, 6)] {
+        let net = Net::new();
+        let mut limits = ServerLimits::default();
+        limit(&mut limits);
+        let server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+        let clients: Vec<_> = (0..channels).map(|_| connect(&net, native())).collect();
+        let mut calls = Vec::new();
+        for number in 0..10 * channels {
+            let client = clients[number % channels].clone();
+            let call = async move { client.call_within(Bytes::from(vec![9; 48 << 10]), secs(60)).await };
+            calls.push(tokio::spawn(call));
+        }
+        for call in calls {
+            assert_eq!(call.await.unwrap().unwrap().len(), 48 << 10);
+        }
+        drop(clients);
+        settle().await;
+        assert_eq!(server.counts().in_flight_bytes, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_caller_in_line_was_granted_lapses_with_its_deadline() {
     // CF22: whoever was granted a place and was not polled kept it for ever, and those behind with it.
     let net = Net::new();

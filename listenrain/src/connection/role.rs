@@ -183,7 +183,7 @@ impl Role for Caller {
         if self.goodbye.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    fn packet(&mut self, packet: Packet, _: Option<Permit>) {
+    fn packet(&mut self, packet: Packet, _: Option<Permit>, _: u64) {
         if !self.has_heard && packet.kind != Kind::Goodbye {
             self.has_heard = true;
             self.shared.confirm(self.lane, self.epoch);

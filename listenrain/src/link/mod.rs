@@ -45,8 +45,8 @@ pub(crate) trait Role: Send {
     fn greeting(&mut self) -> Option<Packet>;
     /// Whether one more packet may be decoded.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-    /// A packet came, with the memory that is accounted for it already.
-    fn packet(&mut self, packet: Packet, charge: Option<Permit>);
+    /// A packet came, with the memory that is accounted for it already, beside what the read buffer keeps.
+    fn packet(&mut self, packet: Packet, charge: Option<Permit>, kept: u64);
     /// A packet came that is longer than the limit; its payload was thrown away.
     fn too_large(&mut self, packet: Packet, size: u64, limit: usize);
     /// The packets of one read have all been given.

@@ -136,8 +136,8 @@ impl Reading {
             match packets.decode(&mut self.input)? {
                 Decoded::Packet(packet) => {
                     self.packets += 1;
-                    let charge = self.charge_of(&packet);
-                    role.packet(packet, charge);
+                    let (charge, kept) = self.charge_of(&packet);
+                    role.packet(packet, charge, kept);
                 }
                 Decoded::Incomplete { whole } => {
                     self.input.expect(whole.unwrap_or(0));
@@ -164,11 +164,13 @@ impl Reading {
         }
     }
 
-    /// The memory of a large packet goes with it.
-    fn charge_of(&mut self, packet: &Packet) -> Option<Permit> {
-        let memory = self.memory.as_mut().filter(|_| packet.payload.len() >= ReadBuffer::OWN_BUFFER_FROM)?;
+    /// The memory of a large packet, which goes with it; and how much is accounted for beside that, now or soon.
+    fn charge_of(&mut self, packet: &Packet) -> (Option<Permit>, u64) {
+        let Some(memory) = &mut self.memory else { return (None, 0) };
         let held = self.input.held().saturating_sub(FREE) as u64;
-        Some(memory.permit.split(memory.permit.units().saturating_sub(held)))
+        let is_large = packet.payload.len() >= ReadBuffer::OWN_BUFFER_FROM;
+        let charge = is_large.then(|| memory.permit.split(memory.permit.units().saturating_sub(held)));
+        (charge, held.max(memory.permit.units()))
     }
 
     /// Whether there is memory for what the next read may deliver.

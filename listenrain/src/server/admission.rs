@@ -18,6 +18,8 @@ pub(super) struct Admission {
     overflow: Overflow,
     /// The request at hand, with the room that it has so far.
     request: Option<Accepted>,
+    /// Memory that its channel's read buffer keeps while it waits.
+    kept: u64,
     /// Where it waits, for a place and then for memory.
     for_place: Place,
     for_memory: Place,
@@ -30,6 +32,7 @@ impl Admission {
             memory: Arc::clone(&peer.memory),
             overflow: if can_refuse { shared.overflow } else { Overflow::Wait },
             request: None,
+            kept: 0,
             for_place: Place::default(),
             for_memory: Place::default(),
         }
@@ -40,9 +43,11 @@ impl Admission {
         self.overflow != Overflow::Wait
     }
 
-    /// A request has come, with the memory that is accounted for it already. An error is the id of one that is refused.
-    pub(super) fn offer(&mut self, mut request: Accepted) -> Result<(), u64> {
+    /// A request has come, with the memory that is accounted for it already, beside what its channel's read buffer `kept`. An
+    /// error is the id of one that is refused.
+    pub(super) fn offer(&mut self, mut request: Accepted, kept: u64) -> Result<(), u64> {
         let id = request.packet.id;
+        self.kept = kept;
         request.room.place = self.places.try_acquire(1);
         let has_room = request.room.place.is_some() && self.try_memory(&mut request);
         if !has_room && self.refuses() {
@@ -57,7 +62,7 @@ impl Admission {
         match &mut request.room.memory {
             Some(memory) => memory.units() >= bytes || memory.try_grow_to(bytes),
             memory => {
-                *memory = self.memory.try_acquire(bytes);
+                *memory = self.memory.try_acquire_beside(bytes, self.kept);
                 memory.is_some()
             }
         }
@@ -82,7 +87,7 @@ impl Admission {
                 }
             }
             memory => {
-                let acquired = self.memory.poll_acquire(&mut self.for_memory, bytes, cx);
+                let acquired = self.memory.poll_acquire_beside(&mut self.for_memory, bytes, self.kept, cx);
                 let Poll::Ready(acquired) = acquired else { return Poll::Pending };
                 *memory = acquired.ok();
             }

@@ -110,7 +110,7 @@ impl Served {
         }
     }
 
-    fn take_request(&mut self, packet: Packet, charge: Option<Permit>) {
+    fn take_request(&mut self, packet: Packet, charge: Option<Permit>, kept: u64) {
         let is_call = packet.kind != Kind::OneWay;
         self.count_packet(is_call);
         if self.can_refuse && self.peer.signal.is_finishing() {
@@ -119,7 +119,8 @@ impl Served {
         let deadline = packet.deadline.map(deadline_in);
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
         let room = Room { place: None, memory: charge };
-        if let Err(refused) = self.admission.offer(Accepted { packet, is_call, deadline, ends_at, room }) {
+        let request = Accepted { packet, is_call, deadline, ends_at, room };
+        if let Err(refused) = self.admission.offer(request, kept) {
             return self.refuse_request(refused, is_call, RemoteRefusal::Overloaded);
         }
         self.take_admitted();
@@ -266,9 +267,9 @@ impl Role for Served {
         if unread || unwanted { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    fn packet(&mut self, packet: Packet, charge: Option<Permit>) {
+    fn packet(&mut self, packet: Packet, charge: Option<Permit>, kept: u64) {
         match packet.kind {
-            Kind::Request | Kind::Plain | Kind::OneWay => self.take_request(packet, charge),
+            Kind::Request | Kind::Plain | Kind::OneWay => self.take_request(packet, charge, kept),
             Kind::Ping => self.answer(Kind::Pong, packet.id, Bytes::new()),
             Kind::Cancel => self.cancel(packet.id),
             Kind::Hello => self.hear_hello(packet.payload.first()),

@@ -66,6 +66,11 @@ impl Account {
         self.try_take(units, None).then(|| self.permit(units))
     }
 
+    /// As [`try_acquire`](Self::try_acquire), beside `kept` units; see [`poll_acquire_beside`](Self::poll_acquire_beside).
+    pub(crate) fn try_acquire_beside(self: &Arc<Self>, units: u64, kept: u64) -> Option<Permit> {
+        self.try_take(units, Some(kept)).then(|| self.permit(units))
+    }
+
     pub(super) fn try_take(&self, units: u64, grows: Option<u64>) -> bool {
         let Some(own) = &self.own else {
             return self.budget.take(0, units, || mutant("budget: the line is overtaken"));
@@ -113,6 +118,24 @@ impl Account {
             return Poll::Ready(Ok(self.permit(units)));
         }
         self.poll_line(place, units, None, cx).map_ok(|_| self.permit(units))
+    }
+
+    /// As [`poll_acquire`](Self::poll_acquire), for what is here already, beside `kept` units that the account keeps
+    /// meanwhile: what would be alone without these may go beyond the account's limit, and one at a time of all that wait so
+    /// beyond the budget's, or they might wait for what they keep themselves.
+    pub(crate) fn poll_acquire_beside(
+        self: &Arc<Self>,
+        place: &mut Place,
+        units: u64,
+        kept: u64,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit, NoRoom>> {
+        if place.0.is_none() && self.try_take(units, Some(kept)) {
+            return Poll::Ready(Ok(self.permit(units)));
+        }
+        let permit =
+            |granted: Granted| Permit { account: Arc::clone(self), units, is_beyond: granted.is_beyond };
+        self.poll_line(place, units, Some(kept), cx).map_ok(permit)
     }
 
     pub(super) fn poll_line(
@@ -190,6 +213,6 @@ impl Account {
 
 impl Own {
     fn fits(&self, used: u64, units: u64, grows: Option<u64>) -> bool {
-        used == grows.unwrap_or(0) || used.saturating_add(units) <= self.limit
+        used <= grows.unwrap_or(0) || used.saturating_add(units) <= self.limit
     }
 }
