@@ -28,6 +28,12 @@ pub fn thread_peak() -> Option<usize> {
     live().map(|_| OF_THREAD.get().1.max(0).unsigned_abs())
 }
 
+/// Bytes that this thread has allocated since then and not freed; `None` as for [`live`].
+#[must_use]
+pub fn thread_live() -> Option<usize> {
+    live().map(|_| OF_THREAD.get().0.max(0).unsigned_abs())
+}
+
 /// This thread begins to count anew.
 pub fn forget_thread_peak() {
     OF_THREAD.set((0, 0));

@@ -29,8 +29,10 @@ pub enum End {
     Failed,
     /// It never left, or the peer says that it was not executed.
     Refused,
-    /// Its deadline passed.
+    /// Its deadline passed after it had left.
     Timeout,
+    /// Its deadline passed before it left.
+    Expired,
     /// Its link was lost before it was written whole.
     LostUnsent,
     /// Its link was lost, and it may have been executed.
@@ -48,6 +50,7 @@ impl End {
         match error {
             CallError::Refused(_) => Self::Refused,
             CallError::Timeout => Self::Timeout,
+            CallError::Expired => Self::Expired,
             CallError::Lost { sent: Sent::No, .. } => Self::LostUnsent,
             CallError::Lost { .. } => Self::Lost,
             CallError::Cancelled => Self::Cancelled,
@@ -58,7 +61,7 @@ impl End {
     /// Whether it says that the server did not execute the call.
     #[must_use]
     pub fn never_executed(self) -> bool {
-        matches!(self, Self::Refused | Self::LostUnsent)
+        matches!(self, Self::Refused | Self::Expired | Self::LostUnsent)
     }
 
     /// Its name in traces and reports.
@@ -70,6 +73,7 @@ impl End {
             Self::Failed => "failed",
             Self::Refused => "refused",
             Self::Timeout => "timeout",
+            Self::Expired => "expired",
             Self::LostUnsent => "lost unsent",
             Self::Lost => "lost",
             Self::Cancelled => "cancelled",
@@ -84,16 +88,22 @@ impl End {
 pub struct Call {
     /// How it was made.
     pub manner: Manner,
+    /// By which way, where there are several.
+    pub way: usize,
     /// When it was made.
     pub began: Duration,
     /// How long its caller would wait.
     pub timeout: Duration,
     /// When its caller was told, and what: every time it was told.
     pub ends: Vec<(Duration, End)>,
+    /// Why there is no reply, as its caller was told last.
+    pub error: Option<CallError>,
     /// When a channel had taken all of it, every time one did.
     pub sent: Vec<Duration>,
     /// When its handler began, every time it did.
     pub executions: Vec<Duration>,
+    /// The longest that one of its handlers ran.
+    pub ran_for: Duration,
     /// When the channel that had taken it was lost, with the call not answered.
     pub doomed: Option<Duration>,
     /// Whether the channel that had taken it let a bit flip while it was open, so that its reply may be anything.
@@ -102,8 +112,12 @@ pub struct Call {
     pub wrong: Option<String>,
     /// Whether it was made after everything had been healed.
     pub is_probe: bool,
-    /// Whether its handler was asked to fail or to panic.
+    /// Whether its handler, or the codec of its message, was asked to fail or to panic.
     pub may_fail: bool,
+    /// Whether its handler was asked never to end.
+    pub is_endless: bool,
+    /// Whether it is larger than its server allows.
+    pub is_too_large: bool,
 }
 
 impl Call {
@@ -112,16 +126,21 @@ impl Call {
     pub fn new(manner: Manner, began: Duration, timeout: Duration) -> Self {
         Self {
             manner,
+            way: 0,
             began,
             timeout,
             ends: Vec::new(),
+            error: None,
             sent: Vec::new(),
             executions: Vec::new(),
+            ran_for: Duration::ZERO,
             doomed: None,
             spoilt: false,
             wrong: None,
             is_probe: false,
             may_fail: false,
+            is_endless: false,
+            is_too_large: false,
         }
     }
 
@@ -151,6 +170,20 @@ impl History {
         if let Some(call) = self.calls.get_mut(&number) {
             self.open -= usize::from(call.is_open());
             call.ends.push((at, end));
+        }
+    }
+
+    /// Why `number` has no reply.
+    pub fn note_error(&mut self, number: u64, error: CallError) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.error = Some(error);
+        }
+    }
+
+    /// A handler of `number` has ended, after so long.
+    pub fn handler_ends(&mut self, number: u64, after: Duration) {
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.ran_for = call.ran_for.max(after);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use listenrain::{ChannelGenerator, Endpoint};
 
 use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, ServerSetup, Situation};
-use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, Serving, Stack};
+use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, ScenarioBytes, Serving, Stack};
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
 use listenrain_simulation::world::{self, Local, Site};
 use listenrain_simulation::{doubles, sweep};
@@ -137,7 +137,7 @@ fn every_kind_of_fault_and_every_scenario_is_used() {
 
 /// The library, with a client that is another one each time.
 #[derive(Debug)]
-struct Restless(Library<listenrain::RawBytes>, AtomicU64);
+struct Restless(Library<ScenarioBytes>, AtomicU64);
 
 impl Stack for Restless {
     fn name(&self) -> &str {

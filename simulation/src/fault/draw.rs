@@ -73,7 +73,7 @@ fn one(kind: FaultKind, scenario: &Scenario, random: &mut Random) -> Fault {
     let server = (scenario.servers > 1 && !random.one_in(4)).then(|| random.below(scenario.servers));
     let lasts = match kind {
         kind if kind.is_momentary() => 1000,
-        FaultKind::Crash | FaultKind::PowerLoss => 50 + random.below(700),
+        FaultKind::Crash | FaultKind::PowerLoss | FaultKind::Restart => 50 + random.below(700),
         // Until the end, since it is to be seen by many calls.
         FaultKind::Slice | FaultKind::Coalesce | FaultKind::Storm | FaultKind::SpuriousWakes => 2000,
         FaultKind::DoubledDatagrams

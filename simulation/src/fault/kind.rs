@@ -1,6 +1,7 @@
 //! The kinds of fault there are.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,8 @@ kinds! {
     Crash = "crash", Process, momentary false, amount None;
     /// A server's program is killed and started again, again and again.
     Bounce = "bounce", Process, momentary false, amount Some("ms a round");
+    /// A server ends in an orderly way, and is started again at the end.
+    Restart = "restart", Process, momentary false, amount None;
     /// A host goes dark, and comes back without its memory: its peers learn nothing until they ask.
     PowerLoss = "power-loss", Power, momentary false, amount None;
     /// Nothing passes between the client and a server.
@@ -161,6 +164,43 @@ impl FaultKind {
             self,
             Self::Eof | Self::Reset | Self::Truncate | Self::Crash | Self::Bounce | Self::PowerLoss
         )
+    }
+
+    /// Whether a channel can be lost by it with calls on it.
+    #[must_use]
+    pub const fn loses_links(self) -> bool {
+        !self.spares_links()
+            && !matches!(self, Self::Restart | Self::DialRefused | Self::DialHung | Self::DialSlow)
+    }
+
+    /// Whether the reply to what has left may come later than its caller waits, or never.
+    #[must_use]
+    pub const fn delays(self) -> bool {
+        let only_dials = matches!(self, Self::DialRefused | Self::DialHung | Self::DialSlow);
+        !self.is_harmless() && !only_dials && !matches!(self, Self::Restart)
+    }
+
+    /// Whether it may keep clients from having a channel.
+    #[must_use]
+    pub const fn keeps_away(self) -> bool {
+        !self.spares_links()
+    }
+
+    /// How long after its end it is an excuse yet, since its parties have to find each other again, by looking three times
+    /// in 600 ms whether their peer is there, with dials of a second at most, 200 ms apart. A server that says goodbye asks to be
+    /// left alone for a second and a half at most.
+    #[must_use]
+    pub const fn recovery(self) -> Duration {
+        Duration::from_millis(match self {
+            // They are told at once.
+            Self::Eof | Self::Reset | Self::DialRefused | Self::DialClosed => 500,
+            // A dial may have begun while nobody was there to hear it.
+            Self::Crash | Self::Bounce => 1500,
+            Self::Slice | Self::Delay | Self::Bandwidth | Self::Latency | Self::DoubledDatagrams => 500,
+            // A packet whose length is spoilt may take three seconds.
+            Self::CorruptToServer | Self::CorruptToClient => 4000,
+            _ => 2000,
+        })
     }
 
     /// Whether its amount is a share in 1000.

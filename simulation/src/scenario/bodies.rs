@@ -17,6 +17,12 @@ pub(super) enum Task {
     Panic,
     /// Answers with an error.
     Fail,
+    /// Never answers.
+    Forever,
+    /// The codec of the request panics at its server, where it is one that can be asked to.
+    SpoilRequest,
+    /// The codec of the reply panics at its client, where it is one that can be asked to.
+    SpoilReply,
 }
 
 /// A request, as its server understands it.
@@ -25,6 +31,23 @@ pub(super) struct Asked {
     pub(super) number: u64,
     pub(super) reply: usize,
     pub(super) task: Task,
+}
+
+/// How a request says that its codec is to panic.
+const SPOILS: u8 = 5;
+/// Where a request says what is to be done with it.
+const TASK_AT: usize = 8 + 4;
+/// A bit of the numbers of calls whose replies spoil their codec.
+pub(super) const SPOILS_REPLY: u64 = 1 << 40;
+
+/// Whether the codec of a server is to panic at this request.
+pub(crate) fn spoils_server(request: &[u8]) -> bool {
+    request.get(TASK_AT) == Some(&SPOILS)
+}
+
+/// Whether the codec of a client is to panic at this reply.
+pub(crate) fn spoils_client(reply: &[u8]) -> bool {
+    reply.first_chunk().is_some_and(|number| u64::from_be_bytes(*number) & SPOILS_REPLY != 0)
 }
 
 /// Bytes that a request has at least.
@@ -43,6 +66,9 @@ pub(super) fn request(asked: &Asked, size: usize) -> Bytes {
         Task::Wait(wait) => (1, u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
         Task::Panic => (2, 0),
         Task::Fail => (3, 0),
+        Task::Forever => (4, 0),
+        Task::SpoilRequest => (SPOILS, 0),
+        Task::SpoilReply => (6, 0),
     };
     body.put_u8(task);
     body.put_u32(millis);
@@ -61,6 +87,9 @@ pub(super) fn understand(mut body: Bytes) -> Result<Asked, String> {
         1 => Task::Wait(Duration::from_millis(millis.into())),
         2 => Task::Panic,
         3 => Task::Fail,
+        4 => Task::Forever,
+        SPOILS => Task::SpoilRequest,
+        6 => Task::SpoilReply,
         other => return Err(format!("a request for task {other}")),
     };
     pattern(number, 0).check(0, &body).map_err(|mismatch| format!("request {number}: {mismatch}"))?;
@@ -103,11 +132,16 @@ mod tests {
 
     #[test]
     fn requests_and_replies_read_back_and_tell_what_was_changed() {
-        for task in [Task::Answer, Task::Wait(Duration::from_millis(7)), Task::Panic, Task::Fail] {
+        let wait = Task::Wait(Duration::from_millis(7));
+        let spoiling = [Task::SpoilRequest, Task::SpoilReply];
+        for task in [Task::Answer, wait, Task::Panic, Task::Fail, Task::Forever].into_iter().chain(spoiling) {
             let asked = Asked { number: 3, reply: 900, task };
+            assert_eq!(spoils_server(&request(&asked, 500)), task == Task::SpoilRequest);
             assert_eq!(understand(request(&asked, 500)), Ok(asked));
         }
+        assert!(spoils_client(&reply(3 | SPOILS_REPLY, 900)));
         let good = reply(3, 900);
+        assert!(!spoils_client(&good));
         assert_eq!(check(3, 900, &good), Ok(()));
         assert!(check(4, 900, &good).unwrap_err().contains("the reply to 3"));
         assert!(check(3, 901, &good).unwrap_err().contains("900 bytes instead of 901"));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain::{CallError, Overflow, Refusal};
+use listenrain::{CallError, ErrorCode, Failure, Overflow, Refusal, RemoteRefusal};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -11,7 +11,7 @@ use super::bodies::{Asked, Task, check, request};
 use super::load::Op;
 use super::{Extra, Scenario, Situation};
 use crate::history::{Call, End, Manner};
-use crate::stack::{Caller, Stack};
+use crate::stack::{Caller, InUse, Stack};
 use crate::stage::Stage;
 use crate::world::{Role, Site};
 
@@ -51,7 +51,7 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
         Extra::HostileClient => {
             beside.spawn(super::hostile::bother(site.clone(), endpoints.clone(), stack.bodies().packets()));
         }
-        Extra::None | Extra::HostileServers => {}
+        extra => super::guests::start(extra, site, &endpoints[0], &stack.bodies().packets(), &mut beside),
     }
     sleep(scenario.begins_at.saturating_sub(stage.now())).await;
     let caller = stack.client(site, &scenario.client, scenario.reach, &endpoints)?;
@@ -69,7 +69,7 @@ async fn play(scenario: &Arc<Scenario>, stack: &Arc<dyn Stack>, site: &Site) -> 
         stage.violation(format!("the client has {channels} channels open after its end"));
     }
     let left = caller.in_use();
-    if left != crate::stack::InUse::default() {
+    if left != InUse::default() {
         stage.violation(format!("the client has {left:?} in use after its end"));
     }
     Ok(())
@@ -90,6 +90,7 @@ async fn run_load(
     let began = stage.now();
     let mut calls = JoinSet::new();
     let all = stack.says_everything();
+    let largest = if stack.follows_setup() { scenario.server.largest } else { usize::MAX };
     for mut op in ops {
         if !all {
             op = op.plainly();
@@ -97,7 +98,7 @@ async fn run_load(
         let (stage, caller) = (stage.clone(), caller.clone());
         calls.spawn(async move {
             sleep((began + op.at).saturating_sub(stage.now())).await;
-            one(&stage, &*caller, op, false).await;
+            one(&stage, &*caller, op, largest, false).await;
         });
     }
     if let Some(at) = scenario.closes_at {
@@ -149,26 +150,57 @@ async fn settle_and_probe(
             cancel_after: None,
             to: probe % ways,
         };
-        one(stage, &**caller, op, true).await;
+        one(stage, &**caller, op, usize::MAX, true).await;
     }
-    count_channels(scenario, site);
+    count_channels(scenario, site).await;
+    is_at_rest(scenario, site, caller).await;
 }
 
 /// Once all is healed and settled there are the channels that the client wants, at both their ends, and no others.
-fn count_channels(scenario: &Scenario, site: &Site) {
+async fn count_channels(scenario: &Scenario, site: &Site) {
     let stage = &site.stage;
-    if scenario.extra != Extra::None || stage.plan().faults.iter().any(|fault| fault.stays) {
+    if matches!(scenario.extra, Extra::HostileClient | Extra::Forwarder)
+        || stage.plan().faults.iter().any(|fault| fault.stays)
+    {
         return;
     }
     let wanted = scenario.reach.ways(scenario.servers) * scenario.client.lanes;
-    let here = stage.channels(site.who);
+    if stage.opened(site.who) > wanted && stage.kinds_fired().keys().all(|kind| kind.spares_links()) {
+        stage.situation(AGED);
+    }
+    let here = || stage.channels(site.who);
+    let there = || (0..site.who).map(|server| stage.channels(server)).sum::<usize>();
+    // One that has reached its largest age is there beside the next one for a moment.
+    let turns = if scenario.server.max_age.is_some() { 25 } else { 0 };
+    for _ in 0..turns {
+        if (here(), there()) != (wanted, wanted) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let (here, there) = (here(), there());
     if here != wanted {
         stage.violation(format!("the client has {here} channels open, not {wanted}"));
     }
-    let there: usize = (0..site.who).map(|server| stage.channels(server)).sum();
     if there != here {
         stage.violation(format!("the servers have {there} channels open, the client {here}"));
     }
+}
+
+/// Once every call has ended nothing is in use, on either side.
+async fn is_at_rest(scenario: &Scenario, site: &Site, caller: &Arc<dyn Caller>) {
+    /// Replies may be on their way to the wire.
+    const RESTS: Duration = Duration::from_millis(100);
+    if scenario.extra == Extra::HostileClient {
+        return;
+    }
+    let stage = &site.stage;
+    stage.quiet_begins();
+    sleep(RESTS).await;
+    let in_use = caller.in_use();
+    if in_use != InUse::default() {
+        stage.violation(format!("the client has {in_use:?} in use when every call has ended"));
+    }
+    stage.quiet_is_over();
 }
 
 /// How many channels party `who` has open a little after its end: whoever is told of an end still has to let go.
@@ -200,12 +232,14 @@ async fn close(stage: &Stage, caller: &Arc<dyn Caller>, given: Duration) {
 }
 
 /// Makes one call, and records it.
-async fn one(stage: &Stage, caller: &dyn Caller, op: Op, is_probe: bool) {
+async fn one(stage: &Stage, caller: &dyn Caller, op: Op, largest: usize, is_probe: bool) {
     let number = op.asked.number;
     let body = request(&op.asked, op.size);
     let call = Call::new(op.manner, stage.now(), op.timeout);
-    let may_fail = matches!(op.asked.task, Task::Fail | Task::Panic);
-    stage.call_begins(number, Call { is_probe, may_fail, ..call });
+    let may_fail = matches!(op.asked.task, Task::Fail | Task::Panic | Task::SpoilRequest | Task::SpoilReply);
+    let is_endless = op.asked.task == Task::Forever;
+    let (way, is_too_large) = (op.to, body.len() > largest);
+    stage.call_begins(number, Call { way, is_probe, may_fail, is_endless, is_too_large, ..call });
     match op.manner {
         Manner::Call => {
             let call = caller.call(op.to, body, op.timeout);
@@ -234,33 +268,59 @@ async fn one(stage: &Stage, caller: &dyn Caller, op: Op, is_probe: bool) {
         Manner::OneWay => {
             let end = match caller.one_way(op.to, body).await {
                 Ok(()) => End::Sent,
-                Err(error) => End::of(&error),
+                Err(error) => return fail(stage, number, error),
             };
             stage.call_ends(number, end, None);
         }
     }
 }
 
+/// A channel was ended although nothing takes channels away.
+pub(super) const AGED: Situation =
+    Situation::Seen("channels that were ended and dialled anew, with nothing wrong");
 /// A server was not there for so long that calls were refused.
 pub(super) const DOWN: &str = "calls refused, as the server is down";
+/// A server says that it is full, and calls are refused for that.
+pub(super) const TURNED_AWAY: &str = "calls refused, as the server is full";
+/// A server took nothing of a request, since it was too large.
+pub(super) const TOO_LARGE: &str = "a request too large for its server";
+/// A handler or a codec of a server panicked.
+pub(super) const PANIC_THERE: &str = "a panic at the server";
+/// A codec of the client panicked.
+pub(super) const PANIC_HERE: &str = "a panic at the client";
 
 fn record(stage: &Stage, number: u64, reply: usize, outcome: listenrain::Outcome<bytes::Bytes>) {
-    if let Err(CallError::Refused(Refusal::Down { .. })) = outcome {
-        stage.situation(Situation::Seen(DOWN));
-    }
     match outcome {
         Ok(seen) => match check(number, reply, &seen) {
             Ok(()) => stage.call_ends(number, End::Reply, None),
             Err(why) => stage.call_ends(number, End::WrongReply, Some(why)),
         },
-        Err(error) => {
-            let end = End::of(&error);
-            if let CallError::Refused(Refusal::ByPeer(_)) = error {
-                stage.situation(Situation::Seen(REFUSED));
-            }
-            stage.call_ends(number, end, (end == End::Failed).then(|| format!("{error:?}")));
-        }
+        Err(error) => fail(stage, number, error),
     }
+}
+
+fn fail(stage: &Stage, number: u64, error: CallError) {
+    let seen = match &error {
+        CallError::Refused(Refusal::Down { cause: Some(cause), .. }) if tells_of(cause, "it is full") => {
+            Some(TURNED_AWAY)
+        }
+        CallError::Refused(Refusal::Down { .. }) => Some(DOWN),
+        CallError::Refused(Refusal::ByPeer(RemoteRefusal::TooLarge { .. })) => Some(TOO_LARGE),
+        CallError::Refused(Refusal::ByPeer(_)) => Some(REFUSED),
+        CallError::Failed(Failure::Remote(remote)) if remote.code == ErrorCode::Panic => Some(PANIC_THERE),
+        CallError::Failed(Failure::Panic(_) | Failure::Decode(_)) => Some(PANIC_HERE),
+        _ => None,
+    };
+    if let Some(seen) = seen {
+        stage.situation(Situation::Seen(seen));
+    }
+    stage.call_fails(number, error);
+}
+
+/// Whether `error`, or what it comes from, says `what`.
+fn tells_of(error: &(dyn std::error::Error + 'static), what: &str) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|error| error.to_string().contains(what))
 }
 
 /// Looks whether what is bounded stays so, for ever.

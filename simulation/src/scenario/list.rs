@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Situation::{Fault, Seen};
 use super::When::{CallsInFlight, Dialing, Draining, InPacket};
 use super::{
-    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, server,
+    ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, promises,
+    server,
 };
 use crate::fault::FaultKind as K;
 use crate::stage;
@@ -14,7 +15,15 @@ use crate::stage;
 /// Every scenario, in order.
 #[must_use]
 pub fn all() -> Vec<Arc<Scenario>> {
-    let groups = [whole_links(), lost_links(), many_servers(), limits(), strangers(), flaws::flaws()];
+    let groups = [
+        whole_links(),
+        lost_links(),
+        many_servers(),
+        limits(),
+        strangers(),
+        promises::promises(),
+        flaws::flaws(),
+    ];
     groups.into_iter().flatten().map(Arc::new).collect()
 }
 
@@ -184,6 +193,7 @@ fn many_servers() -> Vec<Scenario> {
             K::DialSlow,
             K::DialClosed,
             K::Partition,
+            K::Restart,
         ],
         situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, CallsInFlight)],
         load: Load::busy(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bodies::{Asked, SHORTEST, SHORTEST_REPLY, Task};
+use super::bodies::{Asked, SHORTEST, SHORTEST_REPLY, SPOILS_REPLY, Task};
 use crate::history::Manner;
 use crate::random::Random;
 
@@ -35,6 +35,10 @@ pub struct Load {
     pub panics: u32,
     /// How many are answered with an error.
     pub failures: u32,
+    /// How many make a codec panic: half of them their server's, the others their client's.
+    pub spoiling: u32,
+    /// How many are never answered.
+    pub endless: u32,
 }
 
 impl Default for Load {
@@ -53,6 +57,8 @@ impl Default for Load {
             slowest: Duration::from_millis(120),
             panics: 15,
             failures: 30,
+            spoiling: 0,
+            endless: 0,
         }
     }
 }
@@ -84,7 +90,7 @@ impl Op {
         if self.manner == Manner::OneWay {
             self.manner = Manner::Call;
         }
-        if matches!(self.asked.task, Task::Panic | Task::Fail) {
+        if matches!(self.asked.task, Task::Panic | Task::Fail | Task::Forever) {
             self.asked.task = Task::Answer;
         }
         self
@@ -121,14 +127,22 @@ impl Load {
             drawn if drawn < self.one_way + self.machines => Manner::Send,
             _ => Manner::Call,
         };
+        let answered_so = self.panics + self.failures + self.slow;
         let task = match random.below(1000) as u32 {
             drawn if drawn < self.panics => Task::Panic,
             drawn if drawn < self.panics + self.failures => Task::Fail,
-            drawn if drawn < self.panics + self.failures + self.slow => {
+            drawn if drawn < answered_so => {
                 Task::Wait(Duration::from_millis(1 + random.below(self.slowest.as_millis() as usize) as u64))
+            }
+            drawn if drawn < answered_so + self.spoiling / 2 => Task::SpoilRequest,
+            drawn if drawn < answered_so + self.spoiling => Task::SpoilReply,
+            // What wants no reply has no deadline to end it.
+            drawn if drawn < answered_so + self.spoiling + self.endless && manner != Manner::OneWay => {
+                Task::Forever
             }
             _ => Task::Answer,
         };
+        let number = number | if task == Task::SpoilReply { SPOILS_REPLY } else { 0 };
         let large = share(random, self.large);
         let mut size = |most: usize, least: usize| {
             let size = if large { most } else { random.size(most.max(1)) };

@@ -4,9 +4,12 @@ mod bodies;
 mod client;
 mod flaws;
 mod forwarder;
+mod guests;
 mod hostile;
 mod list;
 mod load;
+mod promises;
+mod runs;
 mod server;
 
 use std::fmt;
@@ -15,9 +18,12 @@ use std::time::Duration;
 
 use listenrain::Overflow;
 
+pub(crate) use self::bodies::{spoils_client, spoils_server};
 pub(crate) use self::client::LATE;
+pub(crate) use self::guests::GUESTS_STAY;
 pub use self::list::{all, named};
 pub use self::load::Load;
+pub use self::runs::Runs;
 use crate::fault::FaultKind;
 use crate::stack::Stack;
 use crate::world::{Cast, World};
@@ -128,6 +134,12 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Which server a call by `way` goes to, where there are `servers`; `None`: any.
+    #[must_use]
+    pub fn server(self, way: usize, servers: usize) -> Option<usize> {
+        (self != Self::Standby).then(|| way % servers)
+    }
+
     /// How many ways there are for a call to go.
     #[must_use]
     pub fn ways(self, servers: usize) -> usize {
@@ -151,6 +163,10 @@ pub enum Extra {
     HostileServers,
     /// Beside the client somebody dials who does not speak the protocol.
     HostileClient,
+    /// Beside the client there are so many that ask for more than they are given, and never read a reply.
+    DeafClients(usize),
+    /// Before the client there are so many that hold a channel each and say nothing, until the middle of the load.
+    Guests(usize),
 }
 
 /// The client's settings.
@@ -166,11 +182,20 @@ pub struct ClientSetup {
     pub when_full: Overflow,
     /// After how many failed dials calls are refused.
     pub down_after: u32,
+    /// What runs callbacks.
+    pub runs: Runs,
 }
 
 impl Default for ClientSetup {
     fn default() -> Self {
-        Self { lanes: 1, requests: 64, bytes: 4 << 20, when_full: Overflow::Wait, down_after: 5 }
+        Self {
+            lanes: 1,
+            requests: 64,
+            bytes: 4 << 20,
+            when_full: Overflow::Wait,
+            down_after: 5,
+            runs: Runs::Default,
+        }
     }
 }
 
@@ -185,11 +210,36 @@ pub struct ServerSetup {
     pub bytes: usize,
     /// Whether what is beyond is refused; otherwise it is not read.
     pub refuses: bool,
+    /// Most requests of all channels that are not answered, and most bytes that all of them keep in memory.
+    pub all: (usize, usize),
+    /// Most handlers at once.
+    pub handlers: usize,
+    /// What runs handlers.
+    pub runs: Runs,
+    /// Largest request, in bytes.
+    pub largest: usize,
+    /// At which age channels are ended in an orderly way; `None`: at none.
+    pub max_age: Option<Duration>,
 }
+
+/// Bytes of the largest packet, unless a scenario says otherwise.
+pub(crate) const LARGEST: usize = 8 << 20;
+/// Most handlers, or callbacks, at once, unless a scenario says otherwise.
+pub(crate) const HANDLERS_AT_ONCE: usize = 4096;
 
 impl Default for ServerSetup {
     fn default() -> Self {
-        Self { connections: 64, requests: 64, bytes: 4 << 20, refuses: false }
+        Self {
+            connections: 64,
+            requests: 64,
+            bytes: 4 << 20,
+            refuses: false,
+            all: (65_536, 512 << 20),
+            handlers: HANDLERS_AT_ONCE,
+            runs: Runs::Default,
+            largest: LARGEST,
+            max_age: None,
+        }
     }
 }
 

@@ -8,18 +8,42 @@ use bytes::Bytes;
 use listenrain::{
     Abilities, Backoff, BoxFuture, CallError, ChannelGenerator, Client, ClientBuilder, Connection,
     ConnectionPool, Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overflow,
-    PacketCodec, Protocol, ProtocolHandle, ProtocolTable, RawBytes, Request, Router, Server,
+    PacketCodec, Protocol, ProtocolHandle, ProtocolTable, Request, Router, Server, ServerLimits,
     SharedConnections, Transport,
 };
 use listenrain_transports::ha::HaOptions;
 use listenrain_transports::{ActiveStandby, Registry};
 
+use super::codec::{ScenarioBytes, Whose};
+use super::executors::Planned;
 use super::{Bodies, Caller, Handler, InUse, Serving, Stack, Told};
-use crate::scenario::{ClientSetup, Reach, ServerSetup};
+use crate::random::Random;
+use crate::scenario::{ClientSetup, HANDLERS_AT_ONCE, LARGEST, Reach, Runs, ServerSetup};
 use crate::world::Site;
 
-/// Makes a protocol of the name that it is given.
-type Named<M> = dyn Fn(&str) -> Protocol<M> + Send + Sync;
+/// Makes the protocol of a party.
+type Named<M> = dyn Fn(&Party<'_>) -> Protocol<M> + Send + Sync;
+
+/// What a party wants its protocol to be.
+struct Party<'a> {
+    name: &'a str,
+    whose: Whose,
+    largest: usize,
+    /// What runs handlers or callbacks; `None`: what the protocol has by default.
+    executor: Option<Planned>,
+}
+
+impl<'a> Party<'a> {
+    fn client(name: &'a str, runs: Runs, seed: u64) -> Self {
+        let executor = (runs != Runs::Default).then(|| Planned::new(runs, HANDLERS_AT_ONCE, seed));
+        Self { name, whose: Whose::Client, largest: LARGEST, executor }
+    }
+
+    /// One that neither calls nor serves.
+    fn nobody() -> Self {
+        Self { whose: Whose::Nobody, ..Self::client("nobody", Runs::Default, 0) }
+    }
+}
 
 /// The library under test, speaking a protocol whose messages carry the scenario's bytes.
 pub struct Library<M: MessageCodec> {
@@ -27,17 +51,30 @@ pub struct Library<M: MessageCodec> {
     protocol: Arc<Named<M>>,
     wrap: Arc<dyn Fn(Bytes) -> M::Message + Send + Sync>,
     unwrap: Arc<dyn Fn(M::Message) -> Bytes + Send + Sync>,
+    follows_setup: bool,
 }
 
-impl Library<RawBytes> {
+impl Library<ScenarioBytes> {
     /// The library with its native protocol.
     #[must_use]
     pub fn native() -> Self {
-        let protocol = |name: &str| {
-            let packets = NativePackets::default().with_max_packet(8 << 20);
-            Protocol::builder(name, RawBytes).packets(packets).build().expect("native packets have ids")
+        let protocol = |party: &Party<'_>| {
+            let packets = NativePackets::default().with_max_packet(party.largest);
+            let builder = Protocol::builder(party.name, ScenarioBytes(party.whose)).packets(packets);
+            let builder = match party.executor.clone() {
+                Some(executor) if party.whose == Whose::Server => builder.handlers(executor),
+                Some(executor) => builder.callbacks(executor),
+                None => builder,
+            };
+            builder.build().expect("native packets have ids")
         };
-        Self::speaking("listenrain", protocol, |body| body, |body| body)
+        Self {
+            name: "listenrain".to_owned(),
+            protocol: Arc::new(protocol),
+            wrap: Arc::new(|body| body),
+            unwrap: Arc::new(|body| body),
+            follows_setup: true,
+        }
     }
 }
 
@@ -45,7 +82,8 @@ impl<M: MessageCodec> Library<M> {
     /// The library with a protocol of the user's, which `protocol` makes anew for each party, with the name that it is
     /// given. `wrap` makes a message of the bytes that a scenario has somebody say, `unwrap` gives them back. These bytes,
     /// of requests and of replies, begin with the number of their call, eight bytes, big-endian: protocols whose ids stand
-    /// in messages take it for the id. Requests must lead to command 0 or to a command without a handler.
+    /// in messages take it for the id. Requests must lead to command 0 or to a command without a handler. Executors and the
+    /// largest packet are the protocol's, not the scenario's.
     #[must_use]
     pub fn speaking(
         name: impl Into<String>,
@@ -55,9 +93,10 @@ impl<M: MessageCodec> Library<M> {
     ) -> Self {
         Self {
             name: name.into(),
-            protocol: Arc::new(protocol),
+            protocol: Arc::new(move |party| protocol(party.name)),
             wrap: Arc::new(wrap),
             unwrap: Arc::new(unwrap),
+            follows_setup: false,
         }
     }
 }
@@ -74,11 +113,15 @@ impl<M: MessageCodec> Stack for Library<M> {
     }
 
     fn bodies(&self) -> Arc<dyn Bodies> {
-        Arc::new(Spoken { protocol: (self.protocol)("bodies"), unwrap: self.unwrap.clone() })
+        Arc::new(Spoken { protocol: (self.protocol)(&Party::nobody()), unwrap: self.unwrap.clone() })
     }
 
     fn says_everything(&self) -> bool {
-        (self.protocol)("abilities").packets().abilities() == Abilities::ALL
+        (self.protocol)(&Party::nobody()).packets().abilities() == Abilities::ALL
+    }
+
+    fn follows_setup(&self) -> bool {
+        self.follows_setup
     }
 
     fn client(
@@ -90,16 +133,17 @@ impl<M: MessageCodec> Stack for Library<M> {
     ) -> Result<Arc<dyn Caller>, String> {
         let seed = site.stage.random("backoff").draw();
         let configure = |builder: ClientBuilder<M>| configure(builder, setup, seed);
+        let protocol = |name| (self.protocol)(&Party::client(name, callbacks(site, setup), seed));
         let dial = |endpoint: &Endpoint| {
             let dialer = site.transport.dialer(endpoint).map_err(|error| error.to_string())?;
-            let builder = configure(Client::builder((self.protocol)("direct")));
+            let builder = configure(Client::builder(protocol("direct")));
             builder.dial(dialer).map_err(|error| error.to_string())
         };
         let (wrap, unwrap) = (self.wrap.clone(), self.unwrap.clone());
         let ways = match reach {
             Reach::Direct => Ways::Fixed(servers.iter().map(dial).collect::<Result<Vec<_>, _>>()?),
             Reach::Standby => {
-                let builder = configure(Client::builder((self.protocol)("standby")));
+                let builder = configure(Client::builder(protocol("standby")));
                 Ways::Fixed(vec![builder.dial(standby(site, servers)?).map_err(|error| error.to_string())?])
             }
             Reach::Pool { protocols } => Ways::Pooled(Pooled::new(self, site, setup, servers, protocols)?),
@@ -114,19 +158,31 @@ impl<M: MessageCodec> Stack for Library<M> {
         listener: Box<dyn ChannelGenerator>,
         handler: Handler,
     ) -> Result<Arc<dyn Serving>, String> {
-        let _ = site;
+        let seed = Random::of(site.stage.plan().seed, &site.name).draw();
+        let runs = setup.runs.of(site.stage.plan().seed, HANDLERS);
+        if let Some(situation) = runs.situation().filter(|_| self.follows_setup) {
+            site.stage.situation(situation);
+        }
+        let executor = Some(Planned::new(runs, setup.handlers, seed));
+        let party = Party { name: "served", whose: Whose::Server, largest: setup.largest, executor };
         let (wrap, unwrap) = (self.wrap.clone(), self.unwrap.clone());
         let router = Router::new().fallback(move |request: Request<M::Message>| {
             let (wrap, one_way) = (wrap.clone(), request.one_way);
             let answer = handler(unwrap(request.message), one_way);
             async move { answer.await.map(|body| wrap(body)).map_err(HandlerError::new) }
         });
-        let builder = Server::builder((self.protocol)("served"), router)
-            .max_connections(setup.connections)
-            .max_requests(setup.requests)
-            .max_bytes(setup.bytes)
+        let mut limits = ServerLimits::default();
+        (limits.connections, limits.requests, limits.bytes) =
+            (setup.connections, setup.requests, setup.bytes);
+        (limits.all_requests, limits.all_bytes) = setup.all;
+        let mut builder = Server::builder((self.protocol)(&party), router)
+            .limits(limits)
+            .seeded(seed)
             .overflow(if setup.refuses { Overflow::Refuse } else { Overflow::Wait })
             .health(health());
+        if let Some(age) = setup.max_age {
+            builder = builder.max_age(age);
+        }
         builder.listen(listener).map(|server| Arc::new(server) as _).map_err(|error| error.to_string())
     }
 }
@@ -150,6 +206,15 @@ impl<M: MessageCodec> fmt::Debug for Spoken<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Spoken").field(&self.protocol).finish()
     }
+}
+
+/// For whom an executor is drawn.
+pub(crate) const HANDLERS: &str = "handlers";
+pub(crate) const CALLBACKS: &str = "callbacks";
+
+/// What runs the callbacks of a client.
+fn callbacks(site: &Site, setup: &ClientSetup) -> Runs {
+    setup.runs.of(site.stage.plan().seed, CALLBACKS)
 }
 
 /// Looks often, so that a dead link is noticed in simulated seconds.
@@ -225,14 +290,15 @@ impl<M: MessageCodec> Pooled<M> {
         servers: &[Endpoint],
         protocols: usize,
     ) -> Result<Self, String> {
+        let (transport, seed) = (site.transport.clone(), site.stage.random("backoff").draw());
         let mut table = ProtocolTable::new();
         let mut ways = Vec::new();
         for number in 0..protocols.max(1) {
-            let protocol = (library.protocol)(&format!("pooled-{number}"));
+            let name = format!("pooled-{number}");
+            let protocol = (library.protocol)(&Party::client(&name, callbacks(site, setup), seed));
             let handle = table.register(protocol).map_err(|error| error.to_string())?;
             ways.extend(servers.iter().map(|endpoint| (endpoint.clone(), handle.clone())));
         }
-        let (transport, seed) = (site.transport.clone(), site.stage.random("backoff").draw());
         Ok(Self { pool: SharedConnections::default(), transport, ways, setup: setup.clone(), seed })
     }
 

@@ -3,6 +3,8 @@
 //! [`Library`] is listenrain itself, with its own protocol or a user's. [`doubles`](crate::doubles) are others, which are
 //! faulty on purpose.
 
+mod codec;
+mod executors;
 mod library;
 
 use std::fmt;
@@ -12,7 +14,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome};
 
+pub use self::codec::ScenarioBytes;
 pub use self::library::Library;
+pub(crate) use self::library::{CALLBACKS, HANDLERS};
 use crate::scenario::{ClientSetup, Reach, ServerSetup};
 pub use crate::stream::{BareBodies, Bodies};
 use crate::world::Site;
@@ -28,6 +32,12 @@ pub trait Stack: Send + Sync + fmt::Debug + 'static {
     /// Whether it can say all that the library's own protocol can: ids in packets, errors, one-ways, pings.
     fn says_everything(&self) -> bool {
         true
+    }
+
+    /// Whether its servers and clients are as a scenario sets them up in all that depends on their protocol: executors, and the
+    /// largest packet.
+    fn follows_setup(&self) -> bool {
+        false
     }
 
     /// A client at `site` that reaches `servers` as `reach` says.

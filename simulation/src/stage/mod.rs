@@ -2,25 +2,29 @@
 
 mod channels;
 mod faults;
+mod handlers;
+mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use listenrain::Endpoint;
+use listenrain::{CallError, Endpoint};
 use tokio::sync::watch;
 
 use crate::fault::FaultPlan;
 use crate::history::{Call, End, History};
 use crate::random::Random;
 use crate::scenario::Situation;
+use crate::stack::InUse;
 use crate::stream::Wire;
 use crate::trace::{Event, Trace};
 
 pub(crate) use self::channels::LANE_DEAD;
 pub use self::channels::{Dialing, OpenChannel};
 pub(crate) use self::faults::{ALL_DOWN, FAILED_BACK, FAILED_OVER};
+pub use self::handlers::RunningHandler;
 
 /// Tells the time of a run.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -67,6 +71,10 @@ struct Seen {
     led_to: Option<usize>,
     /// Writes, dials and datagrams between the client and each server.
     passed: BTreeMap<(usize, Way), u64>,
+    /// Handlers that run, by party.
+    handlers: BTreeMap<u16, usize>,
+    /// What servers have in use at a time when nothing should be, by name; `None`: something may be.
+    quiet: Option<BTreeMap<String, InUse>>,
 }
 
 /// Which way something passes.
@@ -222,12 +230,10 @@ impl Stage {
         }
     }
 
-    /// The handler of `number` begins; whether there is such a call.
-    pub fn call_executes(&self, who: u16, number: u64) -> bool {
-        let now = self.now();
-        let mut seen = self.seen();
-        seen.trace.add(now, who, "executes", number, 0);
-        seen.history.executes(number, now)
+    /// The caller of `number` is told that there is no reply, and why.
+    pub fn call_fails(&self, number: u64, error: CallError) {
+        self.call_ends(number, End::of(&error), None);
+        self.seen().history.note_error(number, error);
     }
 
     /// Reads the history.

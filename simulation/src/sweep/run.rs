@@ -13,6 +13,7 @@ use crate::oracle::judge;
 use crate::panics::Panics;
 use crate::scenario::{Scenario, Situation};
 use crate::stack::Stack;
+use crate::stage::Stage;
 use crate::trace::{Event, Trace};
 use crate::world::{World, time_limit};
 
@@ -51,6 +52,19 @@ impl Ran {
         self.violations.is_empty()
     }
 
+    /// What happened in the run of `plan` on `stage`.
+    fn of(plan: FaultPlan, stage: &Stage) -> Self {
+        Self {
+            trace: stage.trace(),
+            fired: stage.kinds_fired(),
+            situations: stage.situations(),
+            calls: stage.with_history(|history| history.calls().len()),
+            ends: stage.with_history(ends),
+            simulated: stage.lasted(),
+            ..Self::nothing(plan)
+        }
+    }
+
     /// A run of `plan` in which nothing happened.
     pub(super) fn nothing(plan: FaultPlan) -> Self {
         Self {
@@ -78,6 +92,9 @@ fn most_memory(scenario: &Scenario, events: u64) -> usize {
     let (request, reply) = scenario.load.largest;
     SIMULATOR + trace + 4 * scenario.server.requests.max(scenario.client.requests) * (request + reply)
 }
+
+/// Most bytes that a run may leave behind: what is set up once in a thread or a process.
+const MOST_LEFT: usize = 256 << 10;
 
 /// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
 /// more than their own [limit](crate::world::time_limit) in the worst case; what takes longer is stuck in a loop that
@@ -117,37 +134,37 @@ fn run_within(
         let watched = panics.clone();
         move || {
             watched.watch_this_thread();
-            let cast = scenario.cast(&stack);
             gauge::forget_thread_peak();
+            let cast = scenario.cast(&stack);
             let stage = world.play(&plan, &cast);
             let memory = gauge::thread_peak();
-            let mut violations = judge(&stage, &scenario);
+            let mut violations = judge(&stage, &scenario, &*stack);
             let most = most_memory(&scenario, stage.events());
             if let Some(memory) = memory.filter(|memory| *memory > most) {
                 violations.push(format!("{memory} bytes were allocated at once, at most {most} may be"));
             }
+            let before = gauge::thread_live();
+            let mut ran = Ran { violations, memory, ..Ran::of(plan, &stage) };
+            // What was noted is kept.
+            let kept = before.and_then(|before| Some(gauge::thread_live()?.saturating_sub(before)));
+            drop((stage, cast));
+            let left = kept.and_then(|kept| Some(gauge::thread_live()?.saturating_sub(kept)));
+            if let Some(left) = left.filter(|left| *left > MOST_LEFT) {
+                ran.violations
+                    .push(format!("{left} bytes were left after the run, at most {MOST_LEFT} may be"));
+            }
             // Nobody listens any more where it took too long.
-            let _ = tell.send((stage, violations, memory));
+            let _ = tell.send(ran);
         }
     };
     // A thread of its own: what is random once a thread, such as the keys of a hash map, is fresh in each run.
     let thread = thread::Builder::new().name("run".to_owned()).spawn(play).expect("a thread for a run");
     let mut ran = Ran::nothing(plan.clone());
     match told.recv_timeout(limit) {
-        Ok((stage, violations, memory)) => {
+        Ok(told) => {
             // It may panic yet, when what belongs to the thread goes.
             let _ = thread.join();
-            ran = Ran {
-                violations,
-                memory,
-                trace: stage.trace(),
-                fired: stage.kinds_fired(),
-                situations: stage.situations(),
-                calls: stage.with_history(|history| history.calls().len()),
-                ends: stage.with_history(ends),
-                simulated: stage.lasted(),
-                ..ran
-            };
+            ran = told;
         }
         Err(RecvTimeoutError::Timeout) => {
             ran.violations.push(format!("the run had not ended after {limit:?} of real time"));
@@ -201,7 +218,6 @@ mod tests {
     use super::*;
     use crate::fault::Family;
     use crate::stack::Library;
-    use crate::stage::Stage;
     use crate::world::Cast;
 
     /// A world in which nothing ends until somebody says so, or in which it panics.
