@@ -79,6 +79,10 @@ impl Calls {
         }
     }
 
+    pub(super) fn is_sent(&self, id: u64) -> bool {
+        self.open.get(&id).is_some_and(|open| open.is_sent)
+    }
+
     /// The caller of `id` waits no longer.
     pub(super) fn forget(&mut self, id: u64) {
         self.queue.retain(|queued| *queued != id);

@@ -98,7 +98,7 @@ impl Line {
         let entered = self.budget.enter(body.len());
         let (permit, deadline) = match self.faulty.has(Flaw::LR10) {
             true => (entered.await?, Instant::now() + within),
-            false => (timeout_at(deadline, entered).await.map_err(|_| CallError::Timeout)??, deadline),
+            false => (timeout_at(deadline, entered).await.map_err(|_| CallError::Expired)??, deadline),
         };
         self.may_begin()?;
         let (id, outcome) = self.with_calls(|calls| calls.push(kind, body, permit));
@@ -107,7 +107,10 @@ impl Line {
         tokio::select! {
             biased;
             outcome = outcome => outcome.unwrap_or(Err(CallError::Refused(Refusal::Closed))),
-            () = self.alarm(deadline) => Err(CallError::Timeout),
+            () = self.alarm(deadline) => {
+                let is_sent = self.with_calls(|calls| calls.is_sent(id));
+                Err(if is_sent { CallError::Timeout } else { CallError::Expired })
+            }
         }
     }
 

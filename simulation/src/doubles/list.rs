@@ -11,6 +11,7 @@ use super::model::Model;
 pub fn all() -> Vec<Double> {
     let mut all = of_the_original();
     all.extend(of_our_own());
+    all.extend(super::flawed::all());
     all
 }
 
@@ -19,7 +20,8 @@ fn double(
     meaning: &'static str,
     (scenario, says): (&'static str, &'static str),
 ) -> Double {
-    Double { name, flaw: number, meaning, scenario, says, stack: Arc::new(Model::with(name, flaw)) }
+    let stack = Arc::new(Model::with(name, flaw));
+    Double { name, flaw: number, meaning, scenario, says, stack, sound: super::sound() }
 }
 
 fn of_the_original() -> Vec<Double> {
@@ -83,12 +85,18 @@ fn of_the_original() -> Vec<Double> {
         double(
             (Flaw::LR11, "LR11", "drain-halves"),
             "A drain keeps half of the queue, and loses the rest.",
-            ("lr11-a-drain-writes-all", "nothing went wrong, and call # ended as lost"),
+            (
+                "lr11-a-drain-writes-all",
+                "call # ended as lost, and nothing that went wrong then and there is why…",
+            ),
         ),
         double(
             (Flaw::LR12, "LR12", "drain-deaf"),
             "A reply that arrives during a close is decoded and thrown away.",
-            ("lr12-a-drain-takes-replies", "nothing went wrong, and call # ended as lost"),
+            (
+                "lr12-a-drain-takes-replies",
+                "call # ended as lost, and nothing that went wrong then and there is why…",
+            ),
         ),
         double(
             (Flaw::LR13, "LR13", "pool-mixes"),

@@ -1,15 +1,17 @@
 //! Stacks that are faulty on purpose, to show that scenarios notice.
 //!
-//! All of them are one small model of a framework for calls, which makes one mistake each: those of the original that
+//! Most of them are one small model of a framework for calls, which makes one mistake each: those of the original that
 //! crash, hang or lose something in normal operation, and some that the library was built to be safe from. Without one
 //! it is sound, and passes the same scenarios: what a scenario notices is the mistake.
 //!
 //! The model has what is needed for that and no more: one channel a connection, and no pings, so it does not learn of a
-//! channel that is silently dead.
+//! channel that is silently dead. The others are the library itself with one mistake around it: for scenarios of what the
+//! model does not have.
 
 mod budget;
 mod calls;
 mod flaw;
+mod flawed;
 mod keeper;
 mod line;
 mod list;
@@ -33,7 +35,8 @@ pub use self::list::all;
 pub struct Double {
     /// Its name in flags and reports.
     pub name: &'static str,
-    /// The flaw of the original that it has, as in `docs/flaws.md`, or `own`.
+    /// The flaw of the original that it has, as in `docs/flaws.md`; `own` for another one of the model, `library` for one around
+    /// the library.
     pub flaw: &'static str,
     /// Its mistake, in one sentence.
     pub meaning: &'static str,
@@ -44,6 +47,8 @@ pub struct Double {
     pub says: &'static str,
     /// The stack.
     pub stack: Arc<dyn Stack>,
+    /// The same without the mistake: the control.
+    pub sound: Arc<dyn Stack>,
 }
 
 impl Double {

@@ -7,7 +7,6 @@ use super::{Cell, Failure, Stop, Within, run};
 use crate::doubles::Double;
 use crate::fault::FaultPlan;
 use crate::scenario::Scenario;
-use crate::stack::Stack;
 use crate::world::World;
 
 /// What became of one double.
@@ -55,7 +54,6 @@ pub fn catch(
     scenario: &Arc<Scenario>,
     worlds: &[Arc<dyn World>],
     seeds: &Range<u64>,
-    sound: &Arc<dyn Stack>,
     stop: &Stop,
 ) -> Caught {
     let mut caught = Caught { double, passed: 0, failure: None, sound: Vec::new() };
@@ -66,7 +64,7 @@ pub fn catch(
                 return caught;
             }
             if try_one(&mut caught, &cell, seed, stop) {
-                check_sound(&mut caught, &cell, sound);
+                check_sound(&mut caught, &cell);
                 return caught;
             }
             caught.passed += 1;
@@ -91,9 +89,10 @@ fn try_one(caught: &mut Caught, cell: &Cell, seed: u64, stop: &Stop) -> bool {
 }
 
 /// Has the sound stack play what the double failed by.
-fn check_sound(caught: &mut Caught, cell: &Cell, sound: &Arc<dyn Stack>) {
+fn check_sound(caught: &mut Caught, cell: &Cell) {
     let Some(failure) = &caught.failure else { return };
     let smallest = failure.smallest.as_ref().map(|smallest| &smallest.plan);
+    let sound = &caught.double.sound;
     let play = |plan: &FaultPlan| run(plan, &cell.scenario, &cell.world, sound).violations;
     caught.sound = [Some(&failure.plan), smallest].into_iter().flatten().flat_map(play).collect();
 }
@@ -104,36 +103,36 @@ mod tests {
     use crate::doubles;
     use crate::world::Local;
 
-    fn caught(double: Double, sound: &Arc<dyn Stack>) -> Caught {
+    fn caught(double: Double) -> Caught {
         let scenario = crate::scenario::named(double.scenario).unwrap();
         let worlds = [Arc::new(Local::memory()) as Arc<dyn World>];
-        catch(double, &scenario, &worlds, &(0..20), sound, &Stop::default())
+        catch(double, &scenario, &worlds, &(0..20), &Stop::default())
     }
 
     #[test]
     fn a_double_is_caught_and_a_stack_without_its_flaw_is_not() {
         let double = doubles::all().swap_remove(0);
-        let found = caught(double.clone(), &doubles::sound());
+        let found = caught(double.clone());
         assert_eq!(found.mistake(), None, "{found:?}");
         let replay = &found.failure.as_ref().unwrap().replay;
         assert!(replay.contains(&format!("--double {} --seed ", double.name)), "{replay}");
 
         let sound = Double { stack: doubles::sound(), ..double.clone() };
-        let missed = caught(sound, &doubles::sound());
+        let missed = caught(sound);
         assert!(missed.passed == 20 && missed.mistake().unwrap().contains("was not caught"), "{missed:?}");
 
         // Whatever else the scenario says of it is no catch.
         let misread = Double { says: "call # was answered, and never executed", ..double.clone() };
-        let missed = caught(misread, &doubles::sound());
+        let missed = caught(misread);
         assert!(missed.passed == 20 && missed.mistake().unwrap().contains("was not caught"), "{missed:?}");
 
-        let faulty = caught(double.clone(), &double.stack);
+        let faulty = caught(Double { sound: double.stack.clone(), ..double.clone() });
         assert!(faulty.mistake().unwrap().contains("the sound stack fails"), "{faulty:?}");
     }
 
     #[test]
     fn too_many_faults_are_a_mistake() {
-        let mut found = caught(doubles::all().swap_remove(0), &doubles::sound());
+        let mut found = caught(doubles::all().swap_remove(0));
         let fault = crate::fault::Fault::new(
             crate::fault::FaultKind::Reset,
             std::time::Duration::ZERO,

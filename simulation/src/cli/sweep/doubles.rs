@@ -58,7 +58,7 @@ fn catch_all(worlds: &[Arc<dyn World>], seeds: &Range<u64>, jobs: usize, stop: &
             let Some((number, double)) = next else { return };
             progress.begins(double.name.to_owned());
             let Some(scenario) = crate::scenario::named(double.scenario) else { continue };
-            let caught = catch(double, &scenario, worlds, seeds, &doubles::sound(), stop);
+            let caught = catch(double, &scenario, worlds, seeds, stop);
             progress.ended();
             if caught.failure.is_some() || !stop.is_set() {
                 found.lock().unwrap_or_else(PoisonError::into_inner).push((number, caught));
@@ -74,7 +74,10 @@ fn catch_all(worlds: &[Arc<dyn World>], seeds: &Range<u64>, jobs: usize, stop: &
 /// What a batch of the sound model finds, over the scenarios of the doubles.
 fn sound(args: &SweepArgs, worlds: &[Arc<dyn World>], jobs: usize, stop: &Stop) -> Swept {
     let all = doubles::all();
-    let is_one = |scenario: &Arc<Scenario>| all.iter().any(|double| double.scenario == scenario.name);
+    let is_of_model = |double: &&Double| double.flaw != "library";
+    let is_one = |scenario: &Arc<Scenario>| {
+        all.iter().filter(is_of_model).any(|double| double.scenario == scenario.name)
+    };
     crate::sweep(args.seeds.clone())
         .scenarios(crate::scenario::all().into_iter().filter(is_one))
         .worlds(worlds.iter().cloned())
