@@ -101,7 +101,7 @@ impl<'a> Judge<'a> {
     fn executions(&self, number: u64, call: &Call, told: Duration, end: End) -> Result<(), String> {
         let name = end.name();
         // What a goodbye says that it was not taken leaves again.
-        let leaves_again = self.was_drained(call, told) || self.scenario.server.max_age.is_some();
+        let leaves_again = self.may_have_heard_goodbye(call, told) || self.scenario.server.max_age.is_some();
         if call.sent.len() > 1 && !leaves_again {
             let times = &call.sent;
             return Err(format!(
@@ -168,7 +168,9 @@ impl<'a> Judge<'a> {
         let until = told + ON_ITS_WAY;
         let came_late = self.closes.is_some_and(|close| call.began + LATE >= close);
         let is_regular = self.scenario.is_calm && !self.hostile && !self.handlers.loses();
-        let is_excused = call.spoilt || came_late || call.may_fail || self.may_be_lost(call, until);
+        // One that waited for a channel when the last hope of one went is dropped, and counted.
+        let is_lost = self.may_be_lost(call, until) || self.was_away(call, until);
+        let is_excused = call.spoilt || came_late || call.may_fail || is_lost;
         let was_ended = self.was_drained(call, until) || self.scenario.server.max_age.is_some();
         if is_missing && is_regular && !is_excused && !was_ended {
             return Err(format!("nothing went wrong, and message {number} was sent and never executed"));

@@ -41,7 +41,7 @@ impl Judge<'_> {
         self.was_drained(call, told) && (!call.executions.is_empty() || is_on_its_way)
     }
 
-    fn was_away(&self, call: &Call, told: Duration) -> bool {
+    pub(super) fn was_away(&self, call: &Call, told: Duration) -> bool {
         self.covers(call, told, FaultKind::keeps_away)
     }
 
@@ -53,6 +53,11 @@ impl Judge<'_> {
     /// Whether the server of `call` ended in an orderly way.
     pub(super) fn was_drained(&self, call: &Call, told: Duration) -> bool {
         self.covers(call, told, |kind| kind == FaultKind::Restart)
+    }
+
+    /// Whether the server of `call` may have said goodbye: one that is dropped says as much as it can.
+    pub(super) fn may_have_heard_goodbye(&self, call: &Call, told: Duration) -> bool {
+        self.covers(call, told, |kind| kind.family() == Family::Process)
     }
 
     /// Without a goodbye an orderly end is as good as a cut.
@@ -77,8 +82,7 @@ impl Judge<'_> {
             Refusal::Panicked { .. } => self.callbacks.loses(),
             Refusal::ByPeer(why) => match why {
                 RemoteRefusal::Overloaded => self.scenario.server.refuses || self.is_full,
-                // A server that is dropped says as much to whom it can.
-                RemoteRefusal::Draining => self.covers(call, told, |kind| kind.family() == Family::Process),
+                RemoteRefusal::Draining => self.may_have_heard_goodbye(call, told),
                 RemoteRefusal::Expired => self.may_be_late(call, told) || self.was_drained(call, told),
                 RemoteRefusal::TooLarge { .. } => call.is_too_large,
                 _ => false,
