@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::fault::FaultKind;
+use crate::fault::{Family, Fault, FaultKind};
 use crate::history::Call;
 use crate::scenario::{Extra, GUESTS_STAY, Scenario};
 use crate::stage::Stage;
@@ -25,7 +25,10 @@ impl Excuses {
     pub(super) fn new(stage: &Stage, scenario: &Scenario, says_everything: bool) -> Self {
         let (plan, heal) = (stage.plan(), stage.plan().heal());
         let more = if says_everything { Duration::ZERO } else { UNASKED };
-        let faults = plan.faults.iter().enumerate().filter(|(number, _)| stage.has_fired(*number));
+        // What a network loses it does not tell: only that something passed meanwhile.
+        let has_happened =
+            |number, fault: &Fault| stage.has_fired(number) || fault.kind.family() == Family::Network;
+        let faults = plan.faults.iter().enumerate().filter(|(number, fault)| has_happened(*number, fault));
         let mut excuses: Vec<_> = faults
             .map(|(_, fault)| Excuse {
                 kind: fault.kind,
