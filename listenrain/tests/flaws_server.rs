@@ -209,7 +209,8 @@ async fn requests_beyond_the_limits_are_not_taken_in() {
     let by_bytes = |limits: &mut listenrain::ServerLimits| limits.bytes = 8 * 1000;
     // A channel holds no more of what is for all than it leaves to the others.
     let by_all = |limits: &mut listenrain::ServerLimits| limits.all_bytes = 16 * 1000;
-    for limit in [&by_count as &dyn Fn(&mut _), &by_bytes, &by_all] {
+    // One request at a time may go beyond that: it lies in a buffer that its channel keeps, and might wait for this.
+    for (limit, held) in [(&by_count as &dyn Fn(&mut _), 8000), (&by_bytes, 8000), (&by_all, 9000)] {
         let net = Net::holding(64 * 1024);
         let mut limits = listenrain::ServerLimits::default();
         limit(&mut limits);
@@ -217,7 +218,7 @@ async fn requests_beyond_the_limits_are_not_taken_in() {
         let io = net.raw().await;
         flood(io, &Frame::new(REQUEST, 1, [0; 1000]), 5_000).await;
         let counts = server.counts();
-        assert_eq!(counts.in_flight_bytes, 8000);
+        assert_eq!(counts.in_flight_bytes, held);
         // One more may be at hand, and wait for room.
         assert!((8..=9).contains(&counts.in_flight), "{counts:?}");
         assert!(counts.received_bytes < 500_000, "{counts:?}");
