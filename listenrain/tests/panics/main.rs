@@ -8,6 +8,7 @@ mod bomb;
 mod plugs;
 #[path = "../support/mod.rs"]
 mod support;
+mod transport;
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use support::*;
 use tokio::sync::{Notify, mpsc};
 
 use bomb::Bomb;
-use plugs::{Generator, Machine, Message, Messages, Names, protocol};
+use plugs::{Machine, Message, Messages, protocol};
+use transport::{Generator, Names};
 
 /// What is asked of the parts while the protocol is built.
 const AT_BUILD: [&str; 7] = [

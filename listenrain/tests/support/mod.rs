@@ -3,6 +3,7 @@
 
 mod net;
 mod peer;
+mod session;
 mod wire;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use listenrain::{
 
 pub(crate) use net::Net;
 pub(crate) use peer::*;
+pub(crate) use session::*;
 pub(crate) use wire::Faults;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
