@@ -125,7 +125,7 @@ impl<M: MessageCodec> Client<M> {
         let callback: Callback = Box::new(move |outcome, place| {
             machine.otherwise = outcome.as_ref().err().cloned().unwrap_or(CallError::Failed(Failure::NotRun));
             let tell = Box::new(move || {
-                machine.tell(outcome.and_then(|reply| decode(&*messages, reply, &counters)));
+                machine.tell(outcome.and_then(|reply| decode(&*messages, reply.take(), &counters)));
                 drop(place);
             });
             callbacks.run(runtime, tell);

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::error::{IdState, MessageError};
 use crate::guard::guard;
+use crate::message::CodecFault;
 use crate::packet::Payload;
 use crate::primitives::in_flight::CallId;
 use crate::sync::{Mutex, lock};
@@ -147,7 +148,7 @@ pub(crate) trait ById: Send + Sync {
     /// The call ended without its reply. The id stays out of use when the reply may still come.
     fn forget(&self, call: CallId, reply_may_come: bool);
     /// Whether both payloads carry the same id.
-    fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), MessageError>;
+    fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), CodecFault>;
     /// No reply can come any more: the links are gone.
     fn end_quarantine(&self);
 }
@@ -173,8 +174,8 @@ impl ById for Broken {
 
     fn forget(&self, _: CallId, _: bool) {}
 
-    fn same(&self, _: &[u8], _: &[u8]) -> Result<(), MessageError> {
-        Err(MessageError::new("there is no table of ids"))
+    fn same(&self, _: &[u8], _: &[u8]) -> Result<(), CodecFault> {
+        Err(CodecFault::Error(MessageError::new("there is no table of ids")))
     }
 
     fn end_quarantine(&self) {}
@@ -253,14 +254,15 @@ where
         }
     }
 
-    fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), MessageError> {
-        caught(|| {
+    fn same(&self, request: &[u8], reply: &[u8]) -> Result<(), CodecFault> {
+        let compared = guard(|| {
             let (request, reply) = ((self.id_of)(request)?, (self.id_of)(reply)?);
             if request == reply {
                 return Ok(());
             }
             Err(MessageError::new(format!("the reply carries id {reply:?}, its request {request:?}")))
-        })
+        });
+        compared.map_err(CodecFault::Panic)?.map_err(CodecFault::Error)
     }
 
     fn end_quarantine(&self) {
@@ -274,7 +276,7 @@ where
     }
 }
 
-/// Reading an id, comparing it and storing it run code of the user's: here and nowhere else.
+/// Reading an id, comparing it and storing it run code of the user's, which may panic.
 fn caught<T>(run: impl FnOnce() -> Result<T, MessageError>) -> Result<T, MessageError> {
     guard(run).unwrap_or_else(|panic| Err(MessageError::new(format!("reading the id panicked: {panic}"))))
 }

@@ -220,7 +220,7 @@ async fn requests_beyond_the_limits_are_not_taken_in() {
         let counts = server.counts();
         assert_eq!(counts.in_flight_bytes, held);
         // One more may be at hand, and wait for room.
-        assert!((8..=9).contains(&counts.in_flight), "{counts:?}");
+        assert!((held / 1000..=held / 1000 + 1).contains(&counts.in_flight), "{counts:?}");
         assert!(counts.received_bytes < 500_000, "{counts:?}");
     }
 }

@@ -208,7 +208,7 @@ async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_o
     }
     settle().await;
     let drained = server.drain(secs(1)).await;
-    assert_eq!((drained.complete, drained.cut_off), (false, 5));
+    assert_eq!((drained.complete, drained.refused, drained.cut_off), (false, 3, 2));
     let frames = peer.read_all().await;
     let refused: Vec<_> = frames.iter().filter(|frame| frame.kind == REFUSED).map(|frame| frame.id).collect();
     assert_eq!((refused, begun.load(Ordering::SeqCst)), (vec![3, 4, 5], 2));

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{
@@ -216,4 +217,22 @@ async fn channels_of_a_server() {
     drop(peers.pop());
     settle().await;
     assert!(!ask(&mut Peer::new(net.raw().await), 1).await, "one has gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ages_of_channels() {
+    let largest = Duration::from_secs(3650 * 86_400);
+    for (age, is_legal) in [
+        (ms(999), false),
+        (secs(1), true),
+        (largest, true),
+        (largest + Duration::from_nanos(1), false),
+        (Duration::MAX, false),
+    ] {
+        let net = Net::new();
+        let server = Server::builder(native(), echo()).max_age(age).listen(net.listener());
+        let error = server.err().map(|error| error.to_string());
+        assert_eq!(error.is_none(), is_legal, "{age:?}: {error:?}");
+        assert!(error.is_none_or(|error| error.contains("max_age") && error.contains("3650 days")));
+    }
 }

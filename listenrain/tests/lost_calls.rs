@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
 use listenrain::{
-    CallError, Client, ConnectionState, LinkError, MessageCodec, MessageError, Payload, Protocol, Refusal,
-    Sent,
+    Abilities, CallError, Client, ConnectionState, Decoded, LinkError, MessageCodec, MessageError,
+    NativePackets, Packet, PacketCodec, PacketError, Payload, Protocol, RawBytes, Refusal, Sent,
 };
 use support::*;
 
@@ -135,4 +138,38 @@ async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_o
     let refused = caller.join().unwrap().unwrap_err();
     assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
     assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
+}
+
+/// Native packets, of which one cannot be encoded.
+#[derive(Debug)]
+struct Picky(NativePackets);
+
+impl PacketCodec for Picky {
+    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
+        self.0.decode(input)
+    }
+    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
+        if packet.payload.first() == "boom" {
+            return Err(PacketError::Malformed("boom".into()));
+        }
+        self.0.encode(packet, output)
+    }
+    fn abilities(&self) -> Abilities {
+        self.0.abilities()
+    }
+    fn max_packet(&self) -> usize {
+        self.0.max_packet()
+    }
+    fn buffers(&self) -> Arc<dyn BufferPool> {
+        self.0.buffers()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_encoded_is_known_not_to_have_run() {
+    let protocol =
+        Protocol::builder("picky", RawBytes).packets(Picky(NativePackets::default())).build().unwrap();
+    let (_net, _peer, client) = by_hand(protocol).await;
+    let error = client.call(Bytes::from("boom")).await.unwrap_err();
+    assert!(error.never_executed(), "{error:?}");
 }

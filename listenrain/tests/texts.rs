@@ -7,7 +7,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use listenrain::{HandlerError, MessageCodec, MessageError, Payload, Protocol, Router, Server};
+use listenrain::{
+    Correlation, HandlerError, MessageCodec, MessageError, Payload, Protocol, RawBytes, Request, Router,
+    Server,
+};
 use support::*;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -180,4 +183,22 @@ fn an_error_says_its_cause_where_it_is_shown() {
         "told: outer: inner"
     );
     assert_eq!(HandlerError::new("told").to_string(), "told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reading_an_id_panics_with_is_not_told_to_a_peer() {
+    let id_of = |bytes: &[u8]| {
+        assert!(bytes != b"bad", "postgres://root:secret@10.0.0.1");
+        Ok(7u8)
+    };
+    let protocol =
+        Protocol::builder("ids", RawBytes).correlation(Correlation::by_message(id_of)).build().unwrap();
+    let router = Router::new().fallback(|_: Request<Bytes>| async move { Ok(Bytes::from("bad")) });
+    let net = Net::new();
+    let _server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    peer.send(REQUEST, 1, "x").await;
+    let error = peer.expect(ERROR).await;
+    let text = String::from_utf8_lossy(&error.payload[2..]).into_owned();
+    assert!(!text.contains("secret"), "the peer is told: {text}");
 }

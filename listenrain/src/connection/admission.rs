@@ -153,6 +153,10 @@ impl Future for InLineFor<'_> {
                 Poll::Ready(Ok(context.room))
             }
             Poll::Ready(Err(why)) => {
+                // Its deadline may have passed meanwhile.
+                if let Poll::Ready(error) = this.poll_end(cx) {
+                    return Poll::Ready(Err(error));
+                }
                 let why = match why {
                     NoRoom::Closed => this.shared.refusal_when_closed(),
                     NoRoom::Crowded => this.shared.full(),

@@ -41,7 +41,7 @@ impl Wait {
 }
 
 /// Told the end of a call that nobody polls, and given its place to hold until that is told on.
-pub(crate) type Callback = Box<dyn FnOnce(Outcome<Bytes>, Option<Permit>) + Send>;
+pub(crate) type Callback = Box<dyn FnOnce(Outcome<Held>, Option<Permit>) + Send>;
 
 impl Shared {
     /// Sends `payload` and waits for the reply until `deadline`.
@@ -78,7 +78,7 @@ impl Shared {
                 shared.deadlines.remove(id);
                 shared.note_settled();
             }
-            crate::sync::lock(&told).tell(outcome.map(Held::take));
+            crate::sync::lock(&told).tell(outcome);
         });
         if let Err(error) = self.launch(payload, deadline, room, Waiter::Callback(ended)) {
             crate::sync::lock(&cell).tell(Err(error));
@@ -208,7 +208,7 @@ impl Drop for InFlightCall<'_> {
 struct Told(Option<Callback>, Option<Permit>);
 
 impl Told {
-    fn tell(&mut self, outcome: Outcome<Bytes>) {
+    fn tell(&mut self, outcome: Outcome<Held>) {
         if let Some(callback) = self.0.take() {
             callback(outcome, self.1.take());
         }

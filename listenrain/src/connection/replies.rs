@@ -40,7 +40,8 @@ impl Replies {
 }
 
 impl Held {
-    pub(super) fn take(mut self) -> Bytes {
+    /// The reply, which its caller holds from here on.
+    pub(crate) fn take(mut self) -> Bytes {
         let bytes = std::mem::take(&mut self.bytes);
         self.replies.waiting.fetch_sub(bytes.len(), Relaxed);
         bytes

@@ -82,8 +82,9 @@ impl Shared {
                 None => CallError::Refused(self.refusal_when_closed()),
             })
         });
-        self.deadlines.close();
+        // The keeper ends with its deadlines, and is not to take that for the end of its runtime.
         self.stop.cancel();
+        self.deadlines.close();
     }
 
     /// The tasks that drive it are gone: nobody else ends what it has. Does nothing once it is closed.

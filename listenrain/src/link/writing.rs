@@ -32,6 +32,8 @@ pub(super) struct Writing {
 struct Leaving {
     begins: u64,
     ends: u64,
+    /// It could not be encoded: nothing of it leaves, and its channel ends by it.
+    has_failed: bool,
     ticket: Ticket,
     queued: Queued,
 }
@@ -41,7 +43,7 @@ struct Leaving {
 pub(crate) struct Unwritten {
     pub(crate) ticket: Ticket,
     pub(crate) queued: Queued,
-    /// Whether some of it did.
+    /// Whether some of it did, or it could not be encoded: the channel may have ended by it.
     pub(crate) is_cut: bool,
 }
 
@@ -137,9 +139,9 @@ impl Writing {
         let (begins, before) = (self.encoded, self.output.len());
         let encoded = packets.encode(&queued.0.packet, &mut self.output);
         self.encoded += (self.output.len() - before) as u64;
-        encoded?;
-        self.leaving.push_back(Leaving { begins, ends: self.encoded, ticket, queued });
-        Ok(())
+        let (ends, has_failed) = if encoded.is_ok() { (self.encoded, false) } else { (u64::MAX, true) };
+        self.leaving.push_back(Leaving { begins, ends, has_failed, ticket, queued });
+        encoded
     }
 
     fn took(&mut self, taken: usize, counters: &Counters) {
@@ -192,10 +194,8 @@ impl Writing {
     /// Packets that did not wholly leave, in their order.
     pub(super) fn take_unwritten(&mut self) -> Vec<Unwritten> {
         let written = self.written;
-        let encoded = self.leaving.drain(..).map(|Leaving { begins, ticket, queued, .. }| Unwritten {
-            ticket,
-            queued,
-            is_cut: begins < written,
+        let encoded = self.leaving.drain(..).map(|Leaving { begins, has_failed, ticket, queued, .. }| {
+            Unwritten { ticket, queued, is_cut: has_failed || begins < written }
         });
         let batch = self.batch.drain(..).map(|(ticket, queued)| Unwritten { ticket, queued, is_cut: false });
         encoded.chain(batch).collect()

@@ -50,6 +50,9 @@ pub struct ServerBuilder<M: MessageCodec> {
     seed: Option<u64>,
 }
 
+/// The largest age that may be set.
+const OLDEST: Duration = Duration::from_secs(3650 * 86_400);
+
 /// Whether a channel with these facts is taken.
 pub(super) type Admits = dyn Fn(&ChannelFacts) -> bool + Send + Sync;
 
@@ -130,7 +133,7 @@ impl<M: MessageCodec> ServerBuilder<M> {
     }
 
     /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back by way
-    /// of whatever spreads them over servers. Default: channels grow as old as they like. At least 1 s.
+    /// of whatever spreads them over servers. Default: channels grow as old as they like. Range: 1 s to 3650 days.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -198,8 +201,8 @@ impl<M: MessageCodec> ServerBuilder<M> {
     fn check(&self) -> Result<(), OptionError> {
         self.limits.check()?;
         let second = Duration::from_secs(1);
-        let is_legal = self.max_age.is_none_or(|age| age >= second);
-        OptionError::check(is_legal, "max_age", self.max_age.unwrap_or_default(), "1s or more")?;
+        let is_legal = self.max_age.is_none_or(|age| (second..=OLDEST).contains(&age));
+        OptionError::check(is_legal, "max_age", self.max_age.unwrap_or_default(), "1s to 3650 days")?;
         self.health.check()
     }
 }

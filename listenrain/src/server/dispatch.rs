@@ -102,7 +102,7 @@ impl<M: MessageCodec> Typed<M> {
             return Err(CodecFault::Error(MessageError::new(why)));
         }
         if let Some(ids) = &self.ids {
-            ids.same(request, payload.first()).map_err(CodecFault::Error)?;
+            ids.same(request, payload.first())?;
         }
         Ok(payload)
     }

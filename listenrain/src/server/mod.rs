@@ -144,13 +144,16 @@ impl Server {
         shared.channels.open().iter().for_each(|peer| peer.finish(GoodbyeReason::Draining));
         shared.tasks.close();
         let complete = timeout_at(deadline, shared.settled()).await.is_ok();
-        let cut_off = if complete { 0 } else { shared.places.in_use() as usize };
+        let (left, until_then) = (shared.places.in_use(), shared.counters.snapshot());
         shared.cut_off();
         // A handler that blocks a thread cannot be ended, nor a link that runs one in its own; all others are dropped as soon as
         // they are polled.
         let _ = timeout(CUT_OFF_WITHIN, shared.settled()).await;
         shared.over.cancel();
         let after = shared.counters.snapshot();
+        // Of those that were left, some were refused as they stood in line.
+        let refused = after.refused - until_then.refused;
+        let cut_off = if complete { 0 } else { left.saturating_sub(refused) as usize };
         Drained {
             complete,
             answered: after.answered - before.answered,

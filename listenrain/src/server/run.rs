@@ -124,9 +124,8 @@ impl Run {
         self.handled();
     }
 
-    /// The handler has ended: its place is free, and what nobody answers is over.
+    /// The handler has ended: what nobody answers is over. Its place is free once its executor has done with it too.
     pub(super) fn handled(&self) {
-        drop(self.take_permit());
         if !self.is_call {
             drop(self.take_room());
         }
@@ -255,11 +254,16 @@ impl Run {
 
 impl Work for Run {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_handler(cx)
+        let polled = self.poll_handler(cx);
+        if polled.is_ready() {
+            drop(self.take_permit());
+        }
+        polled
     }
 
     fn abandon(&self) {
         self.end_handler();
+        drop(self.take_permit());
     }
 }
 

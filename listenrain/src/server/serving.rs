@@ -167,7 +167,10 @@ impl Served {
                     shared.note_panic("executor of handlers", &panic);
                 }
             }
-            None => run.handled(),
+            None => {
+                run.handled();
+                drop(run.take_permit());
+            }
         }
         run.enter();
     }

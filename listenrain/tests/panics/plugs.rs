@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use listenrain::{
-    Abilities, CallId, ChannelGenerator, Command, Correlation, Decoded, Executor, FifoQueue, HashPool,
-    HeapTimers, Inline, Job, MessageCodec, MessageError, NativePackets, Outcome, Packet, PacketCodec,
-    PacketError, Payload, Protocol, ProtocolError, Queued, SendQueue, Spawned, StateMachine,
-    StateMachinePool, Ticket, Timers,
+    Abilities, CallId, Command, Correlation, Decoded, Executor, FifoQueue, HashPool, HeapTimers, Inline, Job,
+    MessageCodec, MessageError, NativePackets, Outcome, Packet, PacketCodec, PacketError, Payload, Protocol,
+    ProtocolError, Queued, SendQueue, Spawned, StateMachine, StateMachinePool, Ticket, Timers,
 };
 use tokio::time::Instant;
 

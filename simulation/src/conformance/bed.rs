@@ -146,9 +146,9 @@ impl Bed {
         self.gate_at(&self.scratch_with(self.windows())).await
     }
 
-    /// A fresh endpoint with a queue of four and dials of a tenth of a second, where it has such options.
+    /// A fresh endpoint with a queue of four and dials of half a second, where it has such options.
     pub(crate) fn scratch_with_short_queue(&self) -> Endpoint {
-        self.scratch_with(&[("backlog", "4"), ("connect_timeout", "100ms")])
+        self.scratch_with(&[("backlog", "4"), ("connect_timeout", "500ms")])
     }
 
     /// A fresh endpoint whose channels hold little, where it has such options: what does not fit has to wait.
