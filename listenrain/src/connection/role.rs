@@ -80,6 +80,11 @@ impl Caller {
         }
     }
 
+    /// Whether the peer has said anything but goodbye.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
         let Packet { kind, id, payload, .. } = packet;
         let payload = payload.into_bytes();
