@@ -1,4 +1,4 @@
-//! Dials: side by side, each within its time, and spread where many were cut off by one event.
+//! Dials: side by side, each within its time, spread where many were cut off by one event, and never in a tight loop.
 
 mod support;
 
@@ -222,4 +222,78 @@ async fn a_dialer_that_is_over_is_asked_no_more_and_its_connection_says_so() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
     assert!(client.connection().is_over());
     assert!(matches!(client.connection().state(), ConnectionState::Down { .. }));
+}
+
+/// `net`'s dialer, which chooses among peers by itself where it `heeds` how channels end.
+fn choosing(net: &Net, heeds: bool) -> Box<dyn ChannelGenerator> {
+    let net = net.clone();
+    generator("test://net".parse().unwrap(), move || {
+        let mut dialer = net.dialer();
+        async move {
+            let channel = dialer.next().await?;
+            Ok(if heeds { channel.on_end(|_| {}) } else { channel })
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_says_goodbye_at_once_is_down_and_waited_for_longer_each_time() {
+    // It was dialled again at once, hundreds of times a second, as if each channel had been a success.
+    for heeds in [false, true] {
+        let net = Net::new();
+        let mut peers = net.peers();
+        let backoff = Backoff::between(ms(100), secs(1)).seeded(1);
+        let client = Client::builder(native()).backoff(backoff).dial(choosing(&net, heeds)).unwrap();
+        let (took, _kept) = timed(async {
+            let mut kept = Vec::new();
+            for _ in 0..5 {
+                let mut peer = peers.next().await;
+                peer.send(GOODBYE, 0, goodbye(AGE, 0, 0, 0)).await;
+                kept.push(peer);
+            }
+            kept
+        })
+        .await;
+        // Four waits: of 100, 200, 400 and 800 ms, of each at most half taken away.
+        assert!(took >= ms(750) && took <= ms(1510), "{heeds}: {took:?}");
+        let state = client.connection().state();
+        assert!(matches!(state, ConnectionState::Down { cause: Some(_) }), "{heeds}: {state:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_has_worked_is_followed_by_another_as_soon_as_its_peer_says_goodbye() {
+    for has_worked in [true, false] {
+        let net = Net::new();
+        let mut peers = net.peers();
+        let backoff = Backoff::between(secs(1), secs(10)).down_after(1000).seeded(1);
+        let _client = Client::builder(native()).backoff(backoff).dial(net.dialer()).unwrap();
+        let (mut peer, mut waited) = (peers.next().await, Duration::ZERO);
+        for _ in 0..10 {
+            if has_worked {
+                peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
+            }
+            tokio::time::sleep(secs(1)).await;
+            peer.send(GOODBYE, 0, goodbye(AGE, 0, 0, 0)).await;
+            let (took, next) = timed(peers.next()).await;
+            (peer, waited) = (next, waited + took);
+        }
+        // Else ten moments, each within the first wait.
+        let expected = if has_worked { secs(0)..ms(50) } else { secs(1)..ms(10_050) };
+        assert!(expected.contains(&waited), "{has_worked}: {waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_is_left_alone_for_five_minutes_at_most() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let _client = connect(&net, native());
+    let mut peer = peers.next().await;
+    for (asked, least) in [(u32::MAX, 300), (300_000, 300), (280_000, 280), (280_000, 280)] {
+        peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, asked)).await;
+        let (took, next) = timed(peers.next()).await;
+        assert!(took >= secs(least) && took <= secs(300) + ms(2), "{asked}: {took:?}");
+        peer = next;
+    }
 }

@@ -322,6 +322,27 @@ async fn one_way_messages_that_were_not_taken_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_the_first_goodbye_of_a_channel_counts_and_is_answered() {
+    // Each of them had an answer, in a queue without end, and its one-way messages counted again.
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    let _taken = start(&client, "taken").await;
+    client.one_way(Bytes::from("untaken")).await.unwrap();
+    peer.expect(REQUEST).await;
+    peer.expect(ONE_WAY).await;
+    let again = Frame::new(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).bytes();
+    peer.send_bytes(&again.repeat(100)).await;
+    peer.send(PING, 7, "").await;
+    let answer = peer.read_any().await.unwrap();
+    assert_eq!((answer.kind, answer.flags), (GOODBYE, ANSWER));
+    let pong = peer.read_any().await.unwrap();
+    assert_eq!((pong.kind, pong.flags, pong.id), (PING, ANSWER, 7));
+    assert_eq!(client.counts().untaken_one_ways, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_knows_better() {
     for knows_better in [false, true] {
         let net = Net::new();

@@ -35,6 +35,46 @@ async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
     second.call(Bytes::new()).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_admitted_is_down_at_once_and_hears_why() {
+    // It took three dials, at least thirty seconds apart, and calls waited until their deadline.
+    let net = Net::new();
+    let _server = Server::builder(native(), echo()).admit(|_| false).listen(net.listener()).unwrap();
+    let client = Client::builder(native()).dial(net.dialer()).unwrap();
+    let (took, outcome) = timed(client.call_within(Bytes::from("x"), secs(20))).await;
+    let error = outcome.unwrap_err();
+    let CallError::Refused(down @ Refusal::Down { .. }) = error else { panic!("{error:?}") };
+    assert!(took < secs(1) && chain(&down).contains("it does not admit this peer"), "{took:?}, {down:?}");
+    let (took, ready) = timed(client.ready()).await;
+    let said = chain(&ready.unwrap_err());
+    assert!(took < secs(1) && said.contains("it does not admit this peer"), "{took:?}, {said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_of_another_version_is_down_at_once_unless_the_generator_has_others() {
+    for has_others in [false, true] {
+        let net = Net::new();
+        let mut peers = net.peers();
+        let dialer = Arc::new(tokio::sync::Mutex::new(net.dialer()));
+        let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
+            let dialer = Arc::clone(&dialer);
+            async move {
+                let channel = dialer.lock().await.next().await?;
+                Ok(if has_others { channel.on_end(|_| {}) } else { channel })
+            }
+        });
+        let client = Client::builder(native()).dial(generator).unwrap();
+        let mut peer = peers.next().await;
+        peer.send(GOODBYE, 0, goodbye(VERSION, 0, 0, 30_000)).await;
+        assert_eq!(peer.expect(GOODBYE).await.flags, ANSWER);
+        settle().await;
+        let is_down = matches!(client.connection().state(), ConnectionState::Down { .. });
+        assert_eq!(is_down, !has_others);
+        let (took, _next) = timed(peers.next()).await;
+        assert_eq!(took >= secs(30), !has_others, "{took:?}");
+    }
+}
+
 fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))

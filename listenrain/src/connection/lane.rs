@@ -39,9 +39,19 @@ enum LaneEnd {
     /// It is lost. `has_worked` tells whether it counts as a success.
     Lost { cause: LinkError, has_worked: bool },
     /// The peer takes nothing more on it.
-    Goodbye(Goodbye, Heeds),
+    Goodbye(Farewell),
     /// There is a better one.
     Superseded(Box<Channel>),
+}
+
+/// A goodbye, and what the channel had come to by then.
+struct Farewell {
+    goodbye: Goodbye,
+    heeds: Heeds,
+    /// The channel did not live long enough to count as a success.
+    is_young: bool,
+    /// The peer had said something else before.
+    has_heard: bool,
 }
 
 /// Who heeds a peer's wish not to be dialled for a while.
@@ -120,21 +130,36 @@ impl Lane {
                     self.shared.failed(self.no_channel(&cause), opened, false);
                     return wait;
                 }
-                LaneEnd::Goodbye(goodbye, heeds) => return self.after_goodbye(&goodbye, heeds, opened),
+                LaneEnd::Goodbye(farewell) => return self.after_goodbye(&farewell, opened),
             }
         }
     }
 
-    fn after_goodbye(&mut self, goodbye: &Goodbye, heeds: Heeds, opened: Instant) -> Duration {
-        let asked = goodbye.stay_away.mul_f64(1.0 + 0.5 * self.random.fraction());
-        let asked = if heeds == Heeds::Lane { asked } else { Duration::ZERO };
-        if goodbye.why.is_refusal() {
+    /// A channel that worked was ended by a goodbye for a good reason, and the next one is dialled as soon as the peer wishes. One
+    /// that was refused, or hardly lived, counts as a failed dial.
+    fn after_goodbye(&mut self, farewell: &Farewell, opened: Instant) -> Duration {
+        let why = farewell.goodbye.why;
+        let asked = match farewell.heeds {
+            Heeds::Lane => self.spread(farewell.goodbye.stay_away),
+            Heeds::Generator => Duration::ZERO,
+        };
+        if why.is_refusal() || farewell.is_young {
             let wait = self.course.failed();
-            self.shared.failed(self.no_channel(&LinkError::Goodbye(goodbye.why)), opened, false);
+            // Another peer of a generator's may take what this one never will.
+            let is_hopeless = why.is_lasting() && farewell.heeds == Heeds::Lane;
+            self.shared.failed(self.no_channel(&LinkError::Goodbye(why)), opened, is_hopeless);
             return wait.max(asked);
         }
         self.course.succeeded();
-        asked
+        if farewell.has_heard {
+            return asked;
+        }
+        asked.max(self.shared.options.backoff.first.mul_f64(self.random.fraction()))
+    }
+
+    /// As long as the peer asks for and up to half as long again, so that those whom it asked together come back apart.
+    fn spread(&mut self, stay_away: Duration) -> Duration {
+        stay_away.mul_f64(1.0 + 0.5 * self.random.fraction()).min(Goodbye::MOST_STAY_AWAY)
     }
 
     /// A channel that was dialled and is of no use counts as a dial that failed.
@@ -199,7 +224,12 @@ impl Lane {
                 biased;
                 event = &mut link => return match event {
                     LinkEvent::Ended(end) => self.lost(epoch, opened, end, ended),
-                    LinkEvent::Goodbye(goodbye) => self.leave(epoch, goodbye, link, ended),
+                    LinkEvent::Goodbye(goodbye) => {
+                        let is_young = opened.elapsed() < FLAPPING;
+                        let has_heard = link.role().has_heard();
+                        let heeds = self.leave(epoch, &goodbye, link, ended);
+                        LaneEnd::Goodbye(Farewell { goodbye, heeds, is_young, has_heard })
+                    }
                 },
                 () = sleep_until(opened + FLAPPING), if is_young => {
                     is_young = false;
@@ -226,18 +256,18 @@ impl Lane {
     }
 
     /// The peer has said goodbye: nothing leaves on this channel any more, and what it has not taken leaves on the next.
-    fn leave(&self, epoch: u64, goodbye: Goodbye, link: Link<Caller>, ended: Option<OnEnd>) -> LaneEnd {
+    fn leave(&self, epoch: u64, goodbye: &Goodbye, link: Link<Caller>, ended: Option<OnEnd>) -> Heeds {
         let (shared, lane) = (&self.shared, self.number);
         tracing::debug!(epoch, why = %goodbye.why, "the peer says goodbye");
         shared.traffic.lanes.lost(lane, epoch, ConnectionState::Recovering);
         let heeds = if ended.is_some() { Heeds::Generator } else { Heeds::Lane };
         let mut finishing = Finishing::new(shared, lane, epoch, link, None);
-        let unwritten = finishing.answer(&goodbye);
+        let unwritten = finishing.answer(goodbye);
         // It may choose another peer at once, and not only when the last call on this channel has ended.
         unwritten.tell(ended, Some(goodbye.stay_away));
-        shared.take_back_untaken(lane, epoch, &goodbye);
+        shared.take_back_untaken(lane, epoch, goodbye);
         self.finish(finishing);
-        LaneEnd::Goodbye(goodbye, heeds)
+        heeds
     }
 
     fn finish(&self, finishing: Finishing) {
@@ -292,8 +322,9 @@ impl Shared {
     }
 
     /// A dial that began then has failed. Those that fail side by side are one failure: they meet the same trouble.
-    fn failed(&self, error: NextError, began: Instant, is_final: bool) {
-        let is_down = self.failures.count(began) >= self.options.backoff.down_after || is_final;
+    /// Where there is no hope of another the connection is down at the first.
+    fn failed(&self, error: NextError, began: Instant, is_hopeless: bool) {
+        let is_down = self.failures.count(began) >= self.options.backoff.down_after || is_hopeless;
         tracing::debug!(%error, is_down, "dial failed");
         if is_down {
             self.traffic.lanes.enter_without_lanes(ConnectionState::Down { cause: Some(error) });

@@ -39,6 +39,8 @@ pub(super) struct Caller {
     one_ways: u64,
     hello: Greeting,
     goodbye: Option<Goodbye>,
+    /// A channel ends once: further goodbyes count for nothing.
+    has_goodbye: bool,
     has_heard: bool,
 }
 
@@ -73,8 +75,14 @@ impl Caller {
             one_ways: 0,
             hello,
             goodbye: None,
+            has_goodbye: false,
             has_heard: false,
         }
+    }
+
+    /// Whether the peer has said anything but goodbye.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
@@ -152,7 +160,11 @@ impl Caller {
     }
 
     fn hear_goodbye(&mut self, payload: &Bytes) {
+        if self.has_goodbye {
+            return;
+        }
         if let Some(goodbye) = Goodbye::from_bytes(payload) {
+            self.has_goodbye = true;
             let untaken = self.one_ways.saturating_sub(goodbye.one_ways);
             count_by(&self.shared.counters.untaken_one_ways, untaken as usize);
             self.goodbye = Some(goodbye);

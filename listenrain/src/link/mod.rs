@@ -175,6 +175,10 @@ impl<R: Role> Link<R> {
         }
     }
 
+    pub(crate) fn role(&self) -> &R {
+        &self.role
+    }
+
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
     pub(crate) fn follow(&mut self, signal: Arc<Signal>) {
         self.watch.ticks = signal.ticks();

@@ -105,6 +105,11 @@ impl GoodbyeReason {
         matches!(self, Self::Full | Self::NotAdmitted | Self::Version)
     }
 
+    /// Whether it will hold for the next channel too.
+    pub(crate) const fn is_lasting(self) -> bool {
+        matches!(self, Self::NotAdmitted | Self::Version)
+    }
+
     /// What it says of one request that was not taken.
     pub(crate) const fn of_request(self) -> RemoteRefusal {
         match self {

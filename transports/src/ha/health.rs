@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use listenrain::channel::ChannelEnd;
-use listenrain::{Backoff, Course, LinkError, NextError};
+use listenrain::{Backoff, Course, GoodbyeReason, LinkError, NextError};
 use tokio::time::Instant;
 
 /// A channel that lived at least this long has lasted; one that did not counts as a failure of its member. Well above a
@@ -235,7 +235,7 @@ impl Life {
             Verdict::Failed => self.health.failed(member, begun, last.elapsed()),
             Verdict::Silent => self.health.fell_silent(member, begun, last.elapsed()),
         }
-        if let Some(wait) = stay_away {
+        if let Some(wait) = stay_away.filter(|wait| !wait.is_zero()) {
             let standing = &mut self.health.lock()[member];
             // What other channels have heard before does not unsay it.
             standing.failures += 1;
@@ -280,6 +280,8 @@ impl Verdict {
             LinkError::Silent(_) | LinkError::SlowPacket(_) | LinkError::Unanswered { .. } => Self::Silent,
             LinkError::Io(error) if error.kind() == ErrorKind::TimedOut => Self::Silent,
             LinkError::PeerClosed
+            // A member that renews its channels is as well as before.
+            | LinkError::Goodbye(GoodbyeReason::Age)
             | LinkError::Closed
             | LinkError::Io(_)
             | LinkError::Truncated { .. }
@@ -326,6 +328,9 @@ mod tests {
             (&LinkError::Closed, true, true, Verdict::Well),
             (&LinkError::Closed, false, true, Verdict::Nothing),
             (&LinkError::Closed, true, false, Verdict::Nothing),
+            (&LinkError::Goodbye(GoodbyeReason::Age), true, true, Verdict::Well),
+            (&LinkError::Goodbye(GoodbyeReason::Age), true, false, Verdict::Failed),
+            (&LinkError::Goodbye(GoodbyeReason::Draining), true, true, Verdict::Failed),
             (&LinkError::Silent(MINUTE), true, true, Verdict::Silent),
             (&LinkError::SlowPacket(MINUTE), true, true, Verdict::Silent),
             (&io(ErrorKind::TimedOut), true, true, Verdict::Silent),

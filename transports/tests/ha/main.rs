@@ -38,13 +38,7 @@ impl Bed {
 
     async fn serve(&self, name: &'static str) -> Server {
         let endpoint = Endpoint::new("channel", name).unwrap();
-        let router = Router::new().fallback(move |request: Request<Bytes>| async move {
-            if request.message == "slow" {
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-            Ok(Bytes::from(name))
-        });
-        Server::builder(native(), router).listen(self.members.listen(&endpoint).await.unwrap()).unwrap()
+        Server::builder(native(), router(name)).listen(self.members.listen(&endpoint).await.unwrap()).unwrap()
     }
 
     fn client(&self) -> Client<RawBytes> {
@@ -55,6 +49,16 @@ impl Bed {
 
 fn native() -> Protocol<RawBytes> {
     Protocol::builder("native", RawBytes).build().unwrap()
+}
+
+/// Answers with its name.
+fn router(name: &'static str) -> Router<RawBytes> {
+    Router::new().fallback(move |request: Request<Bytes>| async move {
+        if request.message == "slow" {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        Ok(Bytes::from(name))
+    })
 }
 
 fn registry<const N: usize>(transports: [Arc<dyn Transport>; N]) -> Registry {
@@ -266,4 +270,24 @@ async fn two_dialers_of_one_list_share_no_trouble() {
     open.push(first.next().await.unwrap());
     let peers: Vec<_> = open.iter().map(peer).collect();
     assert_eq!(peers, ["standby", "standby", "active", "active"], "trouble is a dialer's own, and passes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_ends_channels_of_its_largest_age_is_used_as_before() {
+    // Each such end was a failure of the member, and calls went to the standby.
+    let bed = Bed::new(FailBack::Lazy);
+    let endpoint = Endpoint::new("channel", "active").unwrap();
+    let listener = bed.members.listen(&endpoint).await.unwrap();
+    let active = Server::builder(native(), router("active")).max_age(Duration::from_secs(10)).seeded(1);
+    let active = active.listen(listener).unwrap();
+    let standby = bed.serve("standby").await;
+    let client = bed.client();
+    for _ in 0..500 {
+        assert_eq!(ask(&client).await, "active");
+        pass(ms(100)).await;
+    }
+    // Of 50 s each has nine to eleven.
+    let accepted = active.counts().accepted;
+    assert!((5..=6).contains(&accepted), "{accepted}");
+    assert_eq!(standby.counts().accepted, 0);
 }
