@@ -297,3 +297,19 @@ async fn a_peer_is_left_alone_for_five_minutes_at_most() {
         peer = next;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_nobody_uses_is_no_failed_dial_where_the_protocol_cannot_ping() {
+    // Broken by a client that takes the silence of a peer which was asked nothing for a failure.
+    let net = Net::new();
+    let _server = listenrain::Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
+    let client = Client::builder(in_order()).backoff(Backoff::between(ms(10), ms(20)).down_after(1));
+    let client =
+        client.health(listenrain::Health::every(secs(1), 3).idle_within(secs(3))).dial(net.dialer()).unwrap();
+    client.call(Bytes::from("at first")).await.unwrap();
+    let mut states = client.connection().watch();
+    let down = states.wait_for(|state| matches!(state, ConnectionState::Down { .. }));
+    let is_down = tokio::time::timeout(secs(60), down).await.is_ok();
+    assert!(!is_down && net.dials() > 10, "{is_down} after {} dials", net.dials());
+    client.call(Bytes::from("at last")).await.unwrap();
+}

@@ -44,7 +44,7 @@ impl Finishing {
     pub(super) fn answer(&mut self, goodbye: &Goodbye) -> LinkEnd {
         let packet = Packet::new(Kind::GoodbyeAnswer, 0, Bytes::new());
         let _ = self.signal.outbox.push(Ticket(0), Queued::new(packet));
-        LinkEnd { cause: LinkError::Goodbye(goodbye.why), answered: true, unwritten: Vec::new() }
+        LinkEnd { cause: LinkError::Goodbye(goodbye.why), asked: true, answered: true, unwritten: Vec::new() }
     }
 
     pub(super) async fn run(mut self) {

@@ -249,7 +249,8 @@ impl Lane {
         end.tell(ended, None);
         let gave_up =
             matches!(end.cause, LinkError::Silent(_) | LinkError::Stalled(_) | LinkError::SlowPacket(_));
-        let has_worked = opened.elapsed() >= FLAPPING && (end.answered || !gave_up);
+        // Where a protocol cannot ping, a channel that nobody has used is silent, and no worse for that.
+        let has_worked = opened.elapsed() >= FLAPPING && (end.answered || !end.asked || !gave_up);
         let cause = end.cause.clone();
         self.shared.link_lost(self.number, epoch, end);
         LaneEnd::Lost { cause, has_worked }

@@ -85,6 +85,8 @@ pub(crate) trait Role: Send {
 #[derive(Debug)]
 pub(crate) struct LinkEnd {
     pub(crate) cause: LinkError,
+    /// Whether the peer has been sent anything.
+    pub(crate) asked: bool,
     /// Whether the peer has sent anything.
     pub(crate) answered: bool,
     pub(crate) unwritten: Vec<Unwritten>,
@@ -351,7 +353,8 @@ impl<R: Role + Unpin> Future for Link<R> {
             Err(panic) => LinkError::Panic(panic),
         };
         this.writing.abort_if(!matches!(cause, LinkError::PeerClosed | LinkError::Closed));
-        let (answered, unwritten) = (this.reading.bytes > 0, this.writing.take_unwritten());
-        Poll::Ready(LinkEvent::Ended(LinkEnd { cause, answered, unwritten }))
+        let (asked, answered) = (this.writing.written > 0, this.reading.bytes > 0);
+        let unwritten = this.writing.take_unwritten();
+        Poll::Ready(LinkEvent::Ended(LinkEnd { cause, asked, answered, unwritten }))
     }
 }

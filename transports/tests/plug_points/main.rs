@@ -139,7 +139,13 @@ async fn run_on_plug_ins(used: &Used) {
     let again = client.call(Droplet::new(5, KEEP, "")).await.unwrap_err();
     assert_eq!(state(again), Some(IdState::Quarantined));
 
+    // It is one of two who share the connection, and lets go of it.
     client.close().await;
+    let late = Droplet::new(6, ECHO, "drift");
+    assert_eq!(same.call(late.clone()).await.unwrap(), late);
+    for connection in pool.connections() {
+        connection.close(WATCHDOG).await;
+    }
     assert!(pool.connections().is_empty(), "a closed connection is never given");
     drop(server);
 }

@@ -68,7 +68,7 @@ pub(super) const CONTROLS: &[Control] = &[
             })
         },
     )
-    .fails("beside calls that wait: call 4: a call ended without its reply: no reply"),
+    .fails("beside calls that wait: call 6: a call ended without its reply: no reply"),
     Control::new("resets-on-an-error", "G09", "an answer that is an error is a reset", || {
         with_packets(resets_on_an_error)
     })
@@ -83,7 +83,7 @@ pub(super) const CONTROLS: &[Control] = &[
     Control::new(
         "deaf-after-a-refusal",
         "G11",
-        "on the first channel after a dial that failed no reader is ever woken",
+        "on the first channel after a dial that failed no byte is ever read",
         || with_layer(DeafAfterARefusal::default()),
     )
     .fails("made while nobody listened: call 9: a call ended without its reply: no reply"),
@@ -329,17 +329,17 @@ struct DeafAfterARefusal {
     was_refused: AtomicBool,
 }
 
-/// Nobody who waits for bytes is woken.
+/// Whoever waits for bytes waits for ever.
 struct Deaf;
 
 impl ReadFlaw for Deaf {
     fn read(
         &mut self,
-        below: &mut dyn ChannelRead,
-        _cx: &mut Context<'_>,
-        into: &mut ReadBuffer,
+        _: &mut dyn ChannelRead,
+        _: &mut Context<'_>,
+        _: &mut ReadBuffer,
     ) -> Poll<io::Result<usize>> {
-        below.poll_read(&mut Context::from_waker(Waker::noop()), into)
+        Poll::Pending
     }
 }
 

@@ -116,7 +116,7 @@ fn next_packet(held: &mut BytesMut, is_foreign: &mut bool) -> Option<BytesMut> {
     let first = held.first()?;
     // Numbers of more than three bytes would be lengths that no case has.
     let is_like = *first == 0x4C
-        && held.get(1).is_none_or(|kind| (1..=7).contains(kind))
+        && held.get(1).is_none_or(|kind| (1..=9).contains(kind))
         && held.get(4).is_none_or(|high| *high == 0);
     *is_foreign |= !is_like;
     if *is_foreign || held.len() < Passing::HEADER {

@@ -65,6 +65,11 @@ async fn down_for_a_while(
     site.kill().await?;
     let down = |state: &ConnectionState| matches!(state, ConnectionState::Down { .. });
     enters(client.connection(), "down", down).await?;
+    // The end of a young channel does that by itself: what counts here is that nobody answers a redial.
+    let mut states = client.connection().watch();
+    let redialled =
+        async { while client.connection().counts().failed_dials == 0 && states.changed().await.is_ok() {} };
+    at_once("a redial that fails", redialled).await?;
     let same = pooled.get(bed)?;
     ensure!(
         down(&same.connection().state()),

@@ -40,7 +40,7 @@ pub(super) const CONTROLS: &[Control] = &[
         "of 4 KiB that are read, what does not fit into the room that is offered is lost",
         || with_reads(ReadsMoreThanFits::default),
     )
-    .fails("came Err(Malformed(\"first byte"),
+    .fails("instead of a request of 300 bytes with id 0x2 and deadline None came Err("),
     Control::new("limit-is-off-by-one", "F05", "a packet of one byte more than may be passes", || {
         with_codec(|_| LimitIsOffByOne)
     })
