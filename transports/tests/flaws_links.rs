@@ -133,5 +133,6 @@ async fn calls_end_once_each_while_their_links_are_cut_again_and_again() {
         }
     }
     assert!(seen.iter().all(|times| *times == 1) && answered > 0, "{answered} were answered");
-    assert_eq!(client.counts().in_flight, 0);
+    // A state machine tells before it has ended, and what its call held is given back after that.
+    until(|| client.counts().in_flight == 0).await;
 }
