@@ -141,3 +141,20 @@ async fn a_peer_whose_pongs_are_all_that_it_says_is_alive() {
     peer.send(REPLY, asked.id, "").await;
     call.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_asks_before_it_gives_up_a_peer() {
+    let (_net, mut peer, client) = by_hand(native()).await;
+    settle().await;
+    // As after a machine was suspended, or a thread was blocked: time has passed in one step.
+    tokio::time::advance(secs(61)).await;
+    let ping = peer.expect(PING).await;
+    peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    let call = start(&client, "still there").await;
+    let asked = peer.expect(REQUEST).await;
+    peer.send(REPLY, asked.id, "").await;
+    call.await.unwrap().unwrap();
+    // One that does not answer is given up all the same.
+    let (took, ()) = timed(async { while peer.read_any().await.is_some() {} }).await;
+    assert!(took >= secs(45) && took <= secs(75), "{took:?}");
+}

@@ -21,8 +21,8 @@ pub struct Health {
     /// After how many silent intervals, with pings unanswered, or after how many in which the peer took nothing of what
     /// waits to be written, the channel is given up. At least 1; default 3.
     pub missed: u32,
-    /// How long one packet may take from its first byte to its last. At least 1 ms; default 60 s. Raise it for large
-    /// packets on slow links.
+    /// How long one packet may take from its first byte to its last, also while a server has no memory for the rest of it. At
+    /// least 1 ms; default 60 s. Raise it for large packets on slow links.
     pub packet: Duration,
     /// After how long a silent channel is given up where the protocol has no ping. At least 1 ms; default 10 min.
     pub idle: Duration,
@@ -79,6 +79,8 @@ pub(super) struct Seen {
     pub(super) packets: u64,
     /// Whether this side reads: a peer that it does not read cannot be called silent.
     pub(super) reads: bool,
+    /// Whether it would, had it memory for the rest of a packet.
+    pub(super) awaits_memory: bool,
     /// Whether part of a packet has come.
     pub(super) is_inside_packet: bool,
     /// Bytes that the channel has taken.
@@ -100,6 +102,10 @@ pub(super) struct Watch {
     silent: Duration,
     unfinished: Duration,
     stalled: Duration,
+    /// The last look gave a ping.
+    has_asked: bool,
+    /// The packet that has partly come was held up for want of memory.
+    was_held_up: bool,
 }
 
 impl Watch {
@@ -109,13 +115,25 @@ impl Watch {
             bytes: 0,
             packets: 0,
             reads: true,
+            awaits_memory: false,
             is_inside_packet: false,
             written: 0,
             has_output: false,
         };
         let none = Duration::ZERO;
         let (health, looked_at) = (health.clone(), Instant::now());
-        Self { ticks, health, can_ping, looked_at, last, silent: none, unfinished: none, stalled: none }
+        Self {
+            ticks,
+            health,
+            can_ping,
+            looked_at,
+            last,
+            silent: none,
+            unfinished: none,
+            stalled: none,
+            has_asked: false,
+            was_held_up: false,
+        }
     }
 
     /// Looks again. Gives a ping to be sent.
@@ -123,6 +141,8 @@ impl Watch {
         self.ticks = ticks;
         let now = Instant::now();
         let passed = now - std::mem::replace(&mut self.looked_at, now);
+        // Where it was this process that stood still, the peer has had no chance meanwhile.
+        let passed = passed.min(self.health.interval * 2);
         let last = std::mem::replace(&mut self.last, seen);
         // What is so at both looks was so all the time between them; what has only begun has not lasted yet.
         let count = |so_far: Duration, goes_on: bool| if goes_on { so_far + passed } else { Duration::ZERO };
@@ -130,18 +150,29 @@ impl Watch {
         let is_same_packet = last.is_inside_packet && seen.is_inside_packet && last.packets == seen.packets;
         let is_same_output = last.has_output && seen.has_output && last.written == seen.written;
         self.silent = count(self.silent, read && is_quiet);
-        self.unfinished = count(self.unfinished, read && is_same_packet);
         self.stalled = count(self.stalled, is_same_output);
-        self.judge()?;
+        // What is held up for want of memory keeps memory; while anything else holds it up the time stands still.
+        let goes_on = (last.reads || last.awaits_memory) && (seen.reads || seen.awaits_memory);
+        if goes_on || !is_same_packet {
+            self.unfinished = count(self.unfinished, is_same_packet);
+        }
+        self.was_held_up = seen.awaits_memory || (self.was_held_up && is_same_packet);
+        let has_asked = std::mem::replace(&mut self.has_asked, is_quiet && self.can_ping);
+        self.judge(has_asked)?;
         Ok((is_quiet && self.can_ping).then(|| Packet::new(Kind::Ping, 0, bytes::Bytes::new())))
     }
 
-    fn judge(&self) -> Result<(), LinkError> {
+    /// Whether a packet has taken too long, and this side has its part in that.
+    pub(super) fn is_held_up_too_long(&self) -> bool {
+        self.was_held_up && self.unfinished >= self.health.packet
+    }
+
+    fn judge(&self, has_asked: bool) -> Result<(), LinkError> {
         let patience = self.health.interval * self.health.missed;
         let silence = if self.can_ping { patience } else { self.health.idle };
-        if self.unfinished >= self.health.packet {
+        if self.unfinished >= self.health.packet && !self.was_held_up {
             Err(LinkError::SlowPacket(self.unfinished))
-        } else if self.silent >= silence {
+        } else if self.silent >= silence && (has_asked || !self.can_ping) {
             Err(LinkError::Silent(self.silent))
         } else if self.stalled >= patience {
             Err(LinkError::Stalled(self.stalled))

@@ -59,6 +59,8 @@ pub(crate) trait Role: Send {
     fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
     /// The channel is to end in an orderly way: takes nothing new.
     fn finish(&mut self);
+    /// There was no memory for the rest of a packet for too long, and the channel is to end for it.
+    fn held_up_too_long(&mut self) {}
     /// The channel ends now.
     fn cut_off(&mut self) {}
     /// Whether nothing is left to be answered.
@@ -202,10 +204,11 @@ impl<R: Role> Link<R> {
             if wish == Wish::Finish {
                 self.role.finish();
             }
-            self.check_health()?;
             let before = moved;
             moved += self.write_some(cx)?;
             moved += self.read_some(cx)?;
+            // What has come by now counts, be it read late.
+            self.check_health()?;
             if let Some(goodbye) = self.role.goodbye() {
                 return Ok(Some(goodbye));
             }
@@ -320,6 +323,7 @@ impl<R: Role> Link<R> {
             bytes: reading.bytes,
             packets: reading.packets,
             reads: self.phase == Phase::Open && !reading.held_up && !reading.ended,
+            awaits_memory: self.phase == Phase::Open && reading.awaits_memory,
             is_inside_packet: reading.is_inside_packet(),
             written: self.writing.written,
             has_output: !self.writing.is_empty() || self.phase == Phase::ShuttingDown,
@@ -328,6 +332,10 @@ impl<R: Role> Link<R> {
             && self.phase == Phase::Open
         {
             let _ = self.signal.outbox.push(Ticket(0), Queued::new(ping));
+        }
+        if self.watch.is_held_up_too_long() {
+            self.reading.give_up(&self.packets);
+            self.role.held_up_too_long();
         }
         Ok(())
     }

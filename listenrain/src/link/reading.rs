@@ -19,10 +19,16 @@ pub(super) struct Reading {
     memory: Option<Memory>,
     /// The payload of a packet that is too large, which is thrown away as it comes.
     skipped: Option<Skipped>,
+    /// How long the packet is that has partly come, where that is known.
+    expected: Option<usize>,
     /// The peer's stream is over.
     pub(super) ended: bool,
     /// Nothing is read for want of room, be it for a packet or for its bytes.
     pub(super) held_up: bool,
+    /// It is memory for the bytes of a packet that there is no room for.
+    pub(super) awaits_memory: bool,
+    /// What comes is thrown away.
+    is_given_up: bool,
     /// Bytes and packets seen so far.
     pub(super) bytes: u64,
     pub(super) packets: u64,
@@ -44,6 +50,12 @@ struct Skipped {
 /// Memory that the read buffer of every channel may keep without being accounted for.
 const FREE: usize = 16 * 1024;
 
+/// How much is to be accounted for after the next read behind chunks of a packet that has partly come.
+fn next_chunks(input: &mut ReadBuffer, expected: Option<usize>) -> u64 {
+    let missing = expected.map_or(ReadBuffer::MAX_READ, |whole| whole.saturating_sub(input.len()));
+    (input.held() + missing.min(ReadBuffer::MAX_READ)).saturating_sub(FREE) as u64
+}
+
 /// Whether more may be decoded at once.
 enum Decode {
     /// All that is whole has been.
@@ -63,8 +75,11 @@ impl Reading {
             input: ReadBuffer::new(packets.buffers()),
             memory,
             skipped: None,
+            expected: None,
             ended: false,
             held_up: false,
+            awaits_memory: false,
+            is_given_up: false,
             bytes: 0,
             packets: 0,
         }
@@ -78,7 +93,11 @@ impl Reading {
         counters: &Counters,
         cx: &mut Context<'_>,
     ) -> Result<usize, LinkError> {
+        if self.is_given_up {
+            return self.poll_discard(cx);
+        }
         let mut moved = 0;
+        self.awaits_memory = false;
         if std::mem::take(&mut self.held_up) {
             let before = self.packets;
             self.held_up = matches!(self.decode_all(role, packets, counters, cx)?, Decode::HeldUp);
@@ -140,6 +159,7 @@ impl Reading {
                     role.packet(packet, charge, kept);
                 }
                 Decoded::Incomplete { whole } => {
+                    self.expected = whole;
                     self.input.expect(whole.unwrap_or(0));
                     return Ok(Decode::Done);
                 }
@@ -176,10 +196,13 @@ impl Reading {
     /// Whether there is memory for what the next read may deliver.
     fn may_read(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(Memory { permit, place, .. }) = &mut self.memory else { return true };
-        let step = self.input.next_own_step() as u64;
-        if step > 0 {
-            let wanted = permit.units() + step;
-            self.held_up = permit.poll_grow_to(place, wanted, cx).is_pending();
+        let wanted = match self.input.next_own_step() as u64 {
+            0 if self.input.has_chunks() => next_chunks(&mut self.input, self.expected),
+            step => permit.units() + step,
+        };
+        if wanted > permit.units() {
+            self.awaits_memory = permit.poll_grow_to(place, wanted, cx).is_pending();
+            self.held_up = self.awaits_memory;
             return !self.held_up;
         }
         let wish = self.input.next_shared_step() as u64;
@@ -211,12 +234,23 @@ impl Reading {
         let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input)? else { return Ok(0) };
         let Some(read) = read else { return Ok(1) };
         self.ended = read == 0;
+        self.bytes += read as u64;
         self.input.skip(self.input.len());
         Ok(read)
     }
 
+    /// Gives back the memory of the packet that has partly come; nothing is decoded any more.
+    pub(super) fn give_up(&mut self, packets: &Packets) {
+        (self.is_given_up, self.held_up, self.awaits_memory) = (true, false, false);
+        (self.skipped, self.input) = (None, ReadBuffer::new(packets.buffers()));
+        if let Some(Memory { account, permit, place }) = &mut self.memory {
+            account.leave(place);
+            permit.shrink_to(0);
+        }
+    }
+
     pub(super) fn is_inside_packet(&self) -> bool {
-        !self.held_up && (!self.input.is_empty() || self.skipped.is_some())
+        !self.input.is_empty() || self.skipped.is_some()
     }
 
     /// What the end of the stream means here.

@@ -72,6 +72,9 @@ pub enum GoodbyeReason {
     /// The channel is as old as it lets channels grow.
     #[error("the channel has reached its largest age")]
     Age,
+    /// It had no memory for a packet, for longer than a packet may take.
+    #[error("it had no memory for a packet")]
+    Overloaded,
     /// A reason that this side does not know.
     #[error("reason {0}")]
     Other(u8),
@@ -85,6 +88,7 @@ impl GoodbyeReason {
             Self::NotAdmitted => 3,
             Self::Version => 4,
             Self::Age => 5,
+            Self::Overloaded => 6,
             Self::Other(byte) => byte,
         }
     }
@@ -96,6 +100,7 @@ impl GoodbyeReason {
             3 => Self::NotAdmitted,
             4 => Self::Version,
             5 => Self::Age,
+            6 => Self::Overloaded,
             other => Self::Other(other),
         }
     }
@@ -113,7 +118,7 @@ impl GoodbyeReason {
     /// What it says of one request that was not taken.
     pub(crate) const fn of_request(self) -> RemoteRefusal {
         match self {
-            Self::Full => RemoteRefusal::Overloaded,
+            Self::Full | Self::Overloaded => RemoteRefusal::Overloaded,
             Self::NotAdmitted | Self::Version => RemoteRefusal::NoServer,
             Self::Draining | Self::Age | Self::Other(_) => RemoteRefusal::Draining,
         }

@@ -19,6 +19,7 @@ use crate::counters::count;
 use crate::error::{LinkError, RemoteRefusal};
 use crate::executor::Job;
 use crate::link::{LINGER, MAX_ANSWERS, Role};
+use crate::log_limit::limited;
 use crate::packet::{Goodbye, GoodbyeReason, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit, Place};
 use crate::primitives::outbox::Ticket;
@@ -62,7 +63,7 @@ enum Farewell {
 /// For how long a peer is asked to stay away.
 fn stay_away(why: GoodbyeReason) -> Duration {
     match why {
-        GoodbyeReason::Draining | GoodbyeReason::Full => Duration::from_secs(1),
+        GoodbyeReason::Draining | GoodbyeReason::Full | GoodbyeReason::Overloaded => Duration::from_secs(1),
         GoodbyeReason::NotAdmitted | GoodbyeReason::Version => Duration::from_secs(30),
         _ => Duration::ZERO,
     }
@@ -337,6 +338,17 @@ impl Role for Served {
         if let Some(request) = withdrawn {
             self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
         }
+    }
+
+    fn held_up_too_long(&mut self) {
+        let limit = self.shared.limits.all_bytes;
+        limited!(
+            self.shared.log_limit,
+            warn,
+            limit,
+            "a channel is ended: there was no memory for its packet for too long"
+        );
+        self.peer.finish(GoodbyeReason::Overloaded);
     }
 
     fn cut_off(&mut self) {

@@ -26,6 +26,7 @@ pub(crate) const FULL: u8 = 2;
 pub(crate) const NOT_ADMITTED: u8 = 3;
 pub(crate) const VERSION: u8 = 4;
 pub(crate) const AGE: u8 = 5;
+pub(crate) const OVERLOADED: u8 = 6;
 
 /// A peer that says hello to a server, and has its answer.
 pub(crate) async fn greeted(net: &Net) -> Peer {

@@ -337,6 +337,11 @@ impl ReadBuffer {
         self.next_own_size().map_or(0, |size| size - self.open.capacity())
     }
 
+    /// Whether chunks that were moved in wait: what comes behind them is in memory whoever reads it.
+    pub(crate) fn has_chunks(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
     /// Bytes of memory that the next read would like to take for a larger shared buffer.
     pub(crate) fn next_shared_step(&self) -> usize {
         if self.whole.is_none() && self.was_filled() { self.shared.next_step() } else { 0 }

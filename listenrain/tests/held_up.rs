@@ -1,0 +1,133 @@
+//! Channels that are held up inside a packet for want of memory: they keep what has come, and end for it.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use bytes::Bytes;
+use listenrain::{Health, Request, Router, Server, ServerLimits};
+use support::*;
+use tokio::sync::Notify;
+
+const MIB: usize = 1 << 20;
+
+fn limits(all_bytes: usize) -> ServerLimits {
+    let mut limits = ServerLimits::default();
+    limits.all_bytes = all_bytes;
+    limits
+}
+
+/// Begins a request of `claimed` bytes, sends `sent` of them, and then nothing more.
+async fn stall(mut peer: Peer, id: u64, claimed: usize, sent: usize) -> tokio::task::JoinHandle<()> {
+    let mut header = Frame::new(REQUEST, id, "").bytes();
+    header[4..8].copy_from_slice(&u32::try_from(claimed).unwrap().to_be_bytes());
+    peer.send_bytes(&header).await;
+    tokio::spawn(async move {
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut peer.io, &vec![7; sent]).await;
+        std::future::pending::<()>().await;
+    })
+}
+
+/// A server whose handlers keep large requests until they are let go on; counts those.
+fn keeping() -> (Router<listenrain::RawBytes>, Arc<Notify>, Arc<AtomicUsize>) {
+    let (go_on, kept) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (notify, count) = (Arc::clone(&go_on), Arc::clone(&kept));
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        let notify = Arc::clone(&notify);
+        let is_large = request.message.len() >= MIB;
+        count.fetch_add(usize::from(is_large), SeqCst);
+        async move {
+            if is_large {
+                notify.notified().await;
+            }
+            Ok(Bytes::from("done"))
+        }
+    });
+    (router, go_on, kept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_take() {
+    // Whoever was held up was exempt, and one at a time was given up: twenty kept all memory for twenty minutes.
+    let net = Net::holding(MIB);
+    let server = Server::builder(native(), echo()).limits(limits(32 * MIB)).listen(net.listener()).unwrap();
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        stalled.push(stall(Peer::new(net.raw().await), 1, 60 * MIB, 59 * MIB).await);
+        tokio::time::sleep(ms(100)).await;
+    }
+    assert!(server.counts().in_flight_bytes as usize >= 16 * MIB, "they hold the memory");
+    // A minute, to be told at the next look, and the rest is thrown away for a second.
+    tokio::time::sleep(secs(60 + 2 * 15 + 2)).await;
+    assert_eq!((server.connections(), server.counts().in_flight_bytes), (0, 0));
+    let client = connect(&net, native());
+    let reply = client.call_within(Bytes::from(vec![1; 8 * MIB]), secs(1)).await;
+    assert_eq!(reply.unwrap().len(), 8 * MIB);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_keeps_its_answers() {
+    let (net, (router, go_on, _)) = (Net::holding(MIB), keeping());
+    let health = Health::every(secs(1), 1000).packet_within(secs(10));
+    let builder = Server::builder(native(), router).limits(limits(4 * MIB)).health(health);
+    let server = builder.listen(net.listener()).unwrap();
+    let mut holds = greeted(&net).await;
+    holds.send_bytes(&Frame::new(REQUEST, 1, vec![1; 3 * MIB]).bytes()).await;
+    let mut peer = greeted(&net).await;
+    peer.send(REQUEST, 1, vec![2; MIB]).await;
+    settle().await;
+    let before = server.counts().in_flight_bytes as usize;
+    assert!(before >= 4 * MIB, "{before}");
+    // It goes on writing, as one does whose packets are larger than what its channel takes at once.
+    let mut packet = Frame::new(REQUEST, 2, vec![3; 4 * MIB]).bytes();
+    packet.extend(Frame::new(REQUEST, 3, "behind it").bytes());
+    let (mut read, mut write) = tokio::io::split(peer.io);
+    let writing = tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut write, &packet).await });
+    let mut told = Vec::new();
+    let start = tokio::time::Instant::now();
+    while !told.windows(2).any(|two| two == [0x4C, GOODBYE]) {
+        let mut some = [0; 4096];
+        let count = tokio::io::AsyncReadExt::read(&mut read, &mut some).await.unwrap();
+        assert!(count > 0, "it is told before the end");
+        told.extend_from_slice(&some[..count]);
+    }
+    let took = start.elapsed();
+    assert!(took >= secs(9) && took <= secs(13), "{took:?}");
+    settle().await;
+    assert!(server.counts().in_flight_bytes as usize <= before, "what had come of it is given back");
+    assert!(writing.is_finished(), "the rest is taken, and thrown away");
+    let payload = goodbye(OVERLOADED, 1, 0, 1000);
+    assert!(told.windows(payload.len()).any(|part| part == payload), "one request was taken: {told:?}");
+    go_on.notify_waiters();
+    let mut rest = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut read, &mut rest).await.unwrap();
+    assert!(rest.windows(4).any(|part| part == b"done"), "the one that was taken is answered: {rest:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_an_overloaded_server_has_no_memory_for_is_sent_again_and_runs_once() {
+    let (net, (router, go_on, kept)) = (Net::holding(MIB), keeping());
+    let health = Health::every(secs(1), 1000).packet_within(secs(10));
+    let builder = Server::builder(native(), router).limits(limits(4 * MIB)).health(health);
+    let server = builder.listen(net.listener()).unwrap();
+    let mut holds = greeted(&net).await;
+    holds.send_bytes(&Frame::new(REQUEST, 1, vec![1; 6 * MIB]).bytes()).await;
+    let client = dialling(native()).dial(net.dialer()).unwrap();
+    client.call(Bytes::from("small")).await.unwrap();
+    let call = {
+        let client = client.clone();
+        tokio::spawn(async move { client.call_within(Bytes::from(vec![2; 6 * MIB]), secs(120)).await })
+    };
+    tokio::time::sleep(secs(30)).await;
+    assert!(server.counts().accepted > 2, "the client has come again");
+    assert_eq!((kept.load(SeqCst), call.is_finished()), (1, false));
+    go_on.notify_one();
+    while kept.load(SeqCst) < 2 {
+        assert!(!call.is_finished(), "it is still to be served");
+        tokio::time::sleep(ms(100)).await;
+    }
+    go_on.notify_one();
+    assert_eq!(call.await.unwrap().unwrap(), "done");
+    assert_eq!(kept.load(SeqCst), 2);
+}
