@@ -204,6 +204,10 @@ async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcome
     let _one_more = from(&peers, "10.0.0.1:4").await;
     let goodbye = asking.expect(GOODBYE).await;
     assert_eq!(goodbye.payload[..10], [FULL, 0, 0, 0, 0, 0, 0, 0, 0, 2], "two of its requests were taken");
+    // It has a second to answer the goodbye, and one to end.
+    asking.read_all().await;
+    drop(asking);
+    settle().await;
     let counts = server.counts();
     assert_eq!((server.connections(), counts.accepted, counts.turned_away), (4, 6, 2));
     // Of one network of IPv6 each address would be another peer.
@@ -212,6 +216,40 @@ async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcome
     let _elsewhere = from(&peers, "[2001:db8:0:1::1]:1").await;
     let _third = from(&peers, "[2001:db8::3]:1").await;
     assert_eq!(first.expect(GOODBYE).await.payload[0], FULL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_makes_way_at_work_answers_what_it_has_taken_and_no_more_than_as_many_do_so() {
+    let (peers, listener) = addressed();
+    let mut limits = listenrain::ServerLimits::default();
+    limits.address_connections = Some(2);
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let (router, _) = held(&go_on);
+    let server = Server::builder(native(), router).limits(limits).listen(listener).unwrap();
+    let mut at_work = Vec::new();
+    for address in ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.1:4", "10.0.0.1:5"] {
+        let mut peer = from(&peers, address).await;
+        peer.send(HELLO, 0, OWN_HELLO).await;
+        peer.send(REQUEST, 1, "x").await;
+        settle().await;
+        at_work.push(peer);
+    }
+    assert_eq!(server.connections(), 4, "two at work, and two that are leaving");
+    let cut_off: Vec<_> = at_work[0].read_all().await.into_iter().map(|frame| frame.kind).collect();
+    assert!(cut_off.contains(&GOODBYE) && !cut_off.contains(&REPLY), "{cut_off:?}");
+    go_on.notify_waiters();
+    for peer in &mut at_work[1..3] {
+        let said = peer.read_all().await;
+        let goodbye = said.iter().find(|frame| frame.kind == GOODBYE).expect("it is told");
+        assert_eq!(goodbye.payload[..10], [FULL, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert!(
+            said.iter().any(|frame| (frame.kind, frame.id) == (REPLY, 1)),
+            "what was counted is answered"
+        );
+    }
+    for peer in &mut at_work[3..] {
+        while peer.read().await.expect("it stays").kind != REPLY {}
+    }
 }
 
 #[tokio::test(start_paused = true)]

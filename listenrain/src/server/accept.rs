@@ -1,16 +1,15 @@
 //! Accepting channels, one task each.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use super::Shared;
-use super::channels::{Address, Entered};
+use super::channels::{Address, Entered, MakesWay};
 use super::peer::Peer;
 use super::serving::Served;
 use crate::channel::Channel;
@@ -28,6 +27,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a channel that is refused may take to hear so.
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Most channels that are taken to be told that the server ends, how soon after the last one another must come, and all.
+const MOST_AT_THE_END: usize = 16_384;
+const THERE_WITHIN: Duration = Duration::from_millis(5);
+const ALL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Accepts until the server closes or the listener is over.
 pub(super) async fn run(shared: Arc<Shared>, endpoint: Endpoint, listener: Box<dyn ChannelGenerator>) {
@@ -58,19 +62,22 @@ pub(super) async fn run(shared: Arc<Shared>, endpoint: Endpoint, listener: Box<d
     };
     if end.is_ok() {
         // Peers that are connected already are told that the server ends, where closing the listener would cut them off.
-        while let Some(channel) = next_now(&mut **listener) {
-            shared.serve(channel);
-        }
+        let all = async {
+            for _ in 0..MOST_AT_THE_END {
+                let Some(channel) = next_now(&mut **listener).await else { return };
+                shared.serve(channel);
+            }
+        };
+        let _ = timeout(ALL_WITHIN, all).await;
     }
     drop(listener);
     shared.tell_end(end);
 }
 
-/// The next channel, if it is there already.
-fn next_now(listener: &mut dyn ChannelGenerator) -> Option<Channel> {
-    let mut next = pin!(guard_future(listener.next()));
-    match next.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(Ok(channel))) => Some(channel),
+/// The next channel, if it is there already. The runtime may not have looked yet, and has its turn meanwhile.
+async fn next_now(listener: &mut dyn ChannelGenerator) -> Option<Channel> {
+    match unconstrained(timeout(THERE_WITHIN, guard_future(listener.next()))).await {
+        Ok(Ok(Ok(channel))) => Some(channel),
         _ => None,
     }
 }
@@ -124,9 +131,10 @@ impl Shared {
                 return self.refuse(channel, GoodbyeReason::Full);
             }
         };
-        if let Some(oldest) = makes_way {
+        if let Some(MakesWay { oldest, cut_off }) = makes_way {
             count(&self.counters.turned_away);
-            oldest.stop(GoodbyeReason::Full);
+            oldest.iter().for_each(|oldest| oldest.finish(GoodbyeReason::Full));
+            cut_off.iter().for_each(|oldest| oldest.stop(GoodbyeReason::Full));
         }
         count(&self.counters.accepted);
         let address = address.map(|(address, _)| address);

@@ -53,13 +53,24 @@ struct OfAddress {
     /// Those that have not asked for anything yet.
     fresh: BTreeSet<u64>,
     all: BTreeSet<u64>,
+    /// Those that have made way and still answer what they were asked.
+    leaving: BTreeSet<u64>,
 }
 
 /// What becomes of a channel that comes.
 pub(super) enum Entered {
-    /// It is number so and so; the other one makes way for it.
-    Open(u64, Option<Arc<Peer>>),
+    /// It is number so and so; others make way for it.
+    Open(u64, Option<MakesWay>),
     Full,
+}
+
+/// The channels of an address that make way for another one.
+#[derive(Default)]
+pub(super) struct MakesWay {
+    /// Was asked for something, and is to end once that is answered.
+    pub(super) oldest: Option<Arc<Peer>>,
+    /// Is to end now: nothing was asked of it, or too many are ending.
+    pub(super) cut_off: Option<Arc<Peer>>,
 }
 
 impl Channels {
@@ -67,12 +78,12 @@ impl Channels {
     /// be.
     pub(super) fn enter(&self, limit: usize, address: Option<(Address, usize)>) -> Entered {
         let mut inner = lock(&self.inner);
-        let oldest = address.and_then(|(address, limit)| inner.oldest_of(address, limit));
-        if inner.open.len() >= limit && oldest.is_none() {
+        let is_full = inner.open.len() >= limit;
+        let makes_way = address.and_then(|(address, limit)| inner.make_way(address, limit, is_full));
+        if is_full && makes_way.as_ref().is_none_or(|makes_way| makes_way.cut_off.is_none()) {
             return Entered::Full;
         }
         inner.last += 1;
-        let makes_way = oldest.and_then(|oldest| inner.remove(oldest, address.map(|(address, _)| address)));
         Entered::Open(inner.last, makes_way)
     }
 
@@ -140,10 +151,23 @@ impl Channels {
 pub(super) const MOST_REFUSED: usize = 256;
 
 impl Inner {
-    /// The channel of `address` that makes way for another one, where there are `limit`.
-    fn oldest_of(&self, address: Address, limit: usize) -> Option<u64> {
-        let of_address = self.by_address.get(&address).filter(|of_address| of_address.all.len() >= limit)?;
-        of_address.fresh.first().or_else(|| of_address.all.first()).copied()
+    /// Makes way for another channel of `address`, where there are `limit`. As many again may be leaving, unless the server
+    /// `is_full`.
+    fn make_way(&mut self, address: Address, limit: usize, is_full: bool) -> Option<MakesWay> {
+        let of_address =
+            self.by_address.get_mut(&address).filter(|of_address| of_address.all.len() >= limit)?;
+        let mut makes_way = MakesWay::default();
+        let cut_off = if let Some(fresh) = of_address.fresh.first() {
+            Some(*fresh)
+        } else {
+            let oldest = of_address.all.pop_first()?;
+            of_address.leaving.insert(oldest);
+            makes_way.oldest = self.open.get(&oldest).cloned();
+            let too_many = is_full || of_address.leaving.len() > limit;
+            of_address.leaving.first().copied().filter(|_| too_many)
+        };
+        makes_way.cut_off = cut_off.and_then(|number| self.remove(number, Some(address)));
+        Some(makes_way)
     }
 
     fn remove(&mut self, number: u64, address: Option<Address>) -> Option<Arc<Peer>> {
@@ -152,7 +176,8 @@ impl Inner {
         {
             of_address.fresh.remove(&number);
             of_address.all.remove(&number);
-            if of_address.all.is_empty() {
+            of_address.leaving.remove(&number);
+            if of_address.all.is_empty() && of_address.leaving.is_empty() {
                 self.by_address.remove(&address);
             }
         }
