@@ -52,7 +52,7 @@ const FREE: usize = 16 * 1024;
 
 /// How much is to be accounted for after the next read behind chunks of a packet that has partly come.
 fn next_chunks(input: &mut ReadBuffer, expected: Option<usize>) -> u64 {
-    let missing = expected.map_or(ReadBuffer::MAX_READ, |whole| whole.saturating_sub(input.len()));
+    let missing = expected.map_or(FREE, |whole| whole.saturating_sub(input.len()));
     (input.held() + missing.min(ReadBuffer::MAX_READ)).saturating_sub(FREE) as u64
 }
 
