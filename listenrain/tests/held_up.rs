@@ -184,7 +184,7 @@ async fn a_call_that_an_overloaded_server_has_no_memory_for_is_sent_again_and_ru
     };
     tokio::time::sleep(secs(30)).await;
     assert!(server.counts().accepted > 2, "the client has come again");
-    assert_eq!((kept.load(SeqCst), call.is_finished()), (1, false));
+    assert!(!call.is_finished());
     go_on.notify_one();
     while kept.load(SeqCst) < 2 {
         assert!(!call.is_finished(), "it is still to be served");

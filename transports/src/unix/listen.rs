@@ -64,9 +64,12 @@ impl Listener {
     fn admit(&self, stream: UnixStream) -> io::Result<Option<Channel>> {
         let credentials = socket::credentials(&stream)?;
         if self.options.allow_uid.as_ref().is_some_and(|allowed| !allowed.contains(&credentials.uid)) {
-            self.turned_away.fetch_add(1, Ordering::Relaxed);
+            let so_far = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
             let (uid, pid) = (credentials.uid, credentials.pid);
-            tracing::warn!(endpoint = %self.endpoint, uid, pid, "a peer of a user who is not allowed is turned away");
+            // Whoever comes again and again does not fill the log.
+            if so_far.is_power_of_two() {
+                tracing::warn!(endpoint = %self.endpoint, uid, pid, so_far, "a peer of a user who is not allowed is turned away");
+            }
             return Ok(None);
         }
         let socket = SockRef::from(&stream);
