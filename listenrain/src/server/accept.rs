@@ -68,7 +68,11 @@ pub(super) async fn run(shared: Arc<Shared>, endpoint: Endpoint, listener: Box<d
                 shared.serve(channel);
             }
         };
-        let _ = timeout(ALL_WITHIN, all).await;
+        tokio::select! {
+            biased;
+            _ = timeout(ALL_WITHIN, all) => {}
+            () = shared.over.cancelled() => {}
+        }
     }
     drop(listener);
     shared.tell_end(end);
