@@ -204,11 +204,14 @@ impl<R: Role> Link<R> {
             if wish == Wish::Finish {
                 self.role.finish();
             }
+            if self.is_tick_due() {
+                // What has come by now counts, be it read late, and a channel that ends here is written nothing more.
+                moved += self.read_some(cx)?;
+            }
+            self.check_health()?;
             let before = moved;
             moved += self.write_some(cx)?;
             moved += self.read_some(cx)?;
-            // What has come by now counts, be it read late.
-            self.check_health()?;
             if let Some(goodbye) = self.role.goodbye() {
                 return Ok(Some(goodbye));
             }
