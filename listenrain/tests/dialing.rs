@@ -11,7 +11,7 @@ use bytes::Bytes;
 use listenrain::transport::generator;
 use listenrain::{
     Backoff, BoxFuture, CallError, Channel, ChannelEnd, ChannelGenerator, Client, ConnectionState, Endpoint,
-    LinkError, NextError, Refusal,
+    LinkError, NextError, Protocol, RawBytes, Refusal,
 };
 use support::*;
 use tokio::time::Instant;
@@ -312,4 +312,45 @@ async fn a_channel_that_nobody_uses_is_no_failed_dial_where_the_protocol_cannot_
     let is_down = tokio::time::timeout(secs(60), down).await.is_ok();
     assert!(!is_down && net.dials() > 10, "{is_down} after {} dials", net.dials());
     client.call(Bytes::from("at last")).await.unwrap();
+}
+
+/// Whether a client finds a peer down that says hello, or nothing, and hangs up after a while.
+async fn is_down_after_hanging_up(protocol: Protocol<RawBytes>, says_hello: bool, lives: Duration) -> bool {
+    let net = Net::new();
+    let mut peers = net.peers();
+    let flapping = tokio::spawn(async move {
+        loop {
+            let mut peer = peers.next().await;
+            tokio::spawn(async move {
+                if says_hello {
+                    peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes())
+                        .await;
+                }
+                tokio::time::sleep(lives).await;
+                drop(peer);
+            });
+        }
+    });
+    let backoff = Backoff::between(ms(10), ms(20)).seeded(1);
+    let client = Client::builder(protocol).backoff(backoff).dial(net.dialer()).unwrap();
+    let mut states = client.connection().watch();
+    let down = states.wait_for(|state| matches!(state, ConnectionState::Down { .. }));
+    let is_down = tokio::time::timeout(secs(100), down).await.is_ok();
+    flapping.abort();
+    is_down
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_hangs_up_is_down_unless_it_has_shown_that_it_serves() {
+    // One that said nothing had only to stay for 100 ms to pass for a success each time, and one that said hello not even that.
+    for (says_hello, lives, is_down) in
+        [(false, 50, true), (false, 150, true), (true, 50, true), (true, 150, false)]
+    {
+        let found = is_down_after_hanging_up(native(), says_hello, ms(lives)).await;
+        assert_eq!(found, is_down, "hello: {says_hello}, {lives} ms");
+    }
+    // Where there are no hellos, one that stays cannot be told from one that is not asked.
+    for (lives, is_down) in [(50, true), (150, false)] {
+        assert_eq!(is_down_after_hanging_up(in_order(), false, ms(lives)).await, is_down, "{lives} ms");
+    }
 }

@@ -138,8 +138,10 @@ async fn the_states_of_a_connection_are_seen_as_they_come() {
     states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
     assert!(matches!(client.ready().await, Err(Refusal::Down { .. })));
     let mut peers = net.peers();
+    let mut peer = peers.next().await;
+    // A channel after failures has to prove itself.
+    peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
     states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
-    let peer = peers.next().await;
     tokio::time::advance(secs(1)).await;
     net.hang(true);
     drop(peer);

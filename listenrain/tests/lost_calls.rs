@@ -173,3 +173,30 @@ async fn a_request_that_cannot_be_encoded_is_known_not_to_have_run() {
     let error = client.call(Bytes::from("boom")).await.unwrap_err();
     assert!(error.never_executed(), "{error:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
+    // Every call that its channel had begun to take, or that was encoded behind such a one, was told so.
+    let net = Net::holding(256);
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    let left = start(&client, "short").await;
+    peer.expect(REQUEST).await;
+    let partly = tokio::spawn({
+        let client = client.clone();
+        async move { client.call(Bytes::from(vec![7; 1000])).await }
+    });
+    settle().await;
+    let behind = start(&client, "behind it").await;
+    settle().await;
+    let (took, ()) = timed(client.connection().close(ms(50))).await;
+    assert!(took >= ms(50) && took < ms(60), "{took:?}");
+    let lost = left.await.unwrap().unwrap_err();
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }), "{lost:?}");
+    for call in [partly, behind] {
+        let refused = call.await.unwrap().unwrap_err();
+        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    }
+    assert_eq!(client.counts().in_flight, 0);
+}

@@ -73,5 +73,6 @@ impl Finishing {
         end.tell(self.ended.take(), None);
         self.shared.end_lost_calls(self.lane, self.epoch, end);
         self.shared.finishing.fetch_sub(1, Ordering::AcqRel);
+        self.shared.settled.notify_waiters();
     }
 }

@@ -223,7 +223,10 @@ impl Lane {
             tokio::select! {
                 biased;
                 event = &mut link => return match event {
-                    LinkEvent::Ended(end) => self.lost(epoch, opened, end, ended),
+                    LinkEvent::Ended(end) => {
+                        let is_proven = opened.elapsed() >= FLAPPING && link.role().is_proven();
+                        self.lost(epoch, is_proven, end, ended)
+                    }
                     LinkEvent::Goodbye(goodbye) => {
                         let is_young = opened.elapsed() < FLAPPING;
                         let has_heard = link.role().has_heard();
@@ -233,7 +236,7 @@ impl Lane {
                 },
                 () = sleep_until(opened + FLAPPING), if is_young => {
                     is_young = false;
-                    shared.confirm(lane, epoch);
+                    link.role_mut().has_lasted();
                 }
                 channel = &mut better => {
                     tracing::debug!(epoch, "lane superseded");
@@ -244,13 +247,14 @@ impl Lane {
         }
     }
 
-    fn lost(&self, epoch: u64, opened: Instant, end: LinkEnd, ended: Option<OnEnd>) -> LaneEnd {
+    /// `is_proven` says whether the peer has shown that it serves.
+    fn lost(&self, epoch: u64, is_proven: bool, end: LinkEnd, ended: Option<OnEnd>) -> LaneEnd {
         tracing::debug!(epoch, cause = %end.cause, "lane lost");
         end.tell(ended, None);
         let gave_up =
             matches!(end.cause, LinkError::Silent(_) | LinkError::Stalled(_) | LinkError::SlowPacket(_));
         // Where a protocol cannot ping, a channel that nobody has used is silent, and no worse for that.
-        let has_worked = opened.elapsed() >= FLAPPING && (end.answered || !end.asked || !gave_up);
+        let has_worked = is_proven && (end.answered || !end.asked || !gave_up);
         let cause = end.cause.clone();
         self.shared.link_lost(self.number, epoch, end);
         LaneEnd::Lost { cause, has_worked }

@@ -57,6 +57,9 @@ pub(crate) use shared::Shared;
 pub use state::ConnectionState;
 use state::Watched;
 
+/// How long the channels of a connection that closes may take to end, at the least.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// A connection to an endpoint: queue, in-flight table, timers and lanes. Cheap to clone; when the last clone is
 /// dropped it is closed at once.
 ///
@@ -202,7 +205,8 @@ impl Connection {
     }
 
     /// Finishes in an orderly way: takes no new calls, waits at most `within` for those in flight, then closes. Calls
-    /// that are left end as lost or refused. Idempotent; a second close may shorten the wait.
+    /// that are left end as lost if their whole request has left, and are refused otherwise: they never ran. Idempotent; a
+    /// second close may shorten the wait.
     ///
     /// One that came out of a pool is only let go of: it takes no more calls by way of this clone or its clones, and others go
     /// on with it. The pool's own [`connections`](crate::ConnectionPool::connections) close it for all.
@@ -222,9 +226,12 @@ impl Connection {
                 break;
             }
         }
+        let grace = deadline.max(Instant::now() + GRACE);
+        if !shared.is_settled() {
+            shared.end_channels(grace).await;
+        }
         shared.shut();
         shared.traffic.queues.iter().for_each(|signal| signal.finish());
-        let grace = deadline.max(Instant::now() + Duration::from_millis(100));
         let _ = tokio::time::timeout_at(grace, shared.tasks.wait()).await;
         // Also where every task has ended: what never had a channel gives its room back, and nothing more is queued.
         shared.stop_now();

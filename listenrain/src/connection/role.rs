@@ -42,6 +42,10 @@ pub(super) struct Caller {
     /// A channel ends once: further goodbyes count for nothing.
     has_goodbye: bool,
     has_heard: bool,
+    /// The channel has not lasted long enough for a hello to show that its peer serves.
+    is_young: bool,
+    /// The peer has shown that it serves.
+    is_proven: bool,
 }
 
 /// How far the two sides have come in saying hello.
@@ -77,12 +81,41 @@ impl Caller {
             goodbye: None,
             has_goodbye: false,
             has_heard: false,
+            is_young: true,
+            is_proven: false,
         }
     }
 
     /// Whether the peer has said anything but goodbye.
     pub(super) fn has_heard(&self) -> bool {
         self.has_heard
+    }
+
+    /// Whether the peer has shown that it serves: by an answer, or by staying where the protocol makes it say nothing by itself.
+    pub(super) fn is_proven(&self) -> bool {
+        self.is_proven
+    }
+
+    /// The channel has lasted for a while.
+    pub(super) fn has_lasted(&mut self) {
+        self.is_young = false;
+        if self.has_heard || !self.shared.parts.packets.abilities.hello {
+            self.prove();
+        }
+    }
+
+    fn prove(&mut self) {
+        self.is_proven = true;
+        self.shared.confirm(self.lane, self.epoch);
+    }
+
+    /// What the peer says shows that it serves, unless it is a hello of one that may hang up behind it.
+    fn hear(&mut self, kind: Kind) {
+        self.has_heard |= kind != Kind::Goodbye;
+        let is_greeting = matches!(kind, Kind::Hello | Kind::HelloAnswer | Kind::Goodbye);
+        if !is_greeting || (self.has_heard && !self.is_young) {
+            self.prove();
+        }
     }
 
     fn end(&mut self, packet: Packet, outcome: impl FnOnce(&Shared, Bytes) -> Outcome<Held>) {
@@ -196,9 +229,8 @@ impl Role for Caller {
     }
 
     fn packet(&mut self, packet: Packet, _: Option<Permit>, _: u64) {
-        if !self.has_heard && packet.kind != Kind::Goodbye {
-            self.has_heard = true;
-            self.shared.confirm(self.lane, self.epoch);
+        if !self.is_proven {
+            self.hear(packet.kind);
         }
         match packet.kind {
             Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::runtime::Id;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,6 +73,24 @@ impl Shared {
         self.traffic.calls.waiting() == 0 && self.traffic.queues.iter().enumerate().all(has_way_out)
     }
 
+    /// Ends the channels, each of which tells what has not left on it, and waits for that until `deadline` at most.
+    pub(super) async fn end_channels(&self, deadline: Instant) {
+        self.stop.cancel();
+        self.traffic.queues.iter().for_each(|signal| signal.stop());
+        let ended = async {
+            loop {
+                let settled = self.settled.notified();
+                if !self.is_finishing()
+                    && (0..self.traffic.lanes.len()).all(|lane| !self.traffic.lanes.is_open(lane))
+                {
+                    return;
+                }
+                settled.await;
+            }
+        };
+        let _ = timeout_at(deadline, ended).await;
+    }
+
     /// Lets nobody in any more, and ends every call that is left.
     pub(super) fn shut(&self) {
         self.places.budget().close();
@@ -89,7 +108,7 @@ impl Shared {
 
     /// The tasks that drive it are gone: nobody else ends what it has. Does nothing once it is closed.
     pub(super) fn abandon(&self) {
-        if !self.stop.is_cancelled() {
+        if !self.deadlines.is_closed() {
             self.is_abandoned.store(true, Ordering::Release);
             self.shut();
             self.stop_now();

@@ -183,6 +183,10 @@ impl<R: Role> Link<R> {
         &self.role
     }
 
+    pub(crate) fn role_mut(&mut self) -> &mut R {
+        &mut self.role
+    }
+
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
     pub(crate) fn follow(&mut self, signal: Arc<Signal>) {
         self.watch.ticks = signal.ticks();

@@ -66,6 +66,10 @@ impl<T: Order> Deadlines<T> {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.inner).closed
+    }
+
     /// Takes the expired calls out; gives when to look again, or `None` once closed. `keeper` is woken when that changes.
     pub(crate) fn look(
         &self,
