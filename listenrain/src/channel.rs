@@ -162,6 +162,8 @@ pub type OnEnd = Box<dyn FnOnce(&ChannelEnd) + Send>;
 pub struct ChannelEnd {
     /// Why.
     pub cause: LinkError,
+    /// Whether the peer was sent anything on it. One that was asked nothing may be silent, where its protocol lets it.
+    pub asked: bool,
     /// Whether the peer has sent anything on it. An open channel whose peer never did proves nothing.
     pub answered: bool,
     /// How long the peer asked not to be dialled for, where it did.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection::{
-    Backoff, Callback, Connection, ConnectionLimits, ConnectionOptions, Dialers, OptionError, Overflow, Wait,
-    block_on_until, is_inside_runtime,
+    Backoff, Callback, Callbacks, Connection, ConnectionLimits, ConnectionOptions, Dialers, OptionError,
+    Overflow, Wait, block_on_until, is_inside_runtime,
 };
 use crate::counters::{Counters, Counts, count};
 use crate::error::{CallError, Failure, Outcome, Refusal};
@@ -118,9 +118,9 @@ impl<M: MessageCodec> Client<M> {
     ) {
         let deadline = deadline_in(timeout);
         let counters = self.connection.counters();
-        let mut machine = Untold::new(state_machine, Arc::clone(&counters));
-        let messages = Arc::clone(&self.protocol.messages);
         let callbacks = Arc::clone(self.connection.shared().callbacks());
+        let mut machine = Untold::new(state_machine, Arc::clone(&callbacks));
+        let messages = Arc::clone(&self.protocol.messages);
         let runtime = tokio::runtime::Handle::current();
         let callback: Callback = Box::new(move |outcome, place| {
             machine.otherwise = outcome.as_ref().err().cloned().unwrap_or(CallError::Failed(Failure::NotRun));
@@ -205,14 +205,14 @@ fn decode<M: MessageCodec>(messages: &M, reply: bytes::Bytes, counters: &Counter
 struct Untold<M, S: StateMachine<M>> {
     machine: Option<Box<S>>,
     otherwise: CallError,
-    counters: Arc<Counters>,
+    callbacks: Arc<Callbacks>,
     message: PhantomData<fn(M)>,
 }
 
 impl<M, S: StateMachine<M>> Untold<M, S> {
-    fn new(machine: S, counters: Arc<Counters>) -> Self {
+    fn new(machine: S, callbacks: Arc<Callbacks>) -> Self {
         let machine = Some(Box::new(machine));
-        Self { machine, otherwise: CallError::Cancelled, counters, message: PhantomData }
+        Self { machine, otherwise: CallError::Cancelled, callbacks, message: PhantomData }
     }
 
     fn tell(&mut self, outcome: Outcome<M>) {
@@ -220,8 +220,7 @@ impl<M, S: StateMachine<M>> Untold<M, S> {
             return;
         };
         if let Err(panic) = guard(|| machine.ended(outcome)) {
-            count(&self.counters.panics);
-            tracing::error!(panic, "state machine panicked");
+            self.callbacks.note_panic("state machine", &panic);
         }
     }
 }

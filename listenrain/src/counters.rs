@@ -47,6 +47,8 @@ counters! {
     failed_dials,
     /// Replies to calls that had ended, and replies nobody asked for.
     late_replies,
+    /// Replies dropped since too many bytes of them were not taken by their callers.
+    dropped_replies,
     /// Packets and messages that could not be decoded.
     decode_errors,
     /// Calls and requests refused.
@@ -65,6 +67,10 @@ counters! {
     expired,
     /// One-way messages that were handed to a channel whose peer then said goodbye without having taken them.
     untaken_one_ways,
+    /// Channels given up for a peer that was silent, took too long for a packet, or took nothing of what was to be written.
+    given_up,
+    /// Channels ended at their largest age, on a server.
+    aged,
     /// Channels accepted, on a server.
     accepted,
     /// Channels turned away at a limit, not admitted, or ended to make way for another, on a server.

@@ -34,6 +34,7 @@ async fn a_peer_that_cannot_be_pinged_may_be_silent_for_longer() {
         let (took, cause) = lost(call).await;
         assert!(matches!(cause, LinkError::Silent(_)), "{cause:?}");
         assert!(took >= expected - ms(1) && took <= expected + secs(1), "{idle:?}: {took:?}");
+        assert_eq!(client.counts().given_up, 1);
     }
 }
 

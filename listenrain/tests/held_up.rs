@@ -124,6 +124,7 @@ async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_
     // A minute, to be told at the next look, and the rest is thrown away for a second.
     tokio::time::sleep(secs(60 + 2 * 15 + 2)).await;
     assert_eq!((server.connections(), server.counts().in_flight_bytes), (0, 0));
+    assert_eq!(server.counts().given_up, 20);
     let client = connect(&net, native());
     let reply = client.call_within(Bytes::from(vec![1; 8 * MIB]), secs(1)).await;
     assert_eq!(reply.unwrap().len(), 8 * MIB);

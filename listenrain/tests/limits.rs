@@ -86,6 +86,7 @@ async fn bytes_of_replies_that_are_not_taken() {
     let CallError::Failed(Failure::ReplyOverflow { size: 1, waiting: 10, limit: 10 }) = error else {
         panic!("{error:?}")
     };
+    assert_eq!(client.counts().dropped_replies, 1);
 }
 
 fn poll_once<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> std::task::Poll<F::Output> {

@@ -163,6 +163,7 @@ async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
     let error = poison.await.unwrap().unwrap_err();
     let CallError::Refused(Refusal::GivenUp { channels: 3 }) = error else { panic!("{error:?}") };
     assert!(error.never_executed());
+    assert_eq!(client.counts().refused, 1);
     // What stood behind it is served.
     let neighbour = start(&client, "neighbour").await;
     let mut peer = peers.next().await;

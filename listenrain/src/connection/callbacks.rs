@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::counters::{Counters, count};
 use crate::executor::{Job, Work};
 use crate::guard::{drop_guarded, guard};
+use crate::log_limit::{LogLimit, limited};
 use crate::primitives::handover::Handover;
 use crate::protocol::Parts;
 use crate::sync::{Mutex, lock};
@@ -18,6 +19,7 @@ pub(crate) struct Callbacks {
     parts: Arc<Parts>,
     counters: Arc<Counters>,
     waiting: Handover<(Handle, Run)>,
+    log_limit: LogLimit,
 }
 
 /// Tells one state machine its outcome.
@@ -27,7 +29,7 @@ impl Callbacks {
     pub(super) fn new(parts: &Arc<Parts>, counters: &Arc<Counters>) -> Arc<Self> {
         let (parts, counters) = (Arc::clone(parts), Arc::clone(counters));
         let waiting = Handover::new(parts.callbacks.bound);
-        Arc::new(Self { parts, counters, waiting })
+        Arc::new(Self { parts, counters, waiting, log_limit: LogLimit::default() })
     }
 
     /// Has `run` run, in the runtime that it was handed over from, now or when there is room.
@@ -50,9 +52,14 @@ impl Callbacks {
 
     fn hand_over(&self, job: Job) {
         if let Err(panic) = self.parts.callbacks.execute(job) {
-            count(&self.counters.panics);
-            tracing::error!(panic, "executor of callbacks panicked");
+            self.note_panic("executor of callbacks", &panic);
         }
+    }
+
+    /// Counts a panic of the user's `part`, and logs it as often as a peer may cause.
+    pub(crate) fn note_panic(&self, part: &str, panic: &str) {
+        count(&self.counters.panics);
+        limited!(self.log_limit, error, panic, "{part} panicked");
     }
 
     /// A callback has run: there is room for the next.

@@ -39,6 +39,7 @@ impl Shared {
             context.lost_channels += u32::from(is_cut == Some(&true));
             let error = match is_cut {
                 Some(_) if context.lost_channels >= MOST_LOST_CHANNELS => {
+                    count(&self.counters.refused);
                     CallError::Refused(Refusal::GivenUp { channels: context.lost_channels })
                 }
                 Some(_) if resends => return Some(Fate::GoesOn),

@@ -233,7 +233,10 @@ impl Role for Caller {
             self.hear(packet.kind);
         }
         match packet.kind {
-            Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| shared.replies.hold(bytes)),
+            Kind::Reply | Kind::Plain => self.end(packet, |shared, bytes| {
+                let held = shared.replies.hold(bytes);
+                held.inspect_err(|_| count(&shared.counters.dropped_replies))
+            }),
             Kind::Error => self.end(packet, |shared, bytes| {
                 let error = RemoteError::from_bytes(&bytes);
                 // The peer has only looked at the same clock a little earlier.

@@ -20,7 +20,7 @@ use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep};
 
 use crate::channel::{Channel, ChannelEnd, OnEnd};
-use crate::counters::Counters;
+use crate::counters::{Counters, count};
 use crate::error::LinkError;
 use crate::guard::guard;
 use crate::packet::{Goodbye, Packet, Packets};
@@ -98,7 +98,8 @@ impl LinkEnd {
     /// Tells the generator of the channel how it ended. That is code of the user's, whose panic ends nothing.
     pub(crate) fn tell(&self, ended: Option<OnEnd>, stay_away: Option<Duration>) {
         let Some(ended) = ended else { return };
-        let told = ChannelEnd { cause: self.cause.clone(), answered: self.answered, stay_away };
+        let Self { cause, asked, answered, .. } = self;
+        let told = ChannelEnd { cause: cause.clone(), asked: *asked, answered: *answered, stay_away };
         if let Err(panic) = guard(|| ended(&told)) {
             tracing::debug!(panic, "a generator panicked when it was told of a channel's end");
         }
@@ -335,12 +336,14 @@ impl<R: Role> Link<R> {
             written: self.writing.written,
             has_output: !self.writing.is_empty() || self.phase == Phase::ShuttingDown,
         };
-        if let Some(ping) = self.watch.look(self.signal.ticks(), seen)?
+        let judged = self.watch.look(self.signal.ticks(), seen);
+        if let Some(ping) = judged.inspect_err(|_| count(&self.counters.given_up))?
             && self.phase == Phase::Open
         {
             let _ = self.signal.outbox.push(Ticket(0), Queued::new(ping));
         }
         if self.watch.is_held_up_too_long() {
+            count(&self.counters.given_up);
             self.reading.give_up(&self.packets);
             self.role.held_up_too_long();
         }

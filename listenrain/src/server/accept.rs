@@ -184,6 +184,7 @@ impl Shared {
                 Some(age) => match timeout(age, link.as_mut()).await {
                     Ok(end) => end,
                     Err(_) => {
+                        count(&self.counters.aged);
                         peer.finish(GoodbyeReason::Age);
                         link.await
                     }

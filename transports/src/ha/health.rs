@@ -219,6 +219,11 @@ impl Life {
 
     /// What the library says of its end.
     pub(super) fn ended(&self, end: &ChannelEnd) {
+        if !end.asked && matches!(end.cause, LinkError::Silent(_)) {
+            // Nobody used it, and its protocol cannot ping.
+            self.progress().is_told = true;
+            return;
+        }
         self.judge(&end.cause, end.answered, end.stay_away);
     }
 

@@ -109,3 +109,22 @@ async fn eager_goes_back_to_a_silent_member_only_once_it_has_said_something() {
         assert_eq!(bed.members.control("standby").open_channels(), 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_asked_nothing_may_be_silent_where_the_protocol_cannot_ping() {
+    // Each channel that nobody used counted as a failure, and the client wandered from one member to the other.
+    let bed = Bed::new(FailBack::Lazy);
+    let (mute, standby) = (Mute::hold(&bed, FOR_EVER).await, bed.serve("standby").await);
+    let protocol = Protocol::builder("no pings", RawBytes).packets(listenrain::OriginalPackets::default());
+    let protocol = protocol.build().unwrap();
+    let builder = Client::builder(protocol).health(Health::every(ms(1000), 3).idle_within(ms(3000)));
+    let _client = builder.dial(bed.ha.dialer(&bed.list).unwrap()).unwrap();
+    pass(Duration::from_secs(60)).await;
+    assert!(
+        mute.accepted() > 10 && standby.counts().accepted == 0,
+        "{} and {:?}",
+        mute.accepted(),
+        standby.counts()
+    );
+    mute.task.abort();
+}

@@ -55,8 +55,14 @@ pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
     let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator);
     let client = client.map_err(|error| Failure::new(error.to_string()))?;
     let mut states = client.connection().watch();
+    // Without a word from its peer a channel does not count as working after others have failed.
+    let mut word = WriteBuffer::new(usize::MAX);
+    let packet = Packet::new(Kind::Pong, 0, Vec::new());
+    NativePackets::default().encode(&packet, &mut word).map_err(|error| Failure::new(error.to_string()))?;
+    let word = word.take_segment().unwrap_or_default();
     let mut far = listener.next().await?;
     for _ in 0..3 {
+        far.tx.say(word.clone()).await?;
         enter(&mut states, "working", |state| matches!(state, ConnectionState::Working)).await?;
         drop(listener);
         drop(far);
