@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::coop::unconstrained;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::Instrument;
 
 use super::Shared;
@@ -28,7 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How long a channel that is refused may take to hear so.
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 
-/// Most channels that are taken to be told that the server ends, how soon after the last one another must come, and all.
+/// Most channels that are taken to be told that the server ends, for how long others are waited for, and how long it may take
+/// to take those that are there.
 const MOST_AT_THE_END: usize = 16_384;
 const THERE_WITHIN: Duration = Duration::from_millis(5);
 const ALL_WITHIN: Duration = Duration::from_secs(1);
@@ -62,25 +63,26 @@ pub(super) async fn run(shared: Arc<Shared>, endpoint: Endpoint, listener: Box<d
     };
     if end.is_ok() {
         // Peers that are connected already are told that the server ends, where closing the listener would cut them off.
+        let until = Instant::now() + THERE_WITHIN;
         let all = async {
             for _ in 0..MOST_AT_THE_END {
-                let Some(channel) = next_now(&mut **listener).await else { return };
+                let Some(channel) = next_until(&mut **listener, until).await else { return };
                 shared.serve(channel);
             }
         };
         tokio::select! {
             biased;
-            _ = timeout(ALL_WITHIN, all) => {}
             () = shared.over.cancelled() => {}
+            _ = timeout(ALL_WITHIN, all) => {}
         }
     }
     drop(listener);
     shared.tell_end(end);
 }
 
-/// The next channel, if it is there already. The runtime may not have looked yet, and has its turn meanwhile.
-async fn next_now(listener: &mut dyn ChannelGenerator) -> Option<Channel> {
-    match unconstrained(timeout(THERE_WITHIN, guard_future(listener.next()))).await {
+/// The next channel, if it is there by then. The runtime may not have looked yet, and has its turn meanwhile.
+async fn next_until(listener: &mut dyn ChannelGenerator, until: Instant) -> Option<Channel> {
+    match unconstrained(timeout_at(until, guard_future(listener.next()))).await {
         Ok(Ok(Ok(channel))) => Some(channel),
         _ => None,
     }

@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     idle: Arc<Idle>,
     /// Stops accepting.
     closing: CancellationToken,
-    /// Nothing is left.
+    /// Nothing is waited for any more.
     over: CancellationToken,
     tasks: TaskTracker,
     /// How the listener ended, once it has.
@@ -149,7 +149,6 @@ impl Server {
         // A handler that blocks a thread cannot be ended, nor a link that runs one in its own; all others are dropped as soon as
         // they are polled.
         let _ = timeout(CUT_OFF_WITHIN, shared.settled()).await;
-        shared.over.cancel();
         let after = shared.counters.snapshot();
         // Of those that were left, some were refused as they stood in line.
         let refused = after.refused - until_then.refused;
@@ -167,7 +166,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.closing.cancel();
         self.shared.cut_off();
-        self.shared.over.cancel();
     }
 }
 
@@ -190,6 +188,7 @@ impl Shared {
 
     /// Ends every channel and every handler that waits.
     fn cut_off(&self) {
+        self.over.cancel();
         for peer in self.channels.all() {
             peer.stop(GoodbyeReason::Draining);
             peer.runs.cancel_all();
