@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use listenrain::Endpoint;
 
-use super::io;
 use super::relay::Wire;
+use super::{io, unused_name};
 use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 use crate::lineup::NOBODYS_PIN;
@@ -38,10 +38,10 @@ struct Certificate {
 }
 
 impl Certificate {
-    fn fresh(bed: &mut Bed) -> Check<Self> {
+    fn fresh() -> Check<Self> {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
         let made = made.map_err(|error| Failure::new(format!("making a certificate: {error}")))?;
-        let name = format!("listenrain-conformance-{}-{:016x}", std::process::id(), bed.random.draw());
+        let name = unused_name();
         let path = |kind: &str| std::env::temp_dir().join(format!("{name}.{kind}"));
         let certificate = Self { cert: path("pem"), key: path("key") };
         io("writing a certificate", fs::write(&certificate.cert, made.cert.pem()))?;
@@ -58,7 +58,7 @@ impl Drop for Certificate {
 }
 
 pub(super) async fn wrong_certificate(bed: &mut Bed) -> Check {
-    let certificate = Certificate::fresh(bed)?;
+    let certificate = Certificate::fresh()?;
     let (cert, key) = (certificate.cert.to_string_lossy(), certificate.key.to_string_lossy());
     let scratch = bed.transport.scratch_endpoint();
     let shown = scratch.clone().with_option("cert", &cert).with_option("key", &key);

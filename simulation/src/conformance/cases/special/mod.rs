@@ -11,6 +11,8 @@ mod tcp;
 #[cfg(unix)]
 mod unix;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::conformance::case::Case;
 use crate::conformance::case::Source::{LibP2pIntegration, LibP2pMuxer, Netty, Nng, Own};
 use crate::conformance::failure::{Check, Failure};
@@ -213,6 +215,12 @@ pub(super) const CASES: &[Case] = &[
     .from(&[Own])
     .only(&["quic"]),
 ];
+
+/// A name that no other case has, also of those that are run side by side with the same seed.
+fn unused_name() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("listenrain-conformance-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
+}
 
 fn io<T>(doing: &str, done: std::io::Result<T>) -> Check<T> {
     done.map_err(|error| Failure::new(format!("{doing}: {error}")))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use listenrain::Endpoint;
 
-use super::io;
+use super::{io, unused_name};
 use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 
@@ -158,7 +158,7 @@ pub(super) async fn abstract_name(bed: &mut Bed) -> Check {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixStream};
 
-    let name = format!("listenrain-conformance-{}-{:016x}", std::process::id(), bed.random.draw());
+    let name = unused_name();
     let endpoint = Endpoint::new("unix", &format!("@{name}"))?;
     for _ in 0..2 {
         let mut gate = bed.gate_at(&endpoint).await?;
