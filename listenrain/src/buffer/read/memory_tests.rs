@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use super::shared::MOST_RETIRED;
 use super::tests::feed;
 use super::*;
 
@@ -113,4 +114,22 @@ fn a_packet_that_turns_out_longer_than_expected_is_still_offered_room() {
     assert!(buffer.spare().has_remaining_mut());
     feed(&mut buffer, &packet[100_000..]);
     assert_eq!(buffer.take(200_000), packet);
+}
+
+#[test]
+fn buffers_that_were_outgrown_while_slices_kept_them_alive_are_let_go_once_these_are() {
+    // Too small to be used again, they stayed among those that slices keep alive, and every later packet was copied.
+    let mut buffer = ReadBuffer::default();
+    let mut slices = Vec::new();
+    while buffer.shared.retired.len() < MOST_RETIRED {
+        // Fills its room, so that the next buffer is a larger one.
+        let room = buffer.spare().remaining_mut();
+        feed(&mut buffer, &vec![1; room]);
+        slices.push(buffer.take(room.min(4000)));
+        buffer.skip(buffer.len());
+    }
+    drop(slices);
+    feed(&mut buffer, &[1; 8000]);
+    let at = buffer.peek(8000).unwrap().as_ptr();
+    assert_eq!(buffer.take(4000).as_ptr(), at, "a slice of what was read, no copy");
 }

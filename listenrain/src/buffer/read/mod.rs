@@ -141,6 +141,7 @@ impl ReadBuffer {
     }
 
     /// The first `count` bytes, or `None` while fewer wait. Copies only when they lie in several chunks.
+    #[inline]
     pub fn peek(&mut self, count: usize) -> Option<&[u8]> {
         if self.len() < count {
             return None;
@@ -163,6 +164,7 @@ impl ReadBuffer {
     /// # Panics
     ///
     /// When fewer than `count` bytes wait.
+    #[inline]
     pub fn take(&mut self, count: usize) -> Bytes {
         assert!(count <= self.len(), "cannot take {count} of the {} bytes that wait", self.len());
         if count == 0 {
@@ -205,6 +207,7 @@ impl ReadBuffer {
     /// # Panics
     ///
     /// When fewer than `count` bytes wait.
+    #[inline]
     pub fn skip(&mut self, mut count: usize) {
         assert!(count <= self.len(), "cannot skip {count} of the {} bytes that wait", self.len());
         self.taken += count as u64;
@@ -221,6 +224,7 @@ impl ReadBuffer {
         self.chunks.front().map_or(&self.open[..], |chunk| &chunk[..])
     }
 
+    #[inline]
     fn drop_front(&mut self, count: usize) {
         let Some(chunk) = self.chunks.front_mut() else {
             self.end_own_early();

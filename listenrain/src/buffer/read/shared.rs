@@ -17,7 +17,7 @@ pub(super) struct Shared {
     /// The present one, while the reader reads a large packet.
     parked: BytesMut,
     /// Those before it, each with its memory, that were full while slices of them were held.
-    retired: VecDeque<(BytesMut, usize)>,
+    pub(super) retired: VecDeque<(BytesMut, usize)>,
     /// Take no more memory than must be.
     pub(super) is_lean: bool,
 }
@@ -28,7 +28,7 @@ const FIRST: usize = 16 * 1024;
 /// rest most of the time.
 const RESTING: usize = 1024;
 /// With as many buffers that slices keep alive, small packets are copied.
-const MOST_RETIRED: usize = 4;
+pub(super) const MOST_RETIRED: usize = 4;
 
 impl Default for Shared {
     fn default() -> Self {
@@ -69,7 +69,11 @@ impl Shared {
     }
 
     /// Whether a slice would keep too much alive.
-    pub(super) fn must_copy(&self) -> bool {
+    pub(super) fn must_copy(&mut self) -> bool {
+        if self.retired.len() >= MOST_RETIRED {
+            // Those that were too small to be used again may be free by now.
+            self.let_go();
+        }
         self.is_lean || self.retired.len() >= MOST_RETIRED
     }
 
