@@ -288,7 +288,8 @@ impl<M: MessageCodec> ClientBuilder<M> {
     }
 
     /// Whether requests that certainly did not leave go on to the next channel when one is lost. Default: yes. If not,
-    /// they end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No).
+    /// they end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No). So do those of up to 64 KiB that a peer says
+    /// goodbye without having taken; larger ones are refused then, as never executed.
     #[must_use]
     pub fn resend_unsent(mut self, resend: bool) -> Self {
         self.options.resend_unsent = resend;

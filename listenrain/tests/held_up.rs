@@ -12,7 +12,8 @@ use bytes::Bytes;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::transport::generator;
 use listenrain::{
-    Channel, ChannelFacts, ChannelRead, ChannelWrite, Health, Request, Router, Server, ServerLimits,
+    CallError, Channel, ChannelFacts, ChannelRead, ChannelWrite, Health, Refusal, RemoteRefusal, Request,
+    Router, Server, ServerLimits,
 };
 use support::*;
 use tokio::sync::Notify;
@@ -170,7 +171,7 @@ async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_kee
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_an_overloaded_server_has_no_memory_for_is_sent_again_and_runs_once() {
+async fn a_call_that_an_overloaded_server_has_no_memory_for_is_refused_as_never_executed() {
     let (net, (router, go_on, kept)) = (Net::holding(MIB), keeping());
     let health = Health::every(secs(1), 1000).packet_within(secs(10));
     let builder = Server::builder(native(), router).limits(limits(4 * MIB)).health(health);
@@ -179,19 +180,13 @@ async fn a_call_that_an_overloaded_server_has_no_memory_for_is_sent_again_and_ru
     holds.send_bytes(&Frame::new(REQUEST, 1, vec![1; 6 * MIB]).bytes()).await;
     let client = dialling(native()).dial(net.dialer()).unwrap();
     client.call(Bytes::from("small")).await.unwrap();
-    let call = {
-        let client = client.clone();
-        tokio::spawn(async move { client.call_within(Bytes::from(vec![2; 6 * MIB]), secs(120)).await })
-    };
-    tokio::time::sleep(secs(30)).await;
+    let (took, outcome) = timed(client.call_within(Bytes::from(vec![2; 6 * MIB]), secs(120))).await;
+    let refused = outcome.unwrap_err();
+    assert!(refused.never_executed(), "{refused:?}");
+    assert!(matches!(refused, CallError::Refused(Refusal::ByPeer(RemoteRefusal::Overloaded))), "{refused:?}");
+    assert!(took >= secs(9) && took <= secs(13), "{took:?}");
+    client.call(Bytes::from("small")).await.unwrap();
     assert!(server.counts().accepted > 2, "the client has come again");
-    assert!(!call.is_finished());
     go_on.notify_one();
-    while kept.load(SeqCst) < 2 {
-        assert!(!call.is_finished(), "it is still to be served");
-        tokio::time::sleep(ms(100)).await;
-    }
-    go_on.notify_one();
-    assert_eq!(call.await.unwrap().unwrap(), "done");
-    assert_eq!(kept.load(SeqCst), 2);
+    assert_eq!(kept.load(SeqCst), 1);
 }
