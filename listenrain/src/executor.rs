@@ -31,10 +31,20 @@ pub trait Executor: Send + Sync + fmt::Debug + 'static {
     fn runs_in_place(&self) -> bool {
         true
     }
+
+    /// Whether the library may poll each handler once itself, where its request is read, and hand over only what is not
+    /// ready: a handler that answers at once is then no job at all. Default: `false`.
+    fn starts_in_place(&self) -> bool {
+        false
+    }
 }
 
 /// One handler's or callback's run. It catches panics; dropped, it ends what is left of the run.
-pub struct Job(Arc<dyn Work>);
+pub struct Job {
+    work: Arc<dyn Work>,
+    /// It has been polled once already, and was not ready.
+    is_begun: bool,
+}
 
 /// What a job does.
 pub(crate) trait Work: Send + Sync {
@@ -46,16 +56,25 @@ pub(crate) trait Work: Send + Sync {
 
 impl Job {
     pub(crate) fn new(work: Arc<dyn Work>) -> Self {
-        Self(work)
+        Self { work, is_begun: false }
     }
 
-    /// Polls once without a waker: `Err` gives the job back when it is not done, to be polled elsewhere.
+    /// One that was polled once and was not ready.
+    pub(crate) fn begun(work: Arc<dyn Work>) -> Self {
+        Self { work, is_begun: true }
+    }
+
+    /// Polls once without a waker, unless that was done before: `Err` gives the job back when it is not done, to be polled
+    /// elsewhere.
     ///
     /// # Errors
     ///
     /// The job itself, unfinished.
     pub fn run_now(self) -> Result<(), Self> {
-        match self.0.poll(&mut Context::from_waker(Waker::noop())) {
+        if self.is_begun {
+            return Err(self);
+        }
+        match self.work.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(()) => Ok(()),
             Poll::Pending => Err(self),
         }
@@ -64,7 +83,7 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.0.abandon();
+        self.work.abandon();
     }
 }
 
@@ -78,7 +97,7 @@ impl Future for Job {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll(cx)
+        self.work.poll(cx)
     }
 }
 
@@ -88,13 +107,15 @@ pub(crate) struct Jobs {
     /// Most jobs at once.
     pub(crate) bound: usize,
     pub(crate) runs_in_place: bool,
+    pub(crate) starts_in_place: bool,
 }
 
 impl Jobs {
     /// An error is what the executor panicked with.
     pub(crate) fn new(executor: Arc<dyn Executor>) -> Result<Self, String> {
-        let (bound, runs_in_place) = guard(|| (executor.bound().max(1), executor.runs_in_place()))?;
-        Ok(Self { executor, bound, runs_in_place })
+        let asked = guard(|| (executor.bound().max(1), executor.runs_in_place(), executor.starts_in_place()));
+        let (bound, runs_in_place, starts_in_place) = asked?;
+        Ok(Self { executor, bound, runs_in_place, starts_in_place })
     }
 
     /// An error is what the executor panicked with; the job is dropped then.
@@ -160,6 +181,10 @@ impl Executor for Inline {
 
     fn bound(&self) -> usize {
         self.bound
+    }
+
+    fn starts_in_place(&self) -> bool {
+        true
     }
 }
 

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// Runs code of the user's: what it gives, or what its panic said.
+#[inline]
 pub(crate) fn guard<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(panic_text)
 }
@@ -26,6 +27,7 @@ pub(crate) async fn guard_future<T>(future: impl Future<Output = T>) -> Result<T
 }
 
 /// Drops a value of the user's.
+#[inline]
 pub(crate) fn drop_guarded<T>(value: T) {
     if let Err(panic) = guard(|| drop(value)) {
         tracing::debug!(panic, "a value of the user's panicked when it was dropped");
@@ -45,12 +47,14 @@ impl<T> Foreign<T> {
 impl<T> Deref for Foreign<T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
         self.0.as_ref().expect("it is there until it is dropped")
     }
 }
 
 impl<T> DerefMut for Foreign<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("it is there until it is dropped")
     }

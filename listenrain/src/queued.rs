@@ -104,13 +104,16 @@ impl GuardedQueue {
         (Self { queue, new: Arc::clone(new), fault: Arc::clone(&fault) }, fault)
     }
 
+    #[inline]
     fn run<T>(&mut self, run: impl FnOnce(&mut dyn SendQueue<Queued>) -> T) -> Option<T> {
-        if self.fault.replaces.swap(false, Ordering::AcqRel) {
+        // Two loads in place of a step that others would have to wait for.
+        if self.fault.replaces.load(Ordering::Acquire) && self.fault.replaces.swap(false, Ordering::AcqRel) {
             self.queue = Foreign::new(fresh(&*self.new, &self.fault));
         }
         guard(|| run(&mut **self.queue)).map_err(|panic| self.fault.tell(panic)).ok()
     }
 
+    #[inline]
     fn look<T>(&self, look: impl FnOnce(&dyn SendQueue<Queued>) -> T) -> Option<T> {
         guard(|| look(&**self.queue)).map_err(|panic| self.fault.tell(panic)).ok()
     }
@@ -132,11 +135,13 @@ impl QueueFault {
     }
 
     /// What the queue has panicked with.
+    #[inline]
     pub(crate) fn look(&self) -> Option<String> {
         if self.is_there.load(Ordering::Acquire) { lock(&self.panic).clone() } else { None }
     }
 
     /// As [`look`](Self::look), once.
+    #[inline]
     pub(crate) fn take(&self) -> Option<String> {
         if !self.is_there.load(Ordering::Acquire) {
             return None;

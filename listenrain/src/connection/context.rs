@@ -8,7 +8,7 @@ use crate::primitives::lanes::OnLane;
 use crate::primitives::traffic::Placed;
 use crate::queued::Room;
 
-/// What the in-flight table knows of a waiting call.
+/// What the in-flight table knows of a waiting call. It lies on the heap, since it changes hands as often as its packet.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(super) at: OnLane,
@@ -25,7 +25,7 @@ pub(crate) struct Context {
     pub(super) lost_channels: u32,
 }
 
-impl Placed for Context {
+impl Placed for Box<Context> {
     fn at(&mut self) -> &mut OnLane {
         &mut self.at
     }
@@ -40,8 +40,8 @@ pub(super) enum InLine {
 
 impl Context {
     /// Of a call that is to leave on `lane`.
-    pub(super) fn queued(lane: usize, deadline: Instant) -> Self {
-        Self {
+    pub(super) fn queued(lane: usize, deadline: Instant) -> Box<Self> {
+        Box::new(Self {
             at: OnLane::queued(lane),
             number: 0,
             room: Room::default(),
@@ -49,6 +49,6 @@ impl Context {
             deadline,
             payload: None,
             lost_channels: 0,
-        }
+        })
     }
 }

@@ -100,7 +100,7 @@ impl Shared {
     }
 
     /// Frees the ids of calls that have ended without replies, then tells their callers, who may use them again.
-    fn forget_and_tell(&self, gone: Vec<CallId>, told: Vec<Told<Context, Outcome<Held>>>) {
+    fn forget_and_tell(&self, gone: Vec<CallId>, told: Vec<Told<Box<Context>, Outcome<Held>>>) {
         gone.into_iter().for_each(|id| self.forget(id, false));
         told.into_iter().for_each(Told::tell);
         self.note_settled();

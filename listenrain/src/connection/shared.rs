@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(super) parts: Arc<Parts>,
     pub(super) options: ConnectionOptions,
     /// Its calls, lanes, and the queue of each lane with what steers its link.
-    pub(super) traffic: Traffic<Watched, Context, Outcome<Held>, Signal>,
+    pub(super) traffic: Traffic<Watched, Box<Context>, Outcome<Held>, Signal>,
     pub(super) by_id: Option<Box<dyn ById>>,
     /// Requests in flight, and their bytes.
     pub(super) places: Arc<Account>,

@@ -18,6 +18,7 @@ pub(super) struct ReadHalf(Foreign<Box<dyn ChannelRead>>);
 pub(super) struct WriteHalf(Foreign<Box<dyn ChannelWrite>>);
 
 /// `None` where the call was interrupted and is to be made again.
+#[inline]
 fn ended<T>(result: Result<Poll<io::Result<T>>, String>) -> Poll<Result<Option<T>, LinkError>> {
     match result {
         Err(panic) => Poll::Ready(Err(LinkError::Panic(panic))),
@@ -34,6 +35,7 @@ impl ReadHalf {
     }
 
     /// Bytes that were read, 0 at the end; `None` when interrupted.
+    #[inline]
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Polled<Option<usize>> {
         ended(guard(|| self.0.poll_read(cx, into)))
     }
@@ -48,6 +50,7 @@ impl WriteHalf {
     }
 
     /// Bytes that were taken; `None` when interrupted.
+    #[inline]
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

@@ -214,9 +214,11 @@ impl<R: Role> Link<R> {
                 moved += self.read_some(cx)?;
             }
             self.check_health()?;
-            let before = moved;
-            moved += self.write_some(cx)?;
-            moved += self.read_some(cx)?;
+            let written = self.write_some(cx)?;
+            let read = self.read_some(cx)?;
+            moved += written + read;
+            // Its half has taken all, or wakes this task: another turn would find nothing to write but what is queued by then.
+            let (is_at_rest, phase) = (read == 0 && (written == 0 || self.writing.is_at_rest()), self.phase);
             if let Some(goodbye) = self.role.goodbye() {
                 return Ok(Some(goodbye));
             }
@@ -226,7 +228,7 @@ impl<R: Role> Link<R> {
                 end_turn(cx);
                 return Ok(None);
             }
-            if moved == before && self.signal.outbox.park_writer(cx, self.takes_nothing()) {
+            if is_at_rest && self.phase == phase && self.signal.outbox.park_writer(cx, self.takes_nothing()) {
                 // A wish or tick that came before the writer parked has found nobody to wake.
                 if self.signal.wish() == wish && !self.is_tick_due() {
                     self.idle.note(&self.signal, self.reading.bytes.wrapping_add(self.writing.written));

@@ -74,6 +74,7 @@ impl Signal {
         self.wish() != Wish::Open
     }
 
+    #[inline]
     pub(super) fn wish(&self) -> Wish {
         match self.wish.load(Ordering::Acquire) {
             STOP => Wish::Stop,
@@ -88,6 +89,7 @@ impl Signal {
         self.outbox.nudge();
     }
 
+    #[inline]
     pub(super) fn ticks(&self) -> u32 {
         self.ticks.load(Ordering::Relaxed)
     }
@@ -112,12 +114,14 @@ impl Signal {
         None
     }
 
+    #[inline]
     pub(super) fn is_to_shrink(&self) -> bool {
         self.rest.load(Ordering::Acquire) == SHRINK
             && self.rest.compare_exchange(SHRINK, UNWATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// What the queue has panicked with.
+    #[inline]
     pub(super) fn queue_fault(&self) -> Option<String> {
         self.fault.look()
     }

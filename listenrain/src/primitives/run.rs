@@ -96,6 +96,10 @@ impl Progress {
         is_over_by_this && before & ENTERED != 0
     }
 
+    pub(crate) fn is_answered(&self) -> bool {
+        self.0.load(Ordering::Acquire) & Step::Answered as u64 != 0
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.0.load(Ordering::Acquire) & OVER == OVER
     }

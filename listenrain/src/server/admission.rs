@@ -43,18 +43,22 @@ impl Admission {
         self.overflow != Overflow::Wait
     }
 
-    /// A request has come, with the memory that is accounted for it already, beside what its channel's read buffer `kept`. An
-    /// error is the id of one that is refused.
-    pub(super) fn offer(&mut self, mut request: Accepted, kept: u64) -> Result<(), u64> {
+    /// A request has come, with the memory that is accounted for it already, beside what its channel's read buffer `kept`: gives
+    /// it back where there is room. An error is the id of one that is refused.
+    #[inline]
+    pub(super) fn offer(&mut self, mut request: Accepted, kept: u64) -> Result<Option<Accepted>, u64> {
         let id = request.packet.id;
         self.kept = kept;
         request.room.place = self.places.try_acquire(1);
         let has_room = request.room.place.is_some() && self.try_memory(&mut request);
-        if !has_room && self.refuses() {
+        if has_room {
+            return Ok(Some(request));
+        }
+        if self.refuses() {
             return Err(id);
         }
         self.request = Some(request);
-        Ok(())
+        Ok(None)
     }
 
     fn try_memory(&self, request: &mut Accepted) -> bool {

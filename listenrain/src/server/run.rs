@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -92,6 +92,18 @@ impl Run {
         self.handler.take_permit()
     }
 
+    /// Polls a handler that has just been called once, and gives back what is not ready.
+    pub(super) fn poll_first(&self, mut handler: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>> {
+        match guard(|| handler.as_mut().poll(&mut Context::from_waker(Waker::noop()))) {
+            Ok(Poll::Pending) => return Some(handler),
+            Ok(Poll::Ready(())) => {}
+            Err(panic) => self.shared.note_panic("handler", &panic),
+        }
+        self.drop_handler(handler);
+        drop(self.take_permit());
+        None
+    }
+
     /// Polls the handler, and ends it when it is done or has panicked.
     fn poll_handler(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(mut future) = self.handler.take() else { return Poll::Ready(()) };
@@ -164,7 +176,7 @@ impl Run {
 
     /// Whether an answer is wanted and none was given.
     pub(super) fn is_open(&self) -> bool {
-        self.is_call && lock(&self.room).is_some()
+        self.is_call && !self.progress.is_answered()
     }
 
     pub(super) fn max_packet(&self) -> usize {

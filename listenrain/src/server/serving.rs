@@ -126,10 +126,11 @@ impl Served {
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
         let room = Room { place: None, memory: charge };
         let request = Accepted { packet, is_call, deadline, ends_at, room };
-        if let Err(refused) = self.admission.offer(request, kept) {
-            return self.refuse_request(refused, is_call, RemoteRefusal::Overloaded);
+        match self.admission.offer(request, kept) {
+            Ok(Some(request)) => self.admitted(request),
+            Ok(None) => {}
+            Err(refused) => self.refuse_request(refused, is_call, RemoteRefusal::Overloaded),
         }
-        self.take_admitted();
     }
 
     fn count_packet(&mut self, is_call: bool) {
@@ -144,8 +145,7 @@ impl Served {
     }
 
     /// A request that is admitted is served at once, or stands in line for a handler's place.
-    fn take_admitted(&mut self) {
-        let Some(request) = self.admission.take() else { return };
+    fn admitted(&mut self, request: Accepted) {
         if self.waiting.is_empty()
             && !self.has_too_many_answers()
             && let Some(permit) = self.peer.handlers.try_acquire(1)
@@ -162,11 +162,15 @@ impl Served {
         let shared = &self.shared;
         let (run, payload) = Run::new(shared, &self.peer, request, permit);
         match shared.dispatch.dispatch(payload, &run) {
+            Some(handler) if shared.parts.handlers.starts_in_place => {
+                if let Some(handler) = run.poll_first(handler) {
+                    run.begin(handler);
+                    self.execute(Job::begun(Arc::clone(&run) as _));
+                }
+            }
             Some(handler) => {
                 run.begin(handler);
-                if let Err(panic) = shared.parts.handlers.execute(Job::new(Arc::clone(&run) as _)) {
-                    shared.note_panic("executor of handlers", &panic);
-                }
+                self.execute(Job::new(Arc::clone(&run) as _));
             }
             None => {
                 run.handled();
@@ -174,6 +178,12 @@ impl Served {
             }
         }
         run.enter();
+    }
+
+    fn execute(&self, job: Job) {
+        if let Err(panic) = self.shared.parts.handlers.execute(job) {
+            self.shared.note_panic("executor of handlers", &panic);
+        }
     }
 
     /// Whether answers that the peer does not read weigh too much for more of them to be made.
@@ -269,7 +279,9 @@ impl Role for Served {
         if self.admission.poll(cx).is_pending() {
             return Poll::Pending;
         }
-        self.take_admitted();
+        if let Some(request) = self.admission.take() {
+            self.admitted(request);
+        }
         // No waker: this very task makes room by writing, or the channel ends.
         let unread = self.answers >= MAX_ANSWERS;
         let unwanted = !self.can_refuse && self.peer.signal.is_finishing();

@@ -62,6 +62,7 @@ impl Account {
     }
 
     /// Takes units at once, or not at all; never overtakes those who wait and hold no more.
+    #[inline]
     pub(crate) fn try_acquire(self: &Arc<Self>, units: u64) -> Option<Permit> {
         self.try_take(units, None).then(|| self.permit(units))
     }
@@ -71,6 +72,7 @@ impl Account {
         self.try_take(units, Some(kept)).then(|| self.permit(units))
     }
 
+    #[inline]
     pub(super) fn try_take(&self, units: u64, grows: Option<u64>) -> bool {
         let Some(own) = &self.own else {
             return self.budget.take(0, units, || mutant("budget: the line is overtaken"));
@@ -202,6 +204,7 @@ impl Account {
         }
     }
 
+    #[inline]
     pub(super) fn give_back(&self, units: u64, is_beyond: bool) {
         let own_waits = self.give_back_own(units);
         let may_serve = if is_beyond { self.budget.end_beyond(units) } else { self.budget.give_back(units) };

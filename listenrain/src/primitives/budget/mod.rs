@@ -126,6 +126,7 @@ impl Budget {
 
     /// Takes `units` for an account that holds `held`, if they fit. Those in line are overtaken only with `may_overtake`, and
     /// by an account that holds less than the first of them.
+    #[inline]
     fn take(&self, held: u64, units: u64, may_overtake: impl Fn() -> bool) -> bool {
         let step = |word: u64| {
             let free = word & CLOSED == 0 && (word & IN_LINE == 0 || may_overtake());
@@ -195,6 +196,7 @@ impl Budget {
     }
 
     /// Gives units back; whether that may help the first in line.
+    #[inline]
     fn give_back(&self, units: u64) -> bool {
         let word = self.used.fetch_sub(units, Ordering::AcqRel);
         let used = (word & UNITS) - units;

@@ -12,6 +12,8 @@ pub(crate) struct Outbox<T> {
     inner: Mutex<Inner<T>>,
     /// How many items wait, as last seen under the lock.
     len: AtomicU64,
+    /// 1 while a writer is parked.
+    parked: AtomicU64,
 }
 
 struct Inner<T> {
@@ -41,7 +43,7 @@ impl<T> std::fmt::Debug for Outbox<T> {
 impl<T> Outbox<T> {
     pub(crate) fn new(queue: Box<dyn SendQueue<T>>) -> Self {
         let inner = Mutex::new(Inner { queue, writer: None, nudged: false, closed: false });
-        Self { inner, len: AtomicU64::new(0) }
+        Self { inner, len: AtomicU64::new(0), parked: AtomicU64::new(0) }
     }
 
     /// Queues an item and wakes the writer; gives the item back once closed.
@@ -82,8 +84,13 @@ impl<T> Outbox<T> {
     /// Pops items until they weigh at least `enough`. The writer is at work from here on, and is not woken by pushes
     /// until it parks again.
     pub(crate) fn pop_batch(&self, into: &mut Vec<(Ticket, T)>, enough: usize, weigh: impl Fn(&T) -> usize) {
+        // A writer that is at work already finds what comes meanwhile when it parks, at the latest.
+        if self.len() == 0 && self.parked.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let mut inner = lock(&self.inner);
         inner.writer = None;
+        self.parked.store(0, Ordering::Release);
         let mut weight = 0;
         while weight < enough {
             let Some((ticket, item)) = inner.queue.pop() else { break };
@@ -107,6 +114,7 @@ impl<T> Outbox<T> {
             Some(writer) => writer.clone_from(cx.waker()),
             writer => *writer = Some(cx.waker().clone()),
         }
+        self.parked.store(1, Ordering::Release);
         true
     }
 
@@ -171,10 +179,12 @@ impl<T> Outbox<T> {
     }
 
     /// Items that wait. Cheap, and what a moment ago was true.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire) as usize
     }
 
+    #[inline]
     fn note_len(&self, inner: &Inner<T>) {
         self.len.store(inner.queue.len() as u64, Ordering::Release);
     }
