@@ -26,7 +26,7 @@ const NO_LIMITS: [&str; 9] = [
 const NO_FIGURES: [&str; 3] = ["ServerBuilder::max_age", "SharedConnections", "a request's deadline"];
 
 /// Constants that are limits.
-const CONSTANTS: [&str; 15] = [
+const CONSTANTS: [&str; 16] = [
     "DEFAULT_MAX_BYTES",
     "DEFAULT_MAX_PACKET",
     "DEFAULT_TIMEOUT",
@@ -38,6 +38,7 @@ const CONSTANTS: [&str; 15] = [
     "MAX_QUARANTINED",
     "MAX_TOMBSTONES",
     "MAX_WAITING",
+    "MOST_KEPT",
     "MOST_LOST_CHANNELS",
     "MOST_REFUSED",
     "MOST_STAY_AWAY",

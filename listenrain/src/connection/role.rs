@@ -62,7 +62,7 @@ enum Greeting {
 /// Longest payload that is kept until its reply, to be sent again where the peer says that it never took it. Whoever makes large
 /// ones uses their buffers again, and needs as many as calls are in flight where they are kept: over TCP 16 x 256 KiB took a
 /// quarter more time.
-const MOST_KEPT: usize = 64 * 1024;
+const MOST_KEPT: usize = 64 << 10;
 
 /// Most ended calls whose replies a peer that answers in order still owes. One that owes more is not answering.
 const MAX_TOMBSTONES: usize = 4096;

@@ -63,6 +63,10 @@ pub(crate) trait Role: Send {
     fn held_up_too_long(&mut self) {}
     /// The channel ends now.
     fn cut_off(&mut self) {}
+    /// Whether what is queued leaves before more is read, as long as the channel takes it: only what is read fills the queue.
+    fn answers_first(&self) -> bool {
+        false
+    }
     /// Whether nothing is left to be answered.
     fn is_idle(&self) -> bool;
     /// Whether the peer may still send what it wants to be told of.
@@ -215,10 +219,12 @@ impl<R: Role> Link<R> {
             }
             self.check_health()?;
             let written = self.write_some(cx)?;
-            let read = self.read_some(cx)?;
+            let goes_first = written > 0 && self.role.answers_first() && self.has_more_to_write();
+            let read = if goes_first { 0 } else { self.read_some(cx)? };
             moved += written + read;
             // Its half has taken all, or wakes this task: another turn would find nothing to write but what is queued by then.
-            let (is_at_rest, phase) = (read == 0 && (written == 0 || self.writing.is_at_rest()), self.phase);
+            let (is_at_rest, phase) =
+                (!goes_first && read == 0 && (written == 0 || self.writing.is_at_rest()), self.phase);
             if let Some(goodbye) = self.role.goodbye() {
                 return Ok(Some(goodbye));
             }
@@ -315,6 +321,10 @@ impl<R: Role> Link<R> {
     /// Whether what is queued has to wait for something else than this task.
     fn takes_nothing(&self) -> bool {
         self.phase != Phase::Open || self.writing.is_clogged()
+    }
+
+    fn has_more_to_write(&self) -> bool {
+        self.phase == Phase::Open && !self.writing.is_refused() && self.signal.outbox.len() > 0
     }
 
     fn is_tick_due(&self) -> bool {

@@ -169,6 +169,11 @@ impl Writing {
         self.clogged && self.output.len() >= TURN
     }
 
+    /// Whether the channel takes nothing more for now.
+    pub(super) fn is_refused(&self) -> bool {
+        self.clogged
+    }
+
     /// Whether another turn moves nothing: all is taken, or the channel takes nothing more for now.
     pub(super) fn is_at_rest(&self) -> bool {
         self.clogged || self.is_empty()

@@ -352,6 +352,10 @@ impl Role for Served {
         }
     }
 
+    fn answers_first(&self) -> bool {
+        true
+    }
+
     fn held_up_too_long(&mut self) {
         let limit = self.shared.limits.all_bytes;
         limited!(
