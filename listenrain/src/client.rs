@@ -287,9 +287,11 @@ impl<M: MessageCodec> ClientBuilder<M> {
         self
     }
 
-    /// Whether requests that certainly did not leave go on to the next channel when one is lost. Default: yes. If not,
-    /// they end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No). So do those of up to 64 KiB that a peer says
-    /// goodbye without having taken; larger ones are refused then, as never executed.
+    /// Whether requests that certainly did not run go on to the next channel when one is lost. Default: yes. If not, those that
+    /// did not leave end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No).
+    ///
+    /// Of the requests that have left and that the peer says goodbye without having taken, those of up to 64 KiB are sent again
+    /// by default; larger ones, and all of them if not, are refused as never executed.
     #[must_use]
     pub fn resend_unsent(mut self, resend: bool) -> Self {
         self.options.resend_unsent = resend;

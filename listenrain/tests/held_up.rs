@@ -113,7 +113,7 @@ async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
 
 #[tokio::test(start_paused = true)]
 async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_take() {
-    // Whoever was held up was exempt, and one at a time was given up: twenty kept all memory for twenty minutes.
+    // A peer that was held up was exempt, and one at a time was given up: twenty kept all memory for twenty minutes.
     let net = Net::holding(MIB);
     let server = Server::builder(native(), echo()).limits(limits(32 * MIB)).listen(net.listener()).unwrap();
     let mut stalled = Vec::new();

@@ -200,3 +200,28 @@ async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
     }
     assert_eq!(client.counts().in_flight, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_to_be_kept_is_refused_as_never_executed_when_a_goodbye_leaves_it_out() {
+    const KEPT: usize = 64 << 10;
+    let net = Net::new();
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    let ask = |len: usize| {
+        let client = client.clone();
+        tokio::spawn(async move { client.call_within(Bytes::from(vec![7; len]), secs(60)).await })
+    };
+    let (kept, larger) = (ask(KEPT), ask(KEPT + 1));
+    for _ in 0..2 {
+        peer.expect(REQUEST).await;
+    }
+    peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 0)).await;
+    let refused = larger.await.unwrap().unwrap_err();
+    assert!(refused.never_executed(), "{refused:?}");
+    let mut next = peers.next().await;
+    let asked = next.expect(REQUEST).await;
+    assert_eq!(asked.payload.len(), KEPT);
+    next.send(REPLY, asked.id, "done").await;
+    assert_eq!(kept.await.unwrap().unwrap(), "done");
+}

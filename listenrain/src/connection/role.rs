@@ -59,9 +59,8 @@ enum Greeting {
     None,
 }
 
-/// Longest payload that is kept until its reply, to be sent again where the peer says that it never took it. Whoever makes large
-/// ones uses their buffers again, and needs as many as calls are in flight where they are kept: over TCP 16 x 256 KiB took a
-/// quarter more time.
+/// Longest payload that is kept until its reply, to be sent again where the peer says that it never took it. A caller that uses
+/// its buffers again would need as many large ones as it has calls in flight.
 const MOST_KEPT: usize = 64 << 10;
 
 /// Most ended calls whose replies a peer that answers in order still owes. One that owes more is not answering.

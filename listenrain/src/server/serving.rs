@@ -362,7 +362,7 @@ impl Role for Served {
             self.shared.log_limit,
             warn,
             limit,
-            "a channel is ended: there was no memory for its packet for too long"
+            "a channel is ended: its packet waited too long for memory"
         );
         self.peer.finish(GoodbyeReason::Overloaded);
     }

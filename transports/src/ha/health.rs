@@ -220,7 +220,7 @@ impl Life {
     /// What the library says of its end.
     pub(super) fn ended(&self, end: &ChannelEnd) {
         if !end.asked && matches!(end.cause, LinkError::Silent(_)) {
-            // Nobody used it, and its protocol cannot ping.
+            // Its caller sent nothing on it, and its protocol cannot ping.
             self.progress().is_told = true;
             return;
         }

@@ -66,7 +66,7 @@ impl Listener {
         if self.options.allow_uid.as_ref().is_some_and(|allowed| !allowed.contains(&credentials.uid)) {
             let so_far = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
             let (uid, pid) = (credentials.uid, credentials.pid);
-            // Whoever comes again and again does not fill the log.
+            // A peer that comes again and again does not fill the log.
             if so_far.is_power_of_two() {
                 tracing::warn!(endpoint = %self.endpoint, uid, pid, so_far, "a peer of a user who is not allowed is turned away");
             }

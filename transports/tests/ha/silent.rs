@@ -112,7 +112,7 @@ async fn eager_goes_back_to_a_silent_member_only_once_it_has_said_something() {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_is_asked_nothing_may_be_silent_where_the_protocol_cannot_ping() {
-    // Each channel that nobody used counted as a failure, and the client wandered from one member to the other.
+    // Each channel on which the client had sent nothing counted as a failure, and it wandered from one member to the other.
     let bed = Bed::new(FailBack::Lazy);
     let (mute, standby) = (Mute::hold(&bed, FOR_EVER).await, bed.serve("standby").await);
     let protocol = Protocol::builder("no pings", RawBytes).packets(listenrain::OriginalPackets::default());

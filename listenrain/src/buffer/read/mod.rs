@@ -341,7 +341,7 @@ impl ReadBuffer {
         self.next_own_size().map_or(0, |size| size - self.open.capacity())
     }
 
-    /// Whether chunks that were moved in wait: what comes behind them is in memory whoever reads it.
+    /// Whether chunks that were moved in wait: what comes behind them is in memory before it is read.
     pub(crate) fn has_chunks(&self) -> bool {
         !self.chunks.is_empty()
     }
