@@ -115,6 +115,15 @@ impl GoodbyeReason {
         matches!(self, Self::NotAdmitted | Self::Version)
     }
 
+    /// For how long a peer is asked to stay away.
+    pub(crate) const fn stay_away(self) -> Duration {
+        match self {
+            Self::Draining | Self::Full | Self::Overloaded => Duration::from_secs(1),
+            Self::NotAdmitted | Self::Version => Duration::from_secs(30),
+            Self::Age | Self::Other(_) => Duration::ZERO,
+        }
+    }
+
     /// What it says of one request that was not taken.
     pub(crate) const fn of_request(self) -> RemoteRefusal {
         match self {

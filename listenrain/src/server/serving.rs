@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -58,15 +57,6 @@ enum Farewell {
     Said,
     /// It has answered: no more requests come.
     Answered,
-}
-
-/// For how long a peer is asked to stay away.
-fn stay_away(why: GoodbyeReason) -> Duration {
-    match why {
-        GoodbyeReason::Draining | GoodbyeReason::Full | GoodbyeReason::Overloaded => Duration::from_secs(1),
-        GoodbyeReason::NotAdmitted | GoodbyeReason::Version => Duration::from_secs(30),
-        _ => Duration::ZERO,
-    }
 }
 
 impl Served {
@@ -251,7 +241,7 @@ impl Served {
         }
         self.farewell = Farewell::Said;
         let (requests, one_ways) = (self.requests, self.one_ways);
-        let goodbye = Goodbye { why, requests, one_ways, stay_away: stay_away(why) };
+        let goodbye = Goodbye { why, requests, one_ways, stay_away: why.stay_away() };
         self.answer(Kind::Goodbye, 0, goodbye.to_bytes().to_vec());
     }
 
