@@ -166,6 +166,26 @@ async fn a_close_that_waits_for_nothing_still_writes_what_is_queued() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_beside_a_call_that_is_not_answered_still_writes_what_is_queued() {
+    // The channel was cut off with the call: what it could not take in one step was lost.
+    let net = Net::holding(64);
+    let mut peers = net.peers();
+    let client = connect(&net, native());
+    let mut peer = peers.next().await;
+    let call = start(&client, "asked").await;
+    peer.expect(REQUEST).await;
+    for _ in 0..20 {
+        client.one_way(Bytes::from(vec![7; 100])).await.unwrap();
+    }
+    let reads = tokio::spawn(async move { peer.read_all().await });
+    client.connection().close(ms(0)).await;
+    let frames = reads.await.unwrap();
+    assert_eq!(frames.iter().filter(|frame| frame.kind == ONE_WAY && frame.payload.len() == 100).count(), 20);
+    let lost = call.await.unwrap().unwrap_err();
+    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_client_gives_everything_back() {
     // LR06: a connection whose peer or owner was gone kept its tasks and its socket.
     let net = Net::new();

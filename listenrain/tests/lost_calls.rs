@@ -191,7 +191,8 @@ async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
     let behind = start(&client, "behind it").await;
     settle().await;
     let (took, ()) = timed(client.connection().close(ms(50))).await;
-    assert!(took >= ms(50) && took < ms(60), "{took:?}");
+    // What is queued has a moment more.
+    assert!(took >= ms(50) && took < ms(160), "{took:?}");
     let lost = left.await.unwrap().unwrap_err();
     assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }), "{lost:?}");
     for call in [partly, behind] {

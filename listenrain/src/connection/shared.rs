@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::runtime::Id;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,7 +13,7 @@ use super::context::Context;
 use super::failures::Failures;
 use super::replies::{Held, Replies};
 use super::state::{ConnectionState, Watched};
-use super::{Callbacks, ConnectionOptions};
+use super::{Callbacks, ConnectionOptions, GRACE};
 use crate::correlation::ById;
 use crate::counters::Counters;
 use crate::endpoint::Endpoint;
@@ -73,22 +73,25 @@ impl Shared {
         self.traffic.calls.waiting() == 0 && self.traffic.queues.iter().enumerate().all(has_way_out)
     }
 
-    /// Ends the channels, each of which tells what has not left on it, and waits for that until `deadline` at most.
+    /// Ends the channels, those that have not written what is queued by `deadline` as well. Each tells what has not left on it.
     pub(super) async fn end_channels(&self, deadline: Instant) {
         self.stop.cancel();
+        self.traffic.queues.iter().for_each(|signal| signal.write_out());
+        let _ = timeout_at(deadline, self.channels_ended()).await;
         self.traffic.queues.iter().for_each(|signal| signal.stop());
-        let ended = async {
-            loop {
-                let settled = self.settled.notified();
-                if !self.is_finishing()
-                    && (0..self.traffic.lanes.len()).all(|lane| !self.traffic.lanes.is_open(lane))
-                {
-                    return;
-                }
-                settled.await;
+        // A half of the user's may block its task.
+        let _ = timeout(GRACE, self.channels_ended()).await;
+    }
+
+    async fn channels_ended(&self) {
+        loop {
+            let settled = self.settled.notified();
+            let is_open = |lane| self.traffic.lanes.is_open(lane);
+            if !self.is_finishing() && !(0..self.traffic.lanes.len()).any(is_open) {
+                return;
             }
-        };
-        let _ = timeout_at(deadline, ended).await;
+            settled.await;
+        }
     }
 
     /// Lets nobody in any more, and ends every call that is left.

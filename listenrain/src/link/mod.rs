@@ -210,7 +210,7 @@ impl<R: Role> Link<R> {
             if wish == Wish::Stop {
                 return Err(self.cut_off(cx));
             }
-            if wish == Wish::Finish {
+            if wish >= Wish::Finish {
                 self.role.finish();
             }
             if self.is_tick_due() {
@@ -273,7 +273,7 @@ impl<R: Role> Link<R> {
 
     /// Shuts down once everything asked is answered and written, when that is wanted or the peer has ended.
     fn end_if_done(&mut self, wish: Wish, cx: &mut Context<'_>) -> Result<(), LinkError> {
-        let is_wanted = wish == Wish::Finish || self.reading.ended;
+        let is_wanted = wish >= Wish::Finish || self.reading.ended;
         if self.phase == Phase::Open && is_wanted && self.is_done(wish) && self.has_heard_goodbye(cx) {
             if !self.has_written_out(wish) {
                 return Ok(());
@@ -294,8 +294,9 @@ impl<R: Role> Link<R> {
     }
 
     fn is_done(&self, wish: Wish) -> bool {
-        let has_read = wish == Wish::Finish || !self.reading.held_up;
-        has_read && self.role.is_idle() && self.writing.is_empty() && self.signal.outbox.len() == 0
+        let has_read = wish >= Wish::Finish || !self.reading.held_up;
+        let is_answered = wish == Wish::WriteOut || self.role.is_idle();
+        has_read && is_answered && self.writing.is_empty() && self.signal.outbox.len() == 0
     }
 
     /// Whether nothing can come any more that the peer wants to be told of, or it has taken too long.
@@ -309,7 +310,7 @@ impl<R: Role> Link<R> {
 
     /// Whether nothing is queued. The last channel of its queue then closes it, lest something come that nobody writes.
     fn has_written_out(&self, wish: Wish) -> bool {
-        if wish == Wish::Finish { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
+        if wish >= Wish::Finish { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
     }
 
     /// Tells the peer what never ran, as far as it takes that at once.

@@ -27,15 +27,17 @@ const WATCHED: u8 = 1;
 const SHRINK: u8 = 2;
 
 /// What is wanted of a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wish {
     Open,
     Finish,
+    WriteOut,
     Stop,
 }
 
 const FINISH: u8 = 1;
-const STOP: u8 = 2;
+const WRITE_OUT: u8 = 2;
+const STOP: u8 = 3;
 
 impl Queue for Signal {
     type Packet = Queued;
@@ -64,6 +66,12 @@ impl Signal {
         self.outbox.nudge();
     }
 
+    /// Writes what is queued, waits for no answer, then ends in an orderly way.
+    pub(crate) fn write_out(&self) {
+        self.wish.fetch_max(WRITE_OUT, Ordering::AcqRel);
+        self.outbox.nudge();
+    }
+
     /// Ends now.
     pub(crate) fn stop(&self) {
         self.wish.fetch_max(STOP, Ordering::AcqRel);
@@ -78,6 +86,7 @@ impl Signal {
     pub(super) fn wish(&self) -> Wish {
         match self.wish.load(Ordering::Acquire) {
             STOP => Wish::Stop,
+            WRITE_OUT => Wish::WriteOut,
             FINISH => Wish::Finish,
             _ => Wish::Open,
         }
