@@ -3,13 +3,12 @@
 mod support;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::transport::generator;
 use listenrain::{
     Channel, ChannelFacts, ChannelRead, ChannelWrite, Client, RawBytes, Request, Router, Server, ServerLimits,
 };
@@ -154,13 +153,63 @@ impl ChannelRead for Plenty {
     }
 }
 
-/// Takes everything.
-struct Sink;
+#[tokio::test(start_paused = true)]
+async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
+    // A transport of the user's need not give way by itself, as tokio's do.
+    const CHUNK: usize = 16 << 10;
+    let chunk = Bytes::from(Frame::new(REPLY, 1, vec![0; CHUNK - 20]).bytes());
+    let (in_turn, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let read = Plenty { chunk, left: 1024, in_turn: Arc::clone(&in_turn), most: Arc::clone(&most) };
+    let channel = Channel::from_halves(read, Sink, ChannelFacts::new("plenty"));
+    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    for _ in 0..10_000 {
+        in_turn.store(0, SeqCst);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.counts().received, 1024);
+    let most = most.load(SeqCst);
+    assert!((CHUNK..=(256 << 10) + CHUNK).contains(&most), "{most} bytes without a turn for anybody else");
+}
 
-impl ChannelWrite for Sink {
-    fn poll_write(&mut self, _: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+/// Requests of one channel, of which half come before its peer takes answers, and what was done in which order.
+#[derive(Default)]
+struct Gate {
+    is_open: bool,
+    wakers: Vec<std::task::Waker>,
+    /// Requests that may still be read, and those that are held back until the peer takes answers.
+    left: usize,
+    held_back: usize,
+    /// Bytes that were written before anything was read again.
+    written_first: usize,
+    has_read_again: bool,
+}
+
+struct Gated(Bytes, Arc<Mutex<Gate>>);
+
+impl ChannelRead for Gated {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        let mut gate = self.1.lock().unwrap();
+        if gate.left == 0 {
+            gate.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        gate.left -= 1;
+        gate.has_read_again |= gate.is_open;
+        into.push(self.0.clone());
+        Poll::Ready(Ok(self.0.len()))
+    }
+}
+
+impl ChannelWrite for Gated {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        let mut gate = self.1.lock().unwrap();
+        if !gate.is_open {
+            gate.wakers.push(cx.waker().clone());
+            return Poll::Pending;
+        }
         let taken = from.len();
         from.clear();
+        gate.written_first += if gate.has_read_again { 0 } else { taken };
         Poll::Ready(Ok(taken))
     }
 
@@ -174,23 +223,23 @@ impl ChannelWrite for Sink {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
-    // A transport of the user's need not give way by itself, as tokio's do.
-    const CHUNK: usize = 16 << 10;
-    let chunk = Bytes::from(Frame::new(REPLY, 1, vec![0; CHUNK - 20]).bytes());
-    let (in_turn, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let read = Plenty { chunk, left: 1024, in_turn: Arc::clone(&in_turn), most: Arc::clone(&most) };
-    let mut channel = Some(Channel::from_halves(read, Sink, ChannelFacts::new("plenty")));
-    let listener = generator("plenty://here".parse().unwrap(), move || {
-        let next = channel.take();
-        async move { if let Some(channel) = next { Ok(channel) } else { std::future::pending().await } }
-    });
-    let server = Server::builder(native(), echo()).listen(listener).unwrap();
-    for _ in 0..10_000 {
-        in_turn.store(0, SeqCst);
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(server.counts().received, 1024);
-    let most = most.load(SeqCst);
-    assert!((CHUNK..=(256 << 10) + CHUNK).contains(&most), "{most} bytes without a turn for anybody else");
+async fn a_server_lets_the_answers_that_its_peer_takes_leave_before_it_reads_on() {
+    // Of large packets that stand at the server at once fewer are in cache.
+    const EACH: usize = 256 << 10;
+    let gate = Arc::new(Mutex::new(Gate { left: 16, held_back: 16, ..Gate::default() }));
+    let half = || Gated(Bytes::from(Frame::new(REQUEST, 1, vec![0; EACH]).bytes()), Arc::clone(&gate));
+    let channel = Channel::from_halves(half(), half(), ChannelFacts::new("gated"));
+    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    settle().await;
+    assert_eq!(server.counts().received, 16);
+    let wakers = {
+        let mut gate = gate.lock().unwrap();
+        (gate.is_open, gate.left) = (true, gate.held_back);
+        std::mem::take(&mut gate.wakers)
+    };
+    wakers.into_iter().for_each(std::task::Waker::wake);
+    settle().await;
+    assert_eq!((server.counts().received, server.counts().answered), (32, 32));
+    let written = gate.lock().unwrap().written_first;
+    assert!(written >= 16 * EACH, "{written} bytes");
 }

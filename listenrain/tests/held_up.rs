@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::transport::generator;
+use listenrain::buffer::ReadBuffer;
 use listenrain::{
-    CallError, Channel, ChannelFacts, ChannelRead, ChannelWrite, Health, Refusal, RemoteRefusal, Request,
-    Router, Server, ServerLimits,
+    CallError, Channel, ChannelFacts, ChannelRead, Health, Refusal, RemoteRefusal, Request, Router, Server,
+    ServerLimits,
 };
 use support::*;
 use tokio::sync::Notify;
@@ -67,42 +66,20 @@ impl ChannelRead for Chunks {
     }
 }
 
-/// Takes everything.
-struct Sink;
-
-impl ChannelWrite for Sink {
-    fn poll_write(&mut self, _: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        let taken = from.len();
-        from.clear();
-        Poll::Ready(Ok(taken))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
     const CHUNK: usize = 64 << 10;
     let mut header = Frame::new(REQUEST, 1, "").bytes();
     header[4..8].copy_from_slice(&(60u32 << 20).to_be_bytes());
-    let mut channels: Vec<_> = (0..8)
+    let channels: Vec<_> = (0..8)
         .map(|_| {
             let mut chunks = VecDeque::from([Bytes::from(header.clone())]);
             chunks.extend((0..30 * MIB / CHUNK).map(|_| Bytes::from_static(&[7; CHUNK])));
             Channel::from_halves(Chunks(chunks), Sink, ChannelFacts::new("chunks"))
         })
         .collect();
-    let listener = generator("chunks://here".parse().unwrap(), move || {
-        let next = channels.pop();
-        async move { if let Some(channel) = next { Ok(channel) } else { std::future::pending().await } }
-    });
-    let server = Server::builder(native(), echo()).limits(limits(4 * MIB)).listen(listener).unwrap();
+    let server =
+        Server::builder(native(), echo()).limits(limits(4 * MIB)).listen(accepting(channels)).unwrap();
     tokio::time::sleep(secs(1)).await;
     let counts = server.counts();
     // One may go beyond the limit, with all of its thirty.

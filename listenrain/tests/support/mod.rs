@@ -1,6 +1,7 @@
 //! What the tests of the library say: channels in memory, peers played by hand, and a few servers and clients.
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
+mod halves;
 mod net;
 mod peer;
 mod session;
@@ -16,6 +17,7 @@ use listenrain::{
     Server, ServerBuilder,
 };
 
+pub(crate) use halves::*;
 pub(crate) use net::Net;
 pub(crate) use peer::*;
 pub(crate) use session::*;
