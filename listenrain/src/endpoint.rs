@@ -225,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_may_be_as_long_as_the_limit_and_no_longer() {
+        let longest = format!("unix:///{}", "x".repeat(Endpoint::MAX_LEN - 8));
+        assert_eq!(longest.parse::<Endpoint>().unwrap().to_string(), longest);
+        let error = format!("{longest}x").parse::<Endpoint>().unwrap_err();
+        assert_eq!((error.endpoint, &*error.why), (longest, "is 4097 bytes long, the limit is 4096"));
+    }
+
+    #[test]
     fn a_list_reads_back_with_its_options_and_members() {
         let text = "ha:fail_back=lazy,tcp://a:1?nodelay=false,unix:///odd%2Cname";
         let list: Endpoint = text.parse().unwrap();

@@ -14,7 +14,7 @@ use crate::sync::{Mutex, lock};
 
 /// A packet that waits to be written, with the room it takes up. A queue may look at it, not into it.
 ///
-/// It lies on the heap, since it changes hands some ten times on its way and is 150 bytes long.
+/// It lies on the heap, since it changes hands some ten times on its way and is 120 bytes long.
 pub struct Queued(pub(crate) Box<Parts>);
 
 pub(crate) struct Parts {
@@ -39,11 +39,37 @@ impl Room {
             memory.grow_to(bytes as u64);
         }
     }
+
+    /// Takes up what `other` takes up too, to be given back in one.
+    #[inline]
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.place.is_none() && self.memory.is_none() {
+            *self = other;
+            return;
+        }
+        merge(&mut self.place, other.place);
+        merge(&mut self.memory, other.memory);
+    }
+}
+
+#[inline]
+fn merge(into: &mut Option<Permit>, other: Option<Permit>) {
+    match (into, other) {
+        (Some(into), Some(other)) => into.merge(other),
+        (into, Some(other)) => *into = Some(other),
+        (_, None) => {}
+    }
 }
 
 impl Queued {
+    /// A packet that nobody accounts for.
     pub(crate) fn new(packet: Packet) -> Self {
-        Self(Box::new(Parts { packet, deadline: None, room: Room::default() }))
+        Self::with_room(packet, None, Room::default())
+    }
+
+    #[inline]
+    pub(crate) fn with_room(packet: Packet, deadline: Option<Instant>, room: Room) -> Self {
+        Self(Box::new(Parts { packet, deadline, room }))
     }
 
     /// What kind of packet.
@@ -106,11 +132,17 @@ impl GuardedQueue {
 
     #[inline]
     fn run<T>(&mut self, run: impl FnOnce(&mut dyn SendQueue<Queued>) -> T) -> Option<T> {
-        // Two loads in place of a step that others would have to wait for.
-        if self.fault.replaces.load(Ordering::Acquire) && self.fault.replaces.swap(false, Ordering::AcqRel) {
-            self.queue = Foreign::new(fresh(&*self.new, &self.fault));
+        if self.fault.replaces.load(Ordering::Acquire) {
+            self.replace();
         }
         guard(|| run(&mut **self.queue)).map_err(|panic| self.fault.tell(panic)).ok()
+    }
+
+    #[cold]
+    fn replace(&mut self) {
+        if self.fault.replaces.swap(false, Ordering::AcqRel) {
+            self.queue = Foreign::new(fresh(&*self.new, &self.fault));
+        }
     }
 
     #[inline]
@@ -134,16 +166,21 @@ impl QueueFault {
         self.is_there.store(true, Ordering::Release);
     }
 
-    /// What the queue has panicked with.
     #[inline]
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Acquire)
+    }
+
+    /// What the queue has panicked with.
+    #[cold]
     pub(crate) fn look(&self) -> Option<String> {
-        if self.is_there.load(Ordering::Acquire) { lock(&self.panic).clone() } else { None }
+        lock(&self.panic).clone()
     }
 
     /// As [`look`](Self::look), once.
     #[inline]
     pub(crate) fn take(&self) -> Option<String> {
-        if !self.is_there.load(Ordering::Acquire) {
+        if !self.is_there() {
             return None;
         }
         self.is_there.store(false, Ordering::Release);
@@ -170,10 +207,6 @@ impl SendQueue<Queued> for GuardedQueue {
 
     fn len(&self) -> usize {
         self.look(|queue| queue.len()).unwrap_or(0)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.look(|queue| queue.is_empty()).unwrap_or(true)
     }
 
     fn shrink(&mut self) {

@@ -26,6 +26,9 @@ pub(crate) trait StreamSocket: Sized + 'static {
     /// Whether there may be something to read, as far as the runtime knows.
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// The same at a glance, without waiting for it.
+    fn is_readable(&self) -> bool;
+
     /// Asks the system whether there is something to read, and lets the runtime know: `WouldBlock` when there is not.
     fn peek(&self) -> io::Result<()>;
 
@@ -68,15 +71,19 @@ impl<S: StreamSocket> ReadHalf<S> {
     /// Ready when there is something to read. Room is made only then, so that a connection that never sends costs none.
     fn poll_something(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = self.half.as_ref();
+        if self.has_heard {
+            // The second pays only for what has come since the glance.
+            return if socket.is_readable() { Poll::Ready(Ok(())) } else { socket.poll_read_ready(cx) };
+        }
         loop {
             // A read that does not fill its room tells the runtime that there is no more, so this asks the system nothing.
             ready!(poll_unpaid(cx, |cx| socket.poll_read_ready(cx)))?;
-            if self.has_heard {
-                return Poll::Ready(Ok(()));
-            }
             // The runtime takes every socket that it accepts for readable.
             match socket.peek() {
-                Ok(()) => self.has_heard = true,
+                Ok(()) => {
+                    self.has_heard = true;
+                    return Poll::Ready(Ok(()));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The system says it once.
                 Err(error) => return Poll::Ready(Err(error)),

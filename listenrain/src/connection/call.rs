@@ -1,6 +1,6 @@
 //! One call, from its payload to its outcome.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -52,8 +52,9 @@ impl Shared {
         wait: Wait,
     ) -> Outcome<Bytes> {
         let room = self.admit(payload.len(), deadline, wait).await?;
-        let id = self.launch(payload, deadline, room, Waiter::Task(None))?;
-        InFlightCall { shared: self, id: Some(id), deadline, clock: wait.clock() }.await
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let id = self.launch(payload, deadline, room, Waiter::Task(Some(waker)))?;
+        InFlightCall { shared: self, id: Some(id), is_new: true, deadline, clock: wait.clock() }.await
     }
 
     /// Sends `payload`; `callback` is told the outcome, whatever happens from here on.
@@ -104,8 +105,7 @@ impl Shared {
         } else {
             self.admit(payload.len(), deadline, Wait::Async).await?
         };
-        let mut queued = Queued::new(Packet::new(Kind::OneWay, 0, payload));
-        queued.0.room = room;
+        let queued = Queued::with_room(Packet::new(Kind::OneWay, 0, payload), None, room);
         let lane = self.pick_lane();
         let pushed = self.traffic.queues[lane].outbox.push(Ticket(0), queued);
         pushed.map_err(|_| self.refused(self.refusal_when_closed()))?;
@@ -139,10 +139,8 @@ impl Shared {
 
     /// The packet of a call, to be queued.
     pub(super) fn packet(&self, id: CallId, payload: Payload, deadline: Instant, room: Room) -> Queued {
-        let mut queued = Queued::new(Packet::new(Kind::Request, id.to_bits(), payload));
-        queued.0.deadline = self.parts.packets.abilities.deadline.then_some(deadline);
-        queued.0.room = room;
-        queued
+        let packet = Packet::new(Kind::Request, id.to_bits(), payload);
+        Queued::with_room(packet, self.parts.packets.abilities.deadline.then_some(deadline), room)
     }
 
     fn put_by_id(&self, payload: &Payload, id: CallId) -> Result<(), Refusal> {
@@ -162,6 +160,8 @@ impl Shared {
 struct InFlightCall<'a> {
     shared: &'a Shared,
     id: Option<CallId>,
+    /// It has never been polled. Its task is known since it was launched, so whoever has ended it meanwhile has woken that.
+    is_new: bool,
     deadline: Instant,
     clock: Clock,
 }
@@ -182,7 +182,8 @@ impl Future for InFlightCall<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Outcome<Bytes>> {
         let this = &mut *self;
         let Some(id) = this.id else { return Poll::Pending };
-        let polled = this.poll_outcome(id, cx);
+        let is_new = std::mem::take(&mut this.is_new);
+        let polled = if is_new { Poll::Pending } else { this.poll_outcome(id, cx) };
         if polled.is_pending() && this.clock.is_past(this.deadline, this.shared.home, cx) {
             this.shared.time_out(id);
             return this.poll_outcome(id, cx);

@@ -49,7 +49,7 @@ pub(crate) trait Role: Send {
     fn packet(&mut self, packet: Packet, charge: Option<Permit>, kept: u64);
     /// A packet came that is longer than the limit; its payload was thrown away.
     fn too_large(&mut self, packet: Packet, size: u64, limit: usize);
-    /// The packets of one read have all been given.
+    /// No more packets are given for now: all of a read have been, or there is no room for the next one.
     fn batch_end(&mut self) {}
     /// Goes on with what waits for something else than packets.
     fn poll_work(&mut self, _cx: &mut Context<'_>) {}

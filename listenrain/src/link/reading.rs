@@ -17,6 +17,8 @@ pub(super) struct Reading {
     input: ReadBuffer,
     /// What `input` keeps in memory, where somebody accounts for it.
     memory: Option<Memory>,
+    /// What the shared buffers of `input` keep, which grows by reads alone: looked at once a read.
+    shared: Option<usize>,
     /// The payload of a packet that is too large, which is thrown away as it comes.
     skipped: Option<Skipped>,
     /// How long the packet is that has partly come, where that is known.
@@ -74,6 +76,7 @@ impl Reading {
             half: ReadHalf::new(half),
             input: ReadBuffer::new(packets.buffers()),
             memory,
+            shared: None,
             skipped: None,
             expected: None,
             ended: false,
@@ -108,6 +111,7 @@ impl Reading {
         if self.held_up || self.ended || !self.may_read(cx) {
             return Ok(moved);
         }
+        self.shared = None;
         let Poll::Ready(read) = self.half.poll_read(cx, &mut self.input)? else { return Ok(moved) };
         let Some(read) = read else { return Ok(moved + 1) };
         self.ended = read == 0;
@@ -185,10 +189,12 @@ impl Reading {
     }
 
     /// The memory of a large packet, which goes with it; and how much is accounted for beside that, now or soon.
+    #[inline]
     fn charge_of(&mut self, packet: &Packet) -> (Option<Permit>, u64) {
         let Some(memory) = &mut self.memory else { return (None, 0) };
-        let held = self.input.held().saturating_sub(FREE) as u64;
         let is_large = packet.payload.len() >= ReadBuffer::OWN_BUFFER_FROM;
+        let shared = *self.shared.get_or_insert_with(|| self.input.held_shared());
+        let held = (self.input.held_else() + shared).saturating_sub(FREE) as u64;
         let charge = is_large.then(|| memory.permit.split(memory.permit.units().saturating_sub(held)));
         (charge, held.max(memory.permit.units()))
     }
@@ -196,6 +202,9 @@ impl Reading {
     /// Whether there is memory for what the next read may deliver.
     fn may_read(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(Memory { permit, place, .. }) = &mut self.memory else { return true };
+        if self.input.needs_nothing() {
+            return true;
+        }
         let wanted = match self.input.next_own_step() as u64 {
             0 if self.input.has_chunks() => next_chunks(&mut self.input, self.expected),
             step => permit.units() + step,

@@ -109,7 +109,8 @@ impl Signal {
             return false;
         }
         self.activity.store(activity, Ordering::Relaxed);
-        self.rest.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.rest.load(Ordering::Relaxed) == UNWATCHED
+            && self.rest.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// What is behind a link that has been active since it had `before` behind it. One that has not is told to shrink.
@@ -132,7 +133,7 @@ impl Signal {
     /// What the queue has panicked with.
     #[inline]
     pub(super) fn queue_fault(&self) -> Option<String> {
-        self.fault.look()
+        if self.fault.is_there() { self.fault.look() } else { None }
     }
 
     /// As [`queue_fault`](Self::queue_fault), once.

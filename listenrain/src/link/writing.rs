@@ -14,7 +14,7 @@ use crate::counters::{Counters, count, count_by};
 use crate::error::{LinkError, PacketError};
 use crate::packet::{Packet, Packets};
 use crate::primitives::outbox::{Outbox, Ticket};
-use crate::queued::Queued;
+use crate::queued::{Queued, Room};
 
 pub(super) struct Writing {
     half: WriteHalf,
@@ -114,14 +114,18 @@ impl Writing {
 
     fn encode(&mut self, codec: &Packets, counters: &Counters) -> Result<(), LinkError> {
         let mut batch = std::mem::take(&mut self.batch);
-        let (mut packets, mut now) = (batch.drain(..), None);
-        let encoded = packets.try_for_each(|(ticket, queued)| {
-            count(&counters.sent);
-            self.encode_one(ticket, queued, codec, &mut now)
-        });
-        // Half a packet cannot be taken back: the channel is over. Those behind it have not left.
-        let rest: Vec<_> = packets.collect();
-        self.batch = if rest.is_empty() { batch } else { rest };
+        let (all, mut now) = (batch.len(), None);
+        let mut packets = batch.drain(..);
+        let encoded =
+            packets.try_for_each(|(ticket, queued)| self.encode_one(ticket, queued, codec, &mut now));
+        count_by(&counters.sent, all - packets.len());
+        if encoded.is_err() {
+            // Half a packet cannot be taken back: the channel is over. Those behind it have not left.
+            self.batch = packets.collect();
+        } else {
+            drop(packets);
+            self.batch = batch;
+        }
         encoded
     }
 
@@ -149,8 +153,13 @@ impl Writing {
         self.unflushed = true;
         count(&counters.writes);
         count_by(&counters.sent_bytes, taken);
+        // One step for what many packets give back.
+        let mut room = Room::default();
         while self.leaving.front().is_some_and(|packet| packet.ends <= self.written) {
-            self.leaving.pop_front();
+            let written = self.leaving.pop_front();
+            room.merge(
+                written.map(|mut packet| std::mem::take(&mut packet.queued.0.room)).unwrap_or_default(),
+            );
         }
     }
 

@@ -229,8 +229,12 @@ impl Abilities {
 #[derive(Debug, Clone, Default)]
 pub struct Payload {
     first: Bytes,
-    rest: Vec<Bytes>,
+    rest: Option<Box<Rest>>,
 }
+
+/// The pieces behind the first. Most payloads have none, and are moved about.
+#[derive(Debug, Clone, Default)]
+struct Rest(Vec<Bytes>);
 
 impl Payload {
     /// An empty payload.
@@ -241,17 +245,17 @@ impl Payload {
 
     /// Appends a piece without copying it.
     pub fn push(&mut self, piece: impl Into<Bytes>) {
-        if self.first.is_empty() && self.rest.is_empty() {
+        if self.first.is_empty() && self.rest.is_none() {
             self.first = piece.into();
         } else {
-            self.rest.push(piece.into());
+            self.rest.get_or_insert_default().0.push(piece.into());
         }
     }
 
     /// Bytes in all pieces.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.first.len() + self.rest.iter().map(Bytes::len).sum::<usize>()
+        self.first.len() + self.rest.as_ref().map_or(0, |rest| rest.0.iter().map(Bytes::len).sum())
     }
 
     /// Whether there is no byte in it.
@@ -268,13 +272,22 @@ impl Payload {
 
     /// All pieces, in order.
     pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
-        std::iter::once(&self.first).chain(&self.rest)
+        std::iter::once(&self.first).chain(self.rest.iter().flat_map(|rest| &rest.0))
+    }
+
+    /// Appends all pieces, the long ones without copying them.
+    #[inline]
+    fn append_to(&self, output: &mut WriteBuffer) {
+        output.put(self.first.clone());
+        if let Some(rest) = &self.rest {
+            rest.0.iter().for_each(|piece| output.put(piece.clone()));
+        }
     }
 
     /// All bytes in one piece; copies only when there are several.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        if self.rest.is_empty() {
+        if self.rest.is_none() {
             return self.first;
         }
         let mut together = BytesMut::with_capacity(self.len());
@@ -285,7 +298,7 @@ impl Payload {
 
 impl<T: Into<Bytes>> From<T> for Payload {
     fn from(bytes: T) -> Self {
-        Self { first: bytes.into(), rest: Vec::new() }
+        Self { first: bytes.into(), rest: None }
     }
 }
 

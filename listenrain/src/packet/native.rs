@@ -90,6 +90,13 @@ fn kind_from_wire(kind: u8, flags: u16) -> Kind {
     }
 }
 
+fn check_magic(first: u8) -> Result<(), PacketError> {
+    if first == MAGIC {
+        return Ok(());
+    }
+    Err(PacketError::Malformed(format!("first byte {first:#04x}, not {MAGIC:#04x}")))
+}
+
 /// Whether a packet is one call's affair, so that one that is too large need not end the channel.
 fn may_be_skipped(kind: Kind) -> bool {
     matches!(kind, Kind::Request | Kind::Reply | Kind::Error | Kind::OneWay)
@@ -97,14 +104,13 @@ fn may_be_skipped(kind: Kind) -> bool {
 
 impl PacketCodec for NativePackets {
     fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
-        if let Some(first) = input.peek(1)
-            && first[0] != MAGIC
-        {
-            return Err(PacketError::Malformed(format!("first byte {:#04x}, not {MAGIC:#04x}", first[0])));
-        }
         let Some(header) = input.peek(Self::HEADER) else {
+            if let Some(first) = input.peek(1) {
+                check_magic(first[0])?;
+            }
             return Ok(Decoded::Incomplete { whole: None });
         };
+        check_magic(header[0])?;
         let number = |from: usize| {
             u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]])
         };
@@ -146,7 +152,7 @@ impl PacketCodec for NativePackets {
         header[8..16].copy_from_slice(&packet.id.to_be_bytes());
         header[16..20].copy_from_slice(&millis.to_be_bytes());
         output.put_slice(&header);
-        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
+        packet.payload.append_to(output);
         Ok(())
     }
 
@@ -160,5 +166,43 @@ impl PacketCodec for NativePackets {
 
     fn buffers(&self) -> Arc<dyn BufferPool> {
         Arc::clone(&self.buffers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_headers_of_every_kind() {
+        let kinds = [
+            ([1, 0, 0], Kind::Request),
+            ([2, 0, 0], Kind::Reply),
+            ([3, 0, 0], Kind::Error),
+            ([4, 0, 0], Kind::Refused),
+            ([5, 0, 0], Kind::OneWay),
+            ([6, 0, 0], Kind::Ping),
+            ([6, 0, 1], Kind::Pong),
+            ([7, 0, 0], Kind::Cancel),
+            ([8, 0, 0], Kind::Hello),
+            ([8, 0, 1], Kind::HelloAnswer),
+            ([9, 0, 0], Kind::Goodbye),
+            ([9, 0, 1], Kind::GoodbyeAnswer),
+        ];
+        let packets = NativePackets::default();
+        for ([kind, high, low], is) in kinds {
+            let bytes = [0x4C, kind, high, low, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0x58];
+            let mut input = ReadBuffer::default();
+            input.push(bytes.to_vec().into());
+            let Ok(Decoded::Packet(packet)) = packets.decode(&mut input) else { panic!("{is}") };
+            assert_eq!((packet.kind, packet.id, &packet.payload.first()[..]), (is, 2 << 32 | 3, &b"X"[..]));
+            let mut output = WriteBuffer::default();
+            packets.encode(&Packet::new(is, 2 << 32 | 3, &b"X"[..]), &mut output).unwrap();
+            let mut written = Vec::new();
+            while let Some(segment) = output.take_segment() {
+                written.extend_from_slice(&segment);
+            }
+            assert_eq!(written, bytes, "{is}");
+        }
     }
 }

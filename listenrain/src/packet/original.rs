@@ -63,7 +63,7 @@ impl PacketCodec for OriginalPackets {
         }
         let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
         output.put_slice(&length.to_be_bytes());
-        packet.payload.pieces().for_each(|piece| output.put(piece.clone()));
+        packet.payload.append_to(output);
         Ok(())
     }
 

@@ -221,3 +221,31 @@ fn an_account_holds_no_more_than_it_leaves_to_others_while_a_newcomer_finds_room
     let room: Vec<_> = std::iter::from_fn(|| other.try_acquire(1)).collect();
     assert_eq!(room.len(), 16, "and half of what was left");
 }
+
+#[test]
+fn an_account_with_several_in_line_has_its_next_turn_behind_those_who_have_come_meanwhile() {
+    let budget = Budget::plain(1);
+    let accounts: Vec<_> = (0..3).map(|_| budget.account(1)).collect();
+    let held = accounts[2].try_acquire(1).unwrap();
+    let mut waiting = [Waiting::new(0, 1), Waiting::new(0, 1), Waiting::new(1, 1)];
+    for one in &mut waiting {
+        assert!(one.poll(&accounts).is_pending());
+    }
+    drop(held);
+    let Poll::Ready(first) = waiting[0].poll(&accounts) else { panic!("the first in line") };
+    drop(first);
+    assert_eq!(waiting.each_ref().map(Waiting::woken), [1, 0, 1]);
+}
+
+#[test]
+fn what_is_merged_is_given_back_in_one_and_what_is_of_another_account_at_once() {
+    let budget = Budget::plain(10);
+    let accounts: Vec<_> = (0..2).map(|_| budget.account(10)).collect();
+    let mut one = accounts[0].try_acquire(2).unwrap();
+    one.merge(accounts[0].try_acquire(3).unwrap());
+    assert_eq!((one.units(), accounts[0].in_use(), budget.in_use()), (5, 5, 5));
+    one.merge(accounts[1].try_acquire(4).unwrap());
+    assert_eq!((one.units(), accounts[1].in_use(), budget.in_use()), (5, 0, 5));
+    drop(one);
+    assert_eq!((accounts[0].in_use(), budget.in_use()), (0, 0));
+}

@@ -66,8 +66,8 @@ impl<M: MessageCodec> Dispatch for Routed<M> {
             message,
             command,
             facts: Arc::clone(&run.peer.facts),
-            deadline: run.deadline,
-            one_way: !run.is_call,
+            deadline: run.asked.deadline,
+            one_way: !run.asked.is_call,
         };
         // The part of a handler that runs before its first await may panic too; its responder then answers.
         match guard(|| handler(request, responder)) {

@@ -82,7 +82,7 @@ impl<M: MessageCodec> Responder<M> {
     }
 
     fn check_open(&self) -> Result<(), RespondError> {
-        match (self.run.is_call, self.run.is_open()) {
+        match (self.run.asked.is_call, self.run.is_open()) {
             (false, _) => Err(RespondError::OneWay),
             (true, false) => Err(RespondError::Ended),
             (true, true) => Ok(()),
@@ -108,6 +108,6 @@ impl<M: MessageCodec> Drop for Responder<M> {
 
 impl<M: MessageCodec> fmt::Debug for Responder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder").field("id", &self.run.id).finish_non_exhaustive()
+        f.debug_struct("Responder").field("id", &self.run.asked.id).finish_non_exhaustive()
     }
 }

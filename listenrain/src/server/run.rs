@@ -32,6 +32,11 @@ use crate::transport::BoxFuture;
 pub(crate) struct Run {
     pub(super) peer: Arc<Peer>,
     pub(super) shared: Arc<Shared>,
+    pub(super) asked: Asked,
+}
+
+/// What belongs to the one request of a run.
+pub(super) struct Asked {
     pub(super) id: u64,
     /// When its caller stops waiting, and when it ends for that reason, if it does.
     pub(super) deadline: Option<Instant>,
@@ -63,36 +68,30 @@ impl Run {
         request: Accepted,
         permit: Permit,
     ) -> (Arc<Self>, Bytes) {
-        let Accepted { packet, is_call, deadline, ends_at, room } = request;
-        let run = Arc::new(Self {
-            peer: Arc::clone(peer),
-            shared: Arc::clone(shared),
-            id: packet.id,
-            deadline,
-            ends_at,
-            is_call,
-            turn: peer.turns.as_ref().filter(|_| is_call).map(Turns::take),
-            room: Mutex::new(Some(room)),
-            handler: Handler::new(permit),
-            progress: Progress::new(),
-            number: AtomicU64::new(0),
-        });
-        (run, packet.payload.into_bytes())
+        let (asked, payload) = Asked::new(peer, request, permit);
+        (Arc::new(Self { peer: Arc::clone(peer), shared: Arc::clone(shared), asked }), payload)
+    }
+
+    /// The run of the next request of the same channel, in place of one that is over and that nobody else knows any more.
+    pub(super) fn renew(&mut self, request: Accepted, permit: Permit) -> Bytes {
+        let (asked, payload) = Asked::new(&self.peer, request, permit);
+        self.asked = asked;
+        payload
     }
 
     /// The handler has been called, and this is the rest of it.
     pub(super) fn begin(&self, handler: BoxFuture<'static, ()>) {
-        if let Some(ended) = self.handler.begin(handler) {
+        if let Some(ended) = self.asked.handler.begin(handler) {
             self.drop_handler(ended);
         }
     }
 
     /// The handler's place, for a part of it that cannot be ended.
     pub(super) fn take_permit(&self) -> Option<Permit> {
-        self.handler.take_permit()
+        self.asked.handler.take_permit()
     }
 
-    /// Polls a handler that has just been called once, and gives back what is not ready.
+    /// Polls a handler that has just been called once, and gives back what is not ready. The place of one that is stays taken.
     pub(super) fn poll_first(&self, mut handler: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>> {
         match guard(|| handler.as_mut().poll(&mut Context::from_waker(Waker::noop()))) {
             Ok(Poll::Pending) => return Some(handler),
@@ -100,15 +99,14 @@ impl Run {
             Err(panic) => self.shared.note_panic("handler", &panic),
         }
         self.drop_handler(handler);
-        drop(self.take_permit());
         None
     }
 
     /// Polls the handler, and ends it when it is done or has panicked.
     fn poll_handler(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(mut future) = self.handler.take() else { return Poll::Ready(()) };
+        let Some(mut future) = self.asked.handler.take() else { return Poll::Ready(()) };
         let ended = match guard(|| future.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => self.handler.put_back(future, cx.waker()),
+            Ok(Poll::Pending) => self.asked.handler.put_back(future, cx.waker()),
             Ok(Poll::Ready(())) => Some(future),
             Err(panic) => {
                 self.shared.note_panic("handler", &panic);
@@ -122,7 +120,7 @@ impl Run {
 
     /// Drops what is left of the handler, wherever it stands.
     pub(super) fn end_handler(&self) {
-        let (future, waker) = self.handler.end();
+        let (future, waker) = self.asked.handler.end();
         if let Some(future) = future {
             self.drop_handler(future);
         }
@@ -138,7 +136,7 @@ impl Run {
 
     /// The handler has ended: what nobody answers is over. Its place is free once its executor has done with it too.
     pub(super) fn handled(&self) {
-        if !self.is_call {
+        if !self.asked.is_call {
             drop(self.take_room());
         }
         self.note(Step::Handled);
@@ -166,7 +164,7 @@ impl Run {
 
     fn say_expired(&self, room: Room) {
         let error = RemoteError::new(ErrorCode::Deadline, "");
-        if self.is_call && self.shared.parts.packets.abilities.errors {
+        if self.asked.is_call && self.shared.parts.packets.abilities.errors {
             let _ = self.push(Kind::Error, error.to_bytes(self.max_packet()).into(), room);
         } else {
             drop(room);
@@ -176,7 +174,7 @@ impl Run {
 
     /// Whether an answer is wanted and none was given.
     pub(super) fn is_open(&self) -> bool {
-        self.is_call && !self.progress.is_answered()
+        self.asked.is_call && !self.asked.progress.is_answered()
     }
 
     pub(super) fn max_packet(&self) -> usize {
@@ -184,7 +182,7 @@ impl Run {
     }
 
     fn take_room(&self) -> Option<Room> {
-        let room = lock(&self.room).take();
+        let room = lock(&self.asked.room).take();
         if room.is_some() {
             self.note(Step::Answered);
         }
@@ -203,10 +201,9 @@ impl Run {
         // A peer that reads no answers is read no further, once they weigh too much.
         room.grow_to(bytes);
         peer.queued_bytes.fetch_add(bytes as u64, Ordering::AcqRel);
-        let mut queued = Queued::new(Packet::new(kind, self.id, payload));
-        queued.0.room = room;
+        let queued = Queued::with_room(Packet::new(kind, self.asked.id, payload), None, room);
         let outbox = &peer.signal.outbox;
-        let is_queued = match (&peer.turns, self.turn) {
+        let is_queued = match (&peer.turns, self.asked.turn) {
             (Some(turns), Some(turn)) => turns.push(turn, queued, outbox),
             _ => outbox.push(Ticket(0), queued).is_ok(),
         };
@@ -230,7 +227,7 @@ impl Run {
         drop(self.take_room().ok_or(RespondError::Ended)?);
         count(&self.shared.counters.unanswered);
         tracing::debug!(%error, "the protocol cannot tell the peer");
-        match self.turn {
+        match self.asked.turn {
             // The next answer would be taken for this one.
             Some(_) => self.peer.signal.stop(),
             None => self.peer.signal.outbox.nudge(),
@@ -240,27 +237,45 @@ impl Run {
 
     /// Enters it among the runs of its channel, unless it is over.
     pub(super) fn enter(self: &Arc<Self>) {
-        if self.progress.is_over() {
+        if self.asked.progress.is_over() {
             return;
         }
         let Some(number) = self.peer.runs.enter(self) else { return self.end(Ending::Cancelled) };
-        self.number.store(number, Ordering::Release);
-        if self.progress.enter() {
+        self.asked.number.store(number, Ordering::Release);
+        if self.asked.progress.enter() {
             self.leave();
         }
     }
 
     fn note(&self, step: Step) {
-        if self.progress.note(step) {
+        if self.asked.progress.note(step) {
             self.leave();
         }
     }
 
     fn leave(&self) {
-        if self.peer.runs.leave(self.number.load(Ordering::Acquire)) {
+        if self.peer.runs.leave(self.asked.number.load(Ordering::Acquire)) {
             self.shared.channels.bury(self.peer.number);
         }
         self.peer.signal.outbox.nudge();
+    }
+}
+
+impl Asked {
+    fn new(peer: &Peer, request: Accepted, permit: Permit) -> (Self, Bytes) {
+        let Accepted { packet, is_call, deadline, ends_at, room } = request;
+        let asked = Self {
+            id: packet.id,
+            deadline,
+            ends_at,
+            is_call,
+            turn: peer.turns.as_ref().filter(|_| is_call).map(Turns::take),
+            room: Mutex::new(Some(room)),
+            handler: Handler::new(permit),
+            progress: Progress::new(),
+            number: AtomicU64::new(0),
+        };
+        (asked, packet.payload.into_bytes())
     }
 }
 

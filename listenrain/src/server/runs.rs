@@ -38,8 +38,8 @@ impl Runs {
         }
         inner.last += 1;
         let number = inner.last;
-        inner.by_id.insert((run.id, number));
-        if let Some(ends_at) = run.ends_at {
+        inner.by_id.insert((run.asked.id, number));
+        if let Some(ends_at) = run.asked.ends_at {
             inner.by_deadline.insert((ends_at, number));
             self.with_deadlines.fetch_add(1, Ordering::AcqRel);
         }
@@ -51,8 +51,8 @@ impl Runs {
     pub(super) fn leave(&self, number: u64) -> bool {
         let mut inner = lock(&self.inner);
         let Some(run) = inner.runs.remove(&number) else { return false };
-        inner.by_id.remove(&(run.id, number));
-        if let Some(ends_at) = run.ends_at {
+        inner.by_id.remove(&(run.asked.id, number));
+        if let Some(ends_at) = run.asked.ends_at {
             inner.by_deadline.remove(&(ends_at, number));
             self.with_deadlines.fetch_sub(1, Ordering::AcqRel);
         }

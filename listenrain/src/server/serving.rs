@@ -23,7 +23,7 @@ use crate::packet::{Goodbye, GoodbyeReason, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit, Place};
 use crate::primitives::outbox::Ticket;
 use crate::queued::{Queued, Room};
-use crate::timers::deadline_in;
+use crate::timers::later;
 
 /// Takes requests in, has them served, and says hello and goodbye.
 pub(super) struct Served {
@@ -35,6 +35,12 @@ pub(super) struct Served {
     /// Requests that wait for a handler's place, and where this channel waits for it.
     waiting: Waiting,
     place: Place,
+    /// Of a handler that has ended, until the end of a batch.
+    permit: Option<Permit>,
+    /// A run that is over, to be used again.
+    spare: Option<Arc<Run>>,
+    /// What stands for now in the deadlines of a batch.
+    now: Option<Instant>,
     /// Answers without a handler (pongs, refusals) that wait to be written.
     answers: usize,
     /// Packets that were taken, or refused one by one.
@@ -71,6 +77,9 @@ impl Served {
             admission,
             waiting: Waiting::default(),
             place: Place::default(),
+            permit: None,
+            spare: None,
+            now: None,
             answers: 0,
             requests: 0,
             one_ways: 0,
@@ -112,7 +121,8 @@ impl Served {
         if is_late {
             return self.refuse_request(packet.id, is_call, self.peer.why().of_request());
         }
-        let deadline = packet.deadline.map(deadline_in);
+        let deadline =
+            packet.deadline.map(|within| later(*self.now.get_or_insert_with(Instant::now), within));
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
         let room = Room { place: None, memory: charge };
         let request = Accepted { packet, is_call, deadline, ends_at, room };
@@ -138,7 +148,7 @@ impl Served {
     fn admitted(&mut self, request: Accepted) {
         if self.waiting.is_empty()
             && !self.has_too_many_answers()
-            && let Some(permit) = self.peer.handlers.try_acquire(1)
+            && let Some(permit) = self.kept_permit().or_else(|| self.peer.handlers.try_acquire(1))
         {
             return self.start(request, permit);
         }
@@ -149,25 +159,49 @@ impl Served {
     }
 
     fn start(&mut self, request: Accepted, permit: Permit) {
-        let shared = &self.shared;
-        let (run, payload) = Run::new(shared, &self.peer, request, permit);
-        match shared.dispatch.dispatch(payload, &run) {
-            Some(handler) if shared.parts.handlers.starts_in_place => {
-                if let Some(handler) = run.poll_first(handler) {
+        let (mut run, payload) = self.run_of(request, permit);
+        let starts_in_place = self.shared.parts.handlers.starts_in_place;
+        match self.shared.dispatch.dispatch(payload, &run) {
+            Some(handler) if starts_in_place => match run.poll_first(handler) {
+                Some(handler) => {
                     run.begin(handler);
                     self.execute(Job::begun(Arc::clone(&run) as _));
                 }
-            }
+                None => self.keep_permit(&run),
+            },
             Some(handler) => {
                 run.begin(handler);
                 self.execute(Job::new(Arc::clone(&run) as _));
             }
             None => {
                 run.handled();
-                drop(run.take_permit());
+                self.keep_permit(&run);
             }
         }
         run.enter();
+        if Arc::get_mut(&mut run).is_some() {
+            self.spare = Some(run);
+        }
+    }
+
+    fn run_of(&mut self, request: Accepted, permit: Permit) -> (Arc<Run>, Bytes) {
+        if let Some(mut spare) = self.spare.take()
+            && let Some(run) = Arc::get_mut(&mut spare)
+        {
+            let payload = run.renew(request, permit);
+            return (spare, payload);
+        }
+        Run::new(&self.shared, &self.peer, request, permit)
+    }
+
+    /// The place of a handler that has ended is the next request's of the same batch, unless others wait for one, or would be
+    /// refused for want of it.
+    fn keep_permit(&mut self, run: &Run) {
+        self.permit = run.take_permit().filter(|_| !self.admission.refuses());
+    }
+
+    fn kept_permit(&mut self) -> Option<Permit> {
+        self.permit.take().filter(|permit| !permit.is_awaited())
     }
 
     fn execute(&self, job: Job) {
@@ -184,13 +218,18 @@ impl Served {
     /// Starts what stands in line, as far as there are places for handlers.
     fn start_waiting(&mut self, cx: &mut Context<'_>) {
         while !self.waiting.is_empty() && !self.has_too_many_answers() {
-            let Poll::Ready(Ok(permit)) = self.peer.handlers.poll_acquire(&mut self.place, 1, cx) else {
-                return;
+            let permit = match self.kept_permit() {
+                Some(permit) => permit,
+                None => match self.peer.handlers.poll_acquire(&mut self.place, 1, cx) {
+                    Poll::Ready(Ok(permit)) => permit,
+                    _ => return,
+                },
             };
             if let Some(request) = self.waiting.pop() {
                 self.start(request, permit);
             }
         }
+        self.permit = None;
         // What is granted to a line that is empty by now goes to another channel.
         self.peer.handlers.leave(&mut self.place);
     }
@@ -290,6 +329,14 @@ impl Role for Served {
             Kind::Reply | Kind::Error | Kind::Refused => count(&self.shared.counters.late_replies),
             Kind::Unknown(kind) => self.refuse(packet.id, RemoteRefusal::UnknownKind(kind)),
         }
+    }
+
+    fn batch_end(&mut self) {
+        (self.permit, self.now) = (None, None);
+    }
+
+    fn shrink(&mut self) {
+        self.spare = None;
     }
 
     fn too_large(&mut self, packet: Packet, size: u64, limit: usize) {

@@ -39,7 +39,7 @@ const AT_BUILD: [&str; 7] = [
 const AT_START: [&str; 3] = ["dialer.endpoint", "dialer.fork", "listener.endpoint"];
 
 /// What is called while there is traffic.
-const AT_WORK: [&str; 52] = [
+const AT_WORK: [&str; 51] = [
     "messages.encode",
     "messages.decode",
     "messages.command",
@@ -59,7 +59,6 @@ const AT_WORK: [&str; 52] = [
     "queue.pop",
     "queue.remove",
     "queue.len",
-    "queue.is_empty",
     "queue.shrink",
     "queue.drop",
     "timers.new",

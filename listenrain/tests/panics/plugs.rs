@@ -169,11 +169,6 @@ impl SendQueue<Queued> for Queue {
         self.0.len()
     }
 
-    fn is_empty(&self) -> bool {
-        self.1.at("queue.is_empty");
-        self.0.is_empty()
-    }
-
     fn shrink(&mut self) {
         self.1.at("queue.shrink");
         self.0.shrink();

@@ -65,6 +65,10 @@ impl StreamSocket for UnixStream {
         Self::poll_read_ready(self, cx)
     }
 
+    fn is_readable(&self) -> bool {
+        self.try_io(Interest::READABLE, || Ok(())).is_ok()
+    }
+
     fn peek(&self) -> io::Result<()> {
         self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut [MaybeUninit::uninit()]).map(drop))
     }

@@ -135,6 +135,7 @@ impl ReadBuffer {
     }
 
     /// Whether the last read filled its room. A small rest that was filled says nothing.
+    #[inline]
     fn was_filled(&self) -> bool {
         let came = self.taken + self.len() as u64;
         self.offered > self.shared.size() / 2 && came - self.offered_at >= self.offered as u64
@@ -332,8 +333,25 @@ impl ReadBuffer {
 impl ReadBuffer {
     /// Bytes of memory that it keeps: its buffers, those that slices taken from it keep alive, and its chunks.
     pub(crate) fn held(&mut self) -> usize {
+        self.held_else() + self.held_shared()
+    }
+
+    /// Those of its shared buffers. It looks at each of them.
+    pub(crate) fn held_shared(&mut self) -> usize {
+        self.shared.held()
+    }
+
+    /// All others.
+    #[inline]
+    pub(crate) fn held_else(&self) -> usize {
         let own = if self.whole.is_some() { self.open.capacity() } else { 0 };
-        own + self.shared.held() + self.chunk_bytes
+        own + self.chunk_bytes
+    }
+
+    /// Whether the next read takes no more memory than there is.
+    #[inline]
+    pub(crate) fn needs_nothing(&self) -> bool {
+        self.whole.is_none() && self.chunks.is_empty() && !self.was_filled()
     }
 
     /// Bytes of memory that the next read will take for an expected packet.

@@ -81,6 +81,16 @@ fn there_is_room_however_much_waits() {
 }
 
 #[test]
+fn room_that_is_offered_behind_what_waits_is_there_already() {
+    let mut buffer = ReadBuffer::default();
+    feed(&mut buffer, &[0; 3000]);
+    let room = buffer.spare().remaining_mut();
+    let capacity = buffer.open.capacity();
+    buffer.spare().put_bytes(0, room);
+    assert_eq!((buffer.open.capacity(), buffer.open.len()), (capacity, capacity));
+}
+
+#[test]
 fn a_channel_of_small_reads_keeps_a_small_buffer_and_one_of_full_reads_gets_a_large_one() {
     let mut quiet = ReadBuffer::default();
     for _ in 0..1000 {

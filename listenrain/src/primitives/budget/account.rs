@@ -139,8 +139,7 @@ impl Account {
         if place.0.is_none() && self.try_take(units, Some(kept)) {
             return Poll::Ready(Ok(self.permit(units)));
         }
-        let permit =
-            |granted: Granted| Permit { account: Arc::clone(self), units, is_beyond: granted.is_beyond };
+        let permit = |granted: Granted| Permit::new(Arc::clone(self), units, granted.is_beyond);
         self.poll_line(place, units, Some(kept), cx).map_ok(permit)
     }
 
@@ -180,8 +179,14 @@ impl Account {
     }
 
     /// Gives up a wait; what was granted already goes to the next in line.
+    #[inline]
     pub(crate) fn leave(self: &Arc<Self>, place: &mut Place) {
-        let Some(ticket) = place.0.take() else { return };
+        if let Some(ticket) = place.0.take() {
+            self.give_up(ticket);
+        }
+    }
+
+    fn give_up(self: &Arc<Self>, ticket: u64) {
         let mut line = lock(&self.budget.line);
         if let Some(granted) = line.claim(ticket) {
             drop(line);
@@ -214,7 +219,7 @@ impl Account {
     }
 
     pub(super) fn permit(self: &Arc<Self>, units: u64) -> Permit {
-        Permit { account: Arc::clone(self), units, is_beyond: false }
+        Permit::new(Arc::clone(self), units, false)
     }
 }
 

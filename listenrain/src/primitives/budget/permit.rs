@@ -3,26 +3,51 @@
 use std::task::{Context, Poll, ready};
 
 use super::line::Place;
-use super::{Account, NoRoom};
+use super::{Account, IN_LINE, NoRoom};
 use crate::sync::{Arc, Ordering};
 
 /// Units in use; dropping it gives them back.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    pub(super) account: Arc<Account>,
-    pub(super) units: u64,
-    /// Beyond the limit of the budget, and no part of what that has in use.
-    pub(super) is_beyond: bool,
+    account: Arc<Account>,
+    /// The units, and the flag [`BEYOND`]: it is copied a dozen times on the way of a request.
+    word: u64,
 }
 
+/// Beside the units of a permit: they are beyond the limit of the budget, and no part of what that has in use.
+const BEYOND: u64 = 1 << 63;
+
 impl Permit {
+    #[inline]
+    pub(super) fn new(account: Arc<Account>, units: u64, is_beyond: bool) -> Self {
+        Self { account, word: units | if is_beyond { BEYOND } else { 0 } }
+    }
+
+    #[inline]
     pub(crate) fn units(&self) -> u64 {
-        self.units
+        self.word & !BEYOND
+    }
+
+    #[inline]
+    fn is_beyond(&self) -> bool {
+        self.word & BEYOND != 0
+    }
+
+    /// Whether somebody waits in line for its budget, or for that to be idle.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.account.budget.used.load(Ordering::Acquire) & IN_LINE != 0
+    }
+
+    /// Takes up what `other`, of the same account, takes up too, to be given back in one.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        if Arc::ptr_eq(&self.account, &other.account) && !self.is_beyond() && !other.is_beyond() {
+            self.word += std::mem::take(&mut other.word);
+        }
     }
 
     /// Takes up at least `units`, be it beyond all limits, for what has come of it and must be accounted for.
     pub(crate) fn grow_to(&mut self, units: u64) {
-        let more = units.saturating_sub(self.units);
+        let more = units.saturating_sub(self.units());
         if more > 0 {
             self.add(more);
         }
@@ -30,14 +55,14 @@ impl Permit {
 
     /// Grows to `units` without waiting; `false` when there is no room.
     pub(crate) fn try_grow_to(&mut self, units: u64) -> bool {
-        let more = units.saturating_sub(self.units);
-        let grown = if self.is_beyond {
-            self.account.take_own(more, Some(self.units))
+        let more = units.saturating_sub(self.units());
+        let grown = if self.is_beyond() {
+            self.account.take_own(more, Some(self.units()))
         } else {
-            self.account.try_take(more, Some(self.units))
+            self.account.try_take(more, Some(self.units()))
         };
         if grown {
-            self.units += more;
+            self.word += more;
             self.count_beyond(more);
         }
         grown
@@ -53,16 +78,16 @@ impl Permit {
         if place.0.is_none() && self.try_grow_to(units) {
             return Poll::Ready(Ok(()));
         }
-        let (account, more) = (Arc::clone(&self.account), units.saturating_sub(self.units));
-        let granted = ready!(account.poll_line(place, more, Some(self.units), cx))?;
-        let counted = match (self.is_beyond, granted.is_beyond) {
+        let (account, more) = (Arc::clone(&self.account), units.saturating_sub(self.units()));
+        let granted = ready!(account.poll_line(place, more, Some(self.units()), cx))?;
+        let counted = match (self.is_beyond(), granted.is_beyond) {
             // What is granted within the limit is part of what is beyond it now.
             (true, false) => granted.units,
-            (false, true) => self.units,
+            (false, true) => self.units(),
             _ => 0,
         };
-        self.is_beyond |= granted.is_beyond;
-        self.units += granted.units;
+        self.word |= if granted.is_beyond { BEYOND } else { 0 };
+        self.word += granted.units;
         self.count_beyond(counted);
         if counted > 0 && account.budget.give_back(counted) {
             account.budget.serve_after(&account);
@@ -72,27 +97,28 @@ impl Permit {
 
     /// Takes `units` off for somebody else to hold. What is beyond the limit stays so with them.
     pub(crate) fn split(&mut self, units: u64) -> Self {
-        let units = units.min(self.units);
-        self.units -= units;
-        if std::mem::take(&mut self.is_beyond) {
+        let units = units.min(self.units());
+        self.word -= units;
+        let is_beyond = self.is_beyond();
+        if is_beyond {
+            self.word = self.units();
             let budget = &self.account.budget;
-            budget.used.fetch_add(self.units, Ordering::AcqRel);
-            budget.beyond.fetch_sub(self.units, Ordering::AcqRel);
-            return Self { account: Arc::clone(&self.account), units, is_beyond: true };
+            budget.used.fetch_add(self.word, Ordering::AcqRel);
+            budget.beyond.fetch_sub(self.word, Ordering::AcqRel);
         }
-        self.account.permit(units)
+        Self::new(Arc::clone(&self.account), units, is_beyond)
     }
 
     /// Gives back what it holds beyond `units`.
     pub(crate) fn shrink_to(&mut self, units: u64) {
-        let less = self.units.saturating_sub(units);
+        let less = self.units().saturating_sub(units);
         if less > 0 {
-            self.units -= less;
-            let is_beyond = self.is_beyond;
-            self.is_beyond = is_beyond && units > 0;
+            let is_beyond = self.is_beyond();
             // Where the rest stays beyond the limit, what is given back is the account's only.
+            let stays_beyond = is_beyond && units > 0;
+            self.word = units | if stays_beyond { BEYOND } else { 0 };
             let account = &self.account;
-            if !self.is_beyond {
+            if !stays_beyond {
                 return account.give_back(less, is_beyond);
             }
             account.budget.beyond.fetch_sub(less, Ordering::AcqRel);
@@ -103,14 +129,14 @@ impl Permit {
     }
 
     fn count_beyond(&self, units: u64) {
-        if self.is_beyond {
+        if self.is_beyond() {
             self.account.budget.beyond.fetch_add(units, Ordering::AcqRel);
         }
     }
 
     fn add(&mut self, more: u64) {
-        self.units += more;
-        if self.is_beyond {
+        self.word += more;
+        if self.is_beyond() {
             self.account.add_own(more);
             self.count_beyond(more);
         } else {
@@ -121,6 +147,8 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.account.give_back(self.units, self.is_beyond);
+        if self.word > 0 {
+            self.account.give_back(self.units(), self.is_beyond());
+        }
     }
 }

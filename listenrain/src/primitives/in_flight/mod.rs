@@ -37,7 +37,7 @@ pub(crate) struct InFlight<C, O> {
 
 /// What is told the end of a call.
 pub(crate) enum Waiter<O> {
-    /// A task that polls the slot, once it has done so.
+    /// A task that polls the slot, where it is known.
     Task(Option<Waker>),
     /// A callback, called by whoever ends the call.
     Callback(Callback<O>),
@@ -52,7 +52,7 @@ pub(crate) struct Told<C, O> {
 }
 
 pub(crate) enum Next<O> {
-    /// Nobody has asked yet; the outcome waits in its slot.
+    /// Nobody is known who asks; the outcome waits in its slot.
     Nobody,
     Wake(Waker),
     Call(Callback<O>, CallId, O),
@@ -129,6 +129,7 @@ impl<C, O> InFlight<C, O> {
     }
 
     /// The outcome, once; frees the slot with it.
+    #[inline]
     pub(crate) fn poll(&self, id: CallId, cx: &mut Context<'_>) -> Poll<Option<O>> {
         let mut slots = lock(&self.slots);
         match slots.state(id) {
@@ -182,12 +183,13 @@ impl<C, O> InFlight<C, O> {
         mut change: impl FnMut(&mut T, &mut C),
     ) {
         let mut slots = lock(&self.slots);
+        let list = slots.list_of(channel);
         items.retain_mut(|item| {
             let Some(id) = id_of(item) else { return true };
             let Some(State::Waiting(context, _)) = slots.state(id) else { return false };
             change(item, context);
             slots.unlink(id.slot);
-            slots.link(id.slot, channel);
+            slots.link(id.slot, list);
             true
         });
     }

@@ -1,7 +1,5 @@
 //! The slots themselves: which are free, and which calls have left on which channel.
 
-use std::collections::BTreeMap;
-
 use super::{CallId, Next, Told, Waiter};
 use crate::sync::mutant;
 
@@ -11,8 +9,9 @@ pub(super) struct Slots<C, O> {
     entries: Vec<Entry<C, O>>,
     free: Vec<u32>,
     pub(super) waiting: usize,
-    /// The waiting calls that have left on each channel, in the order in which they left.
-    left_on: BTreeMap<u64, List>,
+    /// The waiting calls that have left on each channel, in the order in which they left. That of a channel that has none is
+    /// used again for another.
+    lists: Vec<List>,
     pub(super) is_closed: bool,
 }
 
@@ -27,7 +26,7 @@ struct Entry<C, O> {
 /// A call's place among those that have left on the same channel.
 #[derive(Debug, Clone, Copy)]
 struct Left {
-    channel: u64,
+    list: u32,
     before: Option<u32>,
     behind: Option<u32>,
 }
@@ -35,6 +34,7 @@ struct Left {
 /// The calls that have left on one channel.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct List {
+    channel: u64,
     pub(super) first: Option<u32>,
     last: Option<u32>,
     pub(super) len: usize,
@@ -58,10 +58,10 @@ impl<C, O> std::fmt::Debug for State<C, O> {
 
 impl<C, O> Slots<C, O> {
     pub(super) fn new() -> Self {
-        let (entries, free, left_on) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { entries, free, waiting: 0, left_on, is_closed: false }
+        Self { entries: Vec::new(), free: Vec::new(), waiting: 0, lists: Vec::new(), is_closed: false }
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, context: C, waiter: Waiter<O>) -> Option<CallId> {
         if self.is_closed {
             return None;
@@ -83,21 +83,24 @@ impl<C, O> Slots<C, O> {
     }
 
     /// How the call of `id` stands; `None` when its slot is free or another call's.
+    #[inline]
     pub(super) fn state(&mut self, id: CallId) -> Option<&mut State<C, O>> {
         self.entry(id).map(|entry| &mut entry.state)
     }
 
     pub(super) fn has_left_on(&mut self, id: CallId, channel: u64) -> bool {
         let left = self.entry(id).and_then(|entry| entry.left);
-        left.is_some_and(|left| left.channel == channel)
+        left.is_some_and(|left| self.lists[left.list as usize].channel == channel)
     }
 
+    #[inline]
     fn entry(&mut self, id: CallId) -> Option<&mut Entry<C, O>> {
         let entry = self.entries.get_mut(id.slot as usize)?;
         let same = entry.generation == id.generation || mutant("in_flight: the generation is not compared");
         (same && !matches!(entry.state, State::Free)).then_some(entry)
     }
 
+    #[inline]
     pub(super) fn end(&mut self, id: CallId, outcome: O) -> Result<Told<C, O>, O> {
         let Some(entry) = self.entry(id) else {
             return Err(outcome);
@@ -145,6 +148,7 @@ impl<C, O> Slots<C, O> {
         told
     }
 
+    #[inline]
     pub(super) fn take(&mut self, id: CallId) -> Option<State<C, O>> {
         let entry = self.entry(id)?;
         if mutant("in_flight: a cancel leaves an ended call behind") && matches!(entry.state, State::Done(_))
@@ -159,6 +163,7 @@ impl<C, O> Slots<C, O> {
         Some(was)
     }
 
+    #[inline]
     fn free(&mut self, slot: u32) {
         let entry = &mut self.entries[slot as usize];
         entry.state = State::Free;
@@ -167,7 +172,7 @@ impl<C, O> Slots<C, O> {
     }
 
     pub(super) fn left_on(&self, channel: u64) -> List {
-        self.left_on.get(&channel).copied().unwrap_or_default()
+        self.lists.iter().find(|list| list.channel == channel).copied().unwrap_or_default()
     }
 
     /// The call that left on the same channel after this one.
@@ -175,32 +180,48 @@ impl<C, O> Slots<C, O> {
         self.entries[slot as usize].left.and_then(|left| left.behind)
     }
 
-    /// Puts a call behind those that have left on `channel`.
-    pub(super) fn link(&mut self, slot: u32, channel: u64) {
-        let list = self.left_on.entry(channel).or_default();
-        let before = list.last.replace(slot);
-        list.first.get_or_insert(slot);
-        list.len += 1;
-        self.entries[slot as usize].left = Some(Left { channel, before, behind: None });
+    /// The list of `channel`, to put calls into.
+    pub(super) fn list_of(&mut self, channel: u64) -> u32 {
+        let find = |is_it: &dyn Fn(&List) -> bool| self.lists.iter().position(is_it);
+        let found = find(&|list| list.channel == channel).or_else(|| find(&|list| list.len == 0));
+        let list = found.unwrap_or(self.lists.len());
+        if list == self.lists.len() {
+            self.lists.push(List::default());
+        }
+        self.lists[list].channel = channel;
+        list as u32
+    }
+
+    /// Puts a call behind those of a list.
+    #[inline]
+    pub(super) fn link(&mut self, slot: u32, list: u32) {
+        let calls = &mut self.lists[list as usize];
+        let before = calls.last.replace(slot);
+        calls.first.get_or_insert(slot);
+        calls.len += 1;
+        self.entries[slot as usize].left = Some(Left { list, before, behind: None });
         if let Some(left) = before.and_then(|before| self.entries[before as usize].left.as_mut()) {
             left.behind = Some(slot);
         }
     }
 
+    #[inline]
     pub(super) fn unlink(&mut self, slot: u32) {
-        let Some(Left { channel, before, behind }) = self.entries[slot as usize].left.take() else { return };
+        if let Some(left) = self.entries[slot as usize].left.take() {
+            self.close_gap(left);
+        }
+    }
+
+    fn close_gap(&mut self, Left { list, before, behind }: Left) {
         if let Some(left) = before.and_then(|before| self.entries[before as usize].left.as_mut()) {
             left.behind = behind;
         }
         if let Some(left) = behind.and_then(|behind| self.entries[behind as usize].left.as_mut()) {
             left.before = before;
         }
-        let Some(list) = self.left_on.get_mut(&channel) else { return };
-        list.len -= usize::from(!mutant("in_flight: an ended call still counts on its channel"));
-        list.first = if before.is_none() { behind } else { list.first };
-        list.last = if behind.is_none() { before } else { list.last };
-        if list.len == 0 {
-            self.left_on.remove(&channel);
-        }
+        let calls = &mut self.lists[list as usize];
+        calls.len -= usize::from(!mutant("in_flight: an ended call still counts on its channel"));
+        calls.first = if before.is_none() { behind } else { calls.first };
+        calls.last = if behind.is_none() { before } else { calls.last };
     }
 }

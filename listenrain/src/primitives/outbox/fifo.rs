@@ -108,15 +108,22 @@ impl<T> FifoQueue<T> {
             index.remove(&ticket);
         }
         self.len -= 1;
+        if self.items.len() > self.len {
+            self.trim();
+        }
+        if self.len == 0 {
+            self.index = None;
+        }
+    }
+
+    /// After an item was removed: neither end is a gap, and gaps do not take up more than what is left.
+    fn trim(&mut self) {
         while self.items.front().is_some_and(Option::is_none) {
             self.items.pop_front();
             self.first = self.first.wrapping_add(1);
         }
         while self.items.back().is_some_and(Option::is_none) {
             self.items.pop_back();
-        }
-        if self.len == 0 {
-            self.index = None;
         }
         if self.items.len() > 2 * self.len + SHORT {
             self.close_gaps();

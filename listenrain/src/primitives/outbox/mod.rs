@@ -10,7 +10,7 @@ use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant};
 /// A queue, its writer's waker, and whether it still takes anything.
 pub(crate) struct Outbox<T> {
     inner: Mutex<Inner<T>>,
-    /// How many items wait, as last seen under the lock.
+    /// How many items wait: changes under the lock alone.
     len: AtomicU64,
     /// 1 while a writer is parked.
     parked: AtomicU64,
@@ -91,11 +91,19 @@ impl<T> Outbox<T> {
         let mut inner = lock(&self.inner);
         inner.writer = None;
         self.parked.store(0, Ordering::Release);
-        let mut weight = 0;
-        while weight < enough {
-            let Some((ticket, item)) = inner.queue.pop() else { break };
+        let (mut weight, mut left) = (0, self.len());
+        if left == 0 {
+            return;
+        }
+        while weight < enough && left > 0 {
+            let Some((ticket, item)) = inner.queue.pop() else {
+                // Whatever it says of its length, the writer has to wait for the next push.
+                self.len.store(0, Ordering::Release);
+                return;
+            };
             weight += weigh(&item);
             into.push((ticket, item));
+            left -= 1;
         }
         self.note_len(&inner);
     }
@@ -107,7 +115,7 @@ impl<T> Outbox<T> {
         if std::mem::take(&mut inner.nudged) {
             return false;
         }
-        if !clogged && !inner.queue.is_empty() && !mutant("outbox: the writer parks on a full queue") {
+        if !clogged && self.len() > 0 && !mutant("outbox: the writer parks on a full queue") {
             return false;
         }
         match &mut inner.writer {
@@ -151,7 +159,7 @@ impl<T> Outbox<T> {
     /// that each item is either refused or seen by the writer that finishes.
     pub(crate) fn close_if_empty(&self) -> bool {
         let mut inner = lock(&self.inner);
-        let empty = inner.queue.is_empty();
+        let empty = self.len() == 0;
         if mutant("outbox: a finish looks and closes under two locks") {
             drop(inner);
             inner = lock(&self.inner);
