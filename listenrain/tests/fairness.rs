@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
+use listenrain::forward::forward;
 use listenrain::{
-    Channel, ChannelFacts, ChannelRead, ChannelWrite, Client, RawBytes, Request, Router, Server, ServerLimits,
+    Channel, ChannelFacts, ChannelRead, ChannelWrite, Client, NativePackets, RawBytes, Request, Router,
+    Server, ServerLimits,
 };
 use support::*;
 use tokio::sync::{Notify, mpsc};
@@ -242,4 +244,21 @@ async fn a_server_lets_the_answers_that_its_peer_takes_leave_before_it_reads_on(
     assert_eq!((server.counts().received, server.counts().answered), (32, 32));
     let written = gate.lock().unwrap().written_first;
     assert!(written >= 16 * EACH, "{written} bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forwarder_reads_no_more_than_it_may_hold_while_the_other_side_takes_nothing() {
+    const EACH: usize = 256 << 10;
+    let gates = [1000, 0].map(|left| Arc::new(Mutex::new(Gate { left, ..Gate::default() })));
+    let half = |at: usize| {
+        let packet = Frame::new(REQUEST, 1, vec![0; EACH - 20]).bytes();
+        Gated(Bytes::from(packet), Arc::clone(&gates[at]))
+    };
+    let first = Channel::from_halves(half(0), Sink, ChannelFacts::new("first"));
+    let second = Channel::from_halves(half(1), half(1), ChannelFacts::new("second"));
+    let forwarding = tokio::spawn(forward(first, second, Arc::new(NativePackets::default())));
+    settle().await;
+    let read = 1000 - gates[0].lock().unwrap().left;
+    assert_eq!(read * EACH, 1 << 20);
+    assert!(!forwarding.is_finished());
 }

@@ -267,3 +267,19 @@ mod timers {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_counts_from_when_its_own_request_came() {
+    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        let left = request.deadline.expect("one was sent").duration_since(tokio::time::Instant::now());
+        Ok(Bytes::from(left.as_millis().to_string()))
+    });
+    let net = Net::new();
+    let _server = serve(&net, router);
+    let mut peer = Peer::new(net.raw().await);
+    for _ in 0..2 {
+        peer.send_bytes(&Frame::new(REQUEST, 1, "left").within(1000).bytes()).await;
+        assert_eq!(peer.expect(REPLY).await.payload, b"1000");
+        tokio::time::sleep(secs(10)).await;
+    }
+}

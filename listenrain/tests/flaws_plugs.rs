@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use listenrain::{
-    Blocking, CallError, CallId, ConnectionLimits, Correlation, Executor, Failure, Inline, Job, MessageError,
-    OriginalPackets, Protocol, ProtocolBuilder, Queued, RawBytes, Refusal, Router, SendQueue, Server,
-    Spawned, StateMachinePool, Ticket,
+    Blocking, CallError, CallId, ConnectionLimits, Correlation, Executor, Failure, HeapTimers, Inline, Job,
+    MessageError, OriginalPackets, Protocol, ProtocolBuilder, Queued, RawBytes, Refusal, Router, SendQueue,
+    Server, Spawned, StateMachinePool, Ticket, Timers,
 };
 use support::*;
+use tokio::time::Instant;
 
 /// Last in, first out; forgets what is longer than it likes.
 #[derive(Default)]
@@ -248,4 +249,54 @@ async fn what_goes_wrong_is_counted() {
     let counts = client.counts();
     assert_eq!((counts.timeouts, counts.late_replies), (50, 50));
     assert_eq!((counts.sent, counts.received, counts.in_flight), (100, 50, 0));
+}
+
+/// Timers whose third deadline makes them panic.
+#[derive(Debug, Default)]
+struct ThirdPanics {
+    timers: HeapTimers,
+    added: usize,
+}
+
+impl Timers for ThirdPanics {
+    fn add(&mut self, call: CallId, deadline: Instant) {
+        self.added += 1;
+        assert_ne!(self.added, 3, "the third");
+        self.timers.add(call, deadline);
+    }
+
+    fn remove(&mut self, call: CallId) {
+        self.timers.remove(call);
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    fn expired(&mut self, now: Instant) -> Option<CallId> {
+        self.timers.expired(now)
+    }
+
+    fn len(&self) -> usize {
+        self.timers.len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_timers_had_when_they_panicked_end_at_their_deadlines_all_the_same() {
+    let net = Net::new();
+    let _server = serve(&net, silent());
+    let client = connect(&net, raw().timers(ThirdPanics::default).build().unwrap());
+    let began = Instant::now();
+    let calls =
+        [start_within(&client, "first", secs(1)).await, start_within(&client, "second", secs(2)).await];
+    assert_eq!(client.counts().panics, 0);
+    let third = start_within(&client, "third", secs(3)).await;
+    assert_eq!(client.counts().panics, 1);
+    for (call, seconds) in calls.into_iter().chain([third]).zip(1..) {
+        let ended = tokio::time::timeout(secs(60), call).await.expect("it ends").unwrap();
+        assert!(matches!(ended, Err(CallError::Timeout)), "{ended:?}");
+        let took = began.elapsed();
+        assert!(took >= secs(seconds) && took < secs(seconds) + ms(10), "{took:?}");
+    }
 }

@@ -2,15 +2,16 @@
 
 mod support;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{
-    Command, Executor, HandlerError, Job, OriginalPackets, Protocol, RawBytes, RemoteError, Request, Router,
-    Server,
+    ChannelFacts, Command, Executor, HandlerError, Health, Job, OnDisconnect, OriginalPackets, Protocol,
+    RawBytes, RemoteError, Request, RespondError, Router, Server,
 };
 use support::*;
+use tokio::sync::Notify;
 
 #[tokio::test]
 async fn handlers_that_block_run_side_by_side_on_threads_of_their_own() {
@@ -177,4 +178,85 @@ async fn a_drain_keeps_its_time_while_a_handler_blocks_the_thread_that_its_chann
     drop(release);
     // Its link ran the handler itself, and may have been able to write the answer before it ended.
     let _ended = call.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_has_answered_and_goes_on_ends_with_its_channel_where_that_is_wanted() {
+    let guard = Arc::new(());
+    let held = Arc::clone(&guard);
+    let router: Router<RawBytes> = Router::new().respond(Command(0), move |request, responder| {
+        let held = Arc::clone(&held);
+        async move {
+            let _held = held;
+            responder.reply(request.message).unwrap();
+            std::future::pending().await
+        }
+    });
+    let net = Net::new();
+    let server = Server::builder(native(), router).on_disconnect(OnDisconnect::Cancel);
+    let _server = server.listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for id in 1..=2 {
+        peer.send(REQUEST, id, "answered").await;
+        peer.expect(REPLY).await;
+    }
+    // The router has one, and each of the handlers.
+    assert_eq!(Arc::strong_count(&guard), 4);
+    drop(peer);
+    settle().await;
+    assert_eq!(Arc::strong_count(&guard), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_its_handler_has_left_to_others_ends_at_its_deadline_all_the_same() {
+    let left: Arc<Mutex<Vec<_>>> = Arc::default();
+    let kept = Arc::clone(&left);
+    let router: Router<RawBytes> = Router::new().respond(Command(0), move |_, responder| {
+        let kept = Arc::clone(&kept);
+        async move {
+            tokio::task::yield_now().await;
+            kept.lock().unwrap().push(responder);
+        }
+    });
+    let net = Net::new();
+    let server = serve(&net, router);
+    let mut peer = Peer::new(net.raw().await);
+    peer.send_bytes(&Frame::new(REQUEST, 1, "left").within(1000).bytes()).await;
+    let told = tokio::time::timeout(Duration::from_secs(60), peer.expect(ERROR)).await.expect("it is told");
+    assert_eq!(told.payload[..2], *b"\0\x07");
+    assert_eq!((server.counts().expired, server.counts().in_flight), (1, 0));
+    let responder = left.lock().unwrap().pop().unwrap();
+    assert!(matches!(responder.reply(Bytes::new()), Err(RespondError::Ended)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_over_is_let_go_of_when_its_last_handler_ends() {
+    let go_on = Arc::new(Notify::new());
+    let facts: Arc<Mutex<Vec<Weak<ChannelFacts>>>> = Arc::default();
+    let (goes_on, seen) = (Arc::clone(&go_on), Arc::clone(&facts));
+    let router: Router<RawBytes> = Router::new().fallback(move |request: Request<Bytes>| {
+        seen.lock().unwrap().push(Arc::downgrade(&request.facts));
+        let go_on = Arc::clone(&goes_on);
+        async move {
+            drop(request.facts);
+            go_on.notified().await;
+            Ok(request.message)
+        }
+    });
+    let net = Net::new();
+    let server = Server::builder(native(), router).health(Health::every(secs(1), 3));
+    let server = server.listen(net.listener()).unwrap();
+    let mut peer = Peer::new(net.raw().await);
+    for id in 1..=2 {
+        peer.send(REQUEST, id, "asked").await;
+    }
+    // It answers no ping.
+    tokio::time::sleep(secs(5)).await;
+    for (running, is_there) in [(2, true), (1, true), (0, false)] {
+        assert_eq!(server.connections(), 0);
+        let known: Vec<_> = facts.lock().unwrap().iter().map(|facts| facts.strong_count() > 0).collect();
+        assert_eq!(known, [is_there; 2], "{running} handlers run");
+        go_on.notify_one();
+        settle().await;
+    }
 }

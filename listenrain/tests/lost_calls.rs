@@ -226,3 +226,23 @@ async fn what_is_too_large_to_be_kept_is_refused_as_never_executed_when_a_goodby
     next.send(REPLY, asked.id, "done").await;
     assert_eq!(kept.await.unwrap().unwrap(), "done");
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_one_way_messages_on_a_lost_channel_the_one_that_was_cut_is_dropped_and_those_behind_it_go_on() {
+    let net = Net::new();
+    let mut peers = net.peers();
+    net.hang(true);
+    let client = connect(&net, native());
+    for letter in *b"abc" {
+        client.one_way(Bytes::from(vec![letter; 1000])).await.unwrap();
+    }
+    // Behind a hello and the first message, inside the second.
+    net.cut_next_after(1500);
+    net.hang(false);
+    let mut first = peers.next().await;
+    assert_eq!(first.expect(ONE_WAY).await.payload, [b'a'; 1000]);
+    let mut second = peers.next().await;
+    assert_eq!(second.expect(ONE_WAY).await.payload, [b'c'; 1000]);
+    settle().await;
+    assert_eq!(client.counts().dropped_one_ways, 1);
+}
