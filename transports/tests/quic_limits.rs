@@ -150,7 +150,9 @@ async fn a_listener_closes_a_connection_that_has_no_channel_any_more() {
     }
     let (error, _) = refused(&quic, &*listener).await;
     assert_eq!(error.kind, ErrorKind::ConnectionRefused);
+    assert_eq!(quic.timed_out(), 0);
     assert_eq!(closed(&connection).await, VarInt::from_u32(8));
+    assert_eq!(quic.timed_out(), 1);
     watched(async {
         while quic.dialer(listener.endpoint()).unwrap().next().await.is_err() {
             tokio::task::yield_now().await;

@@ -12,17 +12,31 @@ use tokio::sync::{Notify, oneshot};
 
 pub(crate) use self::admissions::{Admissions, Limits, Outlook, Source};
 
-/// A count of evicted connections, of all listeners of one transport.
+/// Counts of unfinished connections that were closed, by all listeners of one transport.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Evictions(Arc<AtomicU64>);
+pub(crate) struct Closures(Arc<Counts>);
 
-impl Evictions {
-    pub(crate) fn note(&self, count: usize) {
-        self.0.fetch_add(count as u64, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Counts {
+    evicted: AtomicU64,
+    timed_out: AtomicU64,
+}
+
+impl Closures {
+    pub(crate) fn note_evicted(&self, count: usize) {
+        self.0.evicted.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn note_timed_out(&self) {
+        self.0.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.0.evicted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn timed_out(&self) -> u64 {
+        self.0.timed_out.load(Ordering::Relaxed)
     }
 }
 
@@ -38,7 +52,7 @@ struct Shared {
     /// Notified when a connection has left: the next that waits for its place, and the accept loop.
     left: Notify,
     has_room: Notify,
-    evictions: Evictions,
+    closures: Closures,
 }
 
 /// The place of an admitted connection. Dropping it gives the place back.
@@ -53,10 +67,10 @@ pub(crate) struct Place {
 }
 
 impl AcceptLimiter {
-    pub(crate) fn new(limits: Limits, evictions: Evictions) -> Self {
+    pub(crate) fn new(limits: Limits, closures: Closures) -> Self {
         let admissions = Mutex::new(Admissions::new(limits));
         Self {
-            shared: Arc::new(Shared { admissions, left: Notify::new(), has_room: Notify::new(), evictions }),
+            shared: Arc::new(Shared { admissions, left: Notify::new(), has_room: Notify::new(), closures }),
         }
     }
 
@@ -73,7 +87,7 @@ impl AcceptLimiter {
         let has_evicted = !evicted.is_empty();
         if has_evicted {
             tracing::debug!(%peer, count = evicted.len(), "evicted the oldest unproved connection");
-            self.shared.evictions.note(evicted.len());
+            self.shared.closures.note_evicted(evicted.len());
         }
         Some(Place { shared: Arc::clone(&self.shared), key, has_evicted, revoked })
     }
@@ -141,7 +155,7 @@ mod tests {
     }
 
     fn limiter(all: usize) -> AcceptLimiter {
-        AcceptLimiter::new(Limits { unproved: all, all, per_source: all }, Evictions::default())
+        AcceptLimiter::new(Limits { unproved: all, all, per_source: all }, Closures::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -153,7 +167,7 @@ mod tests {
         first.revoked().await;
         assert!(timeout(Duration::from_secs(1), second.revoked()).await.is_err());
         assert!(!first.prove() && second.prove() && third.prove());
-        assert_eq!(limiter.shared.evictions.count(), 1);
+        assert_eq!(limiter.shared.closures.evicted(), 1);
         // It has left already, so that its end frees no place a second time.
         drop(first);
         assert!(limiter.try_enter(peer(4)).is_none());

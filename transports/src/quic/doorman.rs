@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use listenrain::Channel;
-use quinn::{Connecting, Connection, Incoming, RecvStream, SendStream, ServerConfig};
+use quinn::{Connecting, Connection, ConnectionError, Incoming, RecvStream, SendStream, ServerConfig};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ use super::connect::group;
 use super::error::code;
 use super::greeting::{self, Heard};
 use super::{QuicOptions, config};
-use crate::accept_limiter::{AcceptLimiter, Evictions, Limits, Outlook, Place, Source};
+use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Outlook, Place, Source};
 use crate::certificates::Fingerprint;
 
 /// Lets connections in, and puts their channels into its listener's queue.
@@ -41,6 +41,7 @@ pub(super) struct Doorman {
     window: u64,
     queue: Sender<Waiting>,
     limiter: AcceptLimiter,
+    closures: Closures,
 }
 
 /// A channel that nobody has accepted yet: it is reset when it is dropped.
@@ -70,7 +71,7 @@ impl Doorman {
         shown: Fingerprint,
         options: &QuicOptions,
         queue: Sender<Waiting>,
-        evictions: Evictions,
+        closures: Closures,
     ) -> Arc<Self> {
         let all = options.connections;
         let limits =
@@ -83,7 +84,8 @@ impl Doorman {
             idle: options.idle_timeout,
             window: config::connection_window(options),
             queue,
-            limiter: AcceptLimiter::new(limits, evictions),
+            limiter: AcceptLimiter::new(limits, closures.clone()),
+            closures,
         })
     }
 
@@ -119,7 +121,10 @@ impl Doorman {
         let connection = match shaken {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) => return tracing::debug!(%peer, %error, "a handshake failed"),
-            Err(_) => return tracing::debug!(%peer, "a handshake took too long"),
+            Err(_) => {
+                self.closures.note_timed_out();
+                return tracing::debug!(%peer, "a handshake took too long");
+            }
         };
         self.clone().accept_channels(&connection, group, &mut place).await;
         drop(self);
@@ -150,13 +155,22 @@ impl Doorman {
                 () = place.revoked(), if !is_proved => {
                     return connection.close(code::EVICTED, b"it had to make way, as the oldest without a channel");
                 }
-                () = &mut late, if !is_proved => return connection.close(code::LATE, b"it opened no channel"),
+                () = &mut late, if !is_proved => {
+                    self.closures.note_timed_out();
+                    return connection.close(code::LATE, b"it opened no channel");
+                }
                 _ = &mut unused, if is_proved => {
+                    self.closures.note_timed_out();
                     return connection.close(code::UNUSED, b"it has had no channel for idle_timeout");
                 }
                 streams = connection.accept_bi() => match streams {
                     Ok(streams) => drop(greetings.spawn(self.clone().greet(carrier.clone(), streams))),
-                    Err(error) => return tracing::debug!(%error, "a connection ended"),
+                    Err(error) => {
+                        if error == ConnectionError::TimedOut {
+                            self.closures.note_timed_out();
+                        }
+                        return tracing::debug!(%error, "a connection ended");
+                    }
                 },
             }
         }

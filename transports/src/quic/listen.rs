@@ -16,7 +16,7 @@ use super::doorman::{Configs, Doorman, Waiting};
 use super::endpoints::Place;
 use super::{QuicOptions, Reach, config};
 use crate::accept::cannot_listen;
-use crate::accept_limiter::Evictions;
+use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, ServerSide, told};
 use crate::tcp::address::Address;
 use crate::tcp::dial::addresses;
@@ -35,15 +35,15 @@ impl Listener {
         options: QuicOptions,
         credentials: &Credentials,
         reach: &Reach,
-        evictions: Evictions,
+        closures: Closures,
     ) -> Result<Self, NextError> {
         let side = credentials.server(asked, &options.certificates).await?;
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         let found =
             addresses(address, &*reach.resolver).await.map_err(|error| cannot_listen(asked, error))?;
         for address in found {
-            let evictions = evictions.clone();
-            match Self::bind_at(asked, address, &options, credentials, &side, reach, evictions).await {
+            let closures = closures.clone();
+            match Self::bind_at(asked, address, &options, credentials, &side, reach, closures).await {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
             }
@@ -58,7 +58,7 @@ impl Listener {
         credentials: &Credentials,
         side: &ServerSide,
         reach: &Reach,
-        evictions: Evictions,
+        closures: Closures,
     ) -> io::Result<Self> {
         let tls = Arc::new(QuicServerConfig::try_from(side.config.clone()).map_err(io::Error::other)?);
         let config = |peer| {
@@ -69,7 +69,7 @@ impl Listener {
         let first = ServerConfig::clone(&far);
         let (sender, queue) = channel(options.backlog);
         let configs = Configs { near, far };
-        let doorman = |local| Doorman::new(configs, local, side.shown, options, sender, evictions);
+        let doorman = |local| Doorman::new(configs, local, side.shown, options, sender, closures);
         let place = reach.endpoints.occupy(address, options, first, reach, doorman).await?;
         let real = asked.clone().with_address(place.address().to_string());
         Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })

@@ -67,7 +67,7 @@ use self::dial::Dialer;
 use self::endpoints::Endpoints;
 use self::entropy::Entropy;
 use self::listen::Listener;
-use crate::accept_limiter::Evictions;
+use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -86,7 +86,7 @@ pub struct Quic {
     options: QuicOptions,
     credentials: Credentials,
     reach: Reach,
-    evictions: Evictions,
+    closures: Closures,
     id: TransportId,
 }
 
@@ -202,7 +202,15 @@ impl Quic {
     /// [`QuicOptions::handshakes`], [`connections`](QuicOptions::connections) and [`per_address`](QuicOptions::per_address).
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.evictions.count()
+        self.closures.evicted()
+    }
+
+    /// How many connections its listeners have closed so far because they took too long to finish their handshakes or to open
+    /// a channel, were silent, or had no channel any more: see [`QuicOptions::handshake_timeout`] and
+    /// [`idle_timeout`](QuicOptions::idle_timeout).
+    #[must_use]
+    pub fn timed_out(&self) -> u64 {
+        self.closures.timed_out()
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, QuicOptions), EndpointError> {
@@ -221,7 +229,7 @@ impl Default for Quic {
             options: QuicOptions::default(),
             credentials: Credentials::default(),
             reach: Reach::default(),
-            evictions: Evictions::default(),
+            closures: Closures::default(),
             id: TransportId::new(),
         }
     }
@@ -262,9 +270,8 @@ impl Transport for Quic {
             let understood = self.understand(endpoint);
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
-            let (credentials, reach, evictions) = (&self.credentials, &self.reach, self.evictions.clone());
-            let listener =
-                Listener::bind(&endpoint, &address, options, credentials, reach, evictions).await?;
+            let (credentials, reach, closures) = (&self.credentials, &self.reach, self.closures.clone());
+            let listener = Listener::bind(&endpoint, &address, options, credentials, reach, closures).await?;
             Ok(Box::new(listener) as _)
         })
     }

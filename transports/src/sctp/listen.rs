@@ -74,7 +74,7 @@ async fn bind_first(address: &Address, acceptor: &Arc<Acceptor>, reach: &Reach) 
 }
 
 async fn bind(address: SocketAddr, acceptor: &Arc<Acceptor>, reach: &Reach) -> io::Result<Arc<Handle>> {
-    let Reach { registry, groups, udp, entropy, evictions, .. } = reach;
+    let Reach { registry, groups, udp, entropy, closures, .. } = reach;
     let known = registry.take_over(address, acceptor);
     if let Some(hub) = known.map_err(|_| io::Error::from(io::ErrorKind::AddrInUse))? {
         return Ok(hub);
@@ -82,8 +82,8 @@ async fn bind(address: SocketAddr, acceptor: &Arc<Acceptor>, reach: &Reach) -> i
     let binding = UdpBinding::at(address).buffers(SOCKET_BUFFER, SOCKET_BUFFER);
     let ports = Ports::new(udp.bind(&binding).await?);
     let greeter = Greeter::new(entropy.clone())?;
-    let (registry, groups, evictions) = (registry.clone(), groups.clone(), evictions.clone());
-    Hub::listen(ports, acceptor.clone(), greeter, registry, groups, evictions)
+    let (registry, groups, closures) = (registry.clone(), groups.clone(), closures.clone());
+    Hub::listen(ports, acceptor.clone(), greeter, registry, groups, closures)
 }
 
 fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError {

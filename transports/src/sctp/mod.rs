@@ -99,7 +99,7 @@ use listenrain::{
 use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
-use crate::accept_limiter::Evictions;
+use crate::accept_limiter::Closures;
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{Address, endpoint};
 use crate::tcp::{Resolve, SystemResolver};
@@ -130,7 +130,7 @@ struct Reach {
     entropy: Arc<dyn Entropy>,
     registry: Arc<Registry>,
     groups: Arc<Groups>,
-    evictions: Evictions,
+    closures: Closures,
 }
 
 impl Sctp {
@@ -178,7 +178,14 @@ impl Sctp {
     /// [`SctpOptions::associations`] and [`per_address`](SctpOptions::per_address).
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.reach.evictions.count()
+        self.reach.closures.evicted()
+    }
+
+    /// How many associations its listeners have ended so far because they had no channel for too long: see
+    /// [`SctpOptions::connect_timeout`].
+    #[must_use]
+    pub fn timed_out(&self) -> u64 {
+        self.reach.closures.timed_out()
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<(Address, SctpOptions), EndpointError> {
@@ -199,7 +206,7 @@ impl Default for Sctp {
                 entropy: Arc::new(SystemEntropy),
                 registry: Arc::default(),
                 groups: Arc::default(),
-                evictions: Evictions::default(),
+                closures: Closures::default(),
             },
             id: TransportId::new(),
         }

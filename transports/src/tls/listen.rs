@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use super::handshake::{Agreed, Terms};
 use super::{TlsOptions, channel};
-use crate::accept_limiter::{AcceptLimiter, Evictions, Limits, Place};
+use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Place};
 use crate::certificates::{Credentials, Fingerprint, told};
 use crate::owned_task::OwnedTask;
 use crate::tcp::address::Address;
@@ -53,12 +53,12 @@ impl Listener {
         options: TlsOptions,
         credentials: &Credentials,
         resolver: &dyn Resolve,
-        evictions: Evictions,
+        closures: Closures,
     ) -> Result<Self, NextError> {
         let side = credentials.server(asked, &options.certificates).await?;
         let limiter = |all| {
             let per_source = options.per_address.unwrap_or(all);
-            AcceptLimiter::new(Limits { unproved: all, all, per_source }, evictions.clone())
+            AcceptLimiter::new(Limits { unproved: all, all, per_source }, closures.clone())
         };
         let (silent, handshakes) = (limiter(options.silent), limiter(options.handshakes));
         let tcp = tcp::listen::Listener::bind(asked, address, options.tcp, resolver).await?;
@@ -70,7 +70,7 @@ impl Listener {
         let (sender, agreed) = unbounded_channel();
         let config = Arc::new(side.config);
         let handshaking =
-            Arc::new(Handshaking { config, shown: side.shown, terms, silent, handshakes, sender });
+            Arc::new(Handshaking { config, shown: side.shown, terms, silent, handshakes, closures, sender });
         let accept_loop = OwnedTask::spawn(AcceptLoop { tcp, handshaking }.run());
         Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
     }
@@ -119,6 +119,7 @@ struct Handshaking {
     terms: Terms,
     silent: AcceptLimiter,
     handshakes: AcceptLimiter,
+    closures: Closures,
     sender: UnboundedSender<Result<Waiting, NextError>>,
 }
 
@@ -164,7 +165,12 @@ impl Handshaking {
                 drop(self.sender.send(Ok(Waiting { agreed, _place: place })));
             }
             Ok(_) => tracing::debug!(%peer, error = %evicted(), "a handshake failed"),
-            Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
+            Err(error) => {
+                if Instant::now() >= deadline {
+                    self.closures.note_timed_out();
+                }
+                tracing::debug!(%peer, %error, "a handshake failed");
+            }
         }
     }
 

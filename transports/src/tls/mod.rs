@@ -42,7 +42,7 @@ use self::dial::Dialer;
 use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
-use crate::accept_limiter::Evictions;
+use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
@@ -58,7 +58,7 @@ pub struct Tls {
     options: TlsOptions,
     credentials: Credentials,
     resolver: Arc<dyn Resolve>,
-    evictions: Evictions,
+    closures: Closures,
     id: TransportId,
 }
 
@@ -124,7 +124,14 @@ impl Tls {
     /// [`TlsOptions::silent`], [`handshakes`](TlsOptions::handshakes) and [`per_address`](TlsOptions::per_address).
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.evictions.count()
+        self.closures.evicted()
+    }
+
+    /// How many connections its listeners have closed so far because their handshakes took too long: see
+    /// [`TlsOptions::handshake_timeout`].
+    #[must_use]
+    pub fn timed_out(&self) -> u64 {
+        self.closures.timed_out()
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, TlsOptions), EndpointError> {
@@ -140,7 +147,7 @@ impl Default for Tls {
             options: TlsOptions::default(),
             credentials: Credentials::default(),
             resolver: Arc::new(SystemResolver),
-            evictions: Evictions::default(),
+            closures: Closures::default(),
             id: TransportId::new(),
         }
     }
@@ -181,9 +188,9 @@ impl Transport for Tls {
             let (endpoint, address, options) =
                 understood.map_err(|error| NextError::invalid("listen", error))?;
             let (credentials, resolver) = (&self.credentials, &*self.resolver);
-            let evictions = self.evictions.clone();
+            let closures = self.closures.clone();
             let listener =
-                Listener::bind(&endpoint, &address, options, credentials, resolver, evictions).await?;
+                Listener::bind(&endpoint, &address, options, credentials, resolver, closures).await?;
             Ok(Box::new(listener) as _)
         })
     }

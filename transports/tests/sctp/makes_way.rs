@@ -79,6 +79,20 @@ async fn an_address_at_its_limit_makes_way_for_itself_and_no_other_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_association_that_opens_no_channel_in_time_ends_and_is_counted() {
+    let network = Network::new(1);
+    let options = SctpOptions::default().connect_timeout(Duration::from_secs(4));
+    let transport = on(&network, options);
+    let (mut listener, _) = both_ends(&transport).await;
+    let _dialled = dial(&transport, &mut *listener).await;
+    let silent = associated(&network, 100, 1).await;
+    tokio::time::sleep(Duration::from_millis(3900)).await;
+    assert_eq!(transport.timed_out(), 0);
+    silent.hear(SHUTDOWN).await;
+    assert_eq!((transport.timed_out(), transport.evicted()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_without_a_channel_can_make_nobody_keep_what_it_sends() {
     // Fragments of messages that never become whole took 30 MiB, of a peer that had proved no more than its address.
     let network = Network::new(1);

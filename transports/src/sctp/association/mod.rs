@@ -96,6 +96,8 @@ pub(super) struct Association {
     arrived: Vec<usize>,
     /// Whether it ever had a lane.
     had_lane: bool,
+    /// It ends for having had no lane for too long, which is to be counted.
+    has_timed_out: bool,
     /// Since when there is no lane, and nothing on its way.
     idle_since: Option<Instant>,
     /// Since when nobody holds a lane though there is something left to say.
@@ -133,6 +135,7 @@ impl Association {
             outgoing: Vec::new(),
             arrived: Vec::new(),
             had_lane: role == Role::Dialer,
+            has_timed_out: false,
             idle_since: Some(now),
             unattended_since: None,
             lost: None,
@@ -268,6 +271,7 @@ impl Association {
         since(&mut self.idle_since, is_done, now);
         since(&mut self.unattended_since, !is_done && !self.lanes.are_held(), now);
         if self.idle_since.is_some_and(|since| now >= since + self.idle_limit) {
+            self.has_timed_out |= self.role == Role::Listener && self.ending.is_open();
             self.ending.begin(now);
         }
         if let Some(kind) = self.ending.poll(now, is_done) {
@@ -276,6 +280,11 @@ impl Association {
         if self.give_up_at().is_some_and(|limit| now >= limit) || self.ending.is_late(now) {
             self.lose(Loss::Silent(LINGER));
         }
+    }
+
+    /// Whether it ends for having had no lane for too long; says so once.
+    pub(super) fn take_timed_out(&mut self) -> bool {
+        std::mem::take(&mut self.has_timed_out)
     }
 
     /// Until when it tries to say what nobody waits for any more: as long as the peer goes on to acknowledge, with an end

@@ -28,7 +28,7 @@ use super::SctpOptions;
 use super::association::Agreement;
 use super::fault::Loss;
 use super::shared::Shared;
-use crate::accept_limiter::{Admissions, Evictions, Limits};
+use crate::accept_limiter::{Admissions, Closures, Limits};
 use crate::udp::AsyncUdpSocket;
 
 pub(super) use self::acceptor::Acceptor;
@@ -74,7 +74,7 @@ pub(super) struct Hub {
     table: Table,
     /// Of a listener, by tag.
     admissions: Admissions<u32>,
-    evictions: Evictions,
+    closures: Closures,
     groups: Arc<Groups>,
     /// With a listener, or one that there was.
     listening: Option<(Greeter, Arc<Registry>)>,
@@ -94,12 +94,12 @@ impl Hub {
         greeter: Greeter,
         registry: Arc<Registry>,
         groups: Arc<Groups>,
-        evictions: Evictions,
+        closures: Closures,
     ) -> io::Result<Arc<Handle>> {
         let handle = Handle::new(ports.socket.local_addr()?, Some(acceptor));
         registry.add(handle.clone());
         let mut hub = Self::new(handle.clone(), ports, Some((greeter, registry)), groups);
-        hub.evictions = evictions;
+        hub.closures = closures;
         tokio::spawn(hub.run());
         Ok(handle)
     }
@@ -130,7 +130,7 @@ impl Hub {
             ports: Some(ports),
             table: Table::default(),
             admissions: Admissions::new(Limits { unproved: 0, all: 0, per_source: 0 }),
-            evictions: Evictions::default(),
+            closures: Closures::default(),
             groups,
             listening,
             alarm: Box::pin(sleep_until(Instant::now())),
@@ -229,7 +229,12 @@ impl Hub {
         };
         let (to, from) = (entry.peer.address, entry.local);
         let packets = &mut self.packets;
-        let deadline = entry.shared.act_unheard(|association| association.poll(now, packets));
+        let (deadline, has_timed_out) = entry
+            .shared
+            .act_unheard(|association| (association.poll(now, packets), association.take_timed_out()));
+        if has_timed_out {
+            self.closures.note_timed_out();
+        }
         for packet in packets.drain(..) {
             ports.outbox.push(to, from, packet);
         }

@@ -144,7 +144,7 @@ impl Hub {
     /// A place for an association with `peer`. The oldest one without a channel makes way for it where there is no room.
     fn enter(&mut self, peer: SocketAddr, tag: u32) -> Option<u64> {
         let (place, evicted) = self.admissions.enter(Source::of(peer.ip()), tag)?;
-        self.evictions.note(evicted.len());
+        self.closures.note_evicted(evicted.len());
         for tag in evicted {
             let Some(entry) = self.table.get(tag) else { continue };
             tracing::debug!(%peer, evicted = %entry.peer.address, "an association made way for a new one");
