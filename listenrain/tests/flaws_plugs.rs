@@ -284,9 +284,7 @@ impl Timers for ThirdPanics {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_timers_had_when_they_panicked_end_at_their_deadlines_all_the_same() {
-    let net = Net::new();
-    let _server = serve(&net, silent());
-    let client = connect(&net, raw().timers(ThirdPanics::default).build().unwrap());
+    let (_net, _peer, client) = by_hand(raw().timers(ThirdPanics::default).build().unwrap()).await;
     let began = Instant::now();
     let calls =
         [start_within(&client, "first", secs(1)).await, start_within(&client, "second", secs(2)).await];

@@ -188,6 +188,7 @@ async fn a_handler_that_has_answered_and_goes_on_ends_with_its_channel_where_tha
         let held = Arc::clone(&held);
         async move {
             let _held = held;
+            tokio::task::yield_now().await;
             responder.reply(request.message).unwrap();
             std::future::pending().await
         }

@@ -35,7 +35,7 @@ pub(super) struct Served {
     /// Requests that wait for a handler's place, and where this channel waits for it.
     waiting: Waiting,
     place: Place,
-    /// Of a handler that has ended, until the end of a batch.
+    /// Of a handler that has ended, until all that was read with its request has been seen to.
     permit: Option<Permit>,
     /// A run that is over, to be used again.
     spare: Option<Arc<Run>>,
@@ -332,7 +332,7 @@ impl Role for Served {
     }
 
     fn batch_end(&mut self) {
-        (self.permit, self.now) = (None, None);
+        self.now = None;
     }
 
     fn shrink(&mut self) {
