@@ -148,7 +148,7 @@ impl<M: MessageCodec> Client<M> {
         shared.one_way(payload, deadline).await
     }
 
-    /// Waits until the connection works.
+    /// Waits until the connection works: a channel is open, and the peer has not refused it so far.
     ///
     /// # Errors
     ///

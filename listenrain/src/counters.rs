@@ -43,7 +43,7 @@ counters! {
     timeouts,
     /// Channels opened after the first.
     reconnects,
-    /// Dials that failed.
+    /// Dials that failed, and channels that were refused as a whole: full, not admitted, another version.
     failed_dials,
     /// Replies to calls that had ended, and replies nobody asked for.
     late_replies,
@@ -71,7 +71,7 @@ counters! {
     given_up,
     /// Channels ended at their largest age, on a server.
     aged,
-    /// Channels accepted, on a server.
+    /// Channels accepted and not turned away as they came, on a server.
     accepted,
     /// Channels turned away at a limit, not admitted, or ended to make way for another, on a server.
     turned_away,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use listenrain::transport::generator;
 use listenrain::{
     Backoff, BoxFuture, CallError, Channel, ChannelEnd, ChannelGenerator, Client, ConnectionState, Endpoint,
-    LinkError, NextError, Protocol, RawBytes, Refusal,
+    LinkError, NextError, Protocol, RawBytes, Refusal, Server, ServerLimits,
 };
 use support::*;
 use tokio::time::Instant;
@@ -353,4 +353,18 @@ async fn a_peer_that_hangs_up_is_down_unless_it_has_shown_that_it_serves() {
     for (lives, is_down) in [(50, true), (150, false)] {
         assert_eq!(is_down_after_hanging_up(in_order(), false, ms(lives)).await, is_down, "{lives} ms");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_refused_as_a_whole_counts_as_a_failed_dial() {
+    let net = Net::new();
+    let mut limits = ServerLimits::default();
+    limits.connections = 1;
+    let _server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+    let _first = net.raw().await;
+    let client = Client::builder(native()).dial(net.dialer()).unwrap();
+    tokio::time::sleep(secs(10)).await;
+    assert!(matches!(client.ready().await, Err(Refusal::Down { .. })));
+    assert!(net.dials() >= 3);
+    assert_eq!(client.counts().failed_dials, net.dials() as u64);
 }

@@ -215,6 +215,23 @@ async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn drains_side_by_side_and_one_after_the_other_tell_the_same() {
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let (router, _) = held(&go_on);
+    let protocol =
+        Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(2)).build().unwrap();
+    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+    let mut peer = greeted(&net).await;
+    for id in 1..=5 {
+        peer.send(REQUEST, id, "x").await;
+    }
+    settle().await;
+    let (one, other) = tokio::join!(server.drain(secs(1)), server.drain(secs(2)));
+    assert_eq!((one.complete, one.answered, one.refused, one.cut_off), (false, 0, 3, 2));
+    assert_eq!((other, server.drain(secs(3)).await), (one, one));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
     let net = Net::new();
     let mut peers = net.peers();
@@ -237,7 +254,7 @@ async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
     assert_eq!(first.read_any().await, None, "it ends when the last call on it has");
     second.send(REPLY, again.id, "answered too").await;
     assert_eq!(untaken.await.unwrap().unwrap(), "answered too");
-    assert_eq!(client.counts().in_flight, 0);
+    assert_eq!((client.counts().in_flight, client.counts().late_replies), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

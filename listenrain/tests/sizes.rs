@@ -5,7 +5,7 @@ mod support;
 use bytes::Bytes;
 use listenrain::buffer::ReadBuffer;
 use listenrain::{
-    CallError, Failure, HandlerError, NativePackets, OriginalPackets, Protocol, RawBytes, Refusal,
+    CallError, Failure, HandlerError, LinkError, NativePackets, OriginalPackets, Protocol, RawBytes, Refusal,
     RemoteRefusal, Router, Server,
 };
 use support::*;
@@ -197,5 +197,21 @@ async fn a_limit_that_leaves_no_room_for_an_answer_is_refused_when_the_protocol_
             let said = error.to_string();
             assert!(said.contains("63") && said.contains("64"), "{said}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_behind_the_header_of_a_packet_beyond_the_limit_says_how_much_had_come() {
+    for rest in [0, 100] {
+        let (_net, mut peer, client) = by_hand(native()).await;
+        let call = start(&client, "x").await;
+        let asked = peer.expect(REQUEST).await;
+        let mut bytes = Frame::new(REPLY, asked.id + 1, vec![0; rest]).bytes();
+        bytes[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
+        peer.send_bytes(&bytes).await;
+        drop(peer);
+        let error = call.await.unwrap().unwrap_err();
+        let CallError::Lost { cause: LinkError::Truncated { had }, .. } = error else { panic!("{error:?}") };
+        assert_eq!(had, 20 + rest);
     }
 }

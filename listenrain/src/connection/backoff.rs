@@ -10,7 +10,8 @@ use crate::random::Random;
 pub struct Backoff {
     /// The first wait. Default: 50 ms.
     pub first: Duration,
-    /// The longest wait. Default: 5 s.
+    /// The longest wait, unless the peer has asked for a longer one: a server of this library's does when it does not admit a
+    /// channel (30 s), or is full or draining (1 s). Default: 5 s.
     pub cap: Duration,
     /// After how many failed dials in a row the connection counts as down, and calls are refused at once instead of
     /// being queued. Default: 3.

@@ -136,13 +136,16 @@ impl Lane {
     }
 
     /// A channel that worked was ended by a goodbye for a good reason, and the next one is dialled as soon as the peer wishes. One
-    /// that was refused, or hardly lived, counts as a failed dial.
+    /// that was refused, or hardly lived, is taken for a failed dial.
     fn after_goodbye(&mut self, farewell: &Farewell, opened: Instant) -> Duration {
         let why = farewell.goodbye.why;
         let asked = match farewell.heeds {
             Heeds::Lane => self.spread(farewell.goodbye.stay_away),
             Heeds::Generator => Duration::ZERO,
         };
+        if why.is_refusal() {
+            count(&self.shared.counters.failed_dials);
+        }
         if why.is_refusal() || farewell.is_young {
             let wait = self.course.failed();
             // Another peer of a generator's may take what this one never will.

@@ -135,6 +135,7 @@ impl ConnectionOptions {
             backoff.cap,
             "backoff.first or more",
         )?;
+        OptionError::check(backoff.down_after > 0, "backoff.down_after", backoff.down_after, "1 or more")?;
         self.health.check()
     }
 }

@@ -288,7 +288,10 @@ impl Role for Caller {
             .traffic
             .calls
             .end_all(channel, self.ended.drain(..), &mut self.told, |outcome| late.push(outcome));
-        late.iter().for_each(|_| count(&shared.counters.late_replies));
+        // Behind a goodbye come refusals of calls that it has taken back.
+        let is_due =
+            |outcome: &&_| self.has_goodbye && matches!(outcome, Err(CallError::Refused(Refusal::ByPeer(_))));
+        late.iter().filter(|outcome| !is_due(outcome)).for_each(|_| count(&shared.counters.late_replies));
         self.told.drain(..).for_each(Told::tell);
         shared.note_settled();
     }

@@ -45,6 +45,8 @@ struct Memory {
 
 struct Skipped {
     packet: Packet,
+    /// Bytes of its header.
+    header: usize,
     size: u64,
     left: u64,
 }
@@ -156,6 +158,7 @@ impl Reading {
             if self.input.is_empty() || self.skipped.is_some() {
                 return Ok(Decode::Done);
             }
+            let before = self.input.len();
             match packets.decode(&mut self.input)? {
                 Decoded::Packet(packet) => {
                     self.packets += 1;
@@ -169,7 +172,8 @@ impl Reading {
                 }
                 Decoded::TooLarge { packet, size } => {
                     self.packets += 1;
-                    self.skipped = Some(Skipped { packet, size, left: size });
+                    let header = before - self.input.len();
+                    self.skipped = Some(Skipped { packet, header, size, left: size });
                 }
             }
         }
@@ -264,9 +268,13 @@ impl Reading {
 
     /// What the end of the stream means here.
     pub(super) fn end_cause(&self) -> LinkError {
-        match self.input.len() {
-            0 if self.skipped.is_none() => LinkError::PeerClosed,
-            had => LinkError::Truncated { had },
+        match (&self.skipped, self.input.len()) {
+            (Some(skipped), had) => {
+                let skipped = skipped.header as u64 + skipped.size - skipped.left;
+                LinkError::Truncated { had: skipped as usize + had }
+            }
+            (None, 0) => LinkError::PeerClosed,
+            (None, had) => LinkError::Truncated { had },
         }
     }
 

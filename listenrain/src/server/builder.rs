@@ -12,7 +12,7 @@ use super::channels::Channels;
 use super::dispatch::Routed;
 use super::limits::ServerLimits;
 use super::router::Router;
-use super::{Server, Shared, accept};
+use super::{Drain, Server, Shared, accept};
 use crate::channel::ChannelFacts;
 use crate::connection::{OptionError, Overflow};
 use crate::guard::guard;
@@ -141,7 +141,8 @@ impl<M: MessageCodec> ServerBuilder<M> {
     }
 
     /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user. Others are
-    /// told so, where the protocol can say it, and counted as turned away. Default: all.
+    /// told so, where the protocol can say it, and counted as turned away; their clients are down at once, and try again after
+    /// 30 s. So is a channel for which it panics. Default: all.
     #[must_use]
     pub fn admit(mut self, admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static) -> Self {
         self.admits = Some(Box::new(admits));
@@ -190,6 +191,7 @@ impl<M: MessageCodec> ServerBuilder<M> {
             idle: Arc::default(),
             closing: CancellationToken::new(),
             over: CancellationToken::new(),
+            drain: Drain::default(),
             tasks: TaskTracker::new(),
             ended: watch::Sender::new(None),
         });

@@ -18,7 +18,7 @@ mod waiting;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -75,9 +75,27 @@ pub(crate) struct Shared {
     closing: CancellationToken,
     /// Nothing is waited for any more.
     over: CancellationToken,
+    drain: Drain,
     tasks: TaskTracker,
     /// How the listener ended, once it has.
     ended: watch::Sender<Option<Result<(), NextError>>>,
+}
+
+/// What all drains of a server tell alike, be they called side by side or one after the other.
+#[derive(Debug, Default)]
+struct Drain {
+    /// When the first began.
+    before: OnceLock<Counts>,
+    /// When the first had waited long enough.
+    cut: OnceLock<Cut>,
+    drained: OnceLock<Drained>,
+}
+
+#[derive(Debug)]
+struct Cut {
+    complete: bool,
+    left: u64,
+    counts: Counts,
 }
 
 /// What became of requests during a drain.
@@ -88,7 +106,8 @@ pub struct Drained {
     pub complete: bool,
     /// Requests that were answered, with a reply or an error.
     pub answered: u64,
-    /// Requests that were refused: their callers were told that they did not run.
+    /// Requests that were refused: their peers were told that they did not run. A client may have sent them again elsewhere
+    /// without telling its callers.
     pub refused: u64,
     /// Requests that were cut off.
     pub cut_off: usize,
@@ -130,7 +149,7 @@ impl Server {
     }
 
     /// Stops accepting, says goodbye, answers what was taken, refuses what still comes, then ends; whatever is left after
-    /// `within` is cut off. Idempotent.
+    /// `within` is cut off. Idempotent: of several drains the one whose time is up first ends the server, and all tell the same.
     ///
     /// Where the protocol can say goodbye, no request that was taken is lost, and of one that was not its caller hears that it
     /// never ran. Where it can only refuse, that holds for what comes before the write half is shut; where it can do neither,
@@ -139,26 +158,31 @@ impl Server {
     /// Cancel safety: dropping the future leaves the server draining, without its deadline.
     pub async fn drain(&self, within: Duration) -> Drained {
         let (shared, deadline) = (&self.shared, deadline_in(within));
-        let before = shared.counters.snapshot();
+        let before = shared.drain.before.get_or_init(|| shared.counters.snapshot());
         shared.closing.cancel();
         shared.channels.open().iter().for_each(|peer| peer.finish(GoodbyeReason::Draining));
         shared.tasks.close();
         let complete = timeout_at(deadline, shared.settled()).await.is_ok();
-        let (left, until_then) = (shared.places.in_use(), shared.counters.snapshot());
+        let cut = shared.drain.cut.get_or_init(|| {
+            let (left, counts) = (shared.places.in_use(), shared.counters.snapshot());
+            Cut { complete, left, counts }
+        });
         shared.cut_off();
         // A handler that blocks a thread cannot be ended, nor a link that runs one in its own; all others are dropped as soon as
         // they are polled.
         let _ = timeout(CUT_OFF_WITHIN, shared.settled()).await;
-        let after = shared.counters.snapshot();
-        // Of those that were left, some were refused as they stood in line.
-        let refused = after.refused - until_then.refused;
-        let cut_off = if complete { 0 } else { left.saturating_sub(refused) as usize };
-        Drained {
-            complete,
-            answered: after.answered - before.answered,
-            refused: after.refused - before.refused,
-            cut_off,
-        }
+        *shared.drain.drained.get_or_init(|| {
+            let after = shared.counters.snapshot();
+            // Of those that were left, some were refused as they stood in line.
+            let refused = after.refused - cut.counts.refused;
+            let cut_off = if cut.complete { 0 } else { cut.left.saturating_sub(refused) as usize };
+            Drained {
+                complete: cut.complete,
+                answered: after.answered - before.answered,
+                refused: after.refused - before.refused,
+                cut_off,
+            }
+        })
     }
 }
 
