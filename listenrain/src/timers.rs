@@ -221,6 +221,9 @@ mod tests {
                 prop_assert_eq!(timers.next().is_some(), next.is_some());
                 prop_assert!(timers.next() <= next, "{:?} {:?}", timers.next(), next);
                 prop_assert!(timers.heap.len() <= 2 * model.len() + MOST_STALE);
+                // As the library does: it asks what has expired, and then when to look again.
+                prop_assert_eq!(timers.expired(start - Duration::from_millis(1)), None);
+                prop_assert_eq!(timers.next(), next);
             }
             let mut last = 0;
             while let Some(call) = timers.expired(start + Duration::from_secs(2)) {

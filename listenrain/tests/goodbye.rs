@@ -3,14 +3,12 @@
 mod support;
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
 use bytes::Bytes;
-use listenrain::{
-    CallError, ChannelEnd, GoodbyeReason, LinkError, Protocol, RawBytes, Refusal, Request, Router, Server,
-};
+use listenrain::{CallError, ChannelEnd, GoodbyeReason, LinkError, Refusal, Request, Router, Server};
 use support::*;
 use tokio::sync::{Notify, mpsc};
 
@@ -195,18 +193,21 @@ async fn a_request_that_has_found_no_room_when_a_drain_begins_is_not_counted_by_
     assert_eq!(peer.expect(REFUSED).await.id, 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_off() {
-    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
-    let (router, begun) = held(&go_on);
-    let protocol =
-        Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(2)).build().unwrap();
-    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
+/// A server with places for two handlers, a peer that has asked it five times, and how many handlers have begun.
+async fn two_of_five_run() -> (Server, Peer, Arc<AtomicUsize>) {
+    let (net, (router, begun)) = (Net::new(), held(&Arc::default()));
+    let server = Server::builder(bounded(2), router).listen(net.listener()).unwrap();
     let mut peer = greeted(&net).await;
     for id in 1..=5 {
         peer.send(REQUEST, id, "x").await;
     }
     settle().await;
+    (server, peer, begun)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_off() {
+    let (server, mut peer, begun) = two_of_five_run().await;
     let drained = server.drain(secs(1)).await;
     assert_eq!((drained.complete, drained.refused, drained.cut_off), (false, 3, 2));
     let frames = peer.read_all().await;
@@ -216,16 +217,7 @@ async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_o
 
 #[tokio::test(start_paused = true)]
 async fn drains_side_by_side_and_one_after_the_other_tell_the_same() {
-    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
-    let (router, _) = held(&go_on);
-    let protocol =
-        Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(2)).build().unwrap();
-    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-    let mut peer = greeted(&net).await;
-    for id in 1..=5 {
-        peer.send(REQUEST, id, "x").await;
-    }
-    settle().await;
+    let (server, _peer, _) = two_of_five_run().await;
     let (one, other) = tokio::join!(server.drain(secs(1)), server.drain(secs(2)));
     assert_eq!((one.complete, one.answered, one.refused, one.cut_off), (false, 0, 3, 2));
     assert_eq!((other, server.drain(secs(3)).await), (one, one));

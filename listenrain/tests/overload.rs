@@ -2,38 +2,19 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use listenrain::{
-    CallError, Health, Inline, NativePackets, Overflow, Protocol, RawBytes, Refusal, Request, Router, Server,
+    CallError, Health, NativePackets, Overflow, Protocol, RawBytes, Refusal, Request, Router, Server,
     ServerLimits,
 };
 use support::*;
-use tokio::sync::{Notify, mpsc};
 
 /// Looks once a second, and gives up what stands still for three.
 fn health() -> Health {
     Health::every(secs(1), 3).packet_within(secs(3))
-}
-
-/// A server of handlers that each wait to be let go on; the receiver hears of each that begins.
-fn gated() -> (Router<RawBytes>, mpsc::UnboundedReceiver<(Bytes, Arc<Notify>)>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let go_on = Arc::new(Notify::new());
-        let _ = sender.send((request.message.clone(), Arc::clone(&go_on)));
-        async move {
-            go_on.notified().await;
-            Ok(request.message)
-        }
-    });
-    (router, receiver)
-}
-
-fn bounded(handlers: usize) -> Protocol<RawBytes> {
-    Protocol::builder("native", RawBytes).handlers(Inline::new(handlers)).build().unwrap()
 }
 
 /// Asks, and reads nothing.
@@ -136,116 +117,6 @@ async fn room_that_another_channel_frees_wakes_one_that_is_held_up_inside_a_pack
         go_on.notify_one();
     }
     assert_eq!((second.expect(REPLY).await.id, second.expect(REPLY).await.id), (2, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn places_of_handlers_go_round_the_channels_in_turn_and_each_keeps_its_order() {
-    let net = Net::new();
-    let (router, mut begun) = gated();
-    let _server = Server::builder(bounded(1), router).listen(net.listener()).unwrap();
-    let mut peers = Vec::new();
-    for name in ["a", "b", "c"] {
-        let mut peer = Peer::new(net.raw().await);
-        for number in 1..=3 {
-            peer.send(REQUEST, number, format!("{name}{number}")).await;
-        }
-        settle().await;
-        peers.push(peer);
-    }
-    let mut order = Vec::new();
-    for _ in 0..9 {
-        let (asked, go_on) = begun.recv().await.unwrap();
-        order.push(String::from_utf8(asked.to_vec()).unwrap());
-        go_on.notify_one();
-    }
-    // The first one came alone, and the next of its channel has waited longest; from then on each has its turn.
-    assert_eq!(order, ["a1", "a2", "b1", "c1", "a3", "b2", "c2", "b3", "c3"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn places_of_handlers_that_answer_at_once_go_round_in_turn_too_and_stay_with_nobody() {
-    let net = Net::new();
-    let (go_on, order) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
-    let (goes_on, begun) = (Arc::clone(&go_on), Arc::clone(&order));
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let go_on = Arc::clone(&goes_on);
-        begun.lock().unwrap().push(String::from_utf8(request.message.to_vec()).unwrap());
-        async move {
-            if request.message == "a1" {
-                go_on.notified().await;
-            }
-            Ok(request.message)
-        }
-    });
-    let _server = Server::builder(bounded(1), router).listen(net.listener()).unwrap();
-    let mut peers = Vec::new();
-    for name in ["a", "b", "c"] {
-        let mut peer = Peer::new(net.raw().await);
-        for number in 1..=3 {
-            peer.send(REQUEST, number, format!("{name}{number}")).await;
-        }
-        settle().await;
-        peers.push(peer);
-    }
-    go_on.notify_one();
-    settle().await;
-    assert_eq!(*order.lock().unwrap(), ["a1", "a2", "b1", "c1", "a3", "b2", "c2", "b3", "c3"]);
-    // Each channel was the last one to run a handler, and rests.
-    for peer in &mut peers {
-        peer.send(REQUEST, 4, "again").await;
-        settle().await;
-    }
-    assert_eq!(order.lock().unwrap().len(), 12);
-}
-
-#[tokio::test(start_paused = true)]
-async fn requests_in_line_for_a_handler_stay_there_while_unread_answers_weigh_too_much() {
-    const MIB: usize = 1 << 20;
-    let net = Net::holding(1024);
-    let (go_on, begun) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
-    let (goes_on, counted) = (Arc::clone(&go_on), Arc::clone(&begun));
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let go_on = Arc::clone(&goes_on);
-        counted.fetch_add(1, Ordering::SeqCst);
-        async move {
-            if request.message == "first" {
-                go_on.notified().await;
-            }
-            Ok(Bytes::from(vec![0; MIB]))
-        }
-    });
-    let mut limits = ServerLimits::default();
-    limits.bytes = 4 * MIB;
-    let server = Server::builder(bounded(1), router).limits(limits).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    peer.send(REQUEST, 1, "first").await;
-    for id in 2..=50 {
-        peer.send(REQUEST, id, "in line").await;
-    }
-    settle().await;
-    assert_eq!((server.counts().in_flight, begun.load(Ordering::SeqCst)), (50, 1));
-    go_on.notify_one();
-    settle().await;
-    let answered = begun.load(Ordering::SeqCst);
-    assert!((4..=6).contains(&answered), "{answered} answers of 1 MiB");
-    // Once they are read, the others are served.
-    for _ in 1..=50 {
-        assert_eq!(peer.expect(REPLY).await.payload.len(), MIB);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_handlers_place_is_free_when_it_ends_though_nobody_reads_its_reply() {
-    let net = Net::holding(1024);
-    let server = Server::builder(bounded(1), echo()).listen(net.listener()).unwrap();
-    let mut unread = Peer::new(net.raw().await);
-    let large = Frame::new(REQUEST, 1, vec![1; 100_000]).bytes();
-    unread.send_bytes(&large).await;
-    settle().await;
-    assert_eq!(server.counts().in_flight, 1, "its reply waits to be written");
-    let mut other = Peer::new(net.raw().await);
-    other.send(REQUEST, 2, "x").await;
-    assert_eq!(other.expect(REPLY).await.payload, b"x");
 }
 
 #[tokio::test(start_paused = true)]
@@ -420,26 +291,6 @@ async fn as_many_are_in_line_as_may_be_and_one_more_is_refused() {
     calls.pop();
     let mut one_more = Box::pin(client.call(Bytes::new()));
     assert!(futures_poll(&mut one_more).is_pending(), "there is room in line again");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_refuses_does_so_for_want_of_handlers_too() {
-    let net = Net::new();
-    let (router, mut begun) = gated();
-    let server =
-        Server::builder(bounded(2), router).overflow(Overflow::Refuse).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    for id in 1..=3 {
-        peer.send(REQUEST, id, "x").await;
-    }
-    let refused = peer.expect(REFUSED).await;
-    assert_eq!((refused.id, &refused.payload[..]), (3, &[1, 0][..]));
-    assert_eq!((server.counts().in_flight, server.counts().refused), (2, 1));
-    begun.recv().await.unwrap().1.notify_one();
-    peer.expect(REPLY).await;
-    peer.send(REQUEST, 4, "x").await;
-    settle().await;
-    assert_eq!(server.counts().in_flight, 2);
 }
 
 #[tokio::test(start_paused = true)]

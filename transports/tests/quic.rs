@@ -158,16 +158,6 @@ async fn connections_are_bounded_and_one_that_ends_makes_room() {
 }
 
 #[tokio::test]
-async fn a_connection_that_opens_no_channel_is_closed_in_time() {
-    let limit = Duration::from_millis(50);
-    let quic = Quic::new(QuicOptions::default().handshake_timeout(limit)).unwrap();
-    let (_listener, _client, connection) = with_foreign_client(quic.clone()).await;
-    let ConnectionError::ApplicationClosed(close) = watched(connection.closed()).await else { panic!() };
-    assert_eq!(&close.reason[..], b"it opened no channel");
-    assert_eq!(quic.timed_out(), 1);
-}
-
-#[tokio::test]
 async fn a_stream_that_does_not_say_what_it_is_holds_up_no_other_and_is_reset_in_time() {
     let limit = Duration::from_millis(500);
     let quic = Quic::new(QuicOptions::default().handshake_timeout(limit)).unwrap();

@@ -180,3 +180,13 @@ async fn a_dialer_closes_a_connection_that_it_does_not_use_and_makes_another_whe
         assert_eq!(closed(&connection).await, VarInt::from_u32(0));
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_opens_no_channel_is_closed_in_time() {
+    let limit = Duration::from_millis(50);
+    let quic = Quic::new(QuicOptions::default().handshake_timeout(limit)).unwrap();
+    let (_listener, _client, connection) = with_foreign_client(quic.clone()).await;
+    let ConnectionError::ApplicationClosed(close) = watched(connection.closed()).await else { panic!() };
+    assert_eq!(&close.reason[..], b"it opened no channel");
+    assert_eq!(quic.timed_out(), 1);
+}

@@ -13,6 +13,7 @@ mod router;
 mod run;
 mod runs;
 mod serving;
+mod starting;
 mod turns;
 mod waiting;
 

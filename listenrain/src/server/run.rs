@@ -72,7 +72,7 @@ impl Run {
         (Arc::new(Self { peer: Arc::clone(peer), shared: Arc::clone(shared), asked }), payload)
     }
 
-    /// The run of the next request of the same channel, in place of one that is over and that nobody else knows any more.
+    /// Serves the next request of the same channel with this run, whose request is answered and whose handler has ended.
     pub(super) fn renew(&mut self, request: Accepted, permit: Permit) -> Bytes {
         let (asked, payload) = Asked::new(&self.peer, request, permit);
         self.asked = asked;

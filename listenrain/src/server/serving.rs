@@ -12,15 +12,14 @@ use super::Shared;
 use super::admission::Admission;
 use super::builder::OnDisconnect;
 use super::peer::Peer;
-use super::run::Run;
-use super::waiting::{Accepted, Waiting};
+use super::starting::Starter;
+use super::waiting::Accepted;
 use crate::counters::count;
 use crate::error::{LinkError, RemoteRefusal};
-use crate::executor::Job;
 use crate::link::{LINGER, MAX_ANSWERS, Role};
 use crate::log_limit::limited;
 use crate::packet::{Goodbye, GoodbyeReason, Hello, Kind, Packet};
-use crate::primitives::budget::{Account, Permit, Place};
+use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::Ticket;
 use crate::queued::{Queued, Room};
 use crate::timers::later;
@@ -32,13 +31,7 @@ pub(super) struct Served {
     /// Whether the protocol can say that a request was not executed.
     can_refuse: bool,
     admission: Admission,
-    /// Requests that wait for a handler's place, and where this channel waits for it.
-    waiting: Waiting,
-    place: Place,
-    /// Of a handler that has ended, until all that was read with its request has been seen to.
-    permit: Option<Permit>,
-    /// A run that is over, to be used again.
-    spare: Option<Arc<Run>>,
+    starter: Starter,
     /// What stands for now in the deadlines of a batch.
     now: Option<Instant>,
     /// Answers without a handler (pongs, refusals) that wait to be written.
@@ -70,15 +63,13 @@ impl Served {
         // Where order is all there is, a refusal would overtake the answers before it.
         let can_refuse = shared.parts.packets.abilities.errors && peer.turns.is_none();
         let admission = Admission::new(&shared, &peer, can_refuse);
+        let starter = Starter::new(&shared, &peer, admission.refuses());
         Self {
             shared,
             peer,
             can_refuse,
+            starter,
             admission,
-            waiting: Waiting::default(),
-            place: Place::default(),
-            permit: None,
-            spare: None,
             now: None,
             answers: 0,
             requests: 0,
@@ -144,101 +135,20 @@ impl Served {
         }
     }
 
-    /// A request that is admitted is served at once, or stands in line for a handler's place.
     fn admitted(&mut self, request: Accepted) {
-        if self.waiting.is_empty()
-            && !self.has_too_many_answers()
-            && let Some(permit) = self.kept_permit().or_else(|| self.peer.handlers.try_acquire(1))
-        {
-            return self.start(request, permit);
+        if let Some(request) = self.starter.admit(request) {
+            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Overloaded);
         }
-        if self.admission.refuses() {
-            return self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Overloaded);
-        }
-        self.waiting.push(request);
-    }
-
-    fn start(&mut self, request: Accepted, permit: Permit) {
-        let (mut run, payload) = self.run_of(request, permit);
-        let starts_in_place = self.shared.parts.handlers.starts_in_place;
-        match self.shared.dispatch.dispatch(payload, &run) {
-            Some(handler) if starts_in_place => match run.poll_first(handler) {
-                Some(handler) => {
-                    run.begin(handler);
-                    self.execute(Job::begun(Arc::clone(&run) as _));
-                }
-                None => self.keep_permit(&run),
-            },
-            Some(handler) => {
-                run.begin(handler);
-                self.execute(Job::new(Arc::clone(&run) as _));
-            }
-            None => {
-                run.handled();
-                self.keep_permit(&run);
-            }
-        }
-        run.enter();
-        if Arc::get_mut(&mut run).is_some() {
-            self.spare = Some(run);
-        }
-    }
-
-    fn run_of(&mut self, request: Accepted, permit: Permit) -> (Arc<Run>, Bytes) {
-        if let Some(mut spare) = self.spare.take()
-            && let Some(run) = Arc::get_mut(&mut spare)
-        {
-            let payload = run.renew(request, permit);
-            return (spare, payload);
-        }
-        Run::new(&self.shared, &self.peer, request, permit)
-    }
-
-    /// The place of a handler that has ended is the next request's of the same batch, unless others wait for one, or would be
-    /// refused for want of it.
-    fn keep_permit(&mut self, run: &Run) {
-        self.permit = run.take_permit().filter(|_| !self.admission.refuses());
-    }
-
-    fn kept_permit(&mut self) -> Option<Permit> {
-        self.permit.take().filter(|permit| !permit.is_awaited())
-    }
-
-    fn execute(&self, job: Job) {
-        if let Err(panic) = self.shared.parts.handlers.execute(job) {
-            self.shared.note_panic("executor of handlers", &panic);
-        }
-    }
-
-    /// Whether answers that the peer does not read weigh too much for more of them to be made.
-    fn has_too_many_answers(&self) -> bool {
-        self.peer.queued_bytes.load(Ordering::Acquire) >= self.shared.limits.bytes as u64
-    }
-
-    /// Starts what stands in line, as far as there are places for handlers.
-    fn start_waiting(&mut self, cx: &mut Context<'_>) {
-        while !self.waiting.is_empty() && !self.has_too_many_answers() {
-            let permit = match self.kept_permit() {
-                Some(permit) => permit,
-                None => match self.peer.handlers.poll_acquire(&mut self.place, 1, cx) {
-                    Poll::Ready(Ok(permit)) => permit,
-                    _ => return,
-                },
-            };
-            if let Some(request) = self.waiting.pop() {
-                self.start(request, permit);
-            }
-        }
-        self.permit = None;
-        // What is granted to a line that is empty by now goes to another channel.
-        self.peer.handlers.leave(&mut self.place);
     }
 
     /// Ends requests whose deadlines have passed, and sleeps until the next one.
     fn see_to_deadlines(&mut self, cx: &mut Context<'_>) {
         loop {
-            let next =
-                [self.waiting.next_deadline(), self.admission.ends_at(), self.peer.runs.next_deadline()];
+            let next = [
+                self.starter.waiting.next_deadline(),
+                self.admission.ends_at(),
+                self.peer.runs.next_deadline(),
+            ];
             let Some(next) = next.into_iter().flatten().min() else {
                 self.alarm = None;
                 return;
@@ -252,7 +162,9 @@ impl Served {
             }
             let now = Instant::now();
             self.peer.runs.expire(now);
-            while let Some(request) = self.waiting.expired(now).or_else(|| self.admission.expired(now)) {
+            while let Some(request) =
+                self.starter.waiting.expired(now).or_else(|| self.admission.expired(now))
+            {
                 count(&self.shared.counters.expired);
                 self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Expired);
             }
@@ -290,7 +202,7 @@ impl Served {
 
     fn cancel(&mut self, id: u64) {
         if !self.peer.runs.cancel(id) {
-            drop(self.waiting.take(id));
+            drop(self.starter.waiting.take(id));
         }
     }
 }
@@ -336,7 +248,7 @@ impl Role for Served {
     }
 
     fn shrink(&mut self) {
-        self.spare = None;
+        self.starter.shrink();
     }
 
     fn too_large(&mut self, packet: Packet, size: u64, limit: usize) {
@@ -353,7 +265,7 @@ impl Role for Served {
     }
 
     fn poll_work(&mut self, cx: &mut Context<'_>) {
-        self.start_waiting(cx);
+        self.starter.start_waiting(cx);
         self.see_to_deadlines(cx);
     }
 
@@ -405,7 +317,7 @@ impl Role for Served {
     }
 
     fn cut_off(&mut self) {
-        while let Some(request) = self.waiting.pop().or_else(|| self.admission.withdraw()) {
+        while let Some(request) = self.starter.waiting.pop().or_else(|| self.admission.withdraw()) {
             self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
         }
         self.say_goodbye();
@@ -433,11 +345,5 @@ impl Role for Served {
 
     fn outlives_peers_end(&self) -> bool {
         true
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.peer.handlers.leave(&mut self.place);
     }
 }

@@ -17,6 +17,9 @@ use listenrain::{
     Server, ServerBuilder,
 };
 
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 pub(crate) use halves::*;
 pub(crate) use net::Net;
 pub(crate) use peer::*;
@@ -102,6 +105,25 @@ pub(crate) fn counting_echo() -> (Router<RawBytes>, Arc<AtomicUsize>) {
 /// Never answers, and never lets go of the request.
 pub(crate) fn silent() -> Router<RawBytes> {
     Router::new().fallback(|_| std::future::pending())
+}
+
+/// A server of handlers that each wait to be let go on; the receiver hears of each that begins.
+pub(crate) fn gated() -> (Router<RawBytes>, UnboundedReceiver<(Bytes, Arc<Notify>)>) {
+    let (sender, receiver) = unbounded_channel();
+    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+        let go_on = Arc::new(Notify::new());
+        let _ = sender.send((request.message.clone(), Arc::clone(&go_on)));
+        async move {
+            go_on.notified().await;
+            Ok(request.message)
+        }
+    });
+    (router, receiver)
+}
+
+/// At most so many handlers at once.
+pub(crate) fn bounded(handlers: usize) -> Protocol<RawBytes> {
+    Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(handlers)).build().unwrap()
 }
 
 /// A client's settings for tests: quick redials with a fixed seed.
