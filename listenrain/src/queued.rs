@@ -62,11 +62,12 @@ fn merge(into: &mut Option<Permit>, other: Option<Permit>) {
 }
 
 impl Queued {
-    /// A packet that nobody accounts for.
+    /// A packet of the library's own, such as a ping or a refusal, which takes up no place and no memory of a limit.
     pub(crate) fn new(packet: Packet) -> Self {
         Self::with_room(packet, None, Room::default())
     }
 
+    /// A packet of a user's, with the place and memory that it takes up.
     #[inline]
     pub(crate) fn with_room(packet: Packet, deadline: Option<Instant>, room: Room) -> Self {
         Self(Box::new(Parts { packet, deadline, room }))

@@ -26,7 +26,7 @@ pub(crate) trait StreamSocket: Sized + 'static {
     /// Whether there may be something to read, as far as the runtime knows.
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The same at a glance, without waiting for it.
+    /// Whether there may be something to read, as far as the runtime knows, without a waker.
     fn is_readable(&self) -> bool;
 
     /// Asks the system whether there is something to read, and lets the runtime know: `WouldBlock` when there is not.
@@ -72,7 +72,7 @@ impl<S: StreamSocket> ReadHalf<S> {
     fn poll_something(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = self.half.as_ref();
         if self.has_heard {
-            // The second pays only for what has come since the glance.
+            // The second one takes from the task's budget only where something has come since the first.
             return if socket.is_readable() { Poll::Ready(Ok(())) } else { socket.poll_read_ready(cx) };
         }
         loop {

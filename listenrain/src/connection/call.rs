@@ -160,7 +160,8 @@ impl Shared {
 struct InFlightCall<'a> {
     shared: &'a Shared,
     id: Option<CallId>,
-    /// It has never been polled. Its task is known since it was launched, so whoever has ended it meanwhile has woken that.
+    /// It has not been polled since the call was launched with its task's waker: if the call has ended meanwhile, its task has been
+    /// woken.
     is_new: bool,
     deadline: Instant,
     clock: Clock,

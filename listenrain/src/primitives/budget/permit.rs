@@ -33,7 +33,7 @@ impl Permit {
         self.word & BEYOND != 0
     }
 
-    /// Whether somebody waits in line for its budget, or for that to be idle.
+    /// Whether another account waits in line for units of the same budget, or a drain waits until none are in use.
     pub(crate) fn is_awaited(&self) -> bool {
         self.account.budget.used.load(Ordering::Acquire) & IN_LINE != 0
     }

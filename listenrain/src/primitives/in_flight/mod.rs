@@ -37,7 +37,7 @@ pub(crate) struct InFlight<C, O> {
 
 /// What is told the end of a call.
 pub(crate) enum Waiter<O> {
-    /// A task that polls the slot, where it is known.
+    /// A task that polls the slot; its waker, once there is one.
     Task(Option<Waker>),
     /// A callback, called by whoever ends the call.
     Callback(Callback<O>),
@@ -52,7 +52,7 @@ pub(crate) struct Told<C, O> {
 }
 
 pub(crate) enum Next<O> {
-    /// Nobody is known who asks; the outcome waits in its slot.
+    /// The caller's task has left no waker yet; the outcome waits in the slot until that polls.
     Nobody,
     Wake(Waker),
     Call(Callback<O>, CallId, O),

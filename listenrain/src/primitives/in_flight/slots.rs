@@ -9,8 +9,8 @@ pub(super) struct Slots<C, O> {
     entries: Vec<Entry<C, O>>,
     free: Vec<u32>,
     pub(super) waiting: usize,
-    /// The waiting calls that have left on each channel, in the order in which they left. That of a channel that has none is
-    /// used again for another.
+    /// The waiting calls that have left on each channel, in the order in which they left: at most one list a lane, and one a
+    /// channel that still finishes. An empty list is used again for another channel.
     lists: Vec<List>,
     pub(super) is_closed: bool,
 }
