@@ -31,6 +31,26 @@ fn every_table_in_the_readmes_is_the_one_of_its_recorded_run() {
 }
 
 #[test]
+fn what_docs_say_admission_costs_is_what_the_recorded_comparison_found() {
+    let text = fs::read_to_string(home().join("../docs/performance.md")).expect("docs/performance.md");
+    let (_, text) = text.split_once("What admission, hello and goodbye cost").expect("what they cost");
+    let (_, text) = text.split_once("`results/runs/").expect("the run it comes from");
+    let (id, text) = text.split_once('`').expect("its name");
+    let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let run = Store::new(home().join("runs")).load(id).unwrap();
+    let rows = run.comparison.expect("a comparison").rows;
+    let costs: Vec<_> = rows.iter().filter(|row| row.metric == "cpu_us_per_request").collect();
+    assert_eq!(costs.len(), 4);
+    for row in costs {
+        let (kib, Some((low, high))) = (row.payload_bytes >> 10, row.low.zip(row.high)) else {
+            panic!("{row:?}")
+        };
+        let cost = format!("{} x {kib} KiB {:.2} [{low:.2}, {high:.2}]", row.parallel, row.ratio.unwrap());
+        assert!(said.contains(&cost), "docs/performance.md says nothing of {cost}");
+    }
+}
+
+#[test]
 fn every_recorded_run_can_be_read_and_is_well() {
     for (id, run) in recorded() {
         assert!(!run.cells.is_empty(), "{id}: no cell");
