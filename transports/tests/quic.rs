@@ -19,7 +19,7 @@ use listenrain::buffer::ReadBuffer;
 use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
-use quinn::{ConnectionError, ReadError, VarInt};
+use quinn::{ReadError, VarInt};
 use support::*;
 use tokio::time::Instant;
 
