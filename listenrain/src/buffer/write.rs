@@ -11,10 +11,20 @@ use bytes::{Buf, Bytes, BytesMut};
 /// batch of small packets is one segment; a longer piece stays the [`Bytes`] it was, and is never copied.
 #[derive(Debug)]
 pub struct WriteBuffer {
-    segments: VecDeque<Bytes>,
-    tail: BytesMut,
+    segments: VecDeque<Segment>,
+    /// Short pieces, behind one another: first those of the flat segments, then those behind the last segment.
+    flat: BytesMut,
+    /// How many bytes of `flat` stand behind the last segment.
+    tail: usize,
     len: usize,
     flatten_below: usize,
+}
+
+#[derive(Debug)]
+enum Segment {
+    /// As many bytes at the front of the flat ones. They stay there: cutting them off costs more than a short write.
+    Flat(usize),
+    Whole(Bytes),
 }
 
 impl WriteBuffer {
@@ -30,33 +40,37 @@ impl WriteBuffer {
     /// it, and would end in a write of some twenty bytes.
     const SHORT_REST: usize = 4 * 1024;
 
-    const TAIL: usize = 64 * 1024;
+    /// Room for short pieces, at the least.
+    const FLAT: usize = 64 * 1024;
 
     /// An empty buffer that copies pieces shorter than `flatten_below` bytes and keeps longer ones as segments.
     #[must_use]
     pub fn new(flatten_below: usize) -> Self {
-        Self { segments: VecDeque::new(), tail: BytesMut::new(), len: 0, flatten_below }
+        Self { segments: VecDeque::new(), flat: BytesMut::new(), tail: 0, len: 0, flatten_below }
     }
 
     /// Copies `bytes` behind what is there.
+    #[inline]
     pub fn put_slice(&mut self, bytes: &[u8]) {
-        self.reserve_tail(bytes.len());
-        self.tail.extend_from_slice(bytes);
+        if self.flat.capacity() - self.flat.len() < bytes.len() {
+            // Reclaims the old allocation when all that stood in it has been written or taken.
+            self.flat.reserve(Self::FLAT.max(bytes.len()));
+        }
+        self.flat.extend_from_slice(bytes);
+        self.tail += bytes.len();
         self.len += bytes.len();
     }
 
     /// Appends `bytes`, without copying them when they are long.
+    #[inline]
     pub fn put(&mut self, bytes: Bytes) {
-        if bytes.is_empty() {
-            return;
-        }
         if bytes.len() < self.flatten_below {
             self.put_slice(&bytes);
-            return;
+        } else if !bytes.is_empty() {
+            self.close_tail();
+            self.len += bytes.len();
+            self.segments.push_back(Segment::Whole(bytes));
         }
-        self.close_tail();
-        self.len += bytes.len();
-        self.segments.push_back(bytes);
     }
 
     /// Bytes waiting.
@@ -74,7 +88,10 @@ impl WriteBuffer {
     /// Takes the first whole segment, for a channel that moves `Bytes` instead of copying them.
     pub fn take_segment(&mut self) -> Option<Bytes> {
         self.close_tail();
-        let segment = self.segments.pop_front()?;
+        let segment = match self.segments.pop_front()? {
+            Segment::Flat(count) => self.flat.split_to(count).freeze(),
+            Segment::Whole(bytes) => bytes,
+        };
         self.len -= segment.len();
         Some(segment)
     }
@@ -83,38 +100,41 @@ impl WriteBuffer {
     pub fn untake(&mut self, rest: Bytes) {
         if !rest.is_empty() {
             self.len += rest.len();
-            self.segments.push_front(rest);
+            self.segments.push_front(Segment::Whole(rest));
         }
     }
 
     /// Forgets everything that waits.
     pub fn clear(&mut self) {
         self.segments.clear();
-        self.tail.clear();
-        self.len = 0;
+        self.flat.clear();
+        (self.tail, self.len) = (0, 0);
     }
 
     /// Gives back what it does not need for what waits.
     pub(crate) fn shrink(&mut self) {
-        if self.tail.is_empty() {
-            self.tail = BytesMut::new();
+        if self.flat.is_empty() {
+            self.flat = BytesMut::new();
         }
         self.segments.shrink_to_fit();
     }
 
-    fn reserve_tail(&mut self, additional: usize) {
-        if self.tail.capacity() - self.tail.len() < additional {
-            self.close_tail();
-            // Reclaims the old allocation when every segment cut from it has been written.
-            self.tail.reserve(Self::TAIL.max(additional));
+    #[inline]
+    fn close_tail(&mut self) {
+        if self.tail > 0 {
+            self.segments.push_back(Segment::Flat(std::mem::take(&mut self.tail)));
         }
     }
 
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            let segment = self.tail.split().freeze();
-            self.segments.push_back(segment);
-        }
+    /// Every piece, in order.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut flat = &self.flat[..];
+        let segments = self.segments.iter().map(move |segment| match segment {
+            Segment::Flat(count) => flat.split_off(..*count).unwrap_or_default(),
+            Segment::Whole(bytes) => bytes,
+        });
+        let tail = &self.flat[self.flat.len() - self.tail..];
+        segments.chain((self.tail > 0).then_some(tail))
     }
 }
 
@@ -130,13 +150,12 @@ impl Buf for WriteBuffer {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.segments.front().map_or(&self.tail[..], |segment| &segment[..])
+        self.pieces().next().unwrap_or_default()
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let chunks = self.segments.iter().map(|segment| &segment[..]).chain(std::iter::once(&self.tail[..]));
         let (mut filled, mut room) = (0, Self::MAX_WRITE);
-        for (slot, chunk) in slices.iter_mut().zip(chunks.filter(|chunk| !chunk.is_empty())) {
+        for (slot, chunk) in slices.iter_mut().zip(self.pieces()) {
             if room == 0 {
                 break;
             }
@@ -152,15 +171,25 @@ impl Buf for WriteBuffer {
         assert!(count <= self.len, "cannot advance past the {} bytes that wait", self.len);
         self.len -= count;
         while count > 0 {
-            let Some(front) = self.segments.front_mut() else {
-                self.tail.advance(count);
-                return;
+            let here = match self.segments.front_mut() {
+                Some(Segment::Whole(bytes)) if count < bytes.len() => return bytes.advance(count),
+                Some(Segment::Whole(bytes)) => bytes.len(),
+                Some(Segment::Flat(left)) => {
+                    let here = count.min(*left);
+                    self.flat.advance(here);
+                    *left -= here;
+                    if *left > 0 {
+                        return;
+                    }
+                    here
+                }
+                None => {
+                    self.flat.advance(count);
+                    self.tail -= count;
+                    return;
+                }
             };
-            if count < front.len() {
-                front.advance(count);
-                return;
-            }
-            count -= front.len();
+            count -= here;
             self.segments.pop_front();
         }
     }
@@ -168,7 +197,51 @@ impl Buf for WriteBuffer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// All that is shown to a write of as many pieces as there are.
+    fn shown(buffer: &WriteBuffer) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); 256];
+        let count = buffer.chunks_vectored(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_put_leaves_once_and_in_order_however_it_is_taken(
+            steps in proptest::collection::vec((0u8..5, 0usize..40), 1..100)
+        ) {
+            let (mut buffer, mut model, mut next) = (WriteBuffer::new(20), Vec::new(), 0u8);
+            for (what, count) in steps {
+                let bytes: Vec<u8> = (0..count).map(|at| next.wrapping_add(at as u8)).collect();
+                match what {
+                    0 | 1 => {
+                        model.extend_from_slice(&bytes);
+                        next = next.wrapping_add(count as u8);
+                        if what == 0 { buffer.put_slice(&bytes) } else { buffer.put(bytes.into()) }
+                    }
+                    2 => {
+                        let count = count.min(model.len());
+                        buffer.advance(count);
+                        model.drain(..count);
+                    }
+                    _ => {
+                        let Some(mut segment) = buffer.take_segment() else { continue };
+                        // A channel may have had no room for all of it.
+                        let left = segment.split_off(if what == 3 { segment.len() } else { segment.len() / 2 });
+                        prop_assert_eq!(&segment[..], &model[..segment.len()]);
+                        model.drain(..segment.len());
+                        buffer.untake(left);
+                    }
+                }
+                prop_assert_eq!((buffer.len(), buffer.is_empty()), (model.len(), model.is_empty()));
+                prop_assert!(model.starts_with(buffer.chunk()) && buffer.chunk().is_empty() == model.is_empty());
+                prop_assert_eq!(shown(&buffer), &model[..]);
+            }
+        }
+    }
 
     #[test]
     fn small_pieces_flatten_and_large_ones_are_not_copied() {

@@ -254,6 +254,7 @@ impl Payload {
 
     /// Bytes in all pieces.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.first.len() + self.rest.as_ref().map_or(0, |rest| rest.0.iter().map(Bytes::len).sum())
     }
@@ -286,6 +287,7 @@ impl Payload {
 
     /// All bytes in one piece; copies only when there are several.
     #[must_use]
+    #[inline]
     pub fn into_bytes(self) -> Bytes {
         if self.rest.is_none() {
             return self.first;

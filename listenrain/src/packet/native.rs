@@ -134,8 +134,8 @@ impl PacketCodec for NativePackets {
         if input.len() < Self::HEADER + length {
             return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
         }
-        input.skip(Self::HEADER);
-        Ok(Decoded::Packet(Packet { kind, flags, id, deadline, payload: input.take(length).into() }))
+        let payload = input.take_behind(Self::HEADER, length).into();
+        Ok(Decoded::Packet(Packet { kind, flags, id, deadline, payload }))
     }
 
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {

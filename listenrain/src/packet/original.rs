@@ -53,8 +53,7 @@ impl PacketCodec for OriginalPackets {
         if input.len() < Self::HEADER + length {
             return Ok(Decoded::Incomplete { whole: Some(Self::HEADER + length) });
         }
-        input.skip(Self::HEADER);
-        Ok(Decoded::Packet(Packet::new(Kind::Plain, 0, input.take(length))))
+        Ok(Decoded::Packet(Packet::new(Kind::Plain, 0, input.take_behind(Self::HEADER, length))))
     }
 
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {

@@ -61,6 +61,7 @@ impl Admission {
         Ok(None)
     }
 
+    #[inline]
     fn try_memory(&self, request: &mut Accepted) -> bool {
         let bytes = weight(request);
         match &mut request.room.memory {

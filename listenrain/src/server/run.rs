@@ -73,6 +73,7 @@ impl Run {
     }
 
     /// Serves the next request of the same channel with this run, whose request is answered and whose handler has ended.
+    #[inline]
     pub(super) fn renew(&mut self, request: Accepted, permit: Permit) -> Bytes {
         let (asked, payload) = Asked::new(&self.peer, request, permit);
         self.asked = asked;
@@ -92,6 +93,7 @@ impl Run {
     }
 
     /// Polls a handler that has just been called once, and gives back what is not ready. The place of one that is stays taken.
+    #[inline]
     pub(super) fn poll_first(&self, mut handler: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>> {
         match guard(|| handler.as_mut().poll(&mut Context::from_waker(Waker::noop()))) {
             Ok(Poll::Pending) => return Some(handler),
@@ -135,6 +137,7 @@ impl Run {
     }
 
     /// The handler has ended: what nobody answers is over. Its place is free once its executor has done with it too.
+    #[inline]
     pub(super) fn handled(&self) {
         if !self.asked.is_call {
             drop(self.take_room());
@@ -181,6 +184,7 @@ impl Run {
         self.shared.parts.packets.limit
     }
 
+    #[inline]
     fn take_room(&self) -> Option<Room> {
         let room = lock(&self.asked.room).take();
         if room.is_some() {
@@ -262,6 +266,7 @@ impl Run {
 }
 
 impl Asked {
+    #[inline]
     fn new(peer: &Peer, request: Accepted, permit: Permit) -> (Self, Bytes) {
         let Accepted { packet, is_call, deadline, ends_at, room } = request;
         let asked = Self {

@@ -192,6 +192,25 @@ impl ReadBuffer {
         }
     }
 
+    /// Drops the first `header` bytes and takes the `count` behind them, as [`skip`](Self::skip) and [`take`](Self::take) do.
+    ///
+    /// # Panics
+    ///
+    /// When fewer than `header + count` bytes wait.
+    #[inline]
+    pub fn take_behind(&mut self, header: usize, count: usize) -> Bytes {
+        let both = header + count;
+        let is_plain = self.chunks.is_empty() && self.whole.is_none() && both <= self.open.len();
+        if !is_plain || count <= Self::COPY_UP_TO || self.shared.must_copy() {
+            self.skip(header);
+            return self.take(count);
+        }
+        self.taken += both as u64;
+        let mut taken = self.open.split_to(both).freeze();
+        taken.advance(header);
+        taken
+    }
+
     fn take_open(&mut self, count: usize) -> Bytes {
         // Taken before it was whole: what is left of it is no longer the packet that was expected.
         let was_own = self.end_own_early();

@@ -146,6 +146,7 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         if self.word > 0 {
             self.account.give_back(self.units(), self.is_beyond());

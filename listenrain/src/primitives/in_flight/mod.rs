@@ -83,6 +83,7 @@ impl<C, O> InFlight<C, O> {
     }
 
     /// A slot for a new call; `None` after [`close`](Self::close), under the same lock, so that none is overlooked.
+    #[inline]
     pub(crate) fn insert(&self, context: C, waiter: Waiter<O>) -> Option<CallId> {
         lock(&self.slots).insert(context, waiter)
     }
