@@ -45,6 +45,8 @@ pub trait ChannelRead: Send + 'static {
 ///    empty.
 /// 2. After `Pending`, nothing was taken, and the waker of the last poll is woken when there is room.
 /// 3. A peer that does not read makes it `Pending` after a bounded number of bytes.
+/// 4. It is polled by one task at a time, inside one runtime, but not always by the same task: a caller that is alone writes its
+///    request itself. The waker of the last poll is the one to wake, whoever polled.
 pub trait ChannelWrite: Send + 'static {
     /// Takes bytes off the front of `from`, by its [`Buf`](bytes::Buf) or by [`WriteBuffer::take_segment`].
     ///

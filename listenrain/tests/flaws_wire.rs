@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
 use listenrain::{
     Abilities, CallError, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec, PacketError,
-    Protocol, RawBytes, Refusal, Server,
+    Protocol, RawBytes, Refusal, Sent, Server,
 };
 use proptest::prelude::*;
 use support::*;
@@ -312,7 +312,10 @@ async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
         let client = connect(&net, protocol);
         client.ready().await.unwrap();
         let call = |message: &'static str| client.call_within(Bytes::from(message), secs(5));
-        let (before, bad, after) = tokio::join!(call("before"), call(poison), call("after"));
+        // The first is alone, and leaves before the others come.
+        let (left, before, bad, after) =
+            tokio::join!(call("left"), call("before"), call(poison), call("after"));
+        assert!(matches!(left, Err(CallError::Lost { sent: Sent::Maybe, .. })), "{left:?}");
         assert!(bad.is_err());
         assert_eq!((before.unwrap(), after.unwrap()), ("before".into(), "after".into()), "{poison}");
     }

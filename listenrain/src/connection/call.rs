@@ -3,13 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::clock::Clock;
+use super::clock::{Clock, is_on};
 use super::context::Context;
 use super::options::Overflow;
 use super::replies::Held;
@@ -123,6 +123,8 @@ impl Shared {
         waiter: Waiter<Outcome<Held>>,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
+        // One who does not wait for the end of this call may be about to start more.
+        let waits = matches!(waiter, Waiter::Task(_));
         let Some(id) = self.traffic.calls.insert(Context::queued(lane, deadline), waiter) else {
             return Err(self.refused(self.refusal_when_closed()));
         };
@@ -132,9 +134,16 @@ impl Shared {
         }
         self.watch_deadline(id, deadline);
         let packet = self.packet(id, payload, deadline, room);
-        self.refusing(|refusing| self.traffic.queue(lane, id, packet, refusing));
+        let write = |writer: &Waker| waits && self.is_alone_here() && self.links[lane].write(writer);
+        self.refusing(|refusing| self.traffic.queue(lane, id, packet, write, refusing));
         self.see_to_queue(lane);
         Ok(id)
+    }
+
+    /// Whether a caller may write its packet itself: there is no other to leave along with it, and the halves of a channel are
+    /// polled on no other runtime than the connection's.
+    fn is_alone_here(&self) -> bool {
+        self.traffic.calls.waiting() == 1 && is_on(self.home)
     }
 
     /// The packet of a call, to be queued.

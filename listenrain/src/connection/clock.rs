@@ -72,6 +72,11 @@ impl std::task::Wake for Unpark {
     }
 }
 
+/// Whether this is a task or thread of the runtime `home`.
+pub(super) fn is_on(home: Option<Id>) -> bool {
+    home.is_some() && Handle::try_current().ok().map(|handle| handle.id()) == home
+}
+
 /// Whether a call may block this thread.
 pub(crate) fn is_inside_runtime() -> bool {
     Handle::try_current().is_ok()

@@ -219,13 +219,14 @@ impl Lane {
         let role = Caller::new(Arc::clone(shared), lane, epoch);
         let (packets, counters) = (shared.parts.packets.clone(), Arc::clone(&shared.counters));
         let (signal, idle) = (Arc::clone(&shared.traffic.queues[lane]), Arc::clone(&shared.idle));
-        let mut link = Link::new(channel, role, packets, signal, counters, idle, &shared.options.health);
+        let link = Link::new(channel, role, packets, signal, counters, idle, &shared.options.health);
+        let mut link = shared.links[lane].place(link);
         let mut better = std::pin::pin!(self.replacement(better));
         let mut is_young = true;
         loop {
             tokio::select! {
                 biased;
-                event = &mut link => return match event {
+                (link, event) = &mut link => return match event {
                     LinkEvent::Ended(end) => {
                         let is_proven = opened.elapsed() >= FLAPPING && link.role().is_proven();
                         self.lost(epoch, is_proven, end, ended)
@@ -239,11 +240,13 @@ impl Lane {
                 },
                 () = sleep_until(opened + FLAPPING), if is_young => {
                     is_young = false;
-                    link.role_mut().has_lasted();
+                    link.with(Caller::has_lasted);
                 }
                 channel = &mut better => {
                     tracing::debug!(epoch, "lane superseded");
-                    self.finish(Finishing::new(shared, lane, epoch, link, ended));
+                    if let Some(link) = link.take() {
+                        self.finish(Finishing::new(shared, lane, epoch, link, ended));
+                    }
                     return LaneEnd::Superseded(Box::new(channel));
                 }
             }

@@ -33,7 +33,7 @@ use tracing::Instrument;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, Refusal};
-use crate::link::Signal;
+use crate::link::{LinkSlot, Signal};
 use crate::primitives::budget::Account;
 use crate::primitives::deadlines::Deadlines;
 use crate::primitives::in_flight::InFlight;
@@ -89,6 +89,7 @@ impl Connection {
                 lanes: Lanes::new(options.lanes, Watched::new(endpoint)),
                 queues: (0..options.lanes).map(|_| Arc::new(Signal::new(&parts.new_queue))).collect(),
             },
+            links: (0..options.lanes).map(|_| LinkSlot::default()).collect(),
             by_id: parts.correlation.by_id(),
             places: Account::single(limits.requests as u64),
             memory: Account::single(limits.bytes as u64),

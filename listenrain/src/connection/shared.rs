@@ -12,13 +12,14 @@ use tokio_util::task::TaskTracker;
 use super::context::Context;
 use super::failures::Failures;
 use super::replies::{Held, Replies};
+use super::role::Caller;
 use super::state::{ConnectionState, Watched};
 use super::{Callbacks, ConnectionOptions, GRACE};
 use crate::correlation::ById;
 use crate::counters::Counters;
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, LinkError, Outcome, Refusal, Sent};
-use crate::link::{Idle, Signal};
+use crate::link::{Idle, LinkSlot, Signal};
 use crate::packet::{Kind, Packet};
 use crate::primitives::budget::Account;
 use crate::primitives::deadlines::Deadlines;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(super) options: ConnectionOptions,
     /// Its calls, lanes, and the queue of each lane with what steers its link.
     pub(super) traffic: Traffic<Watched, Box<Context>, Outcome<Held>, Signal>,
+    /// The link of each lane that is open.
+    pub(super) links: Box<[LinkSlot<Caller>]>,
     pub(super) by_id: Option<Box<dyn ById>>,
     /// Requests in flight, and their bytes.
     pub(super) places: Arc<Account>,

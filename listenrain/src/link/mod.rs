@@ -8,6 +8,7 @@ mod health;
 mod idle;
 mod reading;
 mod signal;
+mod slot;
 mod writing;
 
 use std::future::Future;
@@ -34,6 +35,7 @@ pub(crate) use idle::Idle;
 use reading::Reading;
 pub(crate) use signal::Signal;
 use signal::Wish;
+pub(crate) use slot::LinkSlot;
 pub(crate) use writing::Unwritten;
 use writing::Writing;
 
@@ -139,6 +141,8 @@ pub(crate) struct Link<R> {
     watch: Watch,
     phase: Phase,
     linger: Option<Pin<Box<Sleep>>>,
+    /// What ended the channel while somebody else wrote.
+    fault: Option<LinkError>,
 }
 
 /// Bytes moved in one turn before other tasks get theirs. The peer, if it lives here, then finds the bytes still in
@@ -181,15 +185,12 @@ impl<R: Role> Link<R> {
             idle,
             phase: Phase::Open,
             linger: None,
+            fault: None,
         }
     }
 
     pub(crate) fn role(&self) -> &R {
         &self.role
-    }
-
-    pub(crate) fn role_mut(&mut self) -> &mut R {
-        &mut self.role
     }
 
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
@@ -202,9 +203,10 @@ impl<R: Role> Link<R> {
     /// Takes turns until there is nothing to do for now; gives a goodbye that has come.
     fn turns(&mut self, cx: &mut Context<'_>) -> Result<Option<Goodbye>, LinkError> {
         let mut moved = 0;
-        if let Some(packet) = self.role.greeting() {
-            self.writing.begin_with(&packet, &self.packets)?;
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
         }
+        self.greet()?;
         loop {
             let wish = self.signal.wish();
             if wish == Wish::Stop {
@@ -234,14 +236,29 @@ impl<R: Role> Link<R> {
                 end_turn(cx);
                 return Ok(None);
             }
-            if is_at_rest && self.phase == phase && self.signal.outbox.park_writer(cx, self.takes_nothing()) {
-                // A wish or tick that came before the writer parked has found nobody to wake.
-                if self.signal.wish() == wish && !self.is_tick_due() {
-                    self.idle.note(&self.signal, self.reading.bytes.wrapping_add(self.writing.written));
-                    return Ok(None);
-                }
+            if is_at_rest && self.phase == phase && self.rest(wish, cx) {
+                return Ok(None);
             }
         }
+    }
+
+    fn greet(&mut self) -> Result<(), LinkError> {
+        match self.role.greeting() {
+            Some(packet) => self.writing.begin_with(&packet, &self.packets),
+            None => Ok(()),
+        }
+    }
+
+    /// Parks the writer, unless something has come meanwhile.
+    fn rest(&mut self, wish: Wish, cx: &mut Context<'_>) -> bool {
+        // A wish or tick that came before the writer parked has found nobody to wake.
+        let rests = self.signal.outbox.park_writer(cx, self.takes_nothing())
+            && self.signal.wish() == wish
+            && !self.is_tick_due();
+        if rests {
+            self.idle.note(&self.signal, self.reading.bytes.wrapping_add(self.writing.written));
+        }
+        rests
     }
 
     fn write_some(&mut self, cx: &mut Context<'_>) -> Result<usize, LinkError> {

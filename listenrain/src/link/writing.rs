@@ -20,6 +20,8 @@ pub(super) struct Writing {
     half: WriteHalf,
     output: WriteBuffer,
     batch: Vec<(Ticket, Queued)>,
+    /// How many packets were last taken from the queue at once.
+    pub(super) last_batch: usize,
     /// Encoded packets of which not every byte has been taken by the channel, with where in the stream they begin and end.
     leaving: VecDeque<Leaving>,
     encoded: u64,
@@ -54,6 +56,7 @@ impl Writing {
             half,
             output: WriteBuffer::new(flatten_below),
             batch: Vec::new(),
+            last_batch: 0,
             leaving: VecDeque::new(),
             encoded: 0,
             written: 0,
@@ -88,6 +91,7 @@ impl Writing {
             if self.output.len() < TURN {
                 outbox.pop_batch(&mut self.batch, TURN - self.output.len(), |queued| queued.len() + 64);
                 if !self.batch.is_empty() {
+                    self.last_batch = self.batch.len();
                     role.leaving(&mut self.batch)?;
                     self.encode(packets, counters)?;
                 }

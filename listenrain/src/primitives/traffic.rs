@@ -2,6 +2,7 @@
 //! nothing of it stays behind.
 
 use std::collections::BTreeSet;
+use std::task::Waker;
 
 use super::in_flight::{CallId, Fate, InFlight, Told};
 use super::lanes::{Condition, Lanes, OnLane, Shown};
@@ -42,8 +43,17 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
 
     /// Queues the packet of a call that stands in the table already, and sees to it that it does not wait where nothing comes
     /// any more.
-    pub(crate) fn queue(&self, lane: usize, id: CallId, packet: Q::Packet, refusing: &Refusing<'_, O>) {
-        if self.outbox(lane).push(Ticket(id.to_bits()), packet).is_err() {
+    /// `write` may write it in the place of the lane's writer, as for [`Outbox::push_and_write`].
+    #[inline]
+    pub(crate) fn queue(
+        &self,
+        lane: usize,
+        id: CallId,
+        packet: Q::Packet,
+        write: impl FnOnce(&Waker) -> bool,
+        refusing: &Refusing<'_, O>,
+    ) {
+        if self.outbox(lane).push_and_write(Ticket(id.to_bits()), packet, write).is_err() {
             // The close may have ended it already; either way its end is in the table, where its caller looks for it.
             self.refuse(id, refusing);
         }

@@ -79,7 +79,7 @@ impl Connection {
     }
 
     fn queue(&self, id: CallId, permit: Permit) {
-        self.traffic.queue(0, id, Some(permit), &REFUSING);
+        self.traffic.queue(0, id, Some(permit), |_| false, &REFUSING);
     }
 
     fn outcome(&self, id: CallId) -> Option<&'static str> {

@@ -48,6 +48,17 @@ impl<T> Outbox<T> {
 
     /// Queues an item and wakes the writer; gives the item back once closed.
     pub(crate) fn push(&self, ticket: Ticket, item: T) -> Result<(), T> {
+        self.push_and_write(ticket, item, |_| false)
+    }
+
+    /// As [`push`](Self::push), but a writer that is parked is woken only if `write` does not do its work in its place:
+    /// write what is queued, and park the writer again under the same waker.
+    pub(crate) fn push_and_write(
+        &self,
+        ticket: Ticket,
+        item: T,
+        write: impl FnOnce(&Waker) -> bool,
+    ) -> Result<(), T> {
         let mut inner = lock(&self.inner);
         if inner.closed && !mutant("outbox: a push after the close is queued") {
             return Err(item);
@@ -56,7 +67,10 @@ impl<T> Outbox<T> {
         self.note_len(&inner);
         let writer = if mutant("outbox: push forgets the writer") { None } else { inner.writer.take() };
         drop(inner);
-        if let Some(writer) = writer {
+        if let Some(writer) = writer
+            && !write(&writer)
+            && !mutant("outbox: who does not write in place wakes nobody")
+        {
             writer.wake();
         }
         Ok(())

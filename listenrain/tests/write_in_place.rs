@@ -1,0 +1,178 @@
+//! A caller that is alone writes its request itself, in the place of the task of its channel. Those that come together leave
+//! it to that task, and so does whoever runs elsewhere. What goes wrong meanwhile is the channel's affair.
+
+mod support;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use listenrain::buffer::WriteBuffer;
+use listenrain::channel::Plain;
+use listenrain::transport::generator;
+use listenrain::{Channel, ChannelFacts, ChannelWrite, Client, RawBytes};
+use support::*;
+use tokio::io::{DuplexStream, WriteHalf};
+use tokio::runtime::{Builder, Handle, Id as RuntimeId};
+use tokio::task::{Id, JoinSet, try_id};
+
+/// What a write half does the next time that it is asked to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Refuses,
+    Fails,
+    Panics,
+}
+
+/// Who writes, and what becomes of it.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    writers: Vec<(Option<Id>, Option<RuntimeId>)>,
+    next: Option<Next>,
+    refused: Option<Waker>,
+}
+
+impl Log {
+    fn does_next(&self, next: Next) {
+        self.0.lock().unwrap().next = Some(next);
+    }
+
+    /// Those who have written since this was last asked.
+    fn writers(&self) -> Vec<(Option<Id>, Option<RuntimeId>)> {
+        std::mem::take(&mut self.0.lock().unwrap().writers)
+    }
+
+    fn tasks(&self) -> Vec<Option<Id>> {
+        self.writers().into_iter().map(|(task, _)| task).collect()
+    }
+}
+
+struct Logged(Plain<WriteHalf<DuplexStream>>, Log);
+
+impl ChannelWrite for Logged {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        let next = {
+            let mut log = self.1.0.lock().unwrap();
+            log.writers.push((try_id(), Handle::try_current().ok().map(|handle| handle.id())));
+            log.next.take()
+        };
+        match next {
+            None => self.0.poll_write(cx, from),
+            Some(Next::Refuses) => {
+                self.1.0.lock().unwrap().refused = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(Next::Fails) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Some(Next::Panics) => panic!("a half panics as it is written to"),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+}
+
+/// A client whose writes are logged, connected to an echo; what its hello took is logged no more.
+async fn logged() -> (listenrain::Server, Client<RawBytes>, Log) {
+    let (net, log) = (Net::new(), Log::default());
+    let server = serve(&net, echo());
+    let logging = log.clone();
+    let dialer = generator("test://net".parse().unwrap(), move || {
+        let (net, log) = (net.clone(), logging.clone());
+        async move {
+            let (read, write) = tokio::io::split(net.raw().await);
+            Ok(Channel::from_halves(Plain(read), Logged(Plain(write), log), ChannelFacts::new("test")))
+        }
+    });
+    let client = dialling(native()).dial(dialer).unwrap();
+    client.ready().await.unwrap();
+    client.call("first".into()).await.unwrap();
+    log.writers();
+    (server, client, log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_alone_writes_its_request_itself() {
+    let (_server, client, log) = logged().await;
+    for _ in 0..3 {
+        let caller = client.clone();
+        let call = tokio::spawn(async move { (try_id(), caller.call("alone".into()).await) });
+        let (task, reply) = call.await.unwrap();
+        assert_eq!(reply.unwrap(), "alone");
+        assert_eq!(log.tasks(), [task]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_come_together_leave_in_one_write_of_the_channels_task() {
+    let (_server, client, log) = logged().await;
+    let mut wrote = Vec::new();
+    for _ in 0..3 {
+        let mut calls = JoinSet::new();
+        for _ in 0..16 {
+            let client = client.clone();
+            calls.spawn(async move { client.call("together".into()).await.map(|_| try_id()) });
+        }
+        let callers: Vec<_> = calls.join_all().await.into_iter().map(Result::unwrap).collect();
+        wrote = log.tasks();
+        assert!(wrote.len() <= 2, "{wrote:?}");
+        // Once it is known that several come, none writes alone.
+        assert!(wrote.len() == 2 || !callers.contains(&wrote[0]), "{wrote:?}");
+    }
+    assert_eq!(wrote.len(), 1);
+}
+
+#[test]
+fn no_caller_of_another_runtime_or_thread_writes() {
+    let home = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (server, client, log) = home.block_on(async { tokio::spawn(logged()).await.unwrap() });
+    let calling = client.clone();
+    let elsewhere = thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let reply = runtime.block_on(calling.call("runtime".into())).unwrap();
+        drop(runtime);
+        [reply, calling.call_blocking("thread".into()).unwrap()]
+    });
+    assert_eq!(elsewhere.join().unwrap(), ["runtime", "thread"]);
+    let writers = log.writers();
+    assert_eq!(writers.len(), 2);
+    let is_home = |writer: &(Option<Id>, Option<RuntimeId>)| writer.1 == Some(home.handle().id());
+    assert!(writers.iter().all(is_home), "{writers:?}");
+    home.block_on(async { drop((server, client)) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_channel_does_not_take_from_its_caller_leaves_when_it_does() {
+    let (_server, client, log) = logged().await;
+    log.does_next(Next::Refuses);
+    let call = start(&client, "later").await;
+    assert!(!call.is_finished());
+    let [caller] = log.tasks()[..] else { panic!("one has written") };
+    assert_eq!(caller, Some(call.id()));
+    log.0.lock().unwrap().refused.take().expect("somebody waits to write").wake();
+    assert_eq!(call.await.unwrap().unwrap(), "later");
+    assert_ne!(log.tasks(), [caller], "the channel's task goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_that_fails_or_panics_under_a_caller_ends_the_channel_and_not_the_caller() {
+    for next in [Next::Fails, Next::Panics] {
+        let (_server, client, log) = logged().await;
+        log.does_next(next);
+        let caller = client.clone();
+        let call = tokio::spawn(async move { (try_id(), caller.call("again".into()).await) });
+        let (task, reply) = call.await.expect("the caller's task is none the worse");
+        // Nothing of it had left: it leaves on the next channel.
+        assert_eq!(reply.unwrap(), "again", "{next:?}");
+        assert_eq!(log.tasks()[0], task, "{next:?}");
+        assert_eq!(client.counts().reconnects, 1, "{next:?}");
+    }
+}
