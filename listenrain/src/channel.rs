@@ -47,6 +47,7 @@ pub trait ChannelRead: Send + 'static {
 /// 3. A peer that does not read makes it `Pending` after a bounded number of bytes.
 /// 4. It is polled by one task at a time, inside one runtime, but not always by the same task: a caller that is alone writes its
 ///    request itself. The waker of the last poll is the one to wake, whoever polled.
+/// 5. It never blocks: the task that polls it, a caller's perhaps, has other things to do and deadlines to keep.
 pub trait ChannelWrite: Send + 'static {
     /// Takes bytes off the front of `from`, by its [`Buf`](bytes::Buf) or by [`WriteBuffer::take_segment`].
     ///

@@ -1,5 +1,5 @@
 //! A caller that is alone writes its request itself, in the place of the task of its channel. Those that come together leave
-//! it to that task, and so does whoever runs elsewhere. What goes wrong meanwhile is the channel's affair.
+//! it to that task, and so does whoever runs outside the connection's runtime. What goes wrong meanwhile is the channel's affair.
 
 mod support;
 
@@ -7,11 +7,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use listenrain::buffer::WriteBuffer;
 use listenrain::channel::Plain;
 use listenrain::transport::generator;
-use listenrain::{Channel, ChannelFacts, ChannelWrite, Client, RawBytes};
+use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, RawBytes};
 use support::*;
 use tokio::io::{DuplexStream, WriteHalf};
 use tokio::runtime::{Builder, Handle, Id as RuntimeId};
@@ -131,7 +132,7 @@ async fn callers_that_come_together_leave_in_one_write_of_the_channels_task() {
 }
 
 #[test]
-fn no_caller_of_another_runtime_or_thread_writes() {
+fn a_caller_outside_the_runtime_leaves_its_request_to_the_channels_task() {
     let home = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (server, client, log) = home.block_on(async { tokio::spawn(logged()).await.unwrap() });
     let calling = client.clone();
@@ -160,6 +161,15 @@ async fn what_the_channel_does_not_take_from_its_caller_leaves_when_it_does() {
     log.0.lock().unwrap().refused.take().expect("somebody waits to write").wake();
     assert_eq!(call.await.unwrap().unwrap(), "later");
     assert_ne!(log.tasks(), [caller], "the channel's task goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_waits_for_any_more_is_not_written() {
+    let (server, client, log) = logged().await;
+    let late = client.call_within("late".into(), Duration::ZERO).await;
+    assert!(matches!(late, Err(CallError::Expired)), "{late:?}");
+    settle().await;
+    assert_eq!((log.tasks(), server.counts().answered), (vec![], 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ impl WriteBuffer {
     /// it, and would end in a write of some twenty bytes.
     const SHORT_REST: usize = 4 * 1024;
 
-    /// Room for short pieces, at the least.
+    /// Room for short pieces.
     const FLAT: usize = 64 * 1024;
 
     /// An empty buffer that copies pieces shorter than `flatten_below` bytes and keeps longer ones as segments.
@@ -53,12 +53,30 @@ impl WriteBuffer {
     #[inline]
     pub fn put_slice(&mut self, bytes: &[u8]) {
         if self.flat.capacity() - self.flat.len() < bytes.len() {
-            // Reclaims the old allocation when all that stood in it has been written or taken.
-            self.flat.reserve(Self::FLAT.max(bytes.len()));
+            if bytes.len() > Self::FLAT {
+                return self.put_whole(Bytes::copy_from_slice(bytes));
+            }
+            self.renew_flat();
         }
         self.flat.extend_from_slice(bytes);
         self.tail += bytes.len();
         self.len += bytes.len();
+    }
+
+    /// Makes room for short pieces. Those that wait leave with the old buffer, which never grows.
+    #[cold]
+    fn renew_flat(&mut self) {
+        self.close_tail();
+        if !self.flat.is_empty() {
+            for segment in &mut self.segments {
+                if let Segment::Flat(count) = segment {
+                    *segment = Segment::Whole(self.flat.split_to(*count).freeze());
+                }
+            }
+            self.flat = BytesMut::new();
+        }
+        // What was written has left its room here.
+        self.flat.reserve(Self::FLAT);
     }
 
     /// Appends `bytes`, without copying them when they are long.
@@ -67,10 +85,15 @@ impl WriteBuffer {
         if bytes.len() < self.flatten_below {
             self.put_slice(&bytes);
         } else if !bytes.is_empty() {
-            self.close_tail();
-            self.len += bytes.len();
-            self.segments.push_back(Segment::Whole(bytes));
+            self.put_whole(bytes);
         }
+    }
+
+    #[inline]
+    fn put_whole(&mut self, bytes: Bytes) {
+        self.close_tail();
+        self.len += bytes.len();
+        self.segments.push_back(Segment::Whole(bytes));
     }
 
     /// Bytes waiting.
@@ -256,6 +279,28 @@ mod tests {
         assert_eq!(buffer.take_segment().unwrap().as_ptr(), large.as_ptr());
         assert_eq!(buffer.take_segment().unwrap(), "tail");
         assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn short_pieces_never_take_more_room_than_one_buffer_of_them() {
+        let mut buffer = WriteBuffer::new(2000);
+        for round in 0..1000 {
+            buffer.put(Bytes::from(vec![round as u8; 1000]));
+            buffer.put(Bytes::from(vec![round as u8; 2000]));
+            buffer.advance(if round % 3 == 0 { 1500 } else { 0 });
+            assert!(buffer.flat.capacity() <= WriteBuffer::FLAT, "{}", buffer.flat.capacity());
+        }
+        buffer.put_slice(&vec![1; 1 << 20]);
+        assert!(buffer.flat.capacity() <= WriteBuffer::FLAT);
+        // Of one that writes as fast as it is filled, it is always the same.
+        buffer.clear();
+        let mut first = None;
+        for _ in 0..1000 {
+            buffer.put_slice(&[1; 1000]);
+            let here = buffer.chunk().as_ptr() as usize;
+            assert!(here.abs_diff(*first.get_or_insert(here)) < WriteBuffer::FLAT);
+            buffer.advance(1000);
+        }
     }
 
     #[test]

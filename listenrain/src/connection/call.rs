@@ -134,16 +134,16 @@ impl Shared {
         }
         self.watch_deadline(id, deadline);
         let packet = self.packet(id, payload, deadline, room);
-        let write = |writer: &Waker| waits && self.is_alone_here() && self.links[lane].write(writer);
+        let write = |writer: &Waker| waits && self.is_alone_here(deadline) && self.links[lane].write(writer);
         self.refusing(|refusing| self.traffic.queue(lane, id, packet, write, refusing));
         self.see_to_queue(lane);
         Ok(id)
     }
 
-    /// Whether a caller may write its packet itself: there is no other to leave along with it, and the halves of a channel are
-    /// polled on no other runtime than the connection's.
-    fn is_alone_here(&self) -> bool {
-        self.traffic.calls.waiting() == 1 && is_on(self.home)
+    /// Whether a caller may write its packet itself: there is no other to leave along with it, the halves of a channel are polled
+    /// on no other runtime than the connection's, and somebody still waits for the call.
+    fn is_alone_here(&self, deadline: Instant) -> bool {
+        self.traffic.calls.waiting() == 1 && is_on(self.home) && Instant::now() < deadline
     }
 
     /// The packet of a call, to be queued.

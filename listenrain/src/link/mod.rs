@@ -1,7 +1,8 @@
-//! One open channel at work: a single task reads, decodes, encodes and writes.
+//! One open channel at work: a single future reads, decodes, encodes and writes.
 //!
-//! Both halves are polled in turn by one future, so either half failing ends both at once, reading never waits for
-//! writing, and dropping the future closes the channel. What the packets mean is the [`Role`]'s business.
+//! Both halves are polled in turn, so either half failing ends both at once, reading never waits for writing, and dropping
+//! the future closes the channel. Its task polls it; a caller may write in that task's place. What the packets mean is the
+//! [`Role`]'s business.
 
 mod half;
 mod health;

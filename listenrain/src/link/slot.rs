@@ -2,41 +2,35 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::TryLockError;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use super::signal::Wish;
 use super::{Link, LinkEvent, Phase, Role};
 use crate::error::LinkError;
 use crate::guard::guard;
-use crate::sync::{Mutex, lock};
+use crate::primitives::owner_lock::OwnerLock;
 
 /// The link of a lane while it has one. Its task drives it; while that rests, a caller may write its packet in the task's
 /// place, which saves waking it.
-pub(crate) struct LinkSlot<R>(Mutex<Option<Link<R>>>);
+pub(crate) struct LinkSlot<R>(OwnerLock<Option<Link<R>>>);
 
 impl<R> Default for LinkSlot<R> {
     fn default() -> Self {
-        Self(Mutex::new(None))
+        Self(OwnerLock::new(None))
     }
 }
 
 impl<R: Role + Unpin> LinkSlot<R> {
     /// Puts a link here, until it has something to tell or the guard is dropped.
     pub(crate) fn place(&self, link: Link<R>) -> Placed<'_, R> {
-        *lock(&self.0) = Some(link);
+        self.0.own(|slot| *slot = Some(link));
         Placed(self)
     }
 
     /// Writes what is queued in the place of the task that `writer` wakes; `false` where that has to be woken.
     pub(crate) fn write(&self, writer: &Waker) -> bool {
-        let mut slot = match self.0.try_lock() {
-            Ok(slot) => slot,
-            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
-            // Its task is at work, and looks once more when it is woken.
-            Err(TryLockError::WouldBlock) => return false,
-        };
-        slot.as_mut().is_some_and(|link| link.write_in_place(&mut Context::from_waker(writer)))
+        let mut cx = Context::from_waker(writer);
+        self.0.borrow(|slot| slot.as_mut().is_some_and(|link| link.write_in_place(&mut cx)))
     }
 }
 
@@ -66,16 +60,14 @@ impl<R: Role> Link<R> {
 pub(crate) struct Placed<'a, R>(&'a LinkSlot<R>);
 
 impl<R> Placed<'_, R> {
-    /// Changes the link.
+    /// Changes the link's role.
     pub(crate) fn with(&self, change: impl FnOnce(&mut R)) {
-        if let Some(link) = &mut *lock(&self.0.0) {
-            change(&mut link.role);
-        }
+        self.0.0.own(|slot| slot.as_mut().map(|link| change(&mut link.role)));
     }
 
     /// Takes the link out; `None` when it has been given back.
     pub(crate) fn take(&self) -> Option<Link<R>> {
-        lock(&self.0.0).take()
+        self.0.0.own(Option::take)
     }
 }
 
@@ -83,11 +75,13 @@ impl<R: Role + Unpin> Future for Placed<'_, R> {
     type Output = (Link<R>, LinkEvent);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut slot = lock(&self.0.0);
-        let Some(link) = &mut *slot else { return Poll::Pending };
-        let event = ready!(Pin::new(link).poll(cx));
-        // What has ended is not to be written with.
-        slot.take().map_or(Poll::Pending, |link| Poll::Ready((link, event)))
+        let turn = |slot: &mut Option<Link<R>>| match Pin::new(slot.as_mut()?).poll(cx) {
+            Poll::Pending => None,
+            // What has ended is not to be written with.
+            Poll::Ready(event) => slot.take().map(|link| (link, event)),
+        };
+        // While a caller writes it comes to nothing: that caller wakes this task.
+        self.0.0.try_own(turn).flatten().map_or(Poll::Pending, Poll::Ready)
     }
 }
 

@@ -10,5 +10,6 @@ pub(crate) mod in_flight;
 pub(crate) mod keyed;
 pub(crate) mod lanes;
 pub(crate) mod outbox;
+pub(crate) mod owner_lock;
 pub(crate) mod run;
 pub(crate) mod traffic;

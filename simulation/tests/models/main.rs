@@ -12,6 +12,7 @@ mod in_flight;
 mod keyed;
 mod lanes;
 mod outbox;
+mod owner_lock;
 #[allow(
     dead_code,
     unreachable_pub,
@@ -52,9 +53,13 @@ fn check_catches(mutant: &'static str, what: &str, preemptions: usize, model: fn
 const STUCK: &str = "deadlock";
 
 /// Blocks this modelled thread until `poll` is ready.
-fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
-    let woken = Arc::new(Woken(Notify::new()));
-    let waker = Arc::clone(&woken).into();
+fn block_on<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    block_on_woken(&Woken::new(), poll)
+}
+
+/// As [`block_on`], for a thread that others may wake too.
+fn block_on_woken<T>(woken: &Arc<Woken>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    let waker = Arc::clone(woken).into();
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(value) = poll(&mut cx) {
@@ -66,6 +71,12 @@ fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
 
 /// A waker of loom's own aborts the process when a stuck model is unwound with it in a table; this one does not.
 struct Woken(Notify);
+
+impl Woken {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Notify::new()))
+    }
+}
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 
+use crate::owner_lock::push_and_write_in_place;
 use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::{STUCK, block_on, check, check_catches};
@@ -137,38 +137,6 @@ fn nudge_and_park() {
     answerer.join().unwrap();
 }
 
-/// Two push, and each writes in the place of the writer where it is not at work: whoever writes last wakes it to end.
-fn push_and_write_in_place() {
-    let outbox = outbox();
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let pushers = [1, 2].map(|item| {
-        let (outbox, written) = (Arc::clone(&outbox), Arc::clone(&written));
-        thread::spawn(move || {
-            let write = |writer: &Waker| {
-                let Ok(mut written) = written.try_lock() else { return false };
-                outbox.pop_batch(&mut written, usize::MAX, |_| 1);
-                outbox.park_writer(&mut Context::from_waker(writer), false) && written.len() < 2
-            };
-            outbox.push_and_write(Ticket(item.into()), item, write).unwrap();
-        })
-    });
-    block_on(|cx| {
-        let mut written = written.lock().unwrap();
-        loop {
-            outbox.pop_batch(&mut written, usize::MAX, |_| 1);
-            if written.len() == 2 {
-                return Poll::Ready(());
-            }
-            if outbox.park_writer(cx, false) {
-                return Poll::Pending;
-            }
-        }
-    });
-    pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
-    let items: BTreeSet<u32> = written.lock().unwrap().iter().map(|(_, item)| *item).collect();
-    assert_eq!(items, BTreeSet::from([1, 2]), "each item once");
-}
-
 #[test]
 fn a_push_wakes_the_writer() {
     check(3, push_and_park);
@@ -182,11 +150,6 @@ fn a_push_that_forgets_the_writer_is_caught() {
 #[test]
 fn a_writer_that_parks_on_a_full_queue_is_caught() {
     check_catches("outbox: the writer parks on a full queue", STUCK, 3, push_and_park);
-}
-
-#[test]
-fn what_is_written_in_place_of_the_writer_is_written_once_and_leaves_nothing_behind() {
-    check(2, push_and_write_in_place);
 }
 
 #[test]

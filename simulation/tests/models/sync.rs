@@ -11,6 +11,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    mutex.try_lock().ok()
+}
+
 thread_local! {
     // Loom runs all threads of a model on the thread that checks it.
     static MUTANT: Cell<Option<&'static str>> = const { Cell::new(None) };
