@@ -44,7 +44,7 @@ fn in_flight(criterion: &mut Criterion) {
     criterion.bench_function("in_flight/leave and end, a batch of 16", |bencher| {
         bencher.iter(|| {
             let ids = [(); 16].map(|()| calls.insert(7, Waiter::Task(None)).expect("it is open"));
-            calls.leave(1, &mut ids.to_vec(), |id| Some(*id), |_, _| {});
+            calls.leave(1, &mut ids.to_vec(), |id| Some(*id), |_, _| true);
             calls.end_all(1, ids.map(|id| (id, 8)), &mut told, |_| {});
             told.drain(..).for_each(Told::tell);
             for id in ids {

@@ -42,19 +42,15 @@ impl Room {
 
     /// Takes up what `other` takes up too, to be given back in one.
     #[inline]
-    pub(crate) fn merge(&mut self, other: Self) {
-        if self.place.is_none() && self.memory.is_none() {
-            *self = other;
-            return;
-        }
-        merge(&mut self.place, other.place);
-        merge(&mut self.memory, other.memory);
+    pub(crate) fn merge(&mut self, other: &mut Self) {
+        merge(&mut self.place, &mut other.place);
+        merge(&mut self.memory, &mut other.memory);
     }
 }
 
 #[inline]
-fn merge(into: &mut Option<Permit>, other: Option<Permit>) {
-    match (into, other) {
+fn merge(into: &mut Option<Permit>, other: &mut Option<Permit>) {
+    match (into, other.take()) {
         (Some(into), Some(other)) => into.merge(other),
         (into, Some(other)) => *into = Some(other),
         (_, None) => {}

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::clock::{Clock, is_on};
+use super::clock::Clock;
 use super::context::Context;
 use super::options::Overflow;
 use super::replies::Held;
@@ -53,8 +53,11 @@ impl Shared {
     ) -> Outcome<Bytes> {
         let room = self.admit(payload.len(), deadline, wait).await?;
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let id = self.launch(payload, deadline, room, Waiter::Task(Some(waker)))?;
-        InFlightCall { shared: self, id: Some(id), is_new: true, deadline, clock: wait.clock() }.await
+        let mut clock = wait.clock();
+        clock.set(deadline, self.home);
+        // The halves of a channel are polled on no other runtime than the connection's.
+        let id = self.launch(payload, deadline, room, Waiter::Task(Some(waker)), clock.is_at_home())?;
+        InFlightCall { shared: self, id: Some(id), is_new: true, deadline, clock }.await
     }
 
     /// Sends `payload`; `callback` is told the outcome, whatever happens from here on.
@@ -81,7 +84,7 @@ impl Shared {
             }
             crate::sync::lock(&told).tell(outcome);
         });
-        if let Err(error) = self.launch(payload, deadline, room, Waiter::Callback(ended)) {
+        if let Err(error) = self.launch(payload, deadline, room, Waiter::Callback(ended), false) {
             crate::sync::lock(&cell).tell(Err(error));
         }
     }
@@ -114,17 +117,16 @@ impl Shared {
         Ok(())
     }
 
-    /// Enters the call everywhere it must be known, then queues its packet.
+    /// Enters the call everywhere it must be known, then queues its packet, which its caller writes itself where it may and is alone.
     fn launch(
         &self,
         payload: Payload,
         deadline: Instant,
         room: Room,
         waiter: Waiter<Outcome<Held>>,
+        may_write: bool,
     ) -> Result<CallId, CallError> {
         let lane = self.pick_lane();
-        // One who does not wait for the end of this call may be about to start more.
-        let waits = matches!(waiter, Waiter::Task(_));
         let Some(id) = self.traffic.calls.insert(Context::queued(lane, deadline), waiter) else {
             return Err(self.refused(self.refusal_when_closed()));
         };
@@ -134,16 +136,12 @@ impl Shared {
         }
         self.watch_deadline(id, deadline);
         let packet = self.packet(id, payload, deadline, room);
-        let write = |writer: &Waker| waits && self.is_alone_here(deadline) && self.links[lane].write(writer);
+        // With others it leaves in one write. One who does not wait for the end of its call may be about to start more.
+        let is_alone = || may_write && self.traffic.calls.waiting() == 1;
+        let write = |writer: &Waker| is_alone() && self.links[lane].write(writer);
         self.refusing(|refusing| self.traffic.queue(lane, id, packet, write, refusing));
         self.see_to_queue(lane);
         Ok(id)
-    }
-
-    /// Whether a caller may write its packet itself: there is no other to leave along with it, the halves of a channel are polled
-    /// on no other runtime than the connection's, and somebody still waits for the call.
-    fn is_alone_here(&self, deadline: Instant) -> bool {
-        self.traffic.calls.waiting() == 1 && is_on(self.home) && Instant::now() < deadline
     }
 
     /// The packet of a call, to be queued.

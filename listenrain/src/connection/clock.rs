@@ -17,6 +17,8 @@ pub(super) enum Clock {
     Unset,
     /// The keeper of its connection, which runs on the caller's own runtime: where that stands still, so does the caller.
     Keeper,
+    /// The keeper too, of a runtime that the caller is outside of, as it is of any other.
+    KeeperElsewhere,
     /// A timer of the caller's runtime, which is another one than its connection's.
     Timer(Pin<Box<Sleep>>),
     /// The thread that waits, which wakes itself.
@@ -26,23 +28,35 @@ pub(super) enum Clock {
 impl Clock {
     /// Whether `deadline` has passed and nobody else tells the caller so; else it is woken then.
     pub(super) fn is_past(&mut self, deadline: Instant, home: Option<Id>, cx: &mut Context<'_>) -> bool {
-        if matches!(self, Self::Unset) {
-            *self = Self::of_this_runtime(deadline, home);
-        }
+        self.set(deadline, home);
         match self {
-            Self::Unset | Self::Keeper => false,
+            Self::Unset | Self::Keeper | Self::KeeperElsewhere => false,
             Self::Timer(timer) => timer.as_mut().poll(cx).is_ready(),
             Self::Thread => Instant::now() >= deadline,
         }
     }
 
+    /// Chooses it by where the caller runs, unless that has been done.
+    pub(super) fn set(&mut self, deadline: Instant, home: Option<Id>) {
+        if matches!(self, Self::Unset) {
+            *self = Self::of_this_runtime(deadline, home);
+        }
+    }
+
+    /// Whether the caller runs on the connection's own runtime.
+    pub(super) fn is_at_home(&self) -> bool {
+        matches!(self, Self::Keeper)
+    }
+
     fn of_this_runtime(deadline: Instant, home: Option<Id>) -> Self {
         let here = Handle::try_current().ok().map(|handle| handle.id());
-        if here.is_none() || here == home {
-            return Self::Keeper;
+        match here {
+            None => Self::KeeperElsewhere,
+            here if here == home => Self::Keeper,
+            // A runtime may be without timers, and says so by a panic.
+            Some(_) => guard(|| sleep_until(deadline))
+                .map_or(Self::KeeperElsewhere, |timer| Self::Timer(Box::pin(timer))),
         }
-        // A runtime may be without timers, and says so by a panic.
-        guard(|| sleep_until(deadline)).map_or(Self::Keeper, |timer| Self::Timer(Box::pin(timer)))
     }
 }
 
@@ -70,11 +84,6 @@ impl std::task::Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
-}
-
-/// Whether this is a task or thread of the runtime `home`.
-pub(super) fn is_on(home: Option<Id>) -> bool {
-    home.is_some() && Handle::try_current().ok().map(|handle| handle.id()) == home
 }
 
 /// Whether a call may block this thread.

@@ -20,7 +20,7 @@ pub(super) struct Finishing {
     shared: Arc<Shared>,
     lane: usize,
     epoch: u64,
-    link: Link<Caller>,
+    link: Box<Link<Caller>>,
     /// Steers the link instead of its lane's.
     signal: Arc<Signal>,
     ended: Option<OnEnd>,
@@ -31,7 +31,7 @@ impl Finishing {
         shared: &Arc<Shared>,
         lane: usize,
         epoch: u64,
-        mut link: Link<Caller>,
+        mut link: Box<Link<Caller>>,
         ended: Option<OnEnd>,
     ) -> Self {
         let signal = Arc::new(Signal::new(&shared.parts.new_queue));

@@ -267,7 +267,7 @@ impl Lane {
     }
 
     /// The peer has said goodbye: nothing leaves on this channel any more, and what it has not taken leaves on the next.
-    fn leave(&self, epoch: u64, goodbye: &Goodbye, link: Link<Caller>, ended: Option<OnEnd>) -> Heeds {
+    fn leave(&self, epoch: u64, goodbye: &Goodbye, link: Box<Link<Caller>>, ended: Option<OnEnd>) -> Heeds {
         let (shared, lane) = (&self.shared, self.number);
         tracing::debug!(epoch, why = %goodbye.why, "the peer says goodbye");
         shared.traffic.lanes.lost(lane, epoch, ConnectionState::Recovering);

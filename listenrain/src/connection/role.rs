@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::context::Context;
@@ -296,12 +297,21 @@ impl Role for Caller {
         shared.note_settled();
     }
 
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
+    fn leaving(
+        &mut self,
+        batch: &mut Vec<(Ticket, Queued)>,
+        now: &mut Option<Instant>,
+    ) -> Result<(), LinkError> {
         let answered =
             batch.iter().filter(|(_, queued)| !is_users(queued.kind()) && queued.kind() != Kind::Cancel);
         self.answers = self.answers.saturating_sub(answered.count());
         let (keeps, requests) = (self.keeps_payloads(), &mut self.requests);
         self.shared.traffic.leave(self.lane, self.epoch, batch, |queued, context| {
+            // Its caller stops waiting, and may not have been told yet.
+            let is_late = |deadline| *now.get_or_insert_with(Instant::now) >= deadline;
+            if queued.0.deadline.is_some_and(is_late) {
+                return false;
+            }
             if context.room.memory.is_none() {
                 context.room = std::mem::take(&mut queued.0.room);
             }
@@ -309,6 +319,7 @@ impl Role for Caller {
             context.payload = (keeps && payload.len() <= MOST_KEPT).then(|| payload.clone());
             context.number = *requests;
             *requests += 1;
+            true
         });
         self.one_ways += batch.iter().filter(|(_, queued)| queued.kind() == Kind::OneWay).count() as u64;
         if matches!(self.shared.parts.correlation.0, Mode::Order) {

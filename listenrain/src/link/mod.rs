@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::channel::{Channel, ChannelEnd, OnEnd};
 use crate::counters::{Counters, count};
@@ -58,8 +58,12 @@ pub(crate) trait Role: Send {
     fn poll_work(&mut self, _cx: &mut Context<'_>) {}
     /// These are about to be written; those that nobody wants any more are to be taken out.
     ///
-    /// An error ends the channel; the batch has not left then.
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError>;
+    /// `now` is the time, once it has been looked at. An error ends the channel; the batch has not left then.
+    fn leaving(
+        &mut self,
+        batch: &mut Vec<(Ticket, Queued)>,
+        now: &mut Option<Instant>,
+    ) -> Result<(), LinkError>;
     /// The channel is to end in an orderly way: takes nothing new.
     fn finish(&mut self);
     /// There was no memory for the rest of a packet for too long, and the channel is to end for it.

@@ -12,7 +12,9 @@ use crate::primitives::owner_lock::OwnerLock;
 
 /// The link of a lane while it has one. Its task drives it; while that rests, a caller may write its packet in the task's
 /// place, which saves waking it.
-pub(crate) struct LinkSlot<R>(OwnerLock<Option<Link<R>>>);
+///
+/// It lies on the heap, since it is some hundred words long and is given by value.
+pub(crate) struct LinkSlot<R>(OwnerLock<Option<Box<Link<R>>>>);
 
 impl<R> Default for LinkSlot<R> {
     fn default() -> Self {
@@ -23,7 +25,7 @@ impl<R> Default for LinkSlot<R> {
 impl<R: Role + Unpin> LinkSlot<R> {
     /// Puts a link here, until it has something to tell or the guard is dropped.
     pub(crate) fn place(&self, link: Link<R>) -> Placed<'_, R> {
-        self.0.own(|slot| *slot = Some(link));
+        self.0.own(|slot| *slot = Some(Box::new(link)));
         Placed(self)
     }
 
@@ -66,16 +68,16 @@ impl<R> Placed<'_, R> {
     }
 
     /// Takes the link out; `None` when it has been given back.
-    pub(crate) fn take(&self) -> Option<Link<R>> {
+    pub(crate) fn take(&self) -> Option<Box<Link<R>>> {
         self.0.0.own(Option::take)
     }
 }
 
 impl<R: Role + Unpin> Future for Placed<'_, R> {
-    type Output = (Link<R>, LinkEvent);
+    type Output = (Box<Link<R>>, LinkEvent);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let turn = |slot: &mut Option<Link<R>>| match Pin::new(slot.as_mut()?).poll(cx) {
+        let turn = |slot: &mut Option<Box<Link<R>>>| match Pin::new(slot.as_mut()?).poll(cx) {
             Poll::Pending => None,
             // What has ended is not to be written with.
             Poll::Ready(event) => slot.take().map(|link| (link, event)),

@@ -92,8 +92,9 @@ impl Writing {
                 outbox.pop_batch(&mut self.batch, TURN - self.output.len(), |queued| queued.len() + 64);
                 if !self.batch.is_empty() {
                     self.last_batch = self.batch.len();
-                    role.leaving(&mut self.batch)?;
-                    self.encode(packets, counters)?;
+                    let mut now = None;
+                    role.leaving(&mut self.batch, &mut now)?;
+                    self.encode(packets, counters, now)?;
                 }
             }
             if self.output.is_empty() {
@@ -116,9 +117,14 @@ impl Writing {
         Ok(total)
     }
 
-    fn encode(&mut self, codec: &Packets, counters: &Counters) -> Result<(), LinkError> {
+    fn encode(
+        &mut self,
+        codec: &Packets,
+        counters: &Counters,
+        mut now: Option<Instant>,
+    ) -> Result<(), LinkError> {
         let mut batch = std::mem::take(&mut self.batch);
-        let (all, mut now) = (batch.len(), None);
+        let all = batch.len();
         let mut packets = batch.drain(..);
         let encoded =
             packets.try_for_each(|(ticket, queued)| self.encode_one(ticket, queued, codec, &mut now));
@@ -159,11 +165,9 @@ impl Writing {
         count_by(&counters.sent_bytes, taken);
         // One step for what many packets give back.
         let mut room = Room::default();
-        while self.leaving.front().is_some_and(|packet| packet.ends <= self.written) {
-            let written = self.leaving.pop_front();
-            room.merge(
-                written.map(|mut packet| std::mem::take(&mut packet.queued.0.room)).unwrap_or_default(),
-            );
+        while let Some(packet) = self.leaving.front_mut().filter(|packet| packet.ends <= self.written) {
+            room.merge(&mut packet.queued.0.room);
+            self.leaving.pop_front();
         }
     }
 

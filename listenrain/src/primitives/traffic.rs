@@ -175,18 +175,21 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
         self.move_if_stranded(lane);
     }
 
-    /// These are about to be written on a channel: those that nobody wants any more are taken out.
+    /// These are about to be written on a channel: those that nobody wants any more are taken out, and those that `change` rejects.
     pub(crate) fn leave(
         &self,
         lane: usize,
         epoch: u64,
         batch: &mut Vec<(Ticket, Q::Packet)>,
-        mut change: impl FnMut(&mut Q::Packet, &mut C),
+        mut change: impl FnMut(&mut Q::Packet, &mut C) -> bool,
     ) {
         let id_of = |(ticket, _): &(Ticket, _)| (ticket.0 != 0).then(|| CallId::from_bits(ticket.0));
         self.calls.leave(channel_key(lane, epoch), batch, id_of, |(_, packet), call| {
-            *call.at() = OnLane { lane, epoch: Some(epoch) };
-            change(packet, call);
+            let leaves = change(packet, call);
+            if leaves {
+                *call.at() = OnLane { lane, epoch: Some(epoch) };
+            }
+            leaves
         });
     }
 

@@ -47,7 +47,7 @@ impl Admission {
     /// it back where there is room. An error is the id of one that is refused.
     #[inline]
     pub(super) fn offer(&mut self, mut request: Accepted, kept: u64) -> Result<Option<Accepted>, u64> {
-        let id = request.packet.id;
+        let id = request.id;
         self.kept = kept;
         request.room.place = self.places.try_acquire(1);
         let has_room = request.room.place.is_some() && self.try_memory(&mut request);
@@ -133,7 +133,7 @@ impl Admission {
 
 /// What a request takes up in memory, until its answer does.
 fn weight(request: &Accepted) -> u64 {
-    request.packet.payload.len() as u64
+    request.payload.len() as u64
 }
 
 impl Drop for Admission {

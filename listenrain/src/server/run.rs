@@ -268,9 +268,9 @@ impl Run {
 impl Asked {
     #[inline]
     fn new(peer: &Peer, request: Accepted, permit: Permit) -> (Self, Bytes) {
-        let Accepted { packet, is_call, deadline, ends_at, room } = request;
+        let Accepted { id, payload, is_call, deadline, ends_at, room } = request;
         let asked = Self {
-            id: packet.id,
+            id,
             deadline,
             ends_at,
             is_call,
@@ -280,7 +280,7 @@ impl Asked {
             progress: Progress::new(),
             number: AtomicU64::new(0),
         };
-        (asked, packet.payload.into_bytes())
+        (asked, payload.into_bytes())
     }
 }
 

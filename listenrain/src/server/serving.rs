@@ -116,7 +116,8 @@ impl Served {
             packet.deadline.map(|within| later(*self.now.get_or_insert_with(Instant::now), within));
         let ends_at = deadline.filter(|_| !self.shared.dispatch.ignores_deadlines());
         let room = Room { place: None, memory: charge };
-        let request = Accepted { packet, is_call, deadline, ends_at, room };
+        let Packet { id, payload, .. } = packet;
+        let request = Accepted { id, payload, is_call, deadline, ends_at, room };
         match self.admission.offer(request, kept) {
             Ok(Some(request)) => self.admitted(request),
             Ok(None) => {}
@@ -137,7 +138,7 @@ impl Served {
 
     fn admitted(&mut self, request: Accepted) {
         if let Some(request) = self.starter.admit(request) {
-            self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Overloaded);
+            self.refuse_request(request.id, request.is_call, RemoteRefusal::Overloaded);
         }
     }
 
@@ -166,7 +167,7 @@ impl Served {
                 self.starter.waiting.expired(now).or_else(|| self.admission.expired(now))
             {
                 count(&self.shared.counters.expired);
-                self.refuse_request(request.packet.id, request.is_call, RemoteRefusal::Expired);
+                self.refuse_request(request.id, request.is_call, RemoteRefusal::Expired);
             }
         }
     }
@@ -269,7 +270,11 @@ impl Role for Served {
         self.see_to_deadlines(cx);
     }
 
-    fn leaving(&mut self, batch: &mut Vec<(Ticket, Queued)>) -> Result<(), LinkError> {
+    fn leaving(
+        &mut self,
+        batch: &mut Vec<(Ticket, Queued)>,
+        _now: &mut Option<Instant>,
+    ) -> Result<(), LinkError> {
         let mut bytes = 0;
         for (_, queued) in batch {
             match queued.kind() {
@@ -297,7 +302,7 @@ impl Role for Served {
         }
         self.say_goodbye();
         if let Some(request) = withdrawn {
-            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+            self.refuse_request(request.id, request.is_call, self.peer.why().of_request());
         }
     }
 
@@ -318,7 +323,7 @@ impl Role for Served {
 
     fn cut_off(&mut self) {
         while let Some(request) = self.starter.waiting.pop().or_else(|| self.admission.withdraw()) {
-            self.refuse_request(request.packet.id, request.is_call, self.peer.why().of_request());
+            self.refuse_request(request.id, request.is_call, self.peer.why().of_request());
         }
         self.say_goodbye();
     }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
-use crate::packet::Packet;
+use crate::packet::Payload;
 use crate::queued::Room;
 
-/// A request that has come, with its room.
+/// A request that has come, with its room. Of its packet it has what is needed on: it is moved about, and 128 bytes are moved
+/// without a call.
 #[derive(Debug)]
 pub(super) struct Accepted {
-    pub(super) packet: Packet,
+    pub(super) id: u64,
+    pub(super) payload: Payload,
     pub(super) is_call: bool,
     /// When its caller stops waiting, and when it ends for that reason, if it does.
     pub(super) deadline: Option<Instant>,
@@ -34,7 +36,7 @@ impl Waiting {
 
     pub(super) fn push(&mut self, request: Accepted) {
         self.last += 1;
-        self.by_id.insert((request.packet.id, self.last));
+        self.by_id.insert((request.id, self.last));
         if let Some(ends_at) = request.ends_at {
             self.by_deadline.insert((ends_at, self.last));
         }
@@ -64,7 +66,7 @@ impl Waiting {
 
     fn remove(&mut self, number: u64) -> Option<Accepted> {
         let request = self.requests.remove(&number)?;
-        self.by_id.remove(&(request.packet.id, number));
+        self.by_id.remove(&(request.id, number));
         if let Some(ends_at) = request.ends_at {
             self.by_deadline.remove(&(ends_at, number));
         }

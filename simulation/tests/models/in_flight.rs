@@ -101,7 +101,7 @@ fn poll_and_end() {
     let calls = Arc::new(Calls::new());
     let id = calls.insert((), Waiter::Task(None)).unwrap();
     let ending = Arc::clone(&calls);
-    calls.leave(CHANNEL, &mut vec![id], |id| Some(*id), |_, ()| {});
+    calls.leave(CHANNEL, &mut vec![id], |id| Some(*id), |_, ()| true);
     let ender = thread::spawn(move || {
         let (mut told, mut late) = (Vec::new(), 0);
         ending.end_all(CHANNEL, [(id, "reply"), (id, "twice")], &mut told, |_| late += 1);
@@ -116,7 +116,7 @@ fn poll_and_end() {
 fn refusal_on_an_old_channel() {
     let calls = Arc::new(Calls::new());
     let id = calls.insert((), Waiter::Task(None)).unwrap();
-    let leave_on = |channel| calls.leave(channel, &mut vec![id], |id| Some(*id), |_, ()| {});
+    let leave_on = |channel| calls.leave(channel, &mut vec![id], |id| Some(*id), |_, ()| true);
     leave_on(CHANNEL);
     let told = calls.end_left_on(CHANNEL, |_, ()| Some(Fate::GoesOn));
     assert!(told.is_empty());

@@ -50,7 +50,7 @@ fn late_loss() {
     let old = lanes.opened(0, Some(Condition::Working));
     let leave_on = |epoch| {
         let call = calls.insert((), Waiter::Task(None)).unwrap();
-        calls.leave(epoch, &mut vec![call], |call| Some(*call), |_, ()| {});
+        calls.leave(epoch, &mut vec![call], |call| Some(*call), |_, ()| true);
         call
     };
     let lost = leave_on(old);

@@ -113,7 +113,10 @@ impl Connection {
     fn take_batch(&self) -> Packets {
         let mut batch = Vec::new();
         self.traffic.outbox(0).pop_batch(&mut batch, 100, |_| 1);
-        self.traffic.leave(0, EPOCH, &mut batch, |permit, known| known.permit = permit.take());
+        self.traffic.leave(0, EPOCH, &mut batch, |permit, known| {
+            known.permit = permit.take();
+            true
+        });
         batch
     }
 

@@ -174,21 +174,23 @@ impl<C, O> InFlight<C, O> {
         }
     }
 
-    /// Keeps of `items` those whose call still waits, or which belong to none; the calls have left on `channel` from now on,
-    /// in this order.
+    /// Keeps of `items` those whose call still waits and that `change` wants to leave, or which belong to none; the calls have left
+    /// on `channel` from now on, in this order.
     pub(crate) fn leave<T>(
         &self,
         channel: u64,
         items: &mut Vec<T>,
         id_of: impl Fn(&T) -> Option<CallId>,
-        mut change: impl FnMut(&mut T, &mut C),
+        mut change: impl FnMut(&mut T, &mut C) -> bool,
     ) {
         let mut slots = lock(&self.slots);
         let list = slots.list_of(channel);
         items.retain_mut(|item| {
             let Some(id) = id_of(item) else { return true };
             let Some(State::Waiting(context, _)) = slots.state(id) else { return false };
-            change(item, context);
+            if !change(item, context) {
+                return false;
+            }
             slots.unlink(id.slot);
             slots.link(id.slot, list);
             true
