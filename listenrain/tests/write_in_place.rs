@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use listenrain::buffer::WriteBuffer;
 use listenrain::channel::Plain;
 use listenrain::transport::generator;
-use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, RawBytes};
+use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, Protocol, RawBytes, Server};
 use support::*;
 use tokio::io::{DuplexStream, WriteHalf};
 use tokio::runtime::{Builder, Handle, Id as RuntimeId};
@@ -82,9 +83,13 @@ impl ChannelWrite for Logged {
 }
 
 /// A client whose writes are logged, connected to an echo; what its hello took is logged no more.
-async fn logged() -> (listenrain::Server, Client<RawBytes>, Log) {
+async fn logged() -> (Server, Client<RawBytes>, Log) {
+    logged_with(native()).await
+}
+
+async fn logged_with(protocol: Protocol<RawBytes>) -> (Server, Client<RawBytes>, Log) {
     let (net, log) = (Net::new(), Log::default());
-    let server = serve(&net, echo());
+    let server = Server::builder(protocol.clone(), echo()).listen(net.listener()).unwrap();
     let logging = log.clone();
     let dialer = generator("test://net".parse().unwrap(), move || {
         let (net, log) = (net.clone(), logging.clone());
@@ -93,7 +98,7 @@ async fn logged() -> (listenrain::Server, Client<RawBytes>, Log) {
             Ok(Channel::from_halves(Plain(read), Logged(Plain(write), log), ChannelFacts::new("test")))
         }
     });
-    let client = dialling(native()).dial(dialer).unwrap();
+    let client = dialling(protocol).dial(dialer).unwrap();
     client.ready().await.unwrap();
     client.call("first".into()).await.unwrap();
     log.writers();
@@ -165,11 +170,46 @@ async fn what_the_channel_does_not_take_from_its_caller_leaves_when_it_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_nobody_waits_for_any_more_is_not_written() {
-    let (server, client, log) = logged().await;
-    let late = client.call_within("late".into(), Duration::ZERO).await;
+    for protocol in [native(), in_order(), first_byte_is_id()] {
+        let (server, client, log) = logged_with(protocol).await;
+        let late = client.call_within("late".into(), Duration::ZERO).await;
+        assert!(matches!(late, Err(CallError::Expired)), "{late:?}");
+        settle().await;
+        assert_eq!((log.tasks(), server.counts().answered), (vec![], 1));
+        let counts = client.counts();
+        assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.expired), (0, 0, 1));
+        assert_eq!(client.call("in time".into()).await.unwrap(), "in time");
+    }
+}
+
+/// A payload that asks for the connection's figures as it ends, and whose end may come anywhere.
+struct Asks(Client<RawBytes>);
+
+impl AsRef<[u8]> for Asks {
+    fn as_ref(&self) -> &[u8] {
+        b"asks"
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        // Takes the lock that the table of calls is under.
+        let _ = self.0.connection().is_over();
+        drop(
+            std::pin::pin!(self.0.call("at the end".into()))
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop())),
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_out_ends_where_its_end_may_use_the_connection() {
+    let (_server, client, _log) = logged().await;
+    let payload = Bytes::from_owner(Asks(client.clone()));
+    let late = client.call_within(payload, Duration::ZERO).await;
     assert!(matches!(late, Err(CallError::Expired)), "{late:?}");
-    settle().await;
-    assert_eq!((log.tasks(), server.counts().answered), (vec![], 1));
+    assert_eq!(client.call("after".into()).await.unwrap(), "after");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 /// What a packet codec has encoded and a channel has not taken yet.
 ///
 /// It is a [`Buf`] of segments. Pieces shorter than the flattening limit are copied behind one another, so that a
-/// batch of small packets is one segment; a longer piece stays the [`Bytes`] it was, and is never copied.
+/// batch of small packets is few segments; a longer piece stays the [`Bytes`] it was, and is never copied.
 #[derive(Debug)]
 pub struct WriteBuffer {
     segments: VecDeque<Segment>,

@@ -13,11 +13,11 @@ use crate::guard::guard;
 /// A caller's own look at the time.
 #[derive(Debug)]
 pub(super) enum Clock {
-    /// It has not had to wait yet.
+    /// It has not been chosen yet.
     Unset,
     /// The keeper of its connection, which runs on the caller's own runtime: where that stands still, so does the caller.
     Keeper,
-    /// The keeper too, of a runtime that the caller is outside of, as it is of any other.
+    /// The keeper too, of another runtime: the caller is outside of all, or its own has no timers.
     KeeperElsewhere,
     /// A timer of the caller's runtime, which is another one than its connection's.
     Timer(Pin<Box<Sleep>>),

@@ -307,13 +307,13 @@ impl Role for Caller {
         self.answers = self.answers.saturating_sub(answered.count());
         let (keeps, requests) = (self.keeps_payloads(), &mut self.requests);
         self.shared.traffic.leave(self.lane, self.epoch, batch, |queued, context| {
-            // Its caller stops waiting, and may not have been told yet.
-            let is_late = |deadline| *now.get_or_insert_with(Instant::now) >= deadline;
-            if queued.0.deadline.is_some_and(is_late) {
-                return false;
-            }
+            // What was put back by another channel has left its room there.
             if context.room.memory.is_none() {
                 context.room = std::mem::take(&mut queued.0.room);
+            }
+            // Its caller stops waiting, and may not have been told yet: until then its room is not free.
+            if *now.get_or_insert_with(Instant::now) >= context.deadline {
+                return false;
             }
             let payload = &queued.0.packet.payload;
             context.payload = (keeps && payload.len() <= MOST_KEPT).then(|| payload.clone());

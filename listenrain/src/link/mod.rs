@@ -4,6 +4,7 @@
 //! the future closes the channel. Its task polls it; a caller may write in that task's place. What the packets mean is the
 //! [`Role`]'s business.
 
+mod end;
 mod half;
 mod health;
 mod idle;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::channel::{Channel, ChannelEnd, OnEnd};
+use crate::channel::Channel;
 use crate::counters::{Counters, count};
 use crate::error::LinkError;
 use crate::guard::guard;
@@ -30,6 +31,7 @@ use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::Ticket;
 use crate::queued::Queued;
 
+pub(crate) use end::{LinkEnd, LinkEvent};
 pub use health::Health;
 use health::{Seen, Watch};
 pub(crate) use idle::Idle;
@@ -92,37 +94,6 @@ pub(crate) trait Role: Send {
     fn outlives_peers_end(&self) -> bool;
     /// Gives back memory that it does not need while nothing happens.
     fn shrink(&mut self) {}
-}
-
-/// How a link ended, and what it had taken from its outbox and not wholly handed to the channel.
-#[derive(Debug)]
-pub(crate) struct LinkEnd {
-    pub(crate) cause: LinkError,
-    /// Whether the peer has been sent anything.
-    pub(crate) asked: bool,
-    /// Whether the peer has sent anything.
-    pub(crate) answered: bool,
-    pub(crate) unwritten: Vec<Unwritten>,
-}
-
-impl LinkEnd {
-    /// Tells the generator of the channel how it ended. That is code of the user's, whose panic ends nothing.
-    pub(crate) fn tell(&self, ended: Option<OnEnd>, stay_away: Option<Duration>) {
-        let Some(ended) = ended else { return };
-        let Self { cause, asked, answered, .. } = self;
-        let told = ChannelEnd { cause: cause.clone(), asked: *asked, answered: *answered, stay_away };
-        if let Err(panic) = guard(|| ended(&told)) {
-            tracing::debug!(panic, "a generator panicked when it was told of a channel's end");
-        }
-    }
-}
-
-/// What a link has to tell.
-#[derive(Debug)]
-pub(crate) enum LinkEvent {
-    /// The peer takes nothing more on this channel. The link goes on when it is polled again.
-    Goodbye(Goodbye),
-    Ended(LinkEnd),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

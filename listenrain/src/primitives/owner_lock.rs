@@ -1,12 +1,12 @@
-//! A lock that a task owns: others borrow what is in it while that rests, and the task never blocks for them.
+//! A lock that a task owns: others borrow what is in it while that rests, and no turn of the task blocks for them.
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant, try_lock};
 
-/// A value, and whether its owner has found it borrowed.
+/// A value that is its owner's, or borrowed.
 #[derive(Debug, Default)]
 pub(crate) struct OwnerLock<T> {
     value: Mutex<T>,
-    /// 1 from when the owner has found the value borrowed until that is given back.
+    /// 1 once the owner has found the value borrowed, until one is given back. Seen late it costs a wake-up for nothing.
     awaited: AtomicU64,
 }
 

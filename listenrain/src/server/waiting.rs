@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use crate::packet::Payload;
 use crate::queued::Room;
 
-/// A request that has come, with its room. Of its packet it has what is needed on: it is moved about, and 128 bytes are moved
-/// without a call.
+/// A request that has come, with its room. Of its packet it has what is needed on: it is moved about, and up to 128 bytes are
+/// moved without a call.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) id: u64,

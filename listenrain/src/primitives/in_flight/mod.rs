@@ -185,7 +185,7 @@ impl<C, O> InFlight<C, O> {
     ) {
         let mut slots = lock(&self.slots);
         let list = slots.list_of(channel);
-        items.retain_mut(|item| {
+        let mut leaves = |item: &mut T| {
             let Some(id) = id_of(item) else { return true };
             let Some(State::Waiting(context, _)) = slots.state(id) else { return false };
             if !change(item, context) {
@@ -194,7 +194,11 @@ impl<C, O> InFlight<C, O> {
             slots.unlink(id.slot);
             slots.link(id.slot, list);
             true
-        });
+        };
+        let left_out: Vec<T> = items.extract_if(.., |item| !leaves(item)).collect();
+        // Its end may run code of the user's, and wake others.
+        drop(slots);
+        drop(left_out);
     }
 
     /// Whether a call waits and has left on `channel`.
