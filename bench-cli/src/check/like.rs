@@ -38,12 +38,17 @@ fn settings(cell: &Cell) -> Vec<Setting> {
     ]
 }
 
-/// The length of the timed window as asked, to 10 ms. What is measured is a little longer, and shorter by what was cut.
+/// The length of the timed window as asked, to 10 ms; of one that was ended early, what it had.
+///
+/// What is measured is shorter by what was cut, and longer by what a busy machine is late: a file that does not say
+/// what was asked can tell it only so.
 pub(super) fn duration_s(cell: &Cell) -> f64 {
     let windows = cell.series.window_s * cell.series.tps.len() as f64;
     let measured = cell.duration_s + cell.steadiness.as_ref().map_or(0.0, |steadiness| steadiness.cut_s);
-    let asked = if windows > 0.0 { windows } else { measured };
-    (asked * 100.0).round() / 100.0
+    let measured = if windows > 0.0 { windows } else { measured };
+    let was_ended_early = measured < cell.asked_s * 0.95;
+    let length = if cell.asked_s > 0.0 && !was_ended_early { cell.asked_s } else { measured };
+    (length * 100.0).round() / 100.0
 }
 
 /// Pairs each of the baseline's cells with the candidate's.
@@ -91,7 +96,7 @@ fn like<'a>(cell: &Cell, others: &'a [Cell]) -> Result<&'a Cell, String> {
     }
 }
 
-/// As long, but for what a busy machine is late by.
+/// As long, but for what a busy machine is late by where a file does not say what was asked.
 fn unlike_duration(cell: &Cell, other: &Cell) -> Option<String> {
     let (one, other) = (duration_s(cell), duration_s(other));
     let is_alike = (one - other).abs() <= (one * 0.05).max(0.02);
@@ -132,11 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_as_long_as_was_asked_however_late_it_ended_and_not_if_it_was_ended_early() {
+        let asked = |length_s| Cell { asked_s: 0.25, ..cell(16, length_s) };
+        assert!(like(&asked(0.25), &[asked(0.4)]).is_ok());
+        let why = like(&asked(0.25), &[asked(0.1)]).unwrap_err();
+        assert!(why.contains("duration (0.25 s and 0.10 s)"), "{why}");
+        let longer = Cell { asked_s: 0.5, ..cell(16, 0.5) };
+        assert!(like(&asked(0.4), &[longer]).is_err());
+    }
+
+    #[test]
     fn a_window_that_ended_late_is_as_long_and_a_longer_one_is_named() {
         let others = [cell(1, 0.25), cell(16, 0.262)];
         assert_eq!(like(&cell(16, 0.25), &others).unwrap().parallel, 16);
         let why = like(&cell(16, 0.25), &[cell(16, 0.5)]).unwrap_err();
         assert!(why.contains("duration (0.25 s and 0.50 s)"), "{why}");
+        assert!(like(&cell(16, 0.25), &[cell(16, 0.4)]).is_err(), "nothing says that it was late");
         assert!(like(&cell(4, 3.0), &[cell(1, 3.1)]).unwrap_err().contains("parallel (4 and 1)"));
     }
 }

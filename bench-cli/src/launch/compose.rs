@@ -133,6 +133,7 @@ fn labels(config: &CellConfig) -> Cell {
         payload_bytes: config.payload as u64,
         lanes: config.lanes,
         connections: config.connections,
+        asked_s: config.duration.as_secs_f64(),
         warmup_s: config.warmup.as_secs_f64(),
         window_bytes: config.window as u64,
         target: config.target.as_deref().map(without_secrets),

@@ -49,6 +49,9 @@ pub struct Cell {
     /// Length of the timed window, seconds, as measured.
     #[serde(default)]
     pub duration_s: f64,
+    /// Length of the timed window, seconds, as asked. Zero: the file is older than this field.
+    #[serde(default)]
+    pub asked_s: f64,
     /// Length of the warm-up, seconds, as asked.
     #[serde(default)]
     pub warmup_s: f64,

@@ -49,6 +49,7 @@ pub(super) fn merge(place: usize, cells: &Cells<'_>) -> Result<Cell, MergeError>
         lanes: same.of("lanes", |cell| cell.lanes)?,
         connections: cells.values().map(|cell| cell.connections).sum(),
         duration_s: cells.values().map(|cell| cell.duration_s).fold(0.0, f64::max),
+        asked_s: same.of("asked_s", |cell| cell.asked_s)?,
         warmup_s: same.of("warmup_s", |cell| cell.warmup_s)?,
         window_bytes: cells.values().map(|cell| cell.window_bytes).sum(),
         littles_law: LittlesLaw { planned, measured: LittlesLaw::new(0, tps, service.times().mean).measured },
