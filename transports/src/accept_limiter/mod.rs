@@ -179,12 +179,11 @@ mod tests {
         let first = limiter.enter(peer(1)).await;
         assert!(first.release());
         assert!(timeout(Duration::from_secs(1), limiter.room()).await.is_err());
-        let entering = tokio::spawn({
+        let mut entering = tokio::spawn({
             let limiter = limiter.clone();
             async move { limiter.enter(peer(2)).await }
         });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(!entering.is_finished());
+        assert!(timeout(Duration::from_secs(1), &mut entering).await.is_err());
         drop(first);
         limiter.room().await;
         let second = entering.await.unwrap();
