@@ -149,9 +149,9 @@ fn callers_of_a_runtime_without_timers_hear_of_their_ends() {
     });
     let asked = aside(move || {
         let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(client.call_within(Bytes::new(), ms(100)))
+        // Long enough for the request to leave, also where a backtrace of the runtime's complaint is printed first.
+        runtime.block_on(client.call_within(Bytes::new(), secs(1)))
     });
     let outcome = asked.recv_timeout(WATCHDOG).expect("told");
-    // On a machine that is busy it may not have left by then.
-    assert!(matches!(outcome, Err(CallError::Timeout | CallError::Expired)), "{outcome:?}");
+    assert!(matches!(outcome, Err(CallError::Timeout)), "{outcome:?}");
 }

@@ -4,7 +4,8 @@
 mod support;
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use listenrain::buffer::WriteBuffer;
 use listenrain::channel::Plain;
 use listenrain::transport::generator;
-use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, Protocol, RawBytes, Server};
+use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, Protocol, RawBytes, Sent, Server};
 use support::*;
 use tokio::io::{DuplexStream, WriteHalf};
 use tokio::runtime::{Builder, Handle, Id as RuntimeId};
@@ -182,7 +183,7 @@ async fn a_request_that_nobody_waits_for_any_more_is_not_written() {
     }
 }
 
-/// A payload that asks for the connection's figures as it ends, and whose end may come anywhere.
+/// A payload that uses the connection when it is dropped, wherever the library does that.
 struct Asks(Client<RawBytes>);
 
 impl AsRef<[u8]> for Asks {
@@ -193,23 +194,41 @@ impl AsRef<[u8]> for Asks {
 
 impl Drop for Asks {
     fn drop(&mut self) {
-        // Takes the lock that the table of calls is under.
-        let _ = self.0.connection().is_over();
-        drop(
-            std::pin::pin!(self.0.call("at the end".into()))
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop())),
-        );
+        // Starting a call takes the lock of the table of calls.
+        let call = pin!(self.0.call("at the end".into()));
+        let _ = call.poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_left_out_ends_where_its_end_may_use_the_connection() {
-    let (_server, client, _log) = logged().await;
-    let payload = Bytes::from_owner(Asks(client.clone()));
-    let late = client.call_within(payload, Duration::ZERO).await;
+#[test]
+fn what_is_left_out_ends_where_its_end_may_use_the_connection() {
+    let (tell, told) = mpsc::channel();
+    // On a thread of its own: where its end comes under a lock that it takes, it never returns.
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let ends = runtime.block_on(async {
+            let (_server, client, _log) = logged().await;
+            let payload = Bytes::from_owner(Asks(client.clone()));
+            [client.call_within(payload, Duration::ZERO).await, client.call("after".into()).await]
+        });
+        let _ = tell.send(ends);
+    });
+    let [late, after] = told.recv_timeout(secs(30)).expect("it returns");
     assert!(matches!(late, Err(CallError::Expired)), "{late:?}");
-    assert_eq!(client.call("after".into()).await.unwrap(), "after");
+    assert_eq!(after.unwrap(), "after");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_queued_when_the_one_before_it_is_cut_goes_on_though_nothing_is_to_be_resent() {
+    let net = Net::new();
+    let _server = serve(&net, echo());
+    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
+    client.ready().await.unwrap();
+    settle().await;
+    net.line(0).cut_after(10);
+    let (cut, queued) = tokio::join!(client.call("cut".into()), client.call("queued".into()));
+    assert!(matches!(cut, Err(CallError::Lost { sent: Sent::No, .. })), "{cut:?}");
+    assert_eq!(queued.unwrap(), "queued");
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,7 +121,7 @@ pub(crate) fn gated() -> (Router<RawBytes>, UnboundedReceiver<(Bytes, Arc<Notify
     (router, receiver)
 }
 
-/// At most so many handlers at once.
+/// The native protocol on a server that runs at most `handlers` handlers at once.
 pub(crate) fn bounded(handlers: usize) -> Protocol<RawBytes> {
     Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(handlers)).build().unwrap()
 }
