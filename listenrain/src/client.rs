@@ -288,7 +288,8 @@ impl<M: MessageCodec> ClientBuilder<M> {
     }
 
     /// Whether requests that certainly did not run go on to the next channel when one is lost. Default: yes. If not, those that
-    /// did not leave end at once as [`CallError::Lost`] with [`Sent::No`](crate::Sent::No).
+    /// were being written to the lost channel and did not leave end at once as [`CallError::Lost`] with
+    /// [`Sent::No`](crate::Sent::No); those that were still queued wait for the next channel either way.
     ///
     /// Of the requests that have left and that the peer says goodbye without having taken, those of up to 64 KiB are sent again
     /// by default; larger ones, and all of them if not, are refused as never executed.

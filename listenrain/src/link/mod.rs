@@ -117,7 +117,7 @@ pub(crate) struct Link<R> {
     watch: Watch,
     phase: Phase,
     linger: Option<Pin<Box<Sleep>>>,
-    /// What ended the channel while somebody else wrote.
+    /// What ended the channel while a caller wrote, until the link's task tells it.
     fault: Option<LinkError>,
 }
 
@@ -227,7 +227,7 @@ impl<R: Role> Link<R> {
 
     /// Parks the writer, unless something has come meanwhile.
     fn rest(&mut self, wish: Wish, cx: &mut Context<'_>) -> bool {
-        // A wish or tick that came before the writer parked has found nobody to wake.
+        // A wish or tick that came before the writer parked found no waker to call.
         let rests = self.signal.outbox.park_writer(cx, self.takes_nothing())
             && self.signal.wish() == wish
             && !self.is_tick_due();

@@ -1,4 +1,4 @@
-//! Where a link stands that others than its task may write with.
+//! `LinkSlot`: the link of a lane, which its task drives and a caller may write with.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,7 +29,8 @@ impl<R: Role + Unpin> LinkSlot<R> {
         Placed(self)
     }
 
-    /// Writes what is queued in the place of the task that `writer` wakes; `false` where that has to be woken.
+    /// A caller writes what is queued, in the place of the link's task, which `writer` wakes. `false` where the caller has to wake
+    /// the task.
     pub(crate) fn write(&self, writer: &Waker) -> bool {
         let mut cx = Context::from_waker(writer);
         self.0.borrow(|slot| slot.as_mut().is_some_and(|link| link.write_in_place(&mut cx)))
@@ -37,14 +38,14 @@ impl<R: Role + Unpin> LinkSlot<R> {
 }
 
 impl<R: Role> Link<R> {
-    /// Writes what is queued in the place of the task that `cx` wakes, which rests. Says whether that may go on resting: there
-    /// may be more for it to do than to write a packet.
+    /// A caller writes what is queued, in the place of the link's task, which rests and which `cx` wakes. Returns whether the task
+    /// may go on resting; it may have more to do than to write a packet.
     fn write_in_place(&mut self, cx: &mut Context<'_>) -> bool {
         let is_plain = self.signal.wish() == Wish::Open
             && self.phase == Phase::Open
             && !self.is_tick_due()
             && self.writing.is_empty()
-            // Where several came together they will again, and leave in one write.
+            // Where several callers came together they will again, and their packets leave in one write.
             && self.writing.last_batch <= 1;
         if !is_plain || self.fault.is_some() {
             return false;
@@ -82,7 +83,7 @@ impl<R: Role + Unpin> Future for Placed<'_, R> {
             // What has ended is not to be written with.
             Poll::Ready(event) => slot.take().map(|link| (link, event)),
         };
-        // While a caller writes it comes to nothing: that caller wakes this task.
+        // While a caller writes, this task takes no turn: the caller wakes it when it is done.
         self.0.0.try_own(turn).flatten().map_or(Poll::Pending, Poll::Ready)
     }
 }
@@ -90,7 +91,6 @@ impl<R: Role + Unpin> Future for Placed<'_, R> {
 impl<R> Drop for Placed<'_, R> {
     fn drop(&mut self) {
         // The role may hold what holds the slot. What is dropped may be code of the user's: the slot is free by then.
-        let left = self.take();
-        drop(left);
+        drop(self.take());
     }
 }

@@ -1,4 +1,4 @@
-//! A lock that a task owns: others borrow what is in it while that rests, and no turn of the task blocks for them.
+//! A lock with one owner, a task, and borrowers. Neither a turn of the owner's task nor a borrower ever blocks.
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant, try_lock};
 
@@ -6,7 +6,8 @@ use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant, try_lock};
 #[derive(Debug, Default)]
 pub(crate) struct OwnerLock<T> {
     value: Mutex<T>,
-    /// 1 once the owner has found the value borrowed, until one is given back. Seen late it costs a wake-up for nothing.
+    /// 1 once the owner has found the value borrowed, until a borrower gives it back and wakes the owner. A borrower that sees it
+    /// late wakes the owner in vain.
     awaited: AtomicU64,
 }
 
@@ -15,21 +16,21 @@ impl<T> OwnerLock<T> {
         Self { value: Mutex::new(value), awaited: AtomicU64::new(0) }
     }
 
-    /// The owner's turn; `None` while somebody has borrowed the value, who wakes the owner when it is given back.
+    /// The owner takes a turn. `None` while a borrower has the value: the borrower then wakes the owner when it gives it back.
     pub(crate) fn try_own<R>(&self, turn: impl FnOnce(&mut T) -> R) -> Option<R> {
         if let Some(mut value) = try_lock(&self.value) {
             return Some(turn(&mut value));
         }
         self.awaited.swap(1, Ordering::AcqRel);
-        // It may have been given back just before that was to be seen.
+        // The borrower may have given the value back before it could see that the owner waits.
         if mutant("owner_lock: the owner looks only once") {
             return None;
         }
         try_lock(&self.value).map(|mut value| turn(&mut value))
     }
 
-    /// The turn of somebody else. `false` where the owner has to be woken: `turn` says so, the owner has come meanwhile, or the
-    /// value is not to be had.
+    /// A borrower takes a turn, if the value is free. `false` where the borrower has to wake the owner: because `turn` returned
+    /// `false`, because the owner has asked for the value meanwhile, or because the value was not free.
     pub(crate) fn borrow(&self, turn: impl FnOnce(&mut T) -> bool) -> bool {
         let Some(mut value) = try_lock(&self.value) else { return false };
         let may_rest = turn(&mut value);
@@ -38,7 +39,7 @@ impl<T> OwnerLock<T> {
         may_rest && (!is_awaited || mutant("owner_lock: who gives back forgets the owner"))
     }
 
-    /// A turn of the owner's that cannot be put off: it blocks while the value is borrowed.
+    /// The owner changes the value at once, outside its turns: it blocks until a borrower has given the value back.
     pub(crate) fn own<R>(&self, turn: impl FnOnce(&mut T) -> R) -> R {
         turn(&mut lock(&self.value))
     }

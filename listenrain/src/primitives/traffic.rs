@@ -42,8 +42,7 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
     }
 
     /// Queues the packet of a call that stands in the table already, and sees to it that it does not wait where nothing comes
-    /// any more.
-    /// `write` may write it in the place of the lane's writer, as for [`Outbox::push_and_write`].
+    /// any more. `write` may write it in the place of the lane's writer, as for [`Outbox::push_and_write`].
     #[inline]
     pub(crate) fn queue(
         &self,
@@ -175,7 +174,8 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
         self.move_if_stranded(lane);
     }
 
-    /// These are about to be written on a channel: those that nobody wants any more are taken out, and those that `change` rejects.
+    /// The writer is about to write `batch` on a channel: takes out the packets whose calls have ended, and those for which `change`
+    /// returns `false`.
     pub(crate) fn leave(
         &self,
         lane: usize,

@@ -174,8 +174,8 @@ impl<C, O> InFlight<C, O> {
         }
     }
 
-    /// Keeps of `items` those whose call still waits and that `change` wants to leave, or which belong to none; the calls have left
-    /// on `channel` from now on, in this order.
+    /// Takes out of `items` those whose call has ended, and those for which `change` returns `false`; an item that belongs to no
+    /// call stays. The calls of those that stay have left on `channel` from now on, in this order.
     pub(crate) fn leave<T>(
         &self,
         channel: u64,
@@ -196,7 +196,7 @@ impl<C, O> InFlight<C, O> {
             true
         };
         let left_out: Vec<T> = items.extract_if(.., |item| !leaves(item)).collect();
-        // Its end may run code of the user's, and wake others.
+        // Dropping a packet may run code of the user's, and wake callers.
         drop(slots);
         drop(left_out);
     }

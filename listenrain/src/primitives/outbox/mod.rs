@@ -51,8 +51,8 @@ impl<T> Outbox<T> {
         self.push_and_write(ticket, item, |_| false)
     }
 
-    /// As [`push`](Self::push), but a writer that is parked is woken only if `write` does not do its work in its place:
-    /// write what is queued, and park the writer again under the same waker.
+    /// As [`push`](Self::push), but where the writer is parked `write` is called with its waker first, and may do the writer's
+    /// work: write what is queued, and park the writer again under that waker. Only if it returns `false` the writer is woken.
     pub(crate) fn push_and_write(
         &self,
         ticket: Ticket,
