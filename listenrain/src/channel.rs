@@ -13,7 +13,9 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
-use crate::transport::BoxFuture;
+
+/// A boxed, sendable future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The half of a channel that delivers bytes.
 ///

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection::{
-    Backoff, Callback, Callbacks, Connection, ConnectionLimits, ConnectionOptions, Dialers, OptionError,
-    Overflow, Wait, block_on_until, is_inside_runtime,
+    Backoff, Callback, Callbacks, Connection, ConnectionLimits, ConnectionOptions, Dialers, Overflow, Wait,
+    block_on_until, is_inside_runtime,
 };
 use crate::counters::{Counters, Counts, count};
-use crate::error::{CallError, Failure, Outcome, Refusal};
+use crate::error::{CallError, Failure, OptionError, Outcome, Refusal};
 use crate::guard::guard;
 use crate::link::Health;
 use crate::message::{self, CodecFault, MessageCodec, encode};

@@ -42,18 +42,19 @@ mod state_machine;
 mod sync;
 mod timers;
 pub mod transport;
+mod wire;
 
 pub use channel::{Channel, ChannelEnd, ChannelFacts, ChannelRead, ChannelWrite, OnEnd};
 pub use client::{Client, ClientBuilder};
 pub use connection::{
-    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, OptionError, Overflow,
+    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, Overflow,
 };
 pub use correlation::{Correlation, HashPool, StateMachinePool};
 pub use counters::Counts;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{
-    CallError, ErrorCode, Failure, IdState, LinkError, MessageError, Outcome, PacketError, Refusal,
-    RemoteError, RemoteRefusal, Sent,
+    CallError, ErrorCode, Failure, IdState, LinkError, MessageError, NextError, OptionError, Outcome,
+    PacketError, Refusal, RemoteError, RemoteRefusal, Sent,
 };
 pub use executor::{Blocking, Executor, Inline, Job, Spawned};
 pub use link::Health;
@@ -73,4 +74,4 @@ pub use server::{
 };
 pub use state_machine::StateMachine;
 pub use timers::{HeapTimers, Timers};
-pub use transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, TransportId};
+pub use transport::{BoxFuture, Capabilities, ChannelGenerator, Transport, TransportId};

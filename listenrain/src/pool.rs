@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::client::{Client, ClientBuilder};
-use crate::connection::{Connection, Dialers, OptionError};
+use crate::connection::{Connection, Dialers};
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::error::OptionError;
 use crate::guard::guard;
 use crate::message::MessageCodec;
 use crate::primitives::keyed::Keyed;

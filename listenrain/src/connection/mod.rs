@@ -51,7 +51,7 @@ use failures::Failures;
 use keeper::Keeper;
 use lane::Lane;
 pub(crate) use options::{BYTES, REQUESTS, check_limit};
-pub use options::{ConnectionLimits, ConnectionOptions, OptionError, Overflow};
+pub use options::{ConnectionLimits, ConnectionOptions, Overflow};
 use replies::Replies;
 pub(crate) use shared::Shared;
 pub use state::ConnectionState;

@@ -2,9 +2,9 @@
 
 use super::MessageError;
 use super::link::LinkError;
+use super::next::NextError;
 use super::remote::{RemoteError, RemoteRefusal};
-use crate::packet::Kind;
-use crate::transport::NextError;
+use crate::wire::Kind;
 
 /// How a call ended: with its reply, or with the reason why there is none. Told exactly once.
 ///

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::packet::{GoodbyeReason, Kind};
+use crate::wire::{GoodbyeReason, Kind};
 
 /// What is wrong with bytes that should be packets. The channel is closed: nothing after them can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

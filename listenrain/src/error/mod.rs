@@ -2,10 +2,14 @@
 
 mod call;
 mod link;
+mod next;
+mod option;
 mod remote;
 
 pub use call::{CallError, Failure, IdState, Outcome, Refusal, Sent};
 pub use link::{LinkError, PacketError};
+pub use next::NextError;
+pub use option::OptionError;
 pub use remote::{ErrorCode, RemoteError, RemoteRefusal};
 
 /// Why a message codec could not encode or decode.

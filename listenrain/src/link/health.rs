@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::connection::OptionError;
-use crate::error::LinkError;
+use crate::error::{LinkError, OptionError};
 use crate::packet::{Kind, Packet};
 
 /// When a peer counts as gone.

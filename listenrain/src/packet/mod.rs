@@ -13,11 +13,11 @@ use bytes::{Bytes, BytesMut};
 
 use crate::buffer::{BufferPool, ReadBuffer, WriteBuffer};
 use crate::error::PacketError;
+pub use crate::wire::{GoodbyeReason, Kind};
 
 pub(crate) use guarded::Packets;
 pub use native::NativePackets;
 pub use original::OriginalPackets;
-pub use session::GoodbyeReason;
 pub(crate) use session::{Goodbye, Hello};
 
 /// Solves the sticky-packet problem: where a packet begins and ends in a stream, and what its header says.
@@ -104,61 +104,6 @@ impl Packet {
     /// A packet without a deadline.
     pub fn new(kind: Kind, id: u64, payload: impl Into<Payload>) -> Self {
         Self { kind, flags: 0, id, deadline: None, payload: payload.into() }
-    }
-}
-
-/// What a packet is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Wants one reply.
-    Request,
-    /// Answers a request.
-    Reply,
-    /// Says what went wrong with a request.
-    Error,
-    /// Says that a request was not executed.
-    Refused,
-    /// Wants no reply.
-    OneWay,
-    /// Wants a pong, to see whether the peer lives.
-    Ping,
-    /// Answers a ping.
-    Pong,
-    /// Takes a request back.
-    Cancel,
-    /// Says what the sender speaks, before all else.
-    Hello,
-    /// Answers a hello.
-    HelloAnswer,
-    /// Says that nothing more is taken on the channel, and what was.
-    Goodbye,
-    /// Answers a goodbye: no more requests come.
-    GoodbyeAnswer,
-    /// A packet of a protocol whose packets have no kind: a server takes it for a request, a client for a reply.
-    Plain,
-    /// A kind of a newer peer.
-    Unknown(u8),
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request => f.write_str("request"),
-            Self::Reply => f.write_str("reply"),
-            Self::Error => f.write_str("error"),
-            Self::Refused => f.write_str("refused"),
-            Self::OneWay => f.write_str("one-way"),
-            Self::Ping => f.write_str("ping"),
-            Self::Pong => f.write_str("pong"),
-            Self::Cancel => f.write_str("cancel"),
-            Self::Hello => f.write_str("hello"),
-            Self::HelloAnswer => f.write_str("hello answer"),
-            Self::Goodbye => f.write_str("goodbye"),
-            Self::GoodbyeAnswer => f.write_str("goodbye answer"),
-            Self::Plain => f.write_str("packet"),
-            Self::Unknown(kind) => write!(f, "kind {kind}"),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::GoodbyeReason;
 use crate::error::RemoteRefusal;
 
 /// The first packet of a client, and the server's answer to it.
@@ -53,87 +54,6 @@ pub(crate) struct Goodbye {
     pub(crate) stay_away: Duration,
 }
 
-/// Why a peer ends a channel, or takes none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum GoodbyeReason {
-    /// It is shutting down.
-    #[error("it is shutting down")]
-    Draining,
-    /// It has as many channels as it takes.
-    #[error("it is full")]
-    Full,
-    /// It does not admit this peer.
-    #[error("it does not admit this peer")]
-    NotAdmitted,
-    /// It does not speak this version of the protocol.
-    #[error("it does not speak this version of the protocol")]
-    Version,
-    /// The channel is as old as it lets channels grow.
-    #[error("the channel has reached its largest age")]
-    Age,
-    /// It had no memory for a packet, for longer than a packet may take.
-    #[error("it had no memory for a packet")]
-    Overloaded,
-    /// A reason that this side does not know.
-    #[error("reason {0}")]
-    Other(u8),
-}
-
-impl GoodbyeReason {
-    pub(crate) const fn to_byte(self) -> u8 {
-        match self {
-            Self::Draining => 1,
-            Self::Full => 2,
-            Self::NotAdmitted => 3,
-            Self::Version => 4,
-            Self::Age => 5,
-            Self::Overloaded => 6,
-            Self::Other(byte) => byte,
-        }
-    }
-
-    pub(crate) const fn from_byte(byte: u8) -> Self {
-        match byte {
-            1 => Self::Draining,
-            2 => Self::Full,
-            3 => Self::NotAdmitted,
-            4 => Self::Version,
-            5 => Self::Age,
-            6 => Self::Overloaded,
-            other => Self::Other(other),
-        }
-    }
-
-    /// Whether the channel was never taken: nothing that was sent on it was served.
-    pub(crate) const fn is_refusal(self) -> bool {
-        matches!(self, Self::Full | Self::NotAdmitted | Self::Version)
-    }
-
-    /// Whether it will hold for the next channel too.
-    pub(crate) const fn is_lasting(self) -> bool {
-        matches!(self, Self::NotAdmitted | Self::Version)
-    }
-
-    /// For how long a peer is asked to stay away.
-    pub(crate) const fn stay_away(self) -> Duration {
-        match self {
-            Self::Draining | Self::Full | Self::Overloaded => Duration::from_secs(1),
-            Self::NotAdmitted | Self::Version => Duration::from_secs(30),
-            Self::Age | Self::Other(_) => Duration::ZERO,
-        }
-    }
-
-    /// What it says of one request that was not taken.
-    pub(crate) const fn of_request(self) -> RemoteRefusal {
-        match self {
-            Self::Full | Self::Overloaded => RemoteRefusal::Overloaded,
-            Self::NotAdmitted | Self::Version => RemoteRefusal::NoServer,
-            Self::Draining | Self::Age | Self::Other(_) => RemoteRefusal::Draining,
-        }
-    }
-}
-
 impl Goodbye {
     /// A peer that wants to be left alone for longer is dialled after this time all the same.
     pub(crate) const MOST_STAY_AWAY: Duration = Duration::from_secs(300);
@@ -160,6 +80,17 @@ impl Goodbye {
             one_ways: u64::from_be_bytes(*one_ways),
             stay_away: Duration::from_millis(millis.into()).min(Self::MOST_STAY_AWAY),
         })
+    }
+}
+
+impl GoodbyeReason {
+    /// What it says of one request that was not taken.
+    pub(crate) const fn of_request(self) -> RemoteRefusal {
+        match self {
+            Self::Full | Self::Overloaded => RemoteRefusal::Overloaded,
+            Self::NotAdmitted | Self::Version => RemoteRefusal::NoServer,
+            Self::Draining | Self::Age | Self::Other(_) => RemoteRefusal::Draining,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How much a server takes on at once.
 
-use crate::connection::{BYTES, OptionError, REQUESTS, check_limit};
+use crate::connection::{BYTES, REQUESTS, check_limit};
+use crate::error::OptionError;
 
 /// How much a server takes on at once. Limits of all channels together are shared: none of them holds more than is left for
 /// the others.
