@@ -160,7 +160,7 @@ mod calls_through_programs {
         let pid = pid(&channel);
         let client = client_over(channel);
         let call = client.call_within("x".into(), Duration::from_millis(20));
-        assert!(matches!(watched(call).await, Err(CallError::Timeout)));
+        assert!(watched(call).await.is_err_and(|error| error.is_timeout()));
         let closing = Instant::now();
         watched(client.close()).await;
         gone(pid).await;

@@ -138,7 +138,7 @@ pub(super) async fn timeout_order(bed: &mut Bed) -> Check {
 
 fn is_timeout(outcome: &Outcome<Bytes>) -> Check {
     ensure!(
-        matches!(outcome, Err(CallError::Timeout)),
+        outcome.as_ref().is_err_and(CallError::is_timeout),
         "a call that nobody answers ended with {outcome:?}, expected Timeout"
     );
     Ok(())
@@ -165,7 +165,7 @@ async fn handlers_that_never_end(bed: &mut Bed) -> Check {
     });
     let both = Both::start(bed, &native()?, router).await?;
     call(&both.client, 0, 100).await?;
-    let is_timeout = |error: &CallError| matches!(error, CallError::Timeout);
+    let is_timeout = CallError::is_timeout;
     let unanswered = all_time_out(&both.client, (1..20).step_by(2), 100, is_timeout);
     let answered = async {
         for number in (2..20).step_by(2) {

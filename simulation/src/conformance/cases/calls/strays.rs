@@ -107,7 +107,7 @@ async fn overtaken(sides: &mut ByHand) -> Check<(u64, Frame, Call, Frame)> {
 async fn timed_out(sides: &ByHand, number: u64, patience: Duration) -> Check {
     let outcome = sides.client.call_within(message(number, SIZE), patience).await;
     ensure!(
-        matches!(outcome, Err(CallError::Timeout)),
+        outcome.as_ref().is_err_and(CallError::is_timeout),
         "a call that nobody answers ended with {outcome:?}, expected Timeout"
     );
     Ok(())

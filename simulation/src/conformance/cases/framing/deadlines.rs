@@ -142,7 +142,7 @@ async fn to_handlers(bed: &mut Bed, codec: &Codec) -> Check {
 
 fn is_answered_or_late(outcome: &Outcome<Bytes>) -> Check {
     ensure!(
-        matches!(outcome, Ok(_) | Err(CallError::Timeout)),
+        outcome.as_ref().err().is_none_or(CallError::is_timeout),
         "a call that waits {SHORT:?} ended with {outcome:?}"
     );
     Ok(())
