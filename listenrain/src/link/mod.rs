@@ -332,6 +332,9 @@ impl<R: Role> Link<R> {
         if !self.is_tick_due() {
             return Ok(());
         }
+        if self.reading.is_awaited() {
+            self.reading.shrink();
+        }
         let reading = &self.reading;
         let seen = Seen {
             bytes: reading.bytes,

@@ -226,8 +226,16 @@ impl Reading {
         true
     }
 
-    /// Accounts for the memory that is really in use.
+    /// Whether another channel waits for memory of which this one keeps some.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.permit.units() > 0 && memory.permit.is_awaited())
+    }
+
+    /// Accounts for the memory that is really in use, and keeps none in store while others wait for it.
     fn settle(&mut self) {
+        if self.is_awaited() {
+            self.input.shrink();
+        }
         let Some(Memory { permit, .. }) = &mut self.memory else { return };
         let held = self.input.held().saturating_sub(FREE) as u64;
         if held > permit.units() {
