@@ -1,11 +1,13 @@
-//! How a transport's options are described, set by name and written as text.
+//! Options of transports: declared once, set by name, written as text.
 //!
 //! An option stands in an endpoint (`tcp://host:1?nodelay=false`), on a command line (`--set tcp.nodelay=false`) or in
-//! a typed struct such as [`TcpOptions`](crate::tcp::TcpOptions). All three go through one table for each transport, so
-//! that bounds and words are the same everywhere.
+//! a typed struct such as [`ChannelOptions`](crate::channel::ChannelOptions). All three follow from one declaration of the
+//! option by [`options!`], so that bounds and texts are the same everywhere.
 
+mod kind;
 pub(crate) mod value;
 
+pub(crate) use self::kind::*;
 pub use listenrain::transport::OptionInfo;
 
 /// Why an option was not set.
@@ -42,24 +44,38 @@ impl OptionError {
     }
 }
 
-/// One option of the options struct `T`.
+/// One option of the options struct `T`, as text.
 pub(crate) struct Knob<T> {
-    pub(crate) info: OptionInfo,
+    info: OptionInfo,
     /// Sets it, or leaves it alone and answers `None` when the text is not allowed.
-    pub(crate) set: fn(&mut T, &str) -> Option<()>,
+    set: fn(&mut T, &str) -> Option<()>,
     /// Its value as text that `set` takes.
-    pub(crate) get: fn(&T) -> String,
+    get: fn(&T) -> String,
+}
+
+impl<T> Knob<T> {
+    /// An option of this `kind`. Its texts are made once, for a table that is never dropped.
+    pub(crate) fn new<K: Kind>(
+        (name, meaning): (&'static str, &'static str),
+        kind: &K,
+        default: &K::Value,
+        set: fn(&mut T, &str) -> Option<()>,
+        get: fn(&T) -> String,
+    ) -> Self {
+        let (allowed, default) = (kind.allowed().leak(), kind.show(default).leak());
+        Self { info: OptionInfo::new(name, meaning, allowed, default), set, get }
+    }
 }
 
 /// Every option of one transport.
-pub(crate) struct Table<T: 'static>(pub(crate) &'static [Knob<T>]);
+pub(crate) struct Table<T: 'static>(pub(crate) Vec<Knob<T>>);
 
 impl<T: Clone> Table<T> {
-    pub(crate) fn list(&self) -> impl Iterator<Item = &'static OptionInfo> + use<T> {
+    pub(crate) fn list(&'static self) -> impl Iterator<Item = &'static OptionInfo> {
         self.0.iter().map(|knob| &knob.info)
     }
 
-    pub(crate) fn set(&self, options: &mut T, name: &str, value: &str) -> Result<(), OptionError> {
+    pub(crate) fn set(&'static self, options: &mut T, name: &str, value: &str) -> Result<(), OptionError> {
         let Some(knob) = self.0.iter().find(|knob| knob.info.name == name) else {
             return Err(OptionError::Unknown {
                 name: name.to_owned(),
@@ -79,44 +95,100 @@ impl<T: Clone> Table<T> {
     }
 
     /// Whether every value is one that could be given as text, so that bounds stand in one place only.
-    pub(crate) fn check(&self, options: &T) -> Result<(), OptionError> {
+    pub(crate) fn check(&'static self, options: &T) -> Result<(), OptionError> {
         let mut copy = options.clone();
         self.0.iter().try_for_each(|knob| self.set(&mut copy, knob.info.name, &(knob.get)(options)))
     }
 }
 
-/// The methods by which the options of one transport are set and read as text. Options that are made of others' name the
-/// field of each: `options_as_text!(Mine, TABLE, tcp: TcpOptions)`.
-macro_rules! options_as_text {
-    ($options:ty, $table:expr $(, $part:ident: $of:ty)*) => {
+/// Declares the options of one transport: the struct, its defaults, its builder and the methods that take text.
+///
+/// ```text
+/// options! {
+///     /// Documentation of the struct.
+///     pub struct SomeOptions {
+///         /// Options of another struct that are this one's too, and the builder method that replaces them all.
+///         tcp: TcpOptions,
+///     }
+///
+///     /// Documentation of the builder method.
+///     backlog(connections: usize) = 1024, COUNT, "meaning as one line";
+///
+///     /// One that is kept in another type than the method takes, and cannot be set by name.
+///     seeded(seed: u64) -> Option<u64> { Some(seed) } = None;
+/// }
+/// ```
+///
+/// What stands behind the default is its [`Kind`], which knows bounds and text.
+macro_rules! options {
+    (
+        $(#[$struct_docs:meta])*
+        pub struct $options:ident { $($(#[$part_docs:meta])* $part:ident: $of:ty,)* }
+        $(
+            $(#[$docs:meta])*
+            $name:ident($($argument:ident: $type:ty),+) $(-> $field:ty { $value:expr })?
+                = $default:expr $(, $kind:expr, $meaning:expr)?;
+        )+
+    ) => {
+        $(#[$struct_docs])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $options {
+            $(pub(super) $part: $of,)*
+            $(pub(super) $name: $crate::options::options!(@last [$($type)+] $($field)?),)+
+        }
+
+        impl Default for $options {
+            fn default() -> Self {
+                Self { $($part: <$of>::default(),)* $($name: $default,)+ }
+            }
+        }
+
         impl $options {
+            $(
+                $(#[$part_docs])*
+                #[must_use]
+                pub fn $part(mut self, options: $of) -> Self {
+                    self.$part = options;
+                    self
+                }
+            )*
+
+            $(
+                $(#[$docs])*
+                #[must_use]
+                pub fn $name(mut self, $($argument: $type),+) -> Self {
+                    self.$name = $crate::options::options!(@last [$($argument)+] $($value)?);
+                    self
+                }
+            )+
+
             /// Sets option `name` to `value`, both as text, as an endpoint would.
             ///
             /// # Errors
             ///
             /// [`OptionError`](crate::options::OptionError), which lists what there is or what is allowed; nothing has
             /// changed then.
-            pub fn set(&mut self, name: &str, value: &str) -> Result<(), crate::options::OptionError> {
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), $crate::options::OptionError> {
                 $(if <$of>::list().any(|info| info.name == name) {
                     return self.$part.set(name, value);
                 })*
-                $table.set(self, name, value).map_err(|error| error.among(Self::list()))
+                Self::table().set(self, name, value).map_err(|error| error.among(Self::list()))
             }
 
             /// Option `name` as text, or `None` when there is none of that name.
             #[must_use]
             pub fn get(&self, name: &str) -> Option<String> {
-                None$(.or_else(|| self.$part.get(name)))*.or_else(|| $table.get(self, name))
+                None$(.or_else(|| self.$part.get(name)))*.or_else(|| Self::table().get(self, name))
             }
 
             /// Every option: its name, meaning, allowed values and default.
-            pub fn list() -> impl Iterator<Item = &'static crate::options::OptionInfo> {
-                $table.list()$(.chain(<$of>::list()))*
+            pub fn list() -> impl Iterator<Item = &'static $crate::options::OptionInfo> {
+                Self::table().list()$(.chain(<$of>::list()))*
             }
 
-            pub(crate) fn check(&self) -> Result<(), crate::options::OptionError> {
+            pub(crate) fn check(&self) -> Result<(), $crate::options::OptionError> {
                 $(self.$part.check()?;)*
-                $table.check(self)
+                Self::table().check(self)
             }
 
             /// The same options with those of `endpoint` on top.
@@ -131,33 +203,25 @@ macro_rules! options_as_text {
                 }
                 Ok(options)
             }
+
+            fn table() -> &'static $crate::options::Table<Self> {
+                use std::sync::LazyLock;
+                use $crate::options::{Kind, Knob, Table};
+                static TABLE: LazyLock<Table<$options>> = LazyLock::new(|| {
+                    let defaults = $options::default();
+                    Table(vec![$($(Knob::new(
+                        (stringify!($name), $meaning),
+                        &$kind,
+                        &defaults.$name,
+                        |options, text| ($kind).parse(text).map(|value| options.$name = value),
+                        |options| ($kind).show(&options.$name),
+                    ),)?)+])
+                });
+                &TABLE
+            }
         }
     };
+    (@last [$only:tt]) => { $only };
+    (@last [$($other:tt)+] $last:tt) => { $last };
 }
-pub(crate) use options_as_text;
-
-/// What must hold for every table.
-#[cfg(test)]
-pub(crate) fn assert_table_is_sound<T: Clone + Default + PartialEq + std::fmt::Debug>(table: &Table<T>) {
-    assert_table_is_sound_against(table, |_| "nonsense");
-}
-
-/// As [`assert_table_is_sound`], for a table with options for which not everything is nonsense.
-#[cfg(test)]
-pub(crate) fn assert_table_is_sound_against<T: Clone + Default + PartialEq + std::fmt::Debug>(
-    table: &Table<T>,
-    nonsense: impl Fn(&str) -> &'static str,
-) {
-    table.check(&T::default()).unwrap();
-    for knob in table.0 {
-        let info = knob.info;
-        let mut options = T::default();
-        table.set(&mut options, info.name, info.default).unwrap();
-        assert_eq!(options, T::default(), "the default of `{}` is written wrong", info.name);
-        assert_eq!(table.get(&options, info.name).as_deref(), Some(info.default));
-        let bad = nonsense(info.name);
-        let error = table.set(&mut options, info.name, bad).unwrap_err().to_string();
-        assert!(error.contains(info.name) && error.contains(bad) && error.contains(info.allowed), "{error}");
-        assert_eq!(options, T::default(), "a bad value changed `{}`", info.name);
-    }
-}
+pub(crate) use options;

@@ -18,20 +18,9 @@ pub enum Congestion {
     Bbr,
 }
 
-const ALL: [Congestion; 3] = [Congestion::Cubic, Congestion::NewReno, Congestion::Bbr];
-
 impl Congestion {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Cubic => "cubic",
-            Self::NewReno => "newreno",
-            Self::Bbr => "bbr",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        ALL.into_iter().find(|known| known.name() == name)
-    }
+    pub(super) const ALL: [(&'static str, Self); 3] =
+        [("cubic", Self::Cubic), ("newreno", Self::NewReno), ("bbr", Self::Bbr)];
 
     /// Its controllers, starting with `window` bytes where that is not left to them.
     pub(super) fn factory(self, window: Option<u64>) -> Arc<dyn ControllerFactory + Send + Sync> {
