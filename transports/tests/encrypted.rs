@@ -83,12 +83,12 @@ async fn parts_that_are_given_as_such_need_no_option() {
 #[tokio::test]
 async fn a_wrong_certificate_is_named_by_the_dial_and_its_listener_serves_on() {
     on_each(|given| async move {
-        let (authority, stranger) = (Authority::new(), Authority::new());
+        let (authority, other) = (Authority::new(), Authority::new());
         for (leaf, what) in [
             (authority.sign(&["127.0.0.1"], (2020, 2021)), "expired"),
             (authority.sign(&["127.0.0.1"], (2119, 2120)), "not yet valid"),
             (authority.sign(&["elsewhere.example"], VALID), "another name"),
-            (stranger.sign_local(), "a stranger"),
+            (other.sign_local(), "another authority"),
         ] {
             let listening = given.clone().identity(&leaf.identity);
             let mut listener = listening.listen(&given.bare()).await;

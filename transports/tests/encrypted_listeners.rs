@@ -105,8 +105,8 @@ async fn a_listener_that_asks_knows_its_dialers_by_their_certificates() {
 #[tokio::test]
 async fn a_dialer_that_a_listener_does_not_believe_is_told_so() {
     on_each(|given| async move {
-        let (authority, stranger) = (Authority::new(), Authority::new());
-        let (server, wrong) = (authority.sign_local(), stranger.sign_local());
+        let (authority, other) = (Authority::new(), Authority::new());
+        let (server, wrong) = (authority.sign_local(), other.sign_local());
         let asked = with_path(given.bare(), "client_ca", &authority.ca());
         let mut listener = given.clone().identity(&server.identity).listen(&asked).await;
         let pinned = server.identity.fingerprint();

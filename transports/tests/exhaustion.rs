@@ -39,7 +39,7 @@ async fn exhaust_and_recover(transport: &dyn Transport) {
     let (mut listener, mut dialer) = both_ends(transport).await;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, 64, hard).unwrap();
-    // The dialler's own socket takes the last descriptor, so that none is left for the accepted end.
+    // The dialer's own socket takes the last descriptor, so that none is left for the accepted end.
     let mut hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     hoard.pop();
     let near = watched(dialer.next()).await.unwrap();

@@ -179,10 +179,10 @@ async fn a_byte_that_was_changed_on_the_way_is_never_delivered() {
 async fn who_talks_nonsense_is_told_and_the_listener_serves_on() {
     let tls = Tls::default();
     let mut listener = listen(&tls).await;
-    let mut stranger = TcpStream::connect(listener.endpoint().address()).await.unwrap();
-    stranger.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut unknown = TcpStream::connect(listener.endpoint().address()).await.unwrap();
+    unknown.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
-    watched(stranger.read_to_end(&mut answer)).await.unwrap();
+    watched(unknown.read_to_end(&mut answer)).await.unwrap();
     assert_eq!(answer[0], 21, "an alert, and no reset that overtakes it");
     let mut dialer = tls.dialer(listener.endpoint()).unwrap();
     watched(connect(&mut *listener, &mut *dialer)).await;

@@ -61,15 +61,15 @@ impl Carrier {
         Usage(self.holds.subscribe())
     }
 
-    /// The dialler's end carries the number of the stream, so that no two channels have the same two ends.
+    /// The dialer's end carries the number of the stream, so that no two channels have the same two ends.
     fn facts(&self, number: u64) -> ChannelFacts {
         let certificates = self.certificates();
         let their = certificates.first().map(|certificate| Fingerprint::of(certificate));
         let remote = self.connection.remote_address();
         let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-        let is_dialler = self.connection.side() == Side::Client;
-        let local = end(self.local, is_dialler.then_some(number), self.shown);
-        let peer = end(remote, (!is_dialler).then_some(number), their);
+        let is_dialer = self.connection.side() == Side::Client;
+        let local = end(self.local, is_dialer.then_some(number), self.shown);
+        let peer = end(remote, (!is_dialer).then_some(number), their);
         let mut facts = ChannelFacts::new(SCHEME).between(Some(local), Some(peer));
         facts.certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         facts.group = Some(self.group);

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use quinn::{Endpoint, ServerConfig};
 use tokio::sync::Notify;
 
-use super::doorman::Doorman;
+use super::acceptor::Acceptor;
 use super::socket::Closable;
 use super::{QuicOptions, Reach, config};
 use crate::udp::UdpBinding;
@@ -31,7 +31,7 @@ struct Bound {
     endpoint: Endpoint,
     socket: Arc<Closable>,
     /// The listener's, while there is one.
-    doorman: Mutex<Option<Arc<Doorman>>>,
+    acceptor: Mutex<Option<Arc<Acceptor>>>,
     vacated: Notify,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Place {
 }
 
 impl Endpoints {
-    /// Puts a listener's doorman at `address`, bound anew or taken over from a listener that is gone. Where one stands
+    /// Puts a listener's acceptor at `address`, bound anew or taken over from a listener that is gone. Where one stands
     /// already it is `AddrInUse`.
     pub(super) async fn occupy(
         &self,
@@ -52,10 +52,10 @@ impl Endpoints {
         options: &QuicOptions,
         server: ServerConfig,
         reach: &Reach,
-        doorman: impl FnOnce(SocketAddr) -> Arc<Doorman>,
+        acceptor: impl FnOnce(SocketAddr) -> Arc<Acceptor>,
     ) -> io::Result<Place> {
         if let Some(bound) = self.lock().get(&address) {
-            bound.take_over(doorman(address), server)?;
+            bound.take_over(acceptor(address), server)?;
             return Ok(Place { endpoints: self.clone(), address, bound: bound.clone() });
         }
         let ask = UdpBinding::at(address).buffers(options.send_buffer, options.recv_buffer);
@@ -67,8 +67,8 @@ impl Endpoints {
             reach.runtime.clone(),
         )?;
         let address = endpoint.local_addr()?;
-        let doorman = Mutex::new(Some(doorman(address)));
-        let bound = Arc::new(Bound { endpoint, socket, doorman, vacated: Notify::new() });
+        let acceptor = Mutex::new(Some(acceptor(address)));
+        let bound = Arc::new(Bound { endpoint, socket, acceptor, vacated: Notify::new() });
         self.lock().insert(address, bound.clone());
         tokio::spawn(Keeper { endpoints: self.clone(), address, bound: bound.clone() }.keep());
         Ok(Place { endpoints: self.clone(), address, bound })
@@ -77,7 +77,7 @@ impl Endpoints {
     /// Closes an address at which nobody listens and nothing lives.
     fn close_if_dead(&self, address: SocketAddr, bound: &Arc<Bound>) -> bool {
         let mut endpoints = self.lock();
-        if bound.doorman().is_some() || bound.endpoint.open_connections() > 0 {
+        if bound.acceptor().is_some() || bound.endpoint.open_connections() > 0 {
             return false;
         }
         bound.socket.close();
@@ -119,8 +119,8 @@ impl Keeper {
                     continue;
                 }
             };
-            match (incoming, bound.doorman()) {
-                (Some(incoming), Some(doorman)) => doorman.admit(incoming),
+            match (incoming, bound.acceptor()) {
+                (Some(incoming), Some(acceptor)) => acceptor.admit(incoming),
                 (Some(incoming), None) => incoming.refuse(),
                 // The socket failed.
                 (None, _) => return,
@@ -130,7 +130,7 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the doorman tells the listener.
+    /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the acceptor tells the listener.
     fn drop(&mut self) {
         forget(&mut self.endpoints.lock(), self.address, &self.bound);
         self.bound.vacate();
@@ -139,31 +139,31 @@ impl Drop for Keeper {
 }
 
 impl Bound {
-    fn take_over(&self, doorman: Arc<Doorman>, server: ServerConfig) -> io::Result<()> {
-        let mut place = self.doorman.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take_over(&self, acceptor: Arc<Acceptor>, server: ServerConfig) -> io::Result<()> {
+        let mut place = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner);
         if place.is_some() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         self.endpoint.set_server_config(Some(server));
-        *place = Some(doorman);
+        *place = Some(acceptor);
         Ok(())
     }
 
     fn vacate(&self) {
-        let doorman = self.doorman.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(doorman);
+        let acceptor = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(acceptor);
         self.vacated.notify_waiters();
     }
 
-    fn doorman(&self) -> Option<Arc<Doorman>> {
-        self.doorman.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn acceptor(&self) -> Option<Arc<Acceptor>> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ready when nobody listens here and no connection is left.
     async fn dead(&self) {
         loop {
             let vacated = self.vacated.notified();
-            if self.doorman().is_none() {
+            if self.acceptor().is_none() {
                 break;
             }
             vacated.await;

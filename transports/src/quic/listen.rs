@@ -1,4 +1,4 @@
-//! Listening: the queue of channels that the [`doorman`](super::doorman) lets in.
+//! Listening: the queue of channels that the [`acceptor`](super::acceptor) lets in.
 //!
 //! A listener binds the first of its name's addresses that can be bound. Dropping it refuses what is queued and frees its
 //! address; the channels that it gave live on, see [`endpoints`](super::endpoints).
@@ -12,7 +12,7 @@ use quinn::ServerConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::doorman::{Configs, Doorman, Waiting};
+use super::acceptor::{Acceptor, Configs, Waiting};
 use super::endpoints::Place;
 use super::{QuicOptions, Reach, config};
 use crate::accept::cannot_listen;
@@ -69,8 +69,8 @@ impl Listener {
         let first = ServerConfig::clone(&far);
         let (sender, queue) = channel(options.backlog);
         let configs = Configs { near, far };
-        let doorman = |local| Doorman::new(configs, local, side.shown, options, sender, closures);
-        let place = reach.endpoints.occupy(address, options, first, reach, doorman).await?;
+        let acceptor = |local| Acceptor::new(configs, local, side.shown, options, sender, closures);
+        let place = reach.endpoints.occupy(address, options, first, reach, acceptor).await?;
         let real = asked.clone().with_address(place.address().to_string());
         Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })
     }

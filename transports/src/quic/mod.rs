@@ -37,12 +37,12 @@
 //! Sockets, runtime, clock and entropy can be injected ([`Quic::with_udp`] and the like), so that the very same code runs over
 //! a simulated network. The scheme `quic+selfsigned` is understood as `quic` with `cert=selfsigned`.
 
+mod acceptor;
 mod carrier;
 mod config;
 mod congestion;
 mod connect;
 mod dial;
-mod doorman;
 mod endpoints;
 mod entropy;
 mod error;

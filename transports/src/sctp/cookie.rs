@@ -1,4 +1,4 @@
-//! Cookies: what a listener remembers of a stranger, kept by the stranger.
+//! Cookies: what a listener remembers of an unknown peer, kept by that peer.
 //!
 //! Answering an INIT stores nothing: all that is needed later travels in the cookie, under a key that only this socket
 //! knows, and comes back in the COOKIE ECHO. So no number of INITs from forged addresses takes up memory.
@@ -126,9 +126,9 @@ mod tests {
         assert_eq!(jar.open(&bytes, from, header(), now + LIFETIME), Ok((cookie, LIFETIME)));
         let late = now + LIFETIME + Duration::from_millis(1);
         assert_eq!(jar.open(&bytes, from, header(), late), Err(Refused::Stale));
-        for stranger in ["192.0.2.2:9", "192.0.2.1:10", "[::1]:9"] {
-            let opened = jar.open(&bytes, stranger.parse().unwrap(), header(), now);
-            assert_eq!(opened, Err(Refused::Forged), "{stranger}");
+        for unknown_peer in ["192.0.2.2:9", "192.0.2.1:10", "[::1]:9"] {
+            let opened = jar.open(&bytes, unknown_peer.parse().unwrap(), header(), now);
+            assert_eq!(opened, Err(Refused::Forged), "{unknown_peer}");
         }
         let other_port = Header { source: 3, ..header() };
         assert_eq!(jar.open(&bytes, from, other_port, now), Err(Refused::Forged));

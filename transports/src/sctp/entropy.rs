@@ -5,7 +5,7 @@ use std::io;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// A source of random bytes: of tags that a stranger must not guess, first sequence numbers, and the key of cookies.
+/// A source of random bytes: of tags that an outsider must not guess, first sequence numbers, and the key of cookies.
 ///
 /// # Contract
 ///

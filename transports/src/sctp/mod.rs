@@ -22,7 +22,7 @@
 //!   packets, not whoever can.
 //!
 //! A listener's socket lives as long as channels of it do; the next listener of the same instance takes it over, another
-//! process cannot. A peer whose address changes is a stranger. Facts of a channel name the association (`group`) and the
+//! process cannot. A peer whose address changes is an unknown one. Facts of a channel name the association (`group`) and the
 //! stream (`more["stream"]`); the dialer's endpoint ends in the stream's number, as in `sctp://127.0.0.1:40000#3`, so that
 //! no two channels have the same two ends.
 //!

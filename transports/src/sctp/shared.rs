@@ -8,14 +8,14 @@ use listenrain::{Channel, ChannelFacts};
 use super::association::{Association, Role};
 use super::fault::Loss;
 use super::halves::{ReadHalf, WriteHalf};
-use super::hub::Doorbell;
+use super::hub::Notify;
 
 /// The one handle to an association. It does not keep the hub alive, nor the association in it.
 pub(super) struct Shared {
     association: Mutex<Association>,
     /// What the hub knows it by.
     tag: u32,
-    doorbell: Arc<Doorbell>,
+    notify: Arc<Notify>,
     role: Role,
     facts: ChannelFacts,
 }
@@ -24,11 +24,11 @@ impl Shared {
     pub(super) fn new(
         association: Association,
         tag: u32,
-        doorbell: Arc<Doorbell>,
+        notify: Arc<Notify>,
         facts: ChannelFacts,
     ) -> Arc<Self> {
         let role = association.role();
-        Arc::new(Self { association: Mutex::new(association), tag, doorbell, role, facts })
+        Arc::new(Self { association: Mutex::new(association), tag, notify, role, facts })
     }
 
     /// Acts on the association; afterwards wakes whom that concerns, and the hub if there is something to send.
@@ -39,7 +39,7 @@ impl Shared {
             (done, association.is_touched() && !was_touched)
         });
         if is_news {
-            self.doorbell.ring(self.tag);
+            self.notify.wants(self.tag);
         }
         done
     }

@@ -18,7 +18,7 @@
 //! nothing behind, and has no permissions: whoever shares the network namespace may dial it.
 //!
 //! A dialling socket has no name of its own. On Linux the system chooses an abstract one for it, so that both sides know
-//! the same two endpoints; elsewhere, or where it has none to give, the dialler's endpoint is `None` on both sides.
+//! the same two endpoints; elsewhere, or where it has none to give, the dialer's endpoint is `None` on both sides.
 
 mod address;
 pub mod claim;

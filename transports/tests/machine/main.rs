@@ -46,7 +46,7 @@ fn needs() -> Vec<Need> {
         need!(
             users: the_file_has_the_owner_that_was_asked_for,
             there_is_no_moment_in_which_somebody_else_can_connect,
-            a_stranger_is_turned_away_and_accepting_goes_on, a_user_without_the_rights_is_told_and_leaves_nothing,
+            an_unlisted_user_is_turned_away_and_accepting_goes_on, a_user_without_the_rights_is_told_and_leaves_nothing,
             pipes_of_another_user_are_neither_dialled_nor_taken_over,
         ),
     ]

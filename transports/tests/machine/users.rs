@@ -34,7 +34,7 @@ pub(crate) async fn plays() -> bool {
     let Ok(role) = std::env::var(ROLE) else { return false };
     let path = PathBuf::from(std::env::var_os(PATH).unwrap());
     match role.as_str() {
-        "knock" => knock(&path),
+        "dial" => dial_often(&path),
         "visit" => visit(&path),
         "cannot_listen" => cannot_listen(&path).await,
         "cannot_use_pipes" => cannot_use_pipes(&path).await,
@@ -88,26 +88,26 @@ pub(crate) async fn there_is_no_moment_in_which_somebody_else_can_connect() {
     // A socket that listens before its mode is set lets in whoever is quick, and nobody would see it.
     let folder = open_folder();
     let path = folder.path().join("x.sock");
-    let mut knocking = as_nobody("knock", &path);
-    let mut out = knocking.stdout.take().unwrap();
+    let mut dialing = as_nobody("dial", &path);
+    let mut out = dialing.stdout.take().unwrap();
     wait_for("ready", &mut out);
     let umask = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     for _ in 0..2000 {
         drop(Unix::default().listen(&at_path(&path)).await.unwrap());
     }
     nix::sys::stat::umask(umask);
-    drop(knocking.stdin.take());
+    drop(dialing.stdin.take());
     let mut text = String::new();
     out.read_to_string(&mut text).unwrap();
-    report(knocking);
+    report(dialing);
     let (came, went) = text.lines().find_map(|line| line.strip_prefix("came ")?.split_once(" of ")).unwrap();
     let (came, tried): (u32, u32) = (came.parse().unwrap(), went.parse().unwrap());
-    assert!(tried > 100, "it hardly knocked: {tried}");
+    assert!(tried > 100, "it hardly dialled: {tried}");
     assert_eq!(came, 0, "of {tried}");
 }
 
 /// Tries to connect until its standard input ends.
-fn knock(path: &Path) {
+fn dial_often(path: &Path) {
     println!("ready");
     let over = std::thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()).unwrap());
     let (mut came, mut tried) = (0, 0);
@@ -132,7 +132,7 @@ fn wait_for(word: &str, out: &mut impl Read) {
     }
 }
 
-pub(crate) async fn a_stranger_is_turned_away_and_accepting_goes_on() {
+pub(crate) async fn an_unlisted_user_is_turned_away_and_accepting_goes_on() {
     let folder = open_folder();
     let endpoint = at_path(&folder.path().join("x.sock"))
         .with_option("mode", "0666")

@@ -11,9 +11,9 @@ mod paths;
 mod peer;
 mod real;
 mod rules;
-mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
+mod unknown_peers;
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
 //! One UDP socket and the task that drives every association on it.
 //!
-//! The task receives, hands each packet to its association or answers it as a stranger's, looks after the associations
+//! The task receives, hands each packet to its association or answers it as an unknown peer's, looks after the associations
 //! that were touched, rang or are due, and sends what they have to say. It knows nothing of lanes, except that some of
 //! them arrive and are to be accepted.
 
 mod acceptor;
-mod doorbell;
 mod inbox;
+mod notify;
 mod outbox;
 mod registry;
 mod routing;
-mod stranger;
 mod table;
+mod unknown_peer;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -32,11 +32,11 @@ use crate::accept_limiter::{Admissions, Closures, Limits};
 use crate::udp::AsyncUdpSocket;
 
 pub(super) use self::acceptor::Acceptor;
-pub(super) use self::doorbell::Doorbell;
 pub(super) use self::inbox::{Datagram, Inbox};
+pub(super) use self::notify::Notify;
 pub(super) use self::outbox::Outbox;
 pub(super) use self::registry::{Handle, Registry};
-pub(super) use self::stranger::{Greeter, own_init};
+pub(super) use self::unknown_peer::{Greeter, own_init};
 
 /// So often in a row the task goes round before it lets others run.
 const TURNS: usize = 16;
@@ -82,7 +82,7 @@ pub(super) struct Hub {
     /// Whether others had their turn since something was received.
     has_waited: bool,
     received: Vec<Datagram>,
-    rung: Vec<u32>,
+    wanting: Vec<u32>,
     packets: Vec<Bytes>,
 }
 
@@ -136,7 +136,7 @@ impl Hub {
             alarm: Box::pin(sleep_until(Instant::now())),
             has_waited: false,
             received: Vec::new(),
-            rung: Vec::new(),
+            wanting: Vec::new(),
             packets: Vec::new(),
         }
     }
@@ -167,8 +167,8 @@ impl Hub {
                 break;
             }
             self.has_waited = false;
-            self.handle.doorbell.answer(cx, &mut self.rung);
-            for tag in self.rung.drain(..) {
+            self.handle.notify.take(cx, &mut self.wanting);
+            for tag in self.wanting.drain(..) {
                 self.table.touch(tag);
             }
             self.table.touch_due(now);

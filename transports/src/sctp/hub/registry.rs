@@ -8,19 +8,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::acceptor::Acceptor;
-use super::doorbell::Doorbell;
+use super::notify::Notify;
 
 /// What the world knows of a listening hub.
 #[derive(Debug)]
 pub(in super::super) struct Handle {
     pub(in super::super) local: SocketAddr,
-    pub(super) doorbell: Arc<Doorbell>,
+    pub(super) notify: Arc<Notify>,
     acceptor: Mutex<Option<Arc<Acceptor>>>,
 }
 
 impl Handle {
     pub(super) fn new(local: SocketAddr, acceptor: Option<Arc<Acceptor>>) -> Arc<Self> {
-        Arc::new(Self { local, doorbell: Arc::default(), acceptor: Mutex::new(acceptor) })
+        Arc::new(Self { local, notify: Arc::default(), acceptor: Mutex::new(acceptor) })
     }
 
     pub(super) fn acceptor(&self) -> Option<Arc<Acceptor>> {
@@ -35,7 +35,7 @@ impl Handle {
         }
         drop(slot);
         acceptor.close(std::io::ErrorKind::NotConnected.into());
-        self.doorbell.knock();
+        self.notify.wake_hub();
     }
 }
 

@@ -9,8 +9,8 @@ use listenrain::ChannelFacts;
 use tokio::time::Instant;
 
 use super::inbox::Datagram;
-use super::stranger::{self, Answer};
 use super::table::Peer;
+use super::unknown_peer::{self, Answer};
 use super::{Hub, Ports};
 use crate::accept_limiter::{Outlook, Source};
 use crate::sctp::association::{Agreement, Association};
@@ -20,7 +20,7 @@ use crate::sctp::wire::Packet;
 use crate::sctp::{SCHEME, SctpOptions};
 use crate::tcp::address::endpoint;
 
-/// Behind so many datagrams that wait to be sent no stranger is answered.
+/// Behind so many datagrams that wait to be sent no unknown peer is answered.
 const ANSWERED_BEHIND: usize = 4096;
 
 impl Hub {
@@ -49,7 +49,7 @@ impl Hub {
         let Some(packet) = Packet::parse(&datagram.bytes) else {
             return;
         };
-        let peer = stranger::peer_of(&packet, datagram.from);
+        let peer = unknown_peer::peer_of(&packet, datagram.from);
         let tag = packet.header.tag;
         let known = self.table.get(tag).filter(|entry| entry.peer == peer).map(|_| tag);
         // A peer that does not know us gives our tag for it back to us.
@@ -83,7 +83,7 @@ impl Hub {
 
     fn greet(&mut self, now: Instant, packet: &Packet<'_>, datagram: &Datagram) {
         let acceptor = self.handle.acceptor();
-        let is_known = self.table.tag_of(stranger::peer_of(packet, datagram.from)).is_some();
+        let is_known = self.table.tag_of(unknown_peer::peer_of(packet, datagram.from)).is_some();
         let source = Source::of(datagram.from.ip());
         let open = acceptor.as_deref().filter(|acceptor| {
             self.admissions.limits = acceptor.limits();
@@ -91,7 +91,7 @@ impl Hub {
         });
         let answer = match &self.listening {
             Some((greeter, _)) => greeter.greet(now, packet, datagram.from, open),
-            None if packet.is_intact() => stranger::unknown(packet),
+            None if packet.is_intact() => unknown_peer::unknown(packet),
             None => Answer::Nothing,
         };
         match (answer, open) {
@@ -110,7 +110,7 @@ impl Hub {
         }
     }
 
-    /// Answers a stranger, who asks again if it gets none: what comes faster than it can be answered must not pile up.
+    /// Answers an unknown peer, which asks again if it gets none: what comes faster than it can be answered must not pile up.
     fn send(&mut self, to: &Datagram, bytes: Bytes) {
         if let Some(ports) = self.ports.as_mut().filter(|ports| ports.outbox.len() < ANSWERED_BEHIND) {
             ports.outbox.push(to.from, to.to, bytes);
@@ -135,7 +135,7 @@ impl Hub {
         let mut facts = ChannelFacts::new(SCHEME)
             .between(Some(endpoint(SCHEME, local)), Some(endpoint(SCHEME, agreed.peer)));
         facts.group = Some(self.groups.next());
-        let shared = Shared::new(association, tag, self.handle.doorbell.clone(), facts);
+        let shared = Shared::new(association, tag, self.handle.notify.clone(), facts);
         let local = Some(local.ip()).filter(|_| self.listening.is_some());
         self.table.insert(tag, shared.clone(), peer, local, place);
         Some(shared)

@@ -29,7 +29,7 @@ use crate::certificates::Fingerprint;
 
 /// Lets connections in, and puts their channels into its listener's queue.
 #[derive(Debug)]
-pub(super) struct Doorman {
+pub(super) struct Acceptor {
     configs: Configs,
     local: SocketAddr,
     shown: Fingerprint,
@@ -64,7 +64,7 @@ pub(super) struct Configs {
     pub(super) far: Arc<ServerConfig>,
 }
 
-impl Doorman {
+impl Acceptor {
     pub(super) fn new(
         configs: Configs,
         local: SocketAddr,

@@ -29,7 +29,7 @@ pub(super) enum Answer {
     Begin(Agreement),
 }
 
-/// One that may listen: it knows how to answer strangers.
+/// One that may listen: it knows how to answer unknown peers.
 #[derive(Debug)]
 pub(in super::super) struct Greeter {
     jar: Jar,

@@ -1,4 +1,4 @@
-//! Garbage, and strangers who try to end or to begin what is not theirs.
+//! Garbage, and unknown peers that try to end or to begin what is not theirs.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -130,12 +130,8 @@ async fn who_does_not_know_the_tag_or_has_another_address_cannot_end_anything() 
             network.inject(here, there, &packet(tag, std::slice::from_ref(ending)));
         }
         // With the right tag, from anywhere else.
-        for stranger in ["10.0.0.66:1", "10.0.0.1:1"] {
-            network.inject(
-                stranger.parse().unwrap(),
-                there,
-                &packet(listeners, std::slice::from_ref(ending)),
-            );
+        for unknown in ["10.0.0.66:1", "10.0.0.1:1"] {
+            network.inject(unknown.parse().unwrap(), there, &packet(listeners, std::slice::from_ref(ending)));
         }
     }
     // A tag is only given back by who does not know it: then it is the one that is sent there.
