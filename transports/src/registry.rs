@@ -45,12 +45,10 @@ impl Registry {
     ///
     /// # Errors
     ///
+    /// [`RegistryError::NotCompiledIn`] for a transport of this crate whose feature is off, else
     /// [`RegistryError::Unknown`], which lists the schemes that there are.
     pub fn get(&self, scheme: &str) -> Result<&Arc<dyn Transport>, RegistryError> {
-        self.find(scheme).ok_or_else(|| RegistryError::Unknown {
-            scheme: scheme.to_owned(),
-            known: self.list().map(|known| known.scheme().to_owned()).collect(),
-        })
+        self.find(scheme).ok_or_else(|| self.missing(scheme, &FEATURES))
     }
 
     /// The transport that understands `endpoint`.
@@ -67,11 +65,34 @@ impl Registry {
         self.transports.iter()
     }
 
+    fn missing(&self, asked: &str, features: &[(&'static str, bool)]) -> RegistryError {
+        let scheme = asked.to_owned();
+        let (name, _) = asked.split_once('+').unwrap_or((asked, ""));
+        match features.iter().find(|(feature, is_on)| !is_on && feature.eq_ignore_ascii_case(name)) {
+            Some((feature, _)) => RegistryError::NotCompiledIn { scheme, feature },
+            None => {
+                let known = self.list().map(|known| known.scheme().to_owned()).collect();
+                RegistryError::Unknown { scheme, known }
+            }
+        }
+    }
+
     fn find(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
         let find = |scheme: &str| self.list().find(|known| known.scheme().eq_ignore_ascii_case(scheme));
         find(scheme).or_else(|| find(scheme.split_once('+')?.0))
     }
 }
+
+/// The features of this crate, each of which is called as the scheme of its transport, and whether it is on.
+const FEATURES: [(&str, bool); 7] = [
+    ("tcp", cfg!(feature = "tcp")),
+    ("unix", cfg!(feature = "unix")),
+    ("tls", cfg!(feature = "tls")),
+    ("quic", cfg!(feature = "quic")),
+    ("sctp", cfg!(feature = "sctp")),
+    ("fifo", cfg!(feature = "fifo")),
+    ("exec", cfg!(feature = "exec")),
+];
 
 /// Why a registry has no such transport, or takes none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +103,14 @@ pub enum RegistryError {
     Duplicate {
         /// The scheme that both claim.
         scheme: String,
+    },
+    /// This crate has a transport of this scheme, and was compiled without it.
+    #[error("scheme `{scheme}` is not compiled in; enable feature `{feature}` of listenrain-transports")]
+    NotCompiledIn {
+        /// The scheme that was asked for.
+        scheme: String,
+        /// The feature that adds its transport.
+        feature: &'static str,
     },
     /// There is no transport of this scheme.
     #[error("no transport has scheme `{scheme}`; there are: {}", known.join(", "))]
@@ -119,5 +148,17 @@ mod tests {
         let error = registry.register(Arc::new(Tcp::default())).unwrap_err();
         assert!(matches!(error, RegistryError::Duplicate { scheme } if scheme == "tcp"));
         assert_eq!(registry.list().count(), 2);
+    }
+    #[test]
+    fn a_scheme_whose_feature_is_off_is_refused_by_an_error_that_names_the_feature() {
+        let registry = Registry::of([Arc::new(InProcess::default()) as Arc<dyn Transport>]);
+        let features = [("tcp", true), ("quic", false)];
+        for scheme in ["quic", "QUIC", "quic+selfsigned"] {
+            let told = registry.missing(scheme, &features).to_string();
+            let expected = "is not compiled in; enable feature `quic` of listenrain-transports";
+            assert_eq!(told, format!("scheme `{scheme}` {expected}"));
+        }
+        let told = registry.missing("tcp", &features).to_string();
+        assert_eq!(told, "no transport has scheme `tcp`; there are: channel");
     }
 }
