@@ -1,4 +1,4 @@
-//! Accepting from a socket of the operating system, without ever giving up for a trouble that passes.
+//! Accept loops over sockets of the operating system, which outlive a shortage of descriptors or memory.
 //!
 //! When the system runs out of file descriptors or memory a listener waits (5 ms, doubling up to 1 s) and tries again;
 //! peers that give up while they are queued are skipped. Only a socket that is no listener any more ends it. It knows

@@ -159,6 +159,7 @@ impl<S: StreamSocket> Drop for WriteHalf<S> {
     }
 }
 
-fn aborted() -> io::Error {
+/// Why nothing goes on after a local abort.
+pub(crate) fn aborted() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
 }

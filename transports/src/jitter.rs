@@ -1,4 +1,4 @@
-//! Spreading what many would do at the same time.
+//! Jitter: spreads what many would do at the same time.
 //!
 //! Dialers that were cut off together ask again together, and find the same queue full, unless each waits a little
 //! differently.

@@ -48,6 +48,9 @@ mod accept_limiter;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "tls", feature = "quic"))))]
 pub mod certificates;
 pub mod channel;
+mod dialing;
+#[cfg(any(feature = "sctp", all(unix, feature = "fifo")))]
+mod entropy;
 #[cfg(all(unix, feature = "exec"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "exec")))]
 pub mod exec;
@@ -81,6 +84,7 @@ pub mod tcp;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub mod tls;
+mod transport;
 #[cfg(any(feature = "quic", feature = "sctp"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "quic", feature = "sctp"))))]
 pub mod udp;

@@ -1,4 +1,4 @@
-//! A background task that is over the moment its owner drops it.
+//! A background task that ends, with what it holds, when its owner is dropped.
 
 use std::fmt;
 use std::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! Paths and other bytes as endpoints write them: what an endpoint cannot hold is percent-encoded.
+//! Percent-encoding of paths in endpoints.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 

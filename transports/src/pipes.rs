@@ -1,4 +1,4 @@
-//! A channel over a pair of pipes: to end writing, the pipe is closed.
+//! A channel over a pair of pipes.
 //!
 //! It knows nothing of where the pipes lead.
 

@@ -1,4 +1,4 @@
-//! Which transport understands which scheme.
+//! A registry of transports by scheme.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Single-flight dialling: a connection that a dialer and its forks share is made once, however many want it at once.
+//! Single-flight dialing: a connection that a dialer and its forks share is made once, however many want it at once.
 //!
 //! It knows neither what the connection is nor the channels on it.
 

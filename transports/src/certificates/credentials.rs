@@ -1,4 +1,4 @@
-//! From options and typed parts to the configuration of one side.
+//! TLS configuration of one side, from options and typed parts.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,7 +151,7 @@ impl Credentials {
             (None, Some(pin), _) => Ok(Trust::Pinned(pin)),
             (None, None, Some(trust)) => Ok(trust.clone()),
             (None, None, None) => Err(Trouble::Invalid(
-                "says nobody whom to believe: give ca=FILE with authorities in PEM, or pin=sha256-HEX with the \
+                "has nothing to verify the listener with: give ca=FILE with authorities in PEM, or pin=sha256-HEX with the \
                  fingerprint of the listener's certificate"
                     .to_owned(),
             )),

@@ -1,4 +1,4 @@
-//! What is wrong with one's own certificates, and why a handshake came to nothing.
+//! Errors of certificates and of handshakes.
 
 use std::error::Error;
 use std::io;
@@ -113,13 +113,13 @@ pub enum HandshakeError {
         why: String,
     },
     /// None of the authorities that this side trusts has signed the peer's certificate.
-    #[error("the peer's certificate was signed by nobody that this side trusts")]
+    #[error("the peer's certificate is not signed by a trusted authority")]
     UnknownIssuer,
     /// The peer's certificate is not the pinned one.
     #[error(transparent)]
     NotPinned(NotPinned),
     /// Something else is wrong with the peer's certificate.
-    #[error("the peer's certificate is not believed")]
+    #[error("the peer's certificate is not accepted")]
     Certificate {
         /// What is wrong with it.
         #[source]

@@ -1,4 +1,4 @@
-//! Reading the PEM files that options name.
+//! PEM files that options name.
 
 use std::fs::File;
 use std::io::{self, Read};

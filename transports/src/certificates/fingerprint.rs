@@ -1,4 +1,4 @@
-//! The short name of one certificate.
+//! Certificate fingerprints.
 
 use std::fmt;
 use std::str::FromStr;

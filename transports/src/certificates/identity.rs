@@ -1,4 +1,4 @@
-//! A certificate chain with its key: who one is.
+//! Identity: a certificate chain with its private key.
 
 use std::fmt;
 use std::sync::Arc;

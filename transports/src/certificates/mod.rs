@@ -1,4 +1,4 @@
-//! Certificates: who one is, whom one believes, and why a handshake came to nothing.
+//! Identity and trust: certificates, how they are verified, and the errors of handshakes.
 //!
 //! [`Identity`] and [`Trust`] are given to a transport as such; [`CertificateOptions`] name files instead. Either way the
 //! peer's certificate is verified always, against authorities or against one pinned [`Fingerprint`]: there is no switch that

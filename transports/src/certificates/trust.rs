@@ -1,4 +1,4 @@
-//! Whom one believes: what a certificate of the other side is checked against.
+//! Trust: what a peer's certificate is verified against.
 
 use std::sync::Arc;
 

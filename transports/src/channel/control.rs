@@ -1,4 +1,4 @@
-//! Making the channels of a name slow, stuck or broken.
+//! Fault injection for the channels of a name.
 
 use std::sync::Arc;
 use std::time::Duration;

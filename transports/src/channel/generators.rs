@@ -1,4 +1,4 @@
-//! Dialling and listening inside one process.
+//! Dialer and listener of in-process channels.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,24 +20,11 @@ impl Dialer {
     pub(super) fn new(names: Arc<Names>, endpoint: Endpoint, options: ChannelOptions) -> Self {
         Self { names, endpoint, options }
     }
-}
 
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            self.names
-                .named(self.endpoint.address())
-                .dial(&self.endpoint, self.names.number(), &self.options)
-                .map_err(|error| NextError::passing("dial", &self.endpoint, error))
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
+    pub(super) fn dial(&self) -> Result<Channel, NextError> {
+        let name = self.names.named(self.endpoint.address());
+        let dialled = name.dial(&self.endpoint, self.names.number(), &self.options);
+        dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Two pipes that share their fate.
+//! The two pipes of one channel, which end together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

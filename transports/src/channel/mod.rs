@@ -24,15 +24,13 @@ mod pipe;
 
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError,
-    Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 
 use self::generators::{Dialer, Listener};
 use self::link::{Link, Side};
 use self::name::Names;
-use crate::options::{OptionError, OptionInfo};
+use crate::transport::transport;
 
 pub use self::control::{Control, Direction, Faults};
 pub use self::options::ChannelOptions;
@@ -47,23 +45,14 @@ pub struct InProcess {
     id: TransportId,
 }
 
+transport! {
+    InProcess: SCHEME, ChannelOptions, [half_close, abort, moves_bytes];
+}
+
+/// What an endpoint says: the options with its own on top.
+type Understood = ChannelOptions;
+
 impl InProcess {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: ChannelOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
-
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &ChannelOptions {
-        &self.options
-    }
-
     /// A handle that makes the channels of `name` slow, stuck or broken, those that are open and those to come.
     ///
     /// What it sets lasts as long as a handle, a listener or a channel of this name.
@@ -72,7 +61,7 @@ impl InProcess {
         Control::new(self.names.named(name))
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<ChannelOptions, EndpointError> {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         if endpoint.scheme() != SCHEME {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
         }
@@ -82,70 +71,47 @@ impl InProcess {
         self.options.with_endpoint(endpoint)
     }
 
-    fn fresh_endpoint(&self) -> Endpoint {
+    fn scratch(&self) -> Endpoint {
         let name = format!("fresh-{}", self.names.number());
         Endpoint::new(SCHEME, &name).expect("a made-up name holds only letters, digits and a dash")
     }
 
-    fn bind(&self, asked: &Endpoint) -> Result<Listener, NextError> {
-        let options = self.understand(asked).map_err(|error| NextError::invalid("listen", error))?;
+    fn bind(&self, asked: &Endpoint, options: &ChannelOptions) -> Result<Listener, NextError> {
         if !asked.address().is_empty() {
-            return Listener::bind(&self.names, asked.clone(), options);
+            return Listener::bind(&self.names, asked.clone(), options.clone());
         }
         loop {
-            let fresh = asked.clone().with_address(self.fresh_endpoint().address());
-            // Somebody may have chosen that very name by hand.
+            let fresh = asked.clone().with_address(self.scratch().address());
+            // A caller may have chosen that very name by hand.
             if let Ok(listener) = Listener::bind(&self.names, fresh, options.clone()) {
                 return Ok(listener);
             }
         }
+    }
+
+    fn dialing(
+        &self,
+        endpoint: &Endpoint,
+        options: Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        if endpoint.address().is_empty() {
+            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
+        }
+        let dialer = Dialer::new(self.names.clone(), endpoint.clone(), options);
+        Ok(generator(endpoint.clone(), move || {
+            let dialer = dialer.clone();
+            async move { dialer.dial() }
+        }))
+    }
+
+    async fn listening(&self, endpoint: &Endpoint, options: Understood) -> Result<Listener, NextError> {
+        self.bind(endpoint, &options)
     }
 }
 
 impl Default for InProcess {
     fn default() -> Self {
         Self { options: ChannelOptions::default(), names: Arc::default(), id: TransportId::new() }
-    }
-}
-
-impl Transport for InProcess {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.moves_bytes = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        ChannelOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let options = self.understand(endpoint)?;
-        if endpoint.address().is_empty() {
-            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
-        }
-        Ok(Box::new(Dialer::new(self.names.clone(), endpoint.clone(), options)))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move { Ok(Box::new(self.bind(endpoint)?) as _) })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        self.fresh_endpoint()
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Names, and what is known under each: a listener's queue, open links, faults.
+//! The table of names: each with its listener's queue, open links and faults.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -78,7 +78,7 @@ impl Name {
     pub(super) fn listen(&self, endpoint: Endpoint, options: ChannelOptions) -> io::Result<()> {
         let mut state = lock(&self.state);
         if state.listener.is_some() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody listens there already"));
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "the name has a listener already"));
         }
         state.listener = Some(Queue { endpoint, options, waiting: VecDeque::new(), waker: None });
         Ok(())
@@ -117,9 +117,9 @@ impl Name {
         let mut state = lock(&self.state);
         let State { listener, faults, refuse, .. } = &mut *state;
         let queue = listener.as_mut().filter(|_| !*refuse);
-        let queue = queue.ok_or_else(|| refused("nobody listens there"))?;
+        let queue = queue.ok_or_else(|| refused("the name has no listener"))?;
         if queue.waiting.len() >= queue.options.backlog {
-            return Err(refused("too many channels wait to be accepted (backlog)"));
+            return Err(refused("the listener's backlog is full (backlog)"));
         }
         let link = Link::new(Some(self.clone()), [options.limits(), queue.options.limits()], *faults);
         let dialer = endpoint_of_dial(endpoint, number);

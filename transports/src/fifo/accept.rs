@@ -1,4 +1,4 @@
-//! The listener's task: answers every dialer that asks, and queues its channel.
+//! The accept task: answers every dialer, and queues its channel.
 //!
 //! It runs whether or not somebody is accepting, so that a dialer learns at once that it is heard. While the queue is
 //! full it reads no request, and dialers wait. When the system is short of descriptors or memory it keeps the request at

@@ -1,4 +1,4 @@
-//! A listener's hold on its place: made without taking anybody else's, and given back when it is dropped.
+//! A listener's claim on its path, given back when it is dropped.
 //!
 //! The directory of the pairs is locked for as long as a listener lives; the system gives the lock back when its process
 //! dies. So whoever has the lock may clear away what an earlier listener has left. A rendezvous that somebody reads
@@ -79,7 +79,7 @@ fn clear(rendezvous: &Path, owner: u32) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     match open(rendezvous, End::Write, owner) {
-        Ok(_) => Err(in_use(rendezvous, "is read by somebody")),
+        Ok(_) => Err(in_use(rendezvous, "has another reader")),
         Err(error) if nobody_reads(&error) => fs::remove_file(rendezvous),
         Err(error) => Err(error),
     }

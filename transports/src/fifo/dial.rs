@@ -1,4 +1,4 @@
-//! Dialling: ask at the rendezvous, then wait until the listener has taken the pair.
+//! Dialing: a request at the rendezvous, then the listener's answer.
 //!
 //! Every failure is a passing one: what is there may be replaced by a listener of this user. Dropping a dial closes its
 //! pair and removes its names; a request that stays in the rendezvous then leads nowhere.
@@ -8,19 +8,19 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use listenrain::channel::PeerCredentials;
-use listenrain::{BoxFuture, Channel, ChannelFacts, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, ChannelFacts, Endpoint, NextError};
 use nix::unistd::{self, Uid};
 use tokio::io::Interest;
 use tokio::net::unix::pipe::{Receiver, Sender};
-use tokio::time::timeout;
 
-use super::name::{Entropy, Name};
+use super::name::Name;
 use super::open::{End, nobody_reads, open};
 use super::pair::Pair;
 use super::place::Place;
 use super::request::Request;
 use super::{FifoOptions, SCHEME, VERSION, halves};
-use crate::options::value::show_duration;
+use crate::dialing::within;
+use crate::entropy::Entropy;
 
 /// Dials one place, once for each channel.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ impl Dialer {
         Self { endpoint, place, options, entropy }
     }
 
-    async fn dial(&self) -> io::Result<Channel> {
+    async fn try_dial(&self) -> io::Result<Channel> {
         let owner = Uid::effective().as_raw();
         let rendezvous = open(self.place.rendezvous(), End::Write, owner).map_err(nobody_listens)?;
         let seen = rendezvous.metadata()?;
@@ -63,28 +63,9 @@ impl Dialer {
         Ok(halves::channel(held.into_ends(), facts))
     }
 
-    async fn dial_in_time(&self) -> io::Result<Channel> {
-        let limit = self.options.connect_timeout;
-        timeout(limit, self.dial()).await.unwrap_or_else(|_| {
-            let text = format!("no answer within {} (connect_timeout)", show_duration(limit));
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        })
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            self.dial_in_time().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
+        let dialled = within(self.options.connect_timeout, "answer", self.try_dial()).await;
+        dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))
     }
 }
 
@@ -132,9 +113,9 @@ async fn answer(rendezvous: &Sender, from: &Receiver) -> io::Result<u8> {
 fn nobody_listens(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::BrokenPipe => {
-            refused(&format!("nobody listens there: {error}"))
+            refused(&format!("there is no listener: {error}"))
         }
-        _ if nobody_reads(&error) => refused(&format!("nobody listens there: {error}")),
+        _ if nobody_reads(&error) => refused(&format!("there is no listener: {error}")),
         _ => error,
     }
 }

@@ -19,7 +19,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio_util::io::poll_read_buf;
 
 use super::pair::Ends;
-use crate::halves::poll_unpaid;
+use crate::halves::{aborted, poll_unpaid};
 
 /// The mode of a pipe whose writer has ended in an orderly way.
 const ENDED: Mode = Mode::S_IRUSR;
@@ -198,10 +198,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn aborted() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
 }
 
 #[cfg(test)]

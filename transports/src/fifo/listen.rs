@@ -1,4 +1,4 @@
-//! Listening: a claimed place, and a task that answers dialers until the listener is dropped.
+//! The listener: a claimed path, and a task that answers dialers until it is dropped.
 
 use std::io;
 

@@ -77,20 +77,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 use nix::unistd::Uid;
 
 use self::dial::Dialer;
 use self::listen::Listener;
 use self::name::Name;
 use self::place::Place;
-use crate::options::{OptionError, OptionInfo};
 use crate::paths::encode;
+use crate::transport::transport;
 
-pub use self::name::{Entropy, SystemEntropy};
 pub use self::options::FifoOptions;
+pub use crate::entropy::{Entropy, SystemEntropy};
 
 const SCHEME: &str = "fifo";
 
@@ -105,94 +104,54 @@ pub struct Fifo {
     id: TransportId,
 }
 
-impl Fifo {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: FifoOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
+transport! {
+    Fifo: SCHEME, FifoOptions, [half_close, abort, between_processes];
 
     /// The same transport, naming pairs by `entropy`. Whoever can guess its bytes and is the same user can take a
     /// connection that is being dialled.
-    #[must_use]
-    pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
-        self.entropy = entropy;
-        self.id = TransportId::new();
-        self
-    }
+    with_entropy(entropy: Arc<dyn Entropy>) => entropy = entropy;
+}
 
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &FifoOptions {
-        &self.options
-    }
+/// What an endpoint says: its place, and the options with its own on top.
+type Understood = (Place, FifoOptions);
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Place, FifoOptions), EndpointError> {
+impl Fifo {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         if endpoint.scheme() != SCHEME || endpoint.is_list() {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
         }
         Ok((Place::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+    }
+
+    fn dialing(
+        &self,
+        endpoint: &Endpoint,
+        (place, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let dialer = Dialer::new(endpoint.clone(), place, options, self.entropy.clone());
+        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        endpoint: &Endpoint,
+        (place, options): Understood,
+    ) -> Result<Listener, NextError> {
+        Listener::bind(endpoint, place, options, Uid::effective().as_raw())
+    }
+
+    /// A path below the directory for temporary files.
+    fn scratch(&self) -> Endpoint {
+        let name = Name::fresh(&*self.entropy).expect("a running system has random bytes");
+        scratch(&std::env::temp_dir(), name)
+            .or_else(|| scratch(Path::new("/tmp"), name))
+            .expect("digits below /tmp are a legal address")
     }
 }
 
 impl Default for Fifo {
     fn default() -> Self {
         Self { options: FifoOptions::default(), entropy: Arc::new(SystemEntropy), id: TransportId::new() }
-    }
-}
-
-impl Transport for Fifo {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.between_processes = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        FifoOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (place, options) = self.understand(endpoint)?;
-        Ok(Box::new(Dialer::new(endpoint.clone(), place, options, self.entropy.clone())))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let (place, options) =
-                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
-            let listener = Listener::bind(endpoint, place, options, Uid::effective().as_raw())?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    /// A path below the directory for temporary files.
-    ///
-    /// # Panics
-    ///
-    /// When there are no random bytes, which does not happen on a system that runs.
-    fn scratch_endpoint(&self) -> Endpoint {
-        let name = Name::fresh(&*self.entropy).expect("a running system has random bytes");
-        scratch(&std::env::temp_dir(), name)
-            .or_else(|| scratch(Path::new("/tmp"), name))
-            .expect("digits below /tmp are a legal address")
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }
 
@@ -210,7 +169,7 @@ mod tests {
     #[test]
     fn a_scratch_endpoint_is_fresh_and_needs_a_directory_that_can_be_one() {
         let fifo = Fifo::default();
-        assert_ne!(fifo.scratch_endpoint(), fifo.scratch_endpoint());
+        assert_ne!(fifo.scratch(), fifo.scratch());
         let name = Name::of([0xaa; 16]);
         for directory in ["relative", &format!("/{}", "deep/".repeat(900))] {
             assert_eq!(scratch(Path::new(directory), name), None);

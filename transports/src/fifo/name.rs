@@ -1,32 +1,9 @@
-//! The names of pairs, which nobody can guess.
+//! Random names of pairs of pipes.
 
 use std::fmt;
 use std::io;
 
-/// Where random bytes come from.
-///
-/// # Contract
-///
-/// 1. It fills all of `into`, or fails.
-/// 2. It does not wait.
-pub trait Entropy: Send + Sync + fmt::Debug + 'static {
-    /// Overwrites `into` with bytes that nobody can guess.
-    ///
-    /// # Errors
-    ///
-    /// When there are none. The dial that needed them fails with it, and may be tried again.
-    fn fill(&self, into: &mut [u8]) -> io::Result<()>;
-}
-
-/// Asks the system for random bytes (on Linux by `getrandom`).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, into: &mut [u8]) -> io::Result<()> {
-        Ok(getrandom::fill(into)?)
-    }
-}
+use crate::entropy::Entropy;
 
 /// What a pair is called: 128 random bits, written as hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Opening named pipes: never waiting for anybody, and never opening anything else.
+//! Opening named pipes without blocking, and without opening anything else.
 //!
 //! What is opened is looked at before, since opening alone may already do something to a device, and compared
 //! afterwards, since it may have been replaced meanwhile.

@@ -1,4 +1,4 @@
-//! The two pipes of one connection, as the dialer makes them and as the listener takes them.
+//! The pair of pipes of one connection, made by the dialer and taken by the listener.
 
 use std::fs::{File, remove_file};
 use std::io;
@@ -10,10 +10,11 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::name::{Entropy, Name};
+use super::name::Name;
 use super::open::{End, inspect_directory, inspect_private, nobody_reads, open};
 use super::place::Place;
 use super::size;
+use crate::entropy::Entropy;
 
 /// Two random names are the same only where the random bytes are bad.
 const TRIES: usize = 3;

@@ -1,4 +1,4 @@
-//! From an endpoint to the paths of its files.
+//! The paths of the files of one endpoint.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

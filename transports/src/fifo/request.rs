@@ -1,4 +1,4 @@
-//! What a dialer writes into the rendezvous, and how a listener finds it there among anything else.
+//! The request format at the rendezvous, and a parser that skips anything else.
 //!
 //! It knows bytes only. A request is written at once and is shorter than any system's `PIPE_BUF`, so requests never
 //! mix; but whoever may open the rendezvous may write garbage between them, and reads cut where they like. Hence the

@@ -1,4 +1,4 @@
-//! How many bytes a pipe holds.
+//! Pipe sizes.
 
 use std::fs::File;
 use std::io;

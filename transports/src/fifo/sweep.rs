@@ -1,4 +1,4 @@
-//! Removing the pairs of dialers that are gone.
+//! Removal of the pairs of dialers that are gone.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -73,7 +73,8 @@ fn pipes(directory: &Path) -> io::Result<Vec<OsString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fifo::name::{Name, SystemEntropy};
+    use crate::entropy::SystemEntropy;
+    use crate::fifo::name::Name;
     use crate::fifo::pair::{self, Pair};
     use nix::unistd::Uid;
     use std::fs::{DirBuilder, File};

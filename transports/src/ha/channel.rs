@@ -1,4 +1,4 @@
-//! A member's channel as the list gives it: watched from its first byte to its end.
+//! A member's channel, watched from its first byte to its end.
 
 use std::future::poll_fn;
 use std::io;

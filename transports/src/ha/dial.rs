@@ -1,4 +1,4 @@
-//! Dialling a list: every member is tried, and what failed stands behind the others for a while.
+//! Dialing a list: every member is tried, and what failed stands behind the others for a while.
 //!
 //! One dial tries the members one after the other, from the first (with [`FailBack::Never`] from the one that worked
 //! last), those in trouble after all others; each has [`attempt_timeout`](super::HaOptions::attempt_timeout). Health
@@ -25,7 +25,7 @@ use super::channel::watch;
 use super::health::Health;
 use super::options::{FailBack, HaOptions};
 use super::{Member, probe};
-use crate::options::value::show_duration;
+use crate::dialing::timed_out;
 
 /// Dials the members of one list.
 pub(super) struct Dialer {
@@ -160,8 +160,7 @@ pub(super) async fn attempt(
         }
         Err(_) => {
             attempt.failed();
-            let text = format!("no answer within {} (attempt_timeout)", show_duration(limit));
-            Err(NextError::passing("dial", dialer.endpoint(), Error::new(ErrorKind::TimedOut, text)))
+            Err(NextError::passing("dial", dialer.endpoint(), timed_out("answer", limit, "attempt_timeout")))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How the members of a list are doing, as their own dials and channels tell.
+//! Health of the members of a list, from their dials and channels.
 //!
 //! An open socket proves nothing: a member is well once it has answered. It has failed when a dial failed, was given up or
 //! took too long; when its channel ended without a byte from it, by silence, by output that it did not take, or by bytes

@@ -1,4 +1,4 @@
-//! Asking better members again and again while a standby is in use.
+//! Probes of better members while a standby is in use.
 //!
 //! An open socket is enough of a member that could not be dialled before. One that accepted and then said nothing has to
 //! deliver something on the probe's channel first, within the time that it took to find out: a server of the native

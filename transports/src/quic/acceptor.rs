@@ -1,4 +1,4 @@
-//! Admission: a listener's connections and their channels, up to its limits.
+//! The acceptor: admits connections up to the listener's limits, and queues their channels.
 //!
 //! A connection is unproved until it has a channel. Unproved connections are bounded in count and in time; where there is no
 //! room the oldest is evicted for a new connection, if that one's address is validated. A connection that has carried a
@@ -153,7 +153,7 @@ impl Acceptor {
                     }
                 }
                 () = place.revoked(), if !is_proved => {
-                    return connection.close(code::EVICTED, b"it had to make way, as the oldest without a channel");
+                    return connection.close(code::EVICTED, b"evicted for a newer connection, as the oldest without a channel");
                 }
                 () = &mut late, if !is_proved => {
                     self.closures.note_timed_out();

@@ -1,4 +1,4 @@
-//! One QUIC connection, as the channels that it carries share it.
+//! One QUIC connection, shared by its channels.
 
 use std::net::SocketAddr;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! From options to what quinn wants to be told.
+//! quinn configuration, from options.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};

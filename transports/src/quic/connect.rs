@@ -1,4 +1,4 @@
-//! Making a connection: the addresses of a name race as they do for TCP, and the first handshake wins.
+//! Making a connection: the addresses of a name race, and the first handshake wins.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use super::error::of_handshake;
 use super::socket::Hearing;
 use super::{QuicOptions, Reach};
 use crate::certificates::{ClientSide, Credentials, server_name};
-use crate::options::value::show_duration;
+use crate::dialing::timed_out;
 use crate::tcp::address::Address;
 use crate::tcp::dial::addresses;
 use crate::tcp::race::{interleave, race};
@@ -101,9 +101,7 @@ impl Target {
 
     /// No `what` within `connect_timeout`.
     pub(super) fn timed_out(&self, what: &str) -> NextError {
-        let limit = show_duration(self.options.connect_timeout);
-        let text = format!("no {what} within {limit} (connect_timeout)");
-        self.failed(io::Error::new(io::ErrorKind::TimedOut, text))
+        self.failed(timed_out(what, self.options.connect_timeout, "connect_timeout"))
     }
 }
 

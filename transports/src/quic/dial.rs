@@ -1,4 +1,4 @@
-//! Dialling: another channel on the connection that stands, or a connection first.
+//! Dialing: another channel on the current connection, or a new connection first.
 //!
 //! A dialer and its forks open their channels on one connection, until it has no room for more, is lost, or its listener is
 //! gone; then the first of them that notices makes another, and the others wait for that one. A connection that carries no
@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, NextError};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::time::timeout;
 
@@ -62,7 +62,7 @@ impl Dialer {
         Self { target: Arc::new(target), current: Arc::default() }
     }
 
-    async fn dial(&self) -> Result<Channel, NextError> {
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
         self.target.address.check_dialable(&self.target.endpoint)?;
         match timeout(self.target.options.connect_timeout, self.open()).await {
             Ok(opened) => opened,
@@ -144,20 +144,6 @@ impl Unopened {
         // Where there was never room for any, another connection has none either.
         let elsewhere = if room.was_used() { Elsewhere::Surely } else { Elsewhere::IfOld };
         Self { error, elsewhere }
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.dial())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.target.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
     }
 }
 

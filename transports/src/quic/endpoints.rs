@@ -1,4 +1,4 @@
-//! The addresses at which one transport listens, or has listened and still serves what it accepted there.
+//! Bound addresses of one transport, which outlive their listener while channels need them.
 //!
 //! All connections of a listener share one socket, so the socket cannot go with the listener while its channels live on. A
 //! [`Bound`] address therefore outlives its listener: without one it refuses every new connection, and the next listener of

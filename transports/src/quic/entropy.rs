@@ -1,4 +1,4 @@
-//! Where this transport's own randomness comes from: the system, or one seed.
+//! Randomness of connection ids and tokens: the system's, or from a seed.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the ends of streams and connections say, and what that means to a channel and to a dial.
+//! Error codes of streams and connections, and the errors of channels and dials that they mean.
 
 use std::io;
 
@@ -109,7 +109,7 @@ pub(super) fn of_handshake(error: ConnectionError, judged: Option<&rustls::Error
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the listener refused the connection: it has as many as it takes (its `connections`, or its `per_address` of this \
-     address), or nobody listens there any more"
+     address), or there is no listener any more"
 )]
 struct Refused(#[source] ConnectionError);
 
@@ -123,9 +123,9 @@ fn alert(code: TransportErrorCode) -> Option<AlertDescription> {
 pub(super) fn of_unanswered(unanswered: Unanswered, alpn: &str) -> io::Error {
     let refused = io::ErrorKind::ConnectionRefused;
     match unanswered {
-        Unanswered::Refused(code::GONE) => io::Error::new(refused, "nobody listens there any more"),
+        Unanswered::Refused(code::GONE) => io::Error::new(refused, "there is no listener any more"),
         Unanswered::Refused(code::FULL) => {
-            io::Error::new(refused, "too many channels wait to be accepted there (backlog)")
+            io::Error::new(refused, "the listener's backlog is full (backlog)")
         }
         Unanswered::Refused(code::VERSION) | Unanswered::Garbled => {
             io::Error::new(io::ErrorKind::Unsupported, "the listener speaks another version of this protocol")

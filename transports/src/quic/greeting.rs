@@ -1,4 +1,4 @@
-//! How a stream becomes a channel: the dialer says which version of this it speaks, the listener answers with the same.
+//! The greeting on a new stream: the dialer names its version, the listener answers with the same.
 //!
 //! QUIC shows a stream to the peer with its first byte only, so that byte lets the listener speak first. The answer tells the
 //! dialer that the channel is in the listener's queue, and that a connection which it made long ago still leads somewhere.

@@ -19,6 +19,7 @@ use super::carrier::{Hold, a_while};
 use super::error::{code, of_read, of_write};
 use super::link::{Left, Link};
 use super::room::Place;
+use crate::halves::aborted;
 
 /// Below this a copy costs less than a piece of its own does, which is kept until it is acknowledged.
 const FLATTEN_BELOW: usize = 1024;
@@ -249,8 +250,4 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
         Poll::Ready(done) => Some(done),
         Poll::Pending => None,
     }
-}
-
-fn aborted() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
 }

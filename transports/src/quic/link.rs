@@ -1,4 +1,4 @@
-//! What the two halves of one channel know of each other.
+//! State shared by the two halves of a channel.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! Listening: the queue of channels that the [`acceptor`](super::acceptor) lets in.
+//! The listener: a queue of channels that the [`acceptor`](super::acceptor) fills.
 //!
 //! A listener binds the first of its name's addresses that can be bound. Dropping it refuses what is queued and frees its
 //! address; the channels that it gave live on, see [`endpoints`](super::endpoints).
@@ -19,7 +19,7 @@ use crate::accept::cannot_listen;
 use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, ServerSide, told};
 use crate::tcp::address::Address;
-use crate::tcp::dial::addresses;
+use crate::tcp::listen::bind_first;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
@@ -38,17 +38,9 @@ impl Listener {
         closures: Closures,
     ) -> Result<Self, NextError> {
         let side = credentials.server(asked, &options.certificates).await?;
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        let found =
-            addresses(address, &*reach.resolver).await.map_err(|error| cannot_listen(asked, error))?;
-        for address in found {
-            let closures = closures.clone();
-            match Self::bind_at(asked, address, &options, credentials, &side, reach, closures).await {
-                Ok(listener) => return Ok(listener),
-                Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
-            }
-        }
-        Err(cannot_listen(asked, failed))
+        let bind =
+            |address| Self::bind_at(asked, address, &options, credentials, &side, reach, closures.clone());
+        bind_first(address, &*reach.resolver, bind).await.map_err(|error| cannot_listen(asked, error))
     }
 
     async fn bind_at(

@@ -56,9 +56,8 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 use quinn::{Runtime, TokioRuntime};
 use rustls::time_provider::TimeProvider;
 
@@ -69,9 +68,9 @@ use self::entropy::Entropy;
 use self::listen::Listener;
 use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
-use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
 use crate::tcp::{Resolve, SystemResolver};
+use crate::transport::transport;
 use crate::udp::{BindUdp, SystemUdp};
 
 pub use self::congestion::Congestion;
@@ -112,92 +111,42 @@ impl Default for Reach {
     }
 }
 
-impl Quic {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: QuicOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
+transport! {
+    Quic: SCHEME, QuicOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts, grouped_lanes];
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.
-    #[must_use]
-    pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.credentials.identity = Some(identity);
-        self.id = TransportId::new();
-        self
-    }
+    with_identity(identity: Identity) => credentials.identity = Some(identity);
 
     /// The same transport, whose dialers believe listeners by `trust` unless an option says otherwise.
-    #[must_use]
-    pub fn with_trust(mut self, trust: Trust) -> Self {
-        self.credentials.trust = Some(trust);
-        self.id = TransportId::new();
-        self
-    }
+    with_trust(trust: Trust) => credentials.trust = Some(trust);
 
     /// The same transport, whose listeners admit only dialers that `trust` believes, unless an option says otherwise.
-    #[must_use]
-    pub fn with_client_trust(mut self, trust: Trust) -> Self {
-        self.credentials.client_trust = Some(trust);
-        self.id = TransportId::new();
-        self
-    }
+    with_client_trust(trust: Trust) => credentials.client_trust = Some(trust);
 
     /// The same transport, judging by `clock` whether certificates and tokens are valid. Timers are the runtime's.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
-        self.credentials.clock = clock;
-        self.id = TransportId::new();
-        self
-    }
+    with_clock(clock: Arc<dyn TimeProvider>) => credentials.clock = clock;
 
     /// The same transport, asking `resolver` for the addresses of names.
-    #[must_use]
-    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.reach.resolver = resolver;
-        self.id = TransportId::new();
-        self
-    }
+    with_resolver(resolver: Arc<dyn Resolve>) => reach.resolver = resolver;
 
     /// The same transport, whose sockets `udp` makes, with listeners of its own.
-    #[must_use]
-    pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
-        self.reach.udp = udp;
-        self.reach.endpoints = Endpoints::default();
-        self.id = TransportId::new();
-        self
-    }
+    with_udp(udp: Arc<dyn BindUdp>) => reach.udp = udp, reach.endpoints = Endpoints::default();
 
     /// The same transport, whose connections run on `runtime` and take the time from it. What makes them channels runs on
     /// tokio, by its clock.
-    #[must_use]
-    pub fn with_runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
-        self.reach.runtime = runtime;
-        self.id = TransportId::new();
-        self
-    }
+    with_runtime(runtime: Arc<dyn Runtime>) => reach.runtime = runtime;
 
     /// The same transport, drawing everything random from `seed`: connection ids, packet number skips, tokens. Keys of
     /// handshakes stay truly random, and all of one length, so that at equal seeds, times and options the datagrams have the
     /// same lengths at the same times. For simulation only: whoever knows the seed can reset connections.
-    #[must_use]
-    pub fn with_seed(mut self, seed: [u8; 32]) -> Self {
-        self.reach.entropy = Entropy::seeded(seed);
-        self.id = TransportId::new();
-        self
-    }
+    with_seed(seed: [u8; 32]) => reach.entropy = Entropy::seeded(seed);
+}
 
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &QuicOptions {
-        &self.options
-    }
+/// What an endpoint says: itself without its alias, its address, and the options with its own on top.
+type Understood = (Endpoint, Address, QuicOptions);
 
+impl Quic {
     /// How many connections without a channel its listeners have closed so far to make way for newer ones: see
     /// [`QuicOptions::handshakes`], [`connections`](QuicOptions::connections) and [`per_address`](QuicOptions::per_address).
     #[must_use]
@@ -213,13 +162,36 @@ impl Quic {
         self.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, QuicOptions), EndpointError> {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         let endpoint = understand_scheme(endpoint, SCHEME)?;
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
         if options.certificates.protocol().is_none() {
             return Err(endpoint.invalid("has no application protocol, and QUIC always names one (alpn)"));
         }
         Ok((endpoint, address, options))
+    }
+
+    fn dialing(
+        &self,
+        _: &Endpoint,
+        (endpoint, address, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (credentials, reach, dialled) = (self.credentials.clone(), self.reach.clone(), endpoint.clone());
+        let dialer = Dialer::new(Target { endpoint, address, options, credentials, reach });
+        Ok(generator(dialled, move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        _: &Endpoint,
+        (endpoint, address, options): Understood,
+    ) -> Result<Listener, NextError> {
+        let (credentials, reach, closures) = (&self.credentials, &self.reach, self.closures.clone());
+        Listener::bind(&endpoint, &address, options, credentials, reach, closures).await
+    }
+
+    fn scratch(&self) -> Endpoint {
+        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
     }
 }
 
@@ -232,55 +204,5 @@ impl Default for Quic {
             closures: Closures::default(),
             id: TransportId::new(),
         }
-    }
-}
-
-impl Transport for Quic {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.peer_identity = true;
-        capabilities.encrypted = true;
-        capabilities.between_processes = true;
-        capabilities.between_hosts = true;
-        capabilities.grouped_lanes = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        QuicOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (endpoint, address, options) = self.understand(endpoint)?;
-        let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
-        Ok(Box::new(Dialer::new(Target { endpoint, address, options, credentials, reach })))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let understood = self.understand(endpoint);
-            let (endpoint, address, options) =
-                understood.map_err(|error| NextError::invalid("listen", error))?;
-            let (credentials, reach, closures) = (&self.credentials, &self.reach, self.closures.clone());
-            let listener = Listener::bind(&endpoint, &address, options, credentials, reach, closures).await?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! How many channels a dialer's connection has room for.
+//! Room for further channels on a dialer's connection.
 //!
 //! Two limits count: this side's own, which is known, and the peer's, which is learned. The peer raises its limit as
 //! channels end, and that news takes a round trip at least. So a connection that has carried more channels at once than

@@ -1,4 +1,4 @@
-//! Cookies: what a listener remembers of an unknown peer, kept by that peer.
+//! State cookies: the state of an unknown peer, kept by that peer.
 //!
 //! Answering an INIT stores nothing: all that is needed later travels in the cookie, under a key that only this socket
 //! knows, and comes back in the COOKIE ECHO. So no number of INITs from forged addresses takes up memory.
@@ -11,8 +11,8 @@ use bytes::BufMut;
 use ring::hmac;
 use tokio::time::Instant;
 
-use super::entropy::Entropy;
 use super::wire::{Header, Init, u32_at};
+use crate::entropy::Entropy;
 
 /// How old a cookie may be: what RFC 9260 recommends.
 pub(super) const LIFETIME: Duration = Duration::from_secs(60);
@@ -104,8 +104,8 @@ fn signed(body: &[u8], from: SocketAddr, header: Header) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entropy::SystemEntropy;
     use super::*;
+    use crate::entropy::SystemEntropy;
 
     fn init(tag: u32) -> Init {
         Init { tag, window: 2000, outbound: 1, inbound: 2, tsn: tag + 1 }

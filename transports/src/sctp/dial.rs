@@ -1,4 +1,4 @@
-//! Dialling: a lane of the association that there is, or of a new one.
+//! Dialing: a lane of the current association, or of a new one.
 //!
 //! A dialer and its forks open their channels on one association, until all of its lanes are taken or it is lost; then the
 //! first of them that notices makes another, and the others wait for that one.
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{BoxFuture, Channel, Endpoint, NextError};
 use tokio::time::timeout;
 
 use super::association::Unopened;
@@ -22,7 +22,7 @@ use super::handshake::establish;
 use super::hub::{Hub, Ports};
 use super::shared::{Shared, Wanted};
 use super::{Reach, SOCKET_BUFFER, SctpOptions};
-use crate::options::value::show_duration;
+use crate::dialing::timed_out;
 use crate::shared_dial::{Shareable, SharedDial};
 use crate::tcp::address::Address;
 use crate::tcp::dial::addresses;
@@ -52,7 +52,12 @@ impl Dialer {
         Self { target: Arc::new(target), current: Arc::default() }
     }
 
-    async fn dial(&self) -> Result<Channel, NextError> {
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
+        self.target.address.check_dialable(&self.target.endpoint)?;
+        self.target.in_time(self.open()).await
+    }
+
+    async fn open(&self) -> Result<Channel, NextError> {
         loop {
             let Shareable { connection: wanted, is_fresh } = self.current.get(|| self.associate()).await?;
             let asked = self.current.ask(&wanted);
@@ -111,31 +116,12 @@ impl Target {
     /// What comes of `dial` within `connect_timeout`.
     async fn in_time<T>(&self, dial: impl Future<Output = Result<T, NextError>>) -> Result<T, NextError> {
         let limit = self.options.connect_timeout;
-        timeout(limit, dial).await.unwrap_or_else(|_| {
-            let text = format!("no channel within {} (connect_timeout)", show_duration(limit));
-            Err(self.failed(io::Error::new(io::ErrorKind::TimedOut, text)))
-        })
+        let dialled = timeout(limit, dial).await;
+        dialled.unwrap_or_else(|_| Err(self.failed(timed_out("channel", limit, "connect_timeout"))))
     }
 
     fn failed(&self, error: io::Error) -> NextError {
         NextError::passing("dial", &self.endpoint, error)
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            self.target.address.check_dialable(&self.target.endpoint)?;
-            self.target.in_time(self.dial()).await
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.target.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
     }
 }
 

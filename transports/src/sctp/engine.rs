@@ -1,8 +1,10 @@
-//! The crate that moves data, `sctp-proto`, behind the few calls that are used of it.
+//! The data transfer: `sctp-proto`, behind the few calls that are used of it.
 //!
 //! It cuts messages into chunks, sends them as congestion and the peer's window allow, acknowledges, retransmits, and
 //! puts messages together again. It is begun in the established state and never hears of its end: it is given DATA and
 //! SACK chunks of well-formed packets that carry the right tag, and nothing else. The module's page says why.
+
+mod fit;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -16,10 +18,11 @@ use sctp_proto::{
 };
 use tokio::time::Instant;
 
+use self::fit::{press, split};
 use super::association::{Agreement, streams_of};
 use super::fault::Violation;
 use super::message::Control;
-use super::wire::{self, CHUNK_HEADER_LEN, DATA_HEADER_LEN, HEADER_LEN, Header, Packet, kind};
+use super::wire::{self, CHUNK_HEADER_LEN, DATA_HEADER_LEN, HEADER_LEN, Packet, kind};
 
 pub(super) use sctp_proto::Chunks;
 
@@ -310,55 +313,3 @@ fn control(chunks: &Chunks) -> Result<Control, Violation> {
     let _ = chunks.read(fits);
     Control::parse(fits)
 }
-
-/// The crate does not count the headers and the padding of the chunks that it puts together, nor how many gaps it tells
-/// of in one acknowledgement.
-fn split(packet: &Bytes, mtu: usize, into: &mut Vec<Bytes>) {
-    let Some(read) = Packet::parse(packet) else {
-        return;
-    };
-    if let Some(sack) = read.single().filter(|chunk| chunk.kind == kind::SACK) {
-        return into.push(shorten(read.header, sack.value, mtu));
-    }
-    let mut chunks = read.chunks().peekable();
-    while chunks.peek().is_some() {
-        let mut len = HEADER_LEN;
-        let fitting = std::iter::from_fn(|| {
-            chunks.next_if(|chunk| {
-                // A chunk that fits nowhere is sent alone.
-                let fits = len == HEADER_LEN || len + chunk.whole.len() <= mtu;
-                len += chunk.whole.len();
-                fits
-            })
-        });
-        into.push(wire::packet_of(read.header, fitting));
-    }
-}
-
-/// The last of these packets that carries data asks for an acknowledgement at once.
-fn press(packets: &mut [Bytes]) {
-    let mut asking = packets.iter_mut().rev().filter_map(|packet| {
-        let asking = wire::asking(&Packet::parse(packet)?)?;
-        Some((packet, asking))
-    });
-    if let Some((packet, asking)) = asking.next() {
-        *packet = asking;
-    }
-}
-
-/// A SACK with as many of its gaps as fit; the peer hears of the others once these are filled.
-fn shorten(header: Header, value: &[u8], mtu: usize) -> Bytes {
-    const FIXED: usize = 12;
-    const GAP: usize = 4;
-    let told = wire::u16_at(value, 8).unwrap_or_default();
-    let fitting = (mtu - HEADER_LEN - CHUNK_HEADER_LEN - FIXED) / GAP;
-    let gaps = told.min(u16::try_from(fitting).unwrap_or(u16::MAX));
-    let mut short = value[..FIXED + GAP * usize::from(gaps)].to_vec();
-    short[8..10].copy_from_slice(&gaps.to_be_bytes());
-    // Of what came twice there is nothing left to tell.
-    short[10..FIXED].fill(0);
-    wire::packet(header, kind::SACK, 0, &short)
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! Every way to fail: what a peer did wrong, and why an association was lost.
+//! Protocol violations of a peer, and reasons why an association is lost.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub enum Violation {
         stream: u16,
     },
     /// A message came that its lane's state does not allow.
-    #[error("{what} on stream {stream} out of turn")]
+    #[error("unexpected {what} on stream {stream}")]
     OutOfTurn {
         /// What came.
         what: &'static str,
@@ -66,7 +66,7 @@ pub enum Violation {
         credit: u32,
     },
     /// A stream beyond those that were agreed on.
-    #[error("stream {stream} of {streams}")]
+    #[error("stream {stream}, where {streams} were agreed on")]
     Stream {
         /// The stream.
         stream: u16,
@@ -99,8 +99,8 @@ pub enum Loss {
     /// The peer shut the association down while channels were open.
     #[error("the peer shut the association down")]
     Shutdown,
-    /// The system says that nobody is at the peer's port any more.
-    #[error("nobody is at the peer's port any more")]
+    /// The system says that the peer's port is closed.
+    #[error("the peer's port is closed")]
     Unreachable,
     /// The peer did not answer.
     #[error("the peer was silent for {0:?}")]
@@ -112,7 +112,7 @@ pub enum Loss {
     #[error("the peer broke the protocol: {0}")]
     Violation(#[from] Violation),
     /// It had to make way for a newer association of the same listener.
-    #[error("it made way for a newer association, as the oldest one without a channel")]
+    #[error("evicted for a newer association, as the oldest without a channel (associations, per_address)")]
     Evicted,
     /// The socket, or the runtime that drove it, is gone.
     #[error("the socket is gone")]

@@ -1,4 +1,4 @@
-//! The dialer's side of how an association begins: INIT, INIT ACK, COOKIE ECHO, COOKIE ACK (RFC 9260, 5.1).
+//! The dialer's handshake: INIT, INIT ACK, COOKIE ECHO, COOKIE ACK (RFC 9260, 5.1).
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::SctpOptions;
 use super::association::{Agreement, Role};
-use super::entropy::{Entropy, nonzero};
 use super::hub::{Datagram, Ports, own_init};
+use super::random::nonzero;
 use super::wire::{self, Header, Init, Packet, kind};
+use crate::entropy::Entropy;
 use crate::jitter::spread;
 use crate::udp::Transmit;
 
@@ -119,7 +120,7 @@ impl Handshake<'_> {
         }
         if packet.chunks().any(|chunk| chunk.kind == kind::ABORT) {
             self.is_known = false;
-            let why = "nobody listens there, or there are too many associations";
+            let why = "no listener, or as many associations as it may have (associations, per_address)";
             return Err(io::Error::new(ErrorKind::ConnectionRefused, why));
         }
         Ok(take(&packet, datagram))

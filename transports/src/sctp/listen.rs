@@ -1,4 +1,4 @@
-//! Listening: a socket of one's own, or the one that earlier channels still use.
+//! The listener: a socket of its own, or one that earlier channels still use.
 //!
 //! A listener binds the first of its name's addresses that can be bound. Dropping it resets what nobody has accepted and
 //! frees its endpoint; channels that it gave live on, on its socket, which the next listener of the same transport takes
@@ -13,8 +13,9 @@ use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 
 use super::hub::{Acceptor, Greeter, Handle, Hub, Ports};
 use super::{Reach, SOCKET_BUFFER, SctpOptions};
+use crate::accept::cannot_listen;
 use crate::tcp::address::Address;
-use crate::tcp::dial::addresses;
+use crate::tcp::listen::bind_first;
 use crate::udp::UdpBinding;
 
 /// Accepts channels at one address.
@@ -32,7 +33,8 @@ impl Listener {
         reach: &Reach,
     ) -> Result<Self, NextError> {
         let acceptor = Arc::new(Acceptor::new(options));
-        let hub = bind_first(address, &acceptor, reach).await.map_err(|error| cannot_listen(asked, error))?;
+        let bound = bind_first(address, &*reach.resolver, |address| bind(address, &acceptor, reach)).await;
+        let hub = bound.map_err(|error| cannot_listen(asked, error))?;
         let endpoint = asked.clone().with_address(hub.local.to_string());
         Ok(Self { endpoint, acceptor, hub })
     }
@@ -62,17 +64,6 @@ impl Drop for Listener {
     }
 }
 
-async fn bind_first(address: &Address, acceptor: &Arc<Acceptor>, reach: &Reach) -> io::Result<Arc<Handle>> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses(address, &*reach.resolver).await? {
-        match bind(address, acceptor, reach).await {
-            Ok(hub) => return Ok(hub),
-            Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
-        }
-    }
-    Err(failed)
-}
-
 async fn bind(address: SocketAddr, acceptor: &Arc<Acceptor>, reach: &Reach) -> io::Result<Arc<Handle>> {
     let Reach { registry, groups, udp, entropy, closures, .. } = reach;
     let known = registry.take_over(address, acceptor);
@@ -84,13 +75,4 @@ async fn bind(address: SocketAddr, acceptor: &Arc<Acceptor>, reach: &Reach) -> i
     let greeter = Greeter::new(entropy.clone())?;
     let (registry, groups, closures) = (registry.clone(), groups.clone(), closures.clone());
     Hub::listen(ports, acceptor.clone(), greeter, registry, groups, closures)
-}
-
-fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-            NextError::lasting("listen", endpoint, error)
-        }
-        _ => NextError::passing("listen", endpoint, error),
-    }
 }

@@ -1,4 +1,4 @@
-//! The messages of the lane protocol; the module's page says what they are for.
+//! Messages of the lane protocol; the module's page says what they are for.
 //!
 //! This file knows their bytes, not who may send them when.
 

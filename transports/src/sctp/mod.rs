@@ -77,7 +77,6 @@ mod association;
 mod cookie;
 mod dial;
 mod engine;
-mod entropy;
 mod fault;
 mod halves;
 mod handshake;
@@ -86,28 +85,28 @@ mod lane;
 mod listen;
 mod message;
 mod options;
+mod random;
 mod shared;
 mod wire;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 
 use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
 use crate::accept_limiter::Closures;
-use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{Address, endpoint};
 use crate::tcp::{Resolve, SystemResolver};
+use crate::transport::transport;
 use crate::udp::{BindUdp, SystemUdp};
 
-pub use self::entropy::{Entropy, SystemEntropy};
 pub use self::fault::{Loss, Violation};
 pub use self::options::SctpOptions;
+pub use crate::entropy::{Entropy, SystemEntropy};
 
 const SCHEME: &str = "sctp";
 
@@ -133,47 +132,23 @@ struct Reach {
     closures: Closures,
 }
 
-impl Sctp {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: SctpOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
+transport! {
+    Sctp: SCHEME, SctpOptions, [half_close, abort, between_processes, between_hosts, grouped_lanes];
 
     /// The same transport, over the sockets of `udp`.
-    #[must_use]
-    pub fn with_udp(mut self, udp: Arc<dyn BindUdp>) -> Self {
-        self.reach.udp = udp;
-        self.id = TransportId::new();
-        self
-    }
+    with_udp(udp: Arc<dyn BindUdp>) => reach.udp = udp;
 
     /// The same transport, asking `resolver` for the addresses of names.
-    #[must_use]
-    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.reach.resolver = resolver;
-        self.id = TransportId::new();
-        self
-    }
+    with_resolver(resolver: Arc<dyn Resolve>) => reach.resolver = resolver;
 
     /// The same transport, with random numbers from `entropy`.
-    #[must_use]
-    pub fn with_entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
-        self.reach.entropy = entropy;
-        self.id = TransportId::new();
-        self
-    }
+    with_entropy(entropy: Arc<dyn Entropy>) => reach.entropy = entropy;
+}
 
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &SctpOptions {
-        &self.options
-    }
+/// What an endpoint says: its address, and the options with its own on top.
+type Understood = (Address, SctpOptions);
 
+impl Sctp {
     /// How many associations without a channel its listeners have aborted so far to make way for newer ones: see
     /// [`SctpOptions::associations`] and [`per_address`](SctpOptions::per_address).
     #[must_use]
@@ -188,11 +163,33 @@ impl Sctp {
         self.reach.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Address, SctpOptions), EndpointError> {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         if endpoint.scheme() != SCHEME {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
         }
         Ok((Address::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+    }
+
+    fn dialing(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (target, reach) = (endpoint.clone(), self.reach.clone());
+        let dialer = Dialer::new(Target { endpoint: target, address, options, reach });
+        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Listener, NextError> {
+        Listener::bind(endpoint, &address, options, &self.reach).await
+    }
+
+    fn scratch(&self) -> Endpoint {
+        endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
     }
 }
 
@@ -210,52 +207,6 @@ impl Default for Sctp {
             },
             id: TransportId::new(),
         }
-    }
-}
-
-impl Transport for Sctp {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.between_processes = true;
-        capabilities.between_hosts = true;
-        capabilities.grouped_lanes = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        SctpOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (address, options) = self.understand(endpoint)?;
-        let (endpoint, reach) = (endpoint.clone(), self.reach.clone());
-        Ok(Box::new(Dialer::new(Target { endpoint, address, options, reach })))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let (address, options) =
-                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
-            let listener = Listener::bind(endpoint, &address, options, &self.reach).await?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }
 

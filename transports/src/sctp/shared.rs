@@ -1,4 +1,4 @@
-//! An association that its hub drives and that the halves of its channels hold.
+//! A handle to an association, shared by its hub and the halves of its channels.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

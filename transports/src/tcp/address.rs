@@ -1,4 +1,4 @@
-//! What stands between `tcp://` and `?`.
+//! Addresses of endpoints: an IP address or a name, and a port.
 
 use std::net::SocketAddr;
 

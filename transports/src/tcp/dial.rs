@@ -1,4 +1,4 @@
-//! Dialling: the name is resolved anew each time, and all its addresses are tried.
+//! Dialing: the name is resolved anew each time, and all its addresses are tried.
 //!
 //! Addresses are interleaved by family and race with a stagger of 250 ms (as RFC 8305 has it); the first connection
 //! wins. One dial, resolution included, takes at most
@@ -10,14 +10,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::address::Address;
 use super::race::{interleave, race};
 use super::{Resolve, TcpOptions, socket};
-use crate::options::value::show_duration;
+use crate::dialing::within;
 
 /// Dials one endpoint, once for each channel.
 #[derive(Clone)]
@@ -39,38 +38,26 @@ impl Dialer {
     }
 
     /// A connected stream with its options set, or why there is none, within `connect_timeout`.
-    pub(crate) async fn dial(&self) -> Result<TcpStream, NextError> {
+    pub(crate) async fn connect(&self) -> Result<TcpStream, NextError> {
         self.address.check_dialable(&self.endpoint)?;
-        let limit = self.options.connect_timeout;
-        let dialled = timeout(limit, self.connect()).await.unwrap_or_else(|_| {
-            let text = format!("no connection within {} (connect_timeout)", show_duration(limit));
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        });
-        dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+        let connected = within(self.options.connect_timeout, "connection", self.try_connect()).await;
+        connected.map_err(|error| self.failed(error))
     }
 
-    async fn connect(&self) -> io::Result<TcpStream> {
+    /// A channel of such a stream.
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
+        socket::channel(self.connect().await?).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> NextError {
+        NextError::passing("dial", &self.endpoint, error)
+    }
+
+    async fn try_connect(&self) -> io::Result<TcpStream> {
         let addresses = addresses(&self.address, &*self.resolver).await?;
         let stream = race(interleave(addresses), |address| connect(address, &self.options)).await?;
         socket::prepare(&stream, &self.options)?;
         Ok(stream)
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            let stream = self.dial().await?;
-            socket::channel(stream).map_err(|error| NextError::passing("dial", &self.endpoint, error))
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
     }
 }
 

@@ -1,9 +1,10 @@
-//! Listening at the first of a name's addresses that can be bound.
+//! The listener: bound to the first of a name's addresses that can be bound.
 //!
 //! A shortage of file descriptors or memory does not end a listener: it waits (5 ms, doubling up to 1 s) and tries
 //! again; peers that give up while they are queued are skipped.
 
 use std::io;
+use std::net::SocketAddr;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,8 +28,9 @@ impl Listener {
         options: TcpOptions,
         resolver: &dyn Resolve,
     ) -> Result<Self, NextError> {
-        let listener =
-            bind_first(address, &options, resolver).await.map_err(|error| cannot_listen(asked, error))?;
+        let bind = |address| std::future::ready(socket::listen(address, &options));
+        let bound = bind_first(address, resolver, bind).await;
+        let listener = bound.map_err(|error| cannot_listen(asked, error))?;
         let real = listener.local_addr().map_err(|error| cannot_listen(asked, error))?;
         Ok(Self {
             endpoint: asked.clone().with_address(real.to_string()),
@@ -67,15 +69,16 @@ impl ChannelGenerator for Listener {
     }
 }
 
-async fn bind_first(
+/// What `bind` makes of the first address of `address` at which it succeeds.
+pub(crate) async fn bind_first<T, F: Future<Output = io::Result<T>>>(
     address: &Address,
-    options: &TcpOptions,
     resolver: &dyn Resolve,
-) -> io::Result<TcpListener> {
+    mut bind: impl FnMut(SocketAddr) -> F,
+) -> io::Result<T> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in dial::addresses(address, resolver).await? {
-        match socket::listen(address, options) {
-            Ok(listener) => return Ok(listener),
+        match bind(address).await {
+            Ok(bound) => return Ok(bound),
             Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),
         }
     }

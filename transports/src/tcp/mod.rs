@@ -23,14 +23,13 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 
 use self::address::Address;
 use self::dial::Dialer;
 use self::listen::Listener;
-use crate::options::{OptionError, OptionInfo};
+use crate::transport::transport;
 
 pub use self::options::TcpOptions;
 pub use self::resolve::{Resolve, SystemResolver};
@@ -46,86 +45,48 @@ pub struct Tcp {
     id: TransportId,
 }
 
-impl Tcp {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: TcpOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
+transport! {
+    Tcp: SCHEME, TcpOptions, [half_close, abort, between_processes, between_hosts];
 
     /// The same transport, asking `resolver` for the addresses of names.
-    #[must_use]
-    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.resolver = resolver;
-        self.id = TransportId::new();
-        self
-    }
+    with_resolver(resolver: Arc<dyn Resolve>) => resolver = resolver;
+}
 
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &TcpOptions {
-        &self.options
-    }
+/// What an endpoint says: its address, and the options with its own on top.
+type Understood = (Address, TcpOptions);
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Address, TcpOptions), EndpointError> {
+impl Tcp {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         if endpoint.scheme() != SCHEME {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
         }
         Ok((Address::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+    }
+
+    fn dialing(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let dialer = Dialer::new(endpoint.clone(), address, options, self.resolver.clone());
+        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Listener, NextError> {
+        Listener::bind(endpoint, &address, options, &*self.resolver).await
+    }
+
+    fn scratch(&self) -> Endpoint {
+        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
     }
 }
 
 impl Default for Tcp {
     fn default() -> Self {
         Self { options: TcpOptions::default(), resolver: Arc::new(SystemResolver), id: TransportId::new() }
-    }
-}
-
-impl Transport for Tcp {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.between_processes = true;
-        capabilities.between_hosts = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        TcpOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (address, options) = self.understand(endpoint)?;
-        let resolver = self.resolver.clone();
-        Ok(Box::new(Dialer::new(endpoint.clone(), address, options, resolver)))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let (address, options) =
-                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
-            let listener = Listener::bind(endpoint, &address, options, &*self.resolver).await?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into())
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }

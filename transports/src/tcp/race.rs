@@ -1,4 +1,4 @@
-//! All addresses of a name, tried in a staggered race.
+//! A staggered race over all addresses of a name.
 
 use std::collections::VecDeque;
 use std::error::Error;

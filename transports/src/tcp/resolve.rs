@@ -1,4 +1,4 @@
-//! From a name to its addresses.
+//! Name resolution.
 
 use std::fmt::Debug;
 use std::io;

@@ -1,11 +1,11 @@
-//! Dialling: a TCP dial, then a handshake, each within its own limit.
+//! Dialing: a TCP dial, then a handshake, each within its own limit.
 //!
 //! Options that do not go together are a final error; everything else may be mended by somebody, so that asking again can
 //! help. Files are read at each dial. Dropping a dial closes its socket at once.
 
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 
 use super::handshake::Terms;
 use super::{TlsOptions, channel};
@@ -36,28 +36,14 @@ impl Dialer {
         Self { endpoint, host, tcp, options, credentials }
     }
 
-    async fn dial(&self) -> Result<Channel, NextError> {
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
         let certificates = &self.options.certificates;
         let name = server_name(&self.endpoint, certificates, &self.host)?;
         let side = self.credentials.client(&self.endpoint, certificates).await?;
         let terms =
             Terms { alpn: certificates.protocol().map(str::to_owned), limit: self.options.handshake_timeout };
-        let socket = self.tcp.dial().await?;
+        let socket = self.tcp.connect().await?;
         let agreed = terms.dial(&side, name, socket).await;
         agreed.map(channel).map_err(|error| NextError::passing("dial", &self.endpoint, error))
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.dial())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
     }
 }

@@ -1,4 +1,4 @@
-//! The two halves of a TLS channel, and what becomes of its session when both are gone.
+//! The two halves of a TLS channel, and the end of its session.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::incoming::Incoming;
 use super::session::{Decrypted, Session};
+use crate::halves::aborted;
 
 /// Every piece is copied once, into its record, however it lies.
 const FLATTEN_BELOW: usize = 512;
@@ -180,8 +181,4 @@ async fn part(session: &Session, mut left: Incoming, is_ended: bool) {
 fn cut() -> io::Error {
     let text = "the connection ended before the peer said that it would: what has come may be cut short";
     io::Error::new(io::ErrorKind::UnexpectedEof, text)
-}
-
-fn aborted() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
 }

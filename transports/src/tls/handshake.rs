@@ -1,4 +1,4 @@
-//! From a TCP connection to a session that both sides agreed on, or the reason why not.
+//! Handshakes: from a TCP connection to a session, or the reason why not.
 
 use std::io;
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! Bytes that have come and are encrypted still.
+//! The buffer of encrypted bytes that were received.
 
 use std::io::{self, Read};
 use std::task::{Context, Poll, ready};

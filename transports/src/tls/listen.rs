@@ -1,4 +1,4 @@
-//! Listening: handshakes go on beside each other, so that a peer that stalls holds up nobody.
+//! The listener: handshakes run side by side, so that a peer that stalls delays no other.
 //!
 //! A task takes connections from TCP, whether or not anybody is asking for the next channel. A connection first waits, as one
 //! of [`silent`](super::TlsOptions::silent), for the first byte of its peer, then for one of the places of
@@ -204,7 +204,10 @@ async fn unless_evicted<T>(
 }
 
 fn evicted() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "it made way for a newer one, as the oldest unfinished")
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "evicted for a newer connection, as the oldest unfinished (silent, handshakes, per_address)",
+    )
 }
 
 /// Ready when the peer has sent something.

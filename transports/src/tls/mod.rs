@@ -32,10 +32,8 @@ mod session;
 
 use std::sync::Arc;
 
-use listenrain::{
-    BoxFuture, Capabilities, Channel, ChannelGenerator, Endpoint, EndpointError, NextError, Transport,
-    TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{Channel, ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 use rustls::time_provider::TimeProvider;
 
 use self::dial::Dialer;
@@ -44,9 +42,9 @@ use self::listen::Listener;
 use self::session::Session;
 use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
-use crate::options::{OptionError, OptionInfo};
 use crate::tcp::address::{self, Address};
 use crate::tcp::{Resolve, SystemResolver};
+use crate::transport::transport;
 
 pub use self::options::TlsOptions;
 
@@ -62,64 +60,30 @@ pub struct Tls {
     id: TransportId,
 }
 
-impl Tls {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: TlsOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
+transport! {
+    Tls: SCHEME, TlsOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts];
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.
-    #[must_use]
-    pub fn with_identity(mut self, identity: Identity) -> Self {
-        self.credentials.identity = Some(identity);
-        self.id = TransportId::new();
-        self
-    }
+    with_identity(identity: Identity) => credentials.identity = Some(identity);
 
     /// The same transport, whose dialers believe listeners by `trust` unless an option says otherwise.
-    #[must_use]
-    pub fn with_trust(mut self, trust: Trust) -> Self {
-        self.credentials.trust = Some(trust);
-        self.id = TransportId::new();
-        self
-    }
+    with_trust(trust: Trust) => credentials.trust = Some(trust);
 
     /// The same transport, whose listeners admit only dialers that `trust` believes, unless an option says otherwise.
-    #[must_use]
-    pub fn with_client_trust(mut self, trust: Trust) -> Self {
-        self.credentials.client_trust = Some(trust);
-        self.id = TransportId::new();
-        self
-    }
+    with_client_trust(trust: Trust) => credentials.client_trust = Some(trust);
 
     /// The same transport, judging by `clock` whether certificates are valid.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn TimeProvider>) -> Self {
-        self.credentials.clock = clock;
-        self.id = TransportId::new();
-        self
-    }
+    with_clock(clock: Arc<dyn TimeProvider>) => credentials.clock = clock;
 
     /// The same transport, asking `resolver` for the addresses of names.
-    #[must_use]
-    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.resolver = resolver;
-        self.id = TransportId::new();
-        self
-    }
+    with_resolver(resolver: Arc<dyn Resolve>) => resolver = resolver;
+}
 
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &TlsOptions {
-        &self.options
-    }
+/// What an endpoint says: itself without its alias, its address, and the options with its own on top.
+type Understood = (Endpoint, Address, TlsOptions);
 
+impl Tls {
     /// How many unfinished connections its listeners have closed so far to make way for newer ones: see
     /// [`TlsOptions::silent`], [`handshakes`](TlsOptions::handshakes) and [`per_address`](TlsOptions::per_address).
     #[must_use]
@@ -134,10 +98,33 @@ impl Tls {
         self.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Endpoint, Address, TlsOptions), EndpointError> {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         let endpoint = understand_scheme(endpoint, SCHEME)?;
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
         Ok((endpoint, address, options))
+    }
+
+    fn dialing(
+        &self,
+        _: &Endpoint,
+        (endpoint, address, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let (credentials, resolver) = (self.credentials.clone(), self.resolver.clone());
+        let dialer = Dialer::new(endpoint.clone(), address, options, credentials, resolver);
+        Ok(generator(endpoint, move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        _: &Endpoint,
+        (endpoint, address, options): Understood,
+    ) -> Result<Listener, NextError> {
+        let (credentials, closures) = (&self.credentials, self.closures.clone());
+        Listener::bind(&endpoint, &address, options, credentials, &*self.resolver, closures).await
+    }
+
+    fn scratch(&self) -> Endpoint {
+        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
     }
 }
 
@@ -150,57 +137,6 @@ impl Default for Tls {
             closures: Closures::default(),
             id: TransportId::new(),
         }
-    }
-}
-
-impl Transport for Tls {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.abort = true;
-        capabilities.peer_identity = true;
-        capabilities.encrypted = true;
-        capabilities.between_processes = true;
-        capabilities.between_hosts = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        TlsOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (endpoint, address, options) = self.understand(endpoint)?;
-        let (credentials, resolver) = (self.credentials.clone(), self.resolver.clone());
-        Ok(Box::new(Dialer::new(endpoint, address, options, credentials, resolver)))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let understood = self.understand(endpoint);
-            let (endpoint, address, options) =
-                understood.map_err(|error| NextError::invalid("listen", error))?;
-            let (credentials, resolver) = (&self.credentials, &*self.resolver);
-            let closures = self.closures.clone();
-            let listener =
-                Listener::bind(&endpoint, &address, options, credentials, resolver, closures).await?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        address::endpoint(SCHEME, ([127, 0, 0, 1], 0).into()).with_option("cert", "selfsigned")
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }
 

@@ -1,4 +1,4 @@
-//! UDP sockets, the system's or injected ones: what transports that bring their own reliability send through.
+//! UDP sockets, of the system or injected, for transports that bring their own reliability.
 //!
 //! [`BindUdp`] makes the sockets and [`AsyncUdpSocket`] is one, so that a transport runs unchanged over the system's
 //! ([`SystemUdp`]), over a simulated network, or through a relay of one's own. This module knows nothing of what the

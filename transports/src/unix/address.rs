@@ -1,4 +1,4 @@
-//! What stands between `unix://` and `?`.
+//! Addresses of endpoints: a path or an abstract name.
 
 use std::ffi::OsStr;
 use std::io;

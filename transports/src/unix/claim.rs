@@ -1,4 +1,4 @@
-//! The right to a path: how a listener takes it, and how it leaves nothing behind.
+//! A listener's claim on its path, which leaves nothing behind.
 //!
 //! To bind is to take: the system creates the socket file, or says that something stands there, so of several starters
 //! one wins. On Linux the file is created for this user alone, whatever the umask, then gets its owner, then its mode,
@@ -126,10 +126,10 @@ async fn make_way(path: &Path) -> io::Result<()> {
     // What was seen before the lock proves nothing.
     if holds_dead_socket(path)? {
         fs::remove_file(path).map_err(|error| {
-            let text = format!("nobody listens at `{}`, but it cannot be removed: {error}", path.display());
+            let text = format!("`{}` has no listener, and cannot be removed: {error}", path.display());
             io::Error::new(error.kind(), text)
         })?;
-        tracing::info!(path = %path.display(), "removed a socket at which nobody listens");
+        tracing::info!(path = %path.display(), "removed a socket without a listener");
     }
     Ok(())
 }

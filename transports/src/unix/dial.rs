@@ -1,22 +1,23 @@
-//! Dialling: the system says at once whether anybody listens.
+//! Dialing: the system says at once whether there is a listener.
 //!
 //! Only a full backlog takes time. Linux then answers "try again" without ever telling when, so a dial asks again after
-//! 1 ms, doubling up to 50 ms, each time up to half as much longer so that many do not ask at once, for at most [`connect_timeout`](super::UnixOptions::connect_timeout). Every failure is a
-//! passing one: a listener may come. Dropping a dial closes its socket at once.
+//! 1 ms, doubling up to 50 ms, each time up to half as much longer so that many do not ask at once, for at most
+//! [`connect_timeout`](super::UnixOptions::connect_timeout). Every failure is a passing one: a listener may come. Dropping a
+//! dial closes its socket at once.
 
 use std::io;
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use socket2::{SockAddr, Socket};
 use tokio::net::UnixStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::address::Address;
 use super::{UnixOptions, socket};
+use crate::dialing::within;
 use crate::jitter::{spread, system_random};
-use crate::options::value::show_duration;
 
 /// One accept takes far less.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -36,37 +37,20 @@ impl Dialer {
         Self { endpoint: endpoint.clone(), address, options }
     }
 
-    async fn dial(&self) -> io::Result<Channel> {
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
+        self.try_dial().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
+    }
+
+    async fn try_dial(&self) -> io::Result<Channel> {
         let socket = socket::open(&self.options)?;
         name_itself(&socket);
-        let limit = self.options.connect_timeout;
-        timeout(limit, connect(&socket, &self.address.for_system()?)).await.unwrap_or_else(|_| {
-            let text = format!(
-                "no room in the listener's backlog within {} (connect_timeout)",
-                show_duration(limit)
-            );
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        })?;
+        let address = self.address.for_system()?;
+        let connected = connect(&socket, &address);
+        within(self.options.connect_timeout, "room in the listener's backlog", connected).await?;
         let local = Address::of_socket(&socket.local_addr()?);
         let stream = UnixStream::from_std(StdStream::from(socket))?;
         let credentials = socket::credentials(&stream)?;
         Ok(socket::channel(stream, local, Some(self.address.endpoint()), credentials))
-    }
-}
-
-impl ChannelGenerator for Dialer {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            self.dial().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(self.clone()))
     }
 }
 

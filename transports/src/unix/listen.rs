@@ -1,4 +1,4 @@
-//! Listening at a path or an abstract name.
+//! The listener, at a path or an abstract name.
 //!
 //! A shortage of file descriptors or memory does not end a listener: it waits (5 ms, doubling up to 1 s) and tries
 //! again; peers that give up while they are queued, or that may not come, are skipped.

@@ -32,14 +32,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{
-    BoxFuture, Capabilities, ChannelGenerator, Endpoint, EndpointError, NextError, Transport, TransportId,
-};
+use listenrain::transport::generator;
+use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
 
 use self::address::Address;
 use self::dial::Dialer;
 use self::listen::Listener;
-use crate::options::{OptionError, OptionInfo};
+use crate::transport::transport;
 
 pub use self::options::UnixOptions;
 
@@ -54,30 +53,21 @@ pub struct Unix {
     id: TransportId,
 }
 
+transport! {
+    Unix: SCHEME, UnixOptions, [half_close, peer_identity, between_processes];
+}
+
+/// What an endpoint says: its address, and the options with its own on top.
+type Understood = (Address, UnixOptions);
+
 impl Unix {
-    /// A transport with these options, which an endpoint's own options override.
-    ///
-    /// # Errors
-    ///
-    /// When a value is out of bounds; the error names the option and what is allowed.
-    pub fn new(options: UnixOptions) -> Result<Self, OptionError> {
-        options.check()?;
-        Ok(Self { options, ..Self::default() })
-    }
-
-    /// Its options, as used where an endpoint says nothing else.
-    #[must_use]
-    pub fn options(&self) -> &UnixOptions {
-        &self.options
-    }
-
     /// How many peers its listeners have turned away so far because [`UnixOptions::allow_uid`] does not name their user.
     #[must_use]
     pub fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<(Address, UnixOptions), EndpointError> {
+    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
         if endpoint.scheme() != SCHEME {
             return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
         }
@@ -90,55 +80,33 @@ impl Unix {
         }
         Ok((address, options))
     }
+
+    fn dialing(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        let dialer = Dialer::new(endpoint, address, options);
+        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    }
+
+    async fn listening(
+        &self,
+        endpoint: &Endpoint,
+        (address, options): Understood,
+    ) -> Result<Listener, NextError> {
+        Listener::bind(endpoint, &address, options, self.turned_away.clone()).await
+    }
+
+    fn scratch(&self) -> Endpoint {
+        Address::Path(self.scratch.fresh_path(&std::env::temp_dir())).endpoint()
+    }
 }
 
 impl Default for Unix {
     fn default() -> Self {
         let (options, turned_away) = (UnixOptions::default(), Arc::default());
         Self { options, turned_away, scratch: Arc::new(Scratch::new()), id: TransportId::new() }
-    }
-}
-
-impl Transport for Unix {
-    fn scheme(&self) -> &str {
-        SCHEME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
-        capabilities.half_close = true;
-        capabilities.peer_identity = true;
-        capabilities.between_processes = true;
-        capabilities
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        UnixOptions::list().copied().collect()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (address, options) = self.understand(endpoint)?;
-        Ok(Box::new(Dialer::new(endpoint, address, options)))
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async move {
-            let (address, options) =
-                self.understand(endpoint).map_err(|error| NextError::invalid("listen", error))?;
-            let listener = Listener::bind(endpoint, &address, options, self.turned_away.clone()).await?;
-            Ok(Box::new(listener) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        Address::Path(self.scratch.fresh_path(&std::env::temp_dir())).endpoint()
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
     }
 }
 
@@ -168,11 +136,12 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use listenrain::Transport;
 
     #[test]
     fn scratch_paths_differ_and_fit_even_when_the_temporary_directory_is_deep() {
         let (one, other) = (Unix::default(), Unix::default());
-        let endpoints = [one.scratch_endpoint(), one.scratch_endpoint(), other.scratch_endpoint()];
+        let endpoints = [one.scratch(), one.scratch(), other.scratch()];
         assert!(endpoints[0] != endpoints[1] && endpoints[0] != endpoints[2] && endpoints[1] != endpoints[2]);
         for folder in ["relative", &format!("/{}", "deep/".repeat(30))] {
             let path = one.scratch.fresh_path(Path::new(folder));

@@ -1,4 +1,4 @@
-//! Sockets with their options set, and channels of them.
+//! Sockets with their options set, and channels over them.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -16,7 +16,7 @@ async fn when_no_member_answers_one_error_names_each() {
         ["channel://active", "channel://standby"]
     );
     let text = source.to_string();
-    assert!(text.contains("channel://active: connection refused: nobody listens there"), "{text}");
+    assert!(text.contains("channel://active: connection refused: the name has no listener"), "{text}");
 }
 
 fn all_failed<'a>(source: &'a (dyn Error + 'static)) -> &'a AllFailed {

@@ -1,4 +1,4 @@
-//! Whether the peer is there, and whether what is sent to it arrives.
+//! Liveness of the peer and of the path to it.
 
 use std::time::Duration;
 

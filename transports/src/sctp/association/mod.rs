@@ -1,4 +1,4 @@
-//! One association: lanes over one transfer of data, and its own life.
+//! One association: lanes over one data transfer, and its life cycle.
 //!
 //! A state machine without sockets and tasks: packets and moments come in, packets and deadlines go out. It answers for
 //! everything but the transfer of data, which is the engine's; what it hears is in [`packets`].

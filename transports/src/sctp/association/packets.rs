@@ -1,4 +1,4 @@
-//! What an association hears: chunks of its peer's packets, and the messages in them.
+//! Incoming packets of an association: chunks, and the messages in them.
 
 use bytes::Bytes;
 use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! Channels that wait to be accepted.
+//! The queue of channels that wait to be accepted.
 
 use std::collections::VecDeque;
 use std::io;

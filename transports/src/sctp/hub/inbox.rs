@@ -1,4 +1,4 @@
-//! Datagrams as they come off a socket, several at a time.
+//! Incoming datagrams of a socket, several at a time.
 
 use std::fmt;
 use std::io::{self, IoSliceMut};

@@ -1,4 +1,4 @@
-//! Datagrams on their way into a socket, several at a time where the system can.
+//! Outgoing datagrams of a socket, several at a time where the system can.
 
 use std::collections::VecDeque;
 use std::io;

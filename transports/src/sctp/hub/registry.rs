@@ -1,4 +1,4 @@
-//! Which sockets listen, or still carry what a listener has accepted, within one instance of the transport.
+//! The listening sockets of one transport, and those that still carry accepted channels.
 //!
 //! A socket outlives its listener while channels of it are open, and the next listener at the same address takes it
 //! over. Another process cannot: to it the address stays taken until then.

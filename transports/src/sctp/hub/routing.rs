@@ -1,4 +1,4 @@
-//! Which association a datagram is for, and how one begins.
+//! Routing of datagrams to associations, and the beginning of new ones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The associations of one socket: by tag, by peer, and by when they want to be looked after.
+//! The table of associations of one socket: by tag, by peer, and by deadline.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What is said to packets that belong to no association: how one begins, and that there is none (RFC 9260, 5.1 and 8.4).
+//! Answers to packets of unknown peers: how an association begins, and that there is none (RFC 9260, 5.1 and 8.4).
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use super::acceptor::Acceptor;
 use super::table::Peer;
+use crate::entropy::Entropy;
 use crate::sctp::association::{Agreement, Role};
 use crate::sctp::cookie::{Cookie, Jar, LIFETIME, Refused};
-use crate::sctp::entropy::{Entropy, nonzero};
+use crate::sctp::random::nonzero;
 use crate::sctp::wire::{self, Chunk, Init, Packet, REFLECTED, kind};
 use crate::sctp::{SctpOptions, receive_window};
 
@@ -29,7 +30,7 @@ pub(super) enum Answer {
     Begin(Agreement),
 }
 
-/// One that may listen: it knows how to answer unknown peers.
+/// Answers unknown peers of a socket that may listen.
 #[derive(Debug)]
 pub(in super::super) struct Greeter {
     jar: Jar,
@@ -98,7 +99,11 @@ impl Greeter {
         let options = acceptor.map(Acceptor::options);
         let Some(options) = options.filter(|options| options.sctp_port == packet.header.destination.into())
         else {
-            return refuse(packet, theirs, "nobody listens there, or there are too many associations");
+            return refuse(
+                packet,
+                theirs,
+                "no listener, or as many associations as it may have (associations, per_address)",
+            );
         };
         match self.offer(theirs, from, options) {
             Ok(ours) => {
@@ -144,7 +149,7 @@ impl Greeter {
             return refuse(
                 packet,
                 theirs,
-                "nobody listens there any more, or there are too many associations",
+                "no listener any more, or as many associations as it may have (associations, per_address)",
             );
         }
         let header = packet.header.back(theirs.tag);

@@ -17,6 +17,7 @@ use self::sending::Sending;
 use super::engine::Engine;
 use super::fault::Loss;
 use super::message::Control;
+use crate::halves::aborted;
 
 /// What bounds each lane.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +74,11 @@ enum Fate {
 impl Fate {
     fn error(&self) -> io::Error {
         match self {
-            Self::Aborted => io::Error::new(ErrorKind::ConnectionAborted, "this side aborted the channel"),
+            Self::Aborted => aborted(),
             Self::Reset => io::Error::new(ErrorKind::ConnectionReset, "the peer reset the channel"),
-            Self::Refused => io::Error::new(
-                ErrorKind::ConnectionRefused,
-                "nobody listens there, or too many channels wait to be accepted (backlog)",
-            ),
+            Self::Refused => {
+                io::Error::new(ErrorKind::ConnectionRefused, "no listener, or its backlog is full (backlog)")
+            }
             Self::Lost(loss) => loss.error(),
         }
     }

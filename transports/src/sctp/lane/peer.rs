@@ -1,4 +1,4 @@
-//! What the peer's messages do to a lane.
+//! Incoming messages of a lane.
 
 use super::{Close, Fate, Lane, Limits, Scope};
 use crate::sctp::engine::Chunks;

@@ -1,4 +1,4 @@
-//! What a lane has received and nobody has read yet, and how much more the peer may send.
+//! The receiving half of a lane: unread bytes, and credit for the peer.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! What a lane may still send, and what of it is on its way.
+//! The sending half of a lane: credit, and unacknowledged bytes.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! What each side says of itself when an association begins.
+//! INIT and INIT ACK: the parameters of one side.
 
 use bytes::{BufMut, Bytes};
 

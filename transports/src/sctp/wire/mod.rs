@@ -1,4 +1,4 @@
-//! SCTP packets as bytes (RFC 9260): what is said and heard here without the crate that moves data.
+//! SCTP packets and chunks as bytes (RFC 9260).
 //!
 //! A packet is twelve bytes of header and a list of chunks; a chunk is a kind, flags, a length and a value, padded to
 //! four bytes. This module knows their shape, not what they do to an association.

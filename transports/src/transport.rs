@@ -1,0 +1,96 @@
+//! The [`Transport`](listenrain::Transport) implementation of every transport with options of its own.
+
+/// Implements [`Transport`](listenrain::Transport) for a struct with fields `options` and `id`, its constructor, and a method
+/// for each part that it can be given in place of its own. A transport with another part is another one, so each renews
+/// `id`: connections that are shared by transport and endpoint must not cross from one to the other.
+///
+/// The struct implements `Default`, and has these methods of its own:
+///
+/// * `understand`: the address and options of an endpoint, or why it is none of this transport's;
+/// * `dialing`: a dialer of what was understood;
+/// * `listening`: a listener there;
+/// * `scratch`: a scratch endpoint.
+macro_rules! transport {
+    (
+        $transport:ident: $scheme:expr, $options:ty, [$($capability:ident),+];
+        $(
+            $(#[$docs:meta])*
+            $with:ident($part:ident: $type:ty) => $($($field:ident).+ = $value:expr),+;
+        )*
+    ) => {
+        impl $transport {
+            /// A transport with these options, which an endpoint's own options override.
+            ///
+            /// # Errors
+            ///
+            /// When a value is out of bounds; the error names the option and what is allowed.
+            pub fn new(options: $options) -> Result<Self, $crate::options::OptionError> {
+                options.check()?;
+                Ok(Self { options, ..Self::default() })
+            }
+
+            /// Its options, as used where an endpoint says nothing else.
+            #[must_use]
+            pub fn options(&self) -> &$options {
+                &self.options
+            }
+
+            $(
+                $(#[$docs])*
+                #[must_use]
+                pub fn $with(mut self, $part: $type) -> Self {
+                    $(self.$($field).+ = $value;)+
+                    self.id = listenrain::TransportId::new();
+                    self
+                }
+            )*
+        }
+
+        impl listenrain::Transport for $transport {
+            fn scheme(&self) -> &str {
+                $scheme
+            }
+
+            fn capabilities(&self) -> listenrain::Capabilities {
+                let mut capabilities = listenrain::Capabilities::default();
+                $(capabilities.$capability = true;)+
+                capabilities
+            }
+
+            fn options(&self) -> Vec<$crate::options::OptionInfo> {
+                <$options>::list().copied().collect()
+            }
+
+            fn dialer(
+                &self,
+                endpoint: &listenrain::Endpoint,
+            ) -> Result<Box<dyn listenrain::ChannelGenerator>, listenrain::EndpointError> {
+                self.dialing(endpoint, self.understand(endpoint)?)
+            }
+
+            fn listen<'a>(
+                &'a self,
+                endpoint: &'a listenrain::Endpoint,
+            ) -> listenrain::BoxFuture<
+                'a,
+                Result<Box<dyn listenrain::ChannelGenerator>, listenrain::NextError>,
+            > {
+                Box::pin(async move {
+                    let understood = self.understand(endpoint);
+                    let understood =
+                        understood.map_err(|error| listenrain::NextError::invalid("listen", error))?;
+                    Ok(Box::new(self.listening(endpoint, understood).await?) as _)
+                })
+            }
+
+            fn scratch_endpoint(&self) -> listenrain::Endpoint {
+                self.scratch()
+            }
+
+            fn id(&self) -> Option<listenrain::TransportId> {
+                Some(self.id.clone())
+            }
+        }
+    };
+}
+pub(crate) use transport;
