@@ -5,7 +5,7 @@ mod support;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Channel, Transport};
 use listenrain_transports::InProcess;
@@ -68,30 +68,6 @@ async fn a_chunk_larger_than_the_capacity_is_let_in_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pending_takes_nothing_off_the_buffer() {
-    let (mut near, _far) = pair();
-    fill(&mut *near.write, 64 << 10, usize::MAX).await;
-    let mut from = WriteBuffer::new(0);
-    from.put(Bytes::from_static(b"ab"));
-    from.put_slice(b"cd");
-    assert!(once(|cx| near.write.poll_write(cx, &mut from)).await.is_none());
-    assert_eq!(from.copy_to_bytes(4), "abcd");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_waker_is_the_one_that_is_woken() {
-    // A half may be polled by one task and then by another, as when a connection hands it over.
-    let (mut near, mut far) = pair();
-    let mut into = ReadBuffer::default();
-    assert!(once(|cx| far.read.poll_read(cx, &mut into)).await.is_none());
-    let reader = tokio::spawn(async move { read_to_end(&mut *far.read).await.unwrap() });
-    tokio::task::yield_now().await;
-    write_all(&mut *near.write, "to the second".into()).await.unwrap();
-    drop(near);
-    assert_eq!(reader.await.unwrap(), "to the second");
-}
-
-#[tokio::test(start_paused = true)]
 async fn dropping_either_half_wakes_whoever_waits_at_the_other_end() {
     let (mut near, far) = pair();
     fill(&mut *near.write, 64 << 10, usize::MAX).await;
@@ -104,24 +80,6 @@ async fn dropping_either_half_wakes_whoever_waits_at_the_other_end() {
     drop(far.read);
     let error = writer.await.unwrap().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_end_that_was_seen_stays_an_end_whatever_comes_after_it() {
-    let (mut near, mut far) = pair();
-    shutdown(&mut *near.write).await.unwrap();
-    assert_eq!(read(&mut *far.read, &mut ReadBuffer::default()).await.unwrap(), 0);
-    near.write.abort();
-    assert_eq!(read(&mut *far.read, &mut ReadBuffer::default()).await.unwrap(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn writing_to_a_side_that_is_gone_is_a_broken_pipe() {
-    let (mut near, far) = pair();
-    drop(far);
-    let error = write_all(&mut *near.write, "x".into()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-    assert_eq!(read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,17 +102,6 @@ async fn names_belong_to_an_instance_and_its_clones() {
     one.clone().dialer(&endpoint).unwrap().next().await.unwrap();
     let error = other.dialer(&endpoint).unwrap().next().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::ConnectionRefused);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_backlog_refuses_and_an_accept_makes_room() {
-    let transport = InProcess::default();
-    let (mut listener, mut dialer) = at(&transport, &"channel://x?backlog=2".parse().unwrap()).await;
-    let mut held = vec![dialer.next().await.unwrap(), dialer.next().await.unwrap()];
-    let error = dialer.next().await.unwrap_err();
-    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
-    held.push(listener.next().await.unwrap());
-    dialer.next().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

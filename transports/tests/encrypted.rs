@@ -245,21 +245,3 @@ async fn names_and_addresses_are_dialled_and_checked() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn an_unknown_or_bad_option_is_named_with_what_is_allowed() {
-    on_each(|given| async move {
-        for (option, told) in [
-            (("colour", "red"), "client_pin"),
-            (("ca", "ca.pem"), "./"),
-            (("pin", "sha256-00"), "64 lower-case"),
-            (("handshake_timeout", "0s"), "1ms to 1h"),
-            (("handshakes", "0"), "1 to 65535"),
-        ] {
-            let endpoint = given.bare().with_option(option.0, option.1);
-            let why = given.transport().dialer(&endpoint).err().unwrap().why;
-            assert!(why.contains(option.0) && why.contains(told), "{why}");
-        }
-    })
-    .await;
-}

@@ -6,58 +6,14 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use listenrain::Transport;
-use listenrain::buffer::ReadBuffer;
 use support::*;
 
 /// Runs the case on each transport, under the watchdog.
 async fn on_each<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Transport>) -> F) {
-    on_each_with("", case).await;
-}
-
-/// As [`on_each`], on those that have the capability of this name.
-async fn on_each_with<F: Future<Output = ()>>(name: &str, case: impl Fn(Arc<dyn Transport>) -> F) {
-    let registry = listenrain_transports::all();
-    let mut ran = 0;
-    for transport in registry.list() {
-        if name.is_empty() || transport.capabilities().names().contains(&name) {
-            println!("on {}", transport.scheme());
-            watched(case(transport.clone())).await;
-            ran += 1;
-        } else {
-            println!("skipped on {}: it has no {name}", transport.scheme());
-        }
+    for transport in listenrain_transports::all().list() {
+        println!("on {}", transport.scheme());
+        watched(case(transport.clone())).await;
     }
-    assert!(ran > 0, "no transport has the capability `{name}`");
-}
-
-#[tokio::test]
-async fn an_abort_after_a_shutdown_is_still_a_reset() {
-    on_each_with("abort", |transport| async move {
-        let (mut near, mut far) = linked(&*transport).await;
-        shutdown(&mut *near.write).await.unwrap();
-        near.write.abort();
-        drop(near);
-        // The end may have been seen before the reset; writing cannot miss it.
-        let error = loop {
-            if let Err(error) = write_all(&mut *far.write, pattern(1000)).await {
-                break error;
-            }
-        };
-        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_connection_that_is_queued_and_never_accepted_sees_its_listener_go() {
-    on_each(|transport| async move {
-        let (listener, mut dialer) = both_ends(&*transport).await;
-        let mut near = dialer.next().await.unwrap();
-        drop(listener);
-        let error = read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -71,11 +27,31 @@ async fn an_endpoint_of_another_scheme_or_with_a_bad_option_says_what_is_allowed
         let wrong = options.iter().map(|info| (info.name, info.allowed));
         for (name, told) in unknown.into_iter().chain(wrong) {
             let endpoint = scratch.clone().with_option(name, "");
+            let why = transport.dialer(&endpoint).err().unwrap().why;
+            assert!(why.contains(name) && why.contains(told), "{why}");
             let error = transport.listen(&endpoint).await.err().unwrap();
             assert_eq!((error.kind, error.is_final), (ErrorKind::InvalidInput, true));
             let source = error.source.unwrap().to_string();
             assert!(source.contains(name) && source.contains(told), "{source}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_backlog_refuses_a_dial_where_there_is_nothing_to_wait_in_and_an_accept_makes_room() {
+    on_each(|transport| async move {
+        if !["channel", "quic", "sctp"].contains(&transport.scheme()) {
+            return;
+        }
+        let endpoint = transport.scratch_endpoint().with_option("backlog", "2");
+        let (mut listener, mut dialer) = at(&*transport, &endpoint).await;
+        let _queued = [dialer.next().await.unwrap(), dialer.next().await.unwrap()];
+        let error = dialer.next().await.unwrap_err();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+        assert!(error.source.unwrap().to_string().contains("backlog"));
+        listener.next().await.unwrap();
+        dialer.next().await.unwrap();
     })
     .await;
 }

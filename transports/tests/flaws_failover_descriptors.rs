@@ -16,7 +16,7 @@ use calls::*;
 use listenrain::{CallError, Client, Endpoint, RawBytes, Sent, Transport};
 use listenrain_transports::all;
 use processes::{Process, serve_if_told};
-use support::watched;
+use support::{held, until, watched};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -29,12 +29,6 @@ fn a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing
     // LR15: an inverted condition left the connection of every failover open.
     serve_if_told();
     fail_over_and_over();
-}
-
-fn held() -> (usize, usize) {
-    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count();
-    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    (descriptors, tasks)
 }
 
 /// Calls until `stop`; says how many calls were lost. Every call is answered or lost within a second, lost only when it can

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use calls::*;
 use listenrain::{CallError, Client, Sent, Transport};
 use listenrain_transports::{InProcess, Tcp};
-use support::watched;
+use support::{until, watched};
 
 #[tokio::test]
 async fn the_first_call_after_the_server_restarts_on_its_port_succeeds() {

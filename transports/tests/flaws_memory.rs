@@ -13,7 +13,7 @@ use calls::*;
 use counted::LIVE;
 use listenrain::Transport;
 use listenrain_transports::Tcp;
-use support::{watched, write_all};
+use support::{until, watched, write_all};
 
 #[tokio::test]
 async fn claims_of_the_largest_packet_cost_only_what_has_come() {

@@ -100,18 +100,6 @@ fn by_name(listener: &dyn ChannelGenerator) -> (SocketAddr, Endpoint) {
 }
 
 #[tokio::test]
-async fn forks_of_every_transport_dial_side_by_side_and_their_channels_work() {
-    for transport in listenrain_transports::all().list() {
-        println!("on {}", transport.scheme());
-        let (listener, dialer) = both_ends(&**transport).await;
-        let serving = echo(listener);
-        let channels = dial_all(&mut forks(dialer)).await;
-        assert_each_works(channels).await;
-        serving.abort();
-    }
-}
-
-#[tokio::test]
 async fn a_dial_that_is_dropped_at_any_point_harms_no_fork_of_its_dialer() {
     for transport in listenrain_transports::all().list() {
         println!("on {}", transport.scheme());

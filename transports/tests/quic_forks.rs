@@ -1,8 +1,8 @@
 //! What dialers of QUIC share, over a network in memory, with time paused: a connection for their channels, made once, and
 //! for as long as it is of use.
 
-#[path = "support/net.rs"]
-mod net;
+#[path = "support/network.rs"]
+mod network;
 mod support;
 
 use std::io::ErrorKind;
@@ -13,18 +13,18 @@ use listenrain::buffer::ReadBuffer;
 use listenrain::{Channel, ChannelGenerator, Endpoint, NextError, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
-use net::{Net, host};
+use network::Network;
 use support::*;
 use tokio::time::{Instant, sleep};
 
 const DELAY: Duration = Duration::from_millis(10);
 
-fn quic(net: &Net, options: QuicOptions) -> Quic {
-    Quic::new(options).unwrap().with_udp(Arc::new(net.clone())).with_seed([7; 32])
+fn quic(network: &Network, options: QuicOptions) -> Quic {
+    Quic::new(options).unwrap().with_udp(Arc::new(network.clone())).with_seed([7; 32])
 }
 
 fn endpoint() -> Endpoint {
-    format!("quic://{}?cert=selfsigned", host(7)).parse().unwrap()
+    "quic://10.0.0.1:7?cert=selfsigned".parse().unwrap()
 }
 
 /// Dials with each of `dialers` at the same time.
@@ -39,8 +39,8 @@ fn forks(dialer: Box<dyn ChannelGenerator>) -> Vec<Box<dyn ChannelGenerator>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
-    let net = Net::with_delay(DELAY);
-    let quic = quic(&net, QuicOptions::default().idle_timeout(Duration::from_secs(5)));
+    let network = Network::with_latency(DELAY);
+    let quic = quic(&network, QuicOptions::default().idle_timeout(Duration::from_secs(5)));
     let (mut listener, dialer) = at(&quic, &endpoint()).await;
     let accepting = tokio::spawn(async move {
         let mut accepted = Vec::new();
@@ -54,12 +54,12 @@ async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
         let channels: Vec<_> = dial_all(&mut dialers).await.into_iter().map(Result::unwrap).collect();
         groups.push(channels[0].facts.group);
         assert!(channels.iter().all(|channel| channel.facts.group == channels[0].facts.group));
-        assert_eq!(net.sockets(), 2, "the listener's and one connection's");
-        net.cut(true);
+        assert_eq!(network.sockets(), 2, "the listener's and one connection's");
+        network.cut(true);
         for mut channel in channels {
             read(&mut *channel.read, &mut ReadBuffer::default()).await.unwrap_err();
         }
-        net.cut(false);
+        network.cut(false);
     }
     assert!(groups[0] != groups[1] && groups[1] != groups[2]);
     accepting.abort();
@@ -67,10 +67,10 @@ async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
 
 #[tokio::test(start_paused = true)]
 async fn where_datagrams_vanish_forks_take_the_time_of_one_dial() {
-    let net = Net::with_delay(DELAY);
-    let quic = quic(&net, QuicOptions::default().connect_timeout(Duration::from_secs(4)));
+    let network = Network::with_latency(DELAY);
+    let quic = quic(&network, QuicOptions::default().connect_timeout(Duration::from_secs(4)));
     let listener = quic.listen(&endpoint()).await.unwrap();
-    net.cut(true);
+    network.cut(true);
     let mut dialers = forks(quic.dialer(listener.endpoint()).unwrap());
     let begun = Instant::now();
     for dialled in dial_all(&mut dialers).await {
@@ -81,8 +81,8 @@ async fn where_datagrams_vanish_forks_take_the_time_of_one_dial() {
 
 #[tokio::test(start_paused = true)]
 async fn forks_make_as_many_connections_as_their_channels_need_and_no_more() {
-    let net = Net::with_delay(DELAY);
-    let quic = quic(&net, QuicOptions::default().streams(3));
+    let network = Network::with_latency(DELAY);
+    let quic = quic(&network, QuicOptions::default().streams(3));
     let (mut listener, dialer) = at(&quic, &endpoint()).await;
     let mut dialers = forks(dialer);
     let accepting = tokio::spawn(async move {
@@ -92,15 +92,15 @@ async fn forks_make_as_many_connections_as_their_channels_need_and_no_more() {
         }
     });
     let channels: Vec<_> = dial_all(&mut dialers).await.into_iter().map(Result::unwrap).collect();
-    assert_eq!((channels.len(), net.sockets()), (8, 1 + 3));
+    assert_eq!((channels.len(), network.sockets()), (8, 1 + 3));
     accepting.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_whose_limit_lags_is_waited_for() {
     // The peer's leave to open another channel takes a round trip, and the connection was thrown away meanwhile.
-    let net = Net::with_delay(DELAY);
-    let quic = quic(&net, QuicOptions::default().streams(1));
+    let network = Network::with_latency(DELAY);
+    let quic = quic(&network, QuicOptions::default().streams(1));
     let (mut listener, mut dialer) = at(&quic, &endpoint()).await;
     let mut channels = connect(&mut *listener, &mut *dialer).await;
     for _ in 0..5 {
@@ -109,7 +109,7 @@ async fn a_peer_whose_limit_lags_is_waited_for() {
         channels = connect(&mut *listener, &mut *dialer).await;
         assert_eq!(channels.0.facts.group, group);
     }
-    assert_eq!(net.sockets(), 2);
+    assert_eq!(network.sockets(), 2);
     // Where it does not come, since the peer keeps its end, another connection has to do.
     let (near, _far) = channels;
     let (group, begun) = (near.facts.group, Instant::now());
@@ -121,9 +121,9 @@ async fn a_peer_whose_limit_lags_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dialer_whose_connection_was_closed_as_unused_makes_another() {
-    let net = Net::with_delay(DELAY);
+    let network = Network::with_latency(DELAY);
     let short = QuicOptions::default().idle_timeout(Duration::from_secs(2));
-    let quic = quic(&net, short.keepalive(Some(Duration::from_millis(500))));
+    let quic = quic(&network, short.keepalive(Some(Duration::from_millis(500))));
     let mut listener = quic.listen(&endpoint()).await.unwrap();
     // It would keep the connection for an hour itself.
     let patient = listener.endpoint().clone().with_option("idle_timeout", "1h");

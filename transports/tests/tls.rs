@@ -10,7 +10,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use certificates::*;
 use foreign_tls::Foreign;
 use listenrain::buffer::ReadBuffer;
@@ -208,20 +207,6 @@ async fn a_peer_that_stalls_in_its_handshake_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn stalled_handshakes_are_bounded_in_count_and_time() {
-    let limit = Duration::from_millis(50);
-    let tls = Tls::new(TlsOptions::default().handshakes(1).handshake_timeout(limit)).unwrap();
-    let mut listener = listen(&tls).await;
-    let mut stalled = TcpStream::connect(listener.endpoint().address()).await.unwrap();
-    // It waits in the system's queue until the one before it has run out of time.
-    let patient = Tls::new(TlsOptions::default()).unwrap();
-    let mut dialer = patient.dialer(listener.endpoint()).unwrap();
-    watched(connect(&mut *listener, &mut *dialer)).await;
-    let ended = watched(stalled.read(&mut [0])).await;
-    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
-}
-
-#[tokio::test]
 async fn what_nobody_accepts_is_bounded_too() {
     let tls = Tls::new(TlsOptions::default().handshakes(2)).unwrap();
     let mut listener = listen(&tls).await;
@@ -248,31 +233,6 @@ async fn a_listener_that_says_nothing_costs_no_more_than_the_handshakes_time() {
     let error = watched(tls.dialer(&endpoint).unwrap().next()).await.unwrap_err();
     assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
     assert!(matches!(reason(&error), HandshakeError::TimedOut { limit: told } if *told == limit));
-}
-
-#[tokio::test]
-async fn a_dropped_dial_closes_its_socket() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let pin = listenrain_transports::certificates::Fingerprint::of(b"x").to_string();
-    let at = silent.local_addr().unwrap().to_string();
-    let endpoint = Endpoint::new("tls", &at).unwrap().with_option("pin", &pin);
-    let mut dialer = Tls::default().dialer(&endpoint).unwrap();
-    let dial = dialer.next();
-    let accepted = async {
-        let (mut socket, _) = silent.accept().await.unwrap();
-        socket.read_exact(&mut [0; 5]).await.unwrap();
-        socket
-    };
-    let mut socket = watched(async {
-        tokio::select! {
-            biased;
-            socket = accepted => socket,
-            dialled = dial => panic!("{dialled:?}"),
-        }
-    })
-    .await;
-    let mut rest = Vec::new();
-    let _ = watched(socket.read_to_end(&mut rest)).await;
 }
 
 #[tokio::test]
@@ -328,24 +288,4 @@ async fn what_was_taken_and_not_flushed_still_leaves_when_its_channel_is_dropped
     drop(near);
     let all = watched(read_to_end(&mut *far.read)).await.unwrap();
     assert_eq!(all.len(), taken);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn the_two_halves_can_live_on_different_tasks_and_threads() {
-    let (near, far) = linked(&Tls::default()).await;
-    let bytes = pattern(4 << 20);
-    let send = |mut half: Box<dyn listenrain::ChannelWrite>, bytes: Bytes| async move {
-        write_all(&mut *half, bytes).await.unwrap();
-        shutdown(&mut *half).await.unwrap();
-        half
-    };
-    let sending = [near.write, far.write].map(|half| tokio::spawn(send(half, bytes.clone())));
-    let receiving = [near.read, far.read]
-        .map(|mut half| tokio::spawn(async move { read_to_end(&mut *half).await.unwrap() }));
-    for receiving in receiving {
-        assert!(watched(receiving).await.unwrap() == bytes);
-    }
-    for sending in sending {
-        watched(sending).await.unwrap();
-    }
 }

@@ -137,25 +137,13 @@ async fn silence_counts_against_the_time_of_the_handshake() {
 
 #[tokio::test]
 async fn a_connection_that_leaves_without_a_word_leaves_nothing_behind() {
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let tls = patient(TlsOptions::default());
     let mut listener = listen(&tls).await;
     dial(&tls, &mut *listener).await;
-    until_tasks(1).await;
+    until(|| tasks() == 1).await;
     for _ in 0..50 {
         drop(connect_from(1, &*listener).await);
     }
     dial(&tls, &mut *listener).await;
-    until_tasks(1).await;
-    assert_eq!(tasks(), 1);
-}
-
-/// Waits until no more tasks than these are there: the listener's own, as nobody else has any.
-async fn until_tasks(count: usize) {
-    watched(async {
-        while tokio::runtime::Handle::current().metrics().num_alive_tasks() > count {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until(|| tasks() == 1).await;
 }

@@ -8,7 +8,6 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use listenrain::buffer::ReadBuffer;
 use listenrain::{ChannelGenerator, Endpoint, NextError, Transport};
@@ -334,18 +333,4 @@ async fn an_abstract_name_is_taken_once_and_free_again_with_its_listener() {
         let error = watched(dialer.next()).await.unwrap_err();
         assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
     }
-}
-
-#[tokio::test]
-async fn an_option_that_is_unknown_or_out_of_bounds_is_named() {
-    for (text, told) in [
-        ("unix:///x?colour=red", "allow_uid"),
-        ("unix:///x?mode=0999", "0000 to 0777"),
-        ("unix:///x?allow_uid=root", "joined by +"),
-    ] {
-        let why = Unix::default().dialer(&text.parse().unwrap()).err().unwrap().why;
-        assert!(why.contains(told), "{why}");
-    }
-    let error = Unix::new(UnixOptions::default().connect_timeout(Duration::MAX)).unwrap_err();
-    assert!(error.to_string().contains("1ms to 1h"));
 }

@@ -1,4 +1,4 @@
-//! What ran, by the handlers' own count, and what callers were told of it.
+//! The record of requests: what handlers ran, and what callers were told.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Servers that are drained one after the other, and callers that go on.
+//! Rounds of draining: servers one after the other, under callers that go on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

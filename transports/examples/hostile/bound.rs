@@ -1,4 +1,4 @@
-//! What a server with its defaults may have allocated, computed from its limits.
+//! The memory bound of a server with its defaults, computed from its limits.
 
 use listenrain::buffer::{ReadBuffer, RecyclingPool};
 use listenrain::{DEFAULT_MAX_PACKET, ServerLimits};

@@ -1,4 +1,4 @@
-//! The good client, and what is held of it and of the server.
+//! The well-behaved client, and what is demanded of it and of the server.
 
 use std::process::Stdio;
 use std::sync::Arc;

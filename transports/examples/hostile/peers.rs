@@ -1,4 +1,4 @@
-//! The hostile peers: each does one thing, again and again, until its standard input ends.
+//! The hostile peers: each repeats one attack until its standard input ends.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The server's process: answers what it is asked on its standard input, and ends with it.
+//! The server's process: prints its counters when asked on its standard input, and ends with it.
 
 use std::sync::atomic::Ordering::Relaxed;
 

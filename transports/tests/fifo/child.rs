@@ -1,4 +1,4 @@
-//! This test program once more, as a process of its own that plays a part and can be killed.
+//! This test program as a child process that plays a part and can be killed.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Dials that wait, fail, are dropped, or meet somebody odd.
+//! Dials that wait, fail, are dropped, or meet an unexpected peer.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read, Write};

@@ -177,21 +177,15 @@ async fn two_hundred_dialers_at_once_are_all_served_and_leave_nothing() {
 
 #[tokio::test]
 async fn a_dropped_listener_leaves_no_task_behind_however_busy_it_was() {
-    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     for dialled in 0..3 {
         let scene = Scene::new();
         let listener = scene.listen_with("backlog", "2").await;
-        assert_eq!(alive(), 1);
+        assert_eq!(tasks(), 1);
         for _ in 0..dialled {
             watched(scene.dialer().next()).await.unwrap();
         }
         drop(listener);
-        watched(async {
-            while alive() > 0 {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        until(|| tasks() == 0).await;
     }
 }
 

@@ -96,12 +96,7 @@ async fn what_a_killed_dialer_leaves_is_swept_while_the_backlog_is_full() {
     assert!(once(|cx| waiting.as_mut().poll(cx)).await.is_none());
     assert_eq!(scene.files().len(), 2 + 2 + 2);
     asker.kill().await;
-    watched(async {
-        while scene.files().len() > 4 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until(|| scene.files().len() <= 4).await;
     let _first = watched(listener.next()).await.unwrap();
     let (near, far) = watched(async { tokio::join!(waiting, listener.next()) }).await;
     crate::exchange(&mut near.unwrap(), &mut far.unwrap()).await;
@@ -191,11 +186,6 @@ pub(crate) async fn counter(path: PathBuf) {
         assert_eq!(held(), listening);
     }
     drop(listener);
-    watched(async {
-        while held() > before {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    until(|| held() <= before).await;
     println!("counted");
 }

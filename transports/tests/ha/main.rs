@@ -239,7 +239,6 @@ async fn a_member_that_closes_at_once_what_it_accepts_is_left_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn eager_probing_leaves_nothing_behind() {
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let bed = Bed::new(FailBack::Eager);
     let standby = bed.serve("standby").await;
     pass(ms(1)).await;

@@ -4,17 +4,12 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use listenrain_transports::sctp::SctpOptions;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::network::Network;
 use crate::packet::{self, ABORT, SHUTDOWN, SHUTDOWN_COMPLETE};
 use crate::support::*;
 use crate::{Linked, both_ends, linked, on};
-
-fn tasks() -> usize {
-    Handle::current().metrics().num_alive_tasks()
-}
 
 /// Waits until no socket but `sockets` and no task but `tasks` are left; says how long that took.
 async fn until_given_back(network: &Network, sockets: usize, tasks_left: usize) -> Duration {

@@ -5,6 +5,7 @@ mod ends;
 mod lanes;
 mod limits;
 mod makes_way;
+#[path = "../support/network.rs"]
 mod network;
 mod packet;
 mod paths;

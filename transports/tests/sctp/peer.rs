@@ -1,4 +1,4 @@
-//! A peer made by hand, which says what a test wants.
+//! A scripted peer.
 
 use std::net::SocketAddr;
 

@@ -1,10 +1,11 @@
-//! Over the system's sockets, on several threads.
+//! Lanes over the system's sockets, on several threads; those of QUIC too.
 
 use std::sync::Arc;
 
 use listenrain::buffer::ReadBuffer;
 use listenrain::{Channel, Transport};
-use listenrain_transports::Sctp;
+use listenrain_transports::quic::QuicOptions;
+use listenrain_transports::{Quic, Sctp};
 use tokio::task::JoinSet;
 
 use crate::support::*;
@@ -33,7 +34,11 @@ async fn echo(mut channel: Channel, size: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_dialers_with_many_lanes_get_their_own_bytes_back() {
-    let transport = Arc::new(Sctp::default());
+    for_dialers_with_lanes(Arc::new(Sctp::default())).await;
+    for_dialers_with_lanes(Arc::new(Quic::new(QuicOptions::default().streams(4)).unwrap())).await;
+}
+
+async fn for_dialers_with_lanes(transport: Arc<dyn Transport>) {
     let mut listener = transport.listen(&transport.scratch_endpoint()).await.unwrap();
     let endpoint = listener.endpoint().clone();
     let serving = tokio::spawn(async move {

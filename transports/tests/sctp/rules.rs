@@ -1,4 +1,4 @@
-//! Peers that break the rules.
+//! Protocol violations.
 
 use std::io::ErrorKind;
 

@@ -34,13 +34,3 @@ pub(crate) fn client(transport: &dyn Transport, endpoint: &Endpoint) -> Client<R
     let builder = Client::builder(native()).backoff(backoff);
     builder.dial(transport.dialer(endpoint).unwrap()).unwrap()
 }
-
-/// Waits until `done` says so, giving other tasks their turn meanwhile.
-pub(crate) async fn until(mut done: impl FnMut() -> bool) {
-    watched(async {
-        while !done() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}

@@ -1,4 +1,4 @@
-//! Both transports that encrypt, behind one face.
+//! Both encrypted transports behind one type.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::error::Error;

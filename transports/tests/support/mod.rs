@@ -1,4 +1,4 @@
-//! What the tests of every transport say.
+//! Helpers for tests of every transport: endpoints, reads and writes, a watchdog.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::future::{Future, poll_fn};
@@ -16,6 +16,27 @@ pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 /// `future`, or a panic when it takes longer than a stuck test may.
 pub(crate) async fn watched<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(WATCHDOG, future).await.expect("stuck")
+}
+
+/// Waits until `done` says so, giving other tasks their turn meanwhile.
+pub(crate) async fn until(mut done: impl FnMut() -> bool) {
+    watched(async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Tasks of this runtime.
+pub(crate) fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+/// Descriptors of this process, and tasks of this runtime.
+#[cfg(target_os = "linux")]
+pub(crate) fn held() -> (usize, usize) {
+    (std::fs::read_dir("/proc/self/fd").unwrap().count(), tasks())
 }
 
 /// A listener at a fresh endpoint of `transport`, and a dialer for it.
@@ -92,6 +113,19 @@ pub(crate) async fn write_all(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::Re
         assert!(write(to, &mut from).await? > 0);
     }
     poll_fn(|cx| to.poll_flush(cx)).await
+}
+
+/// Writes `bytes` again and again until that fails, which it must.
+pub(crate) async fn write_error(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::Error {
+    watched(async {
+        loop {
+            if let Err(error) = write_all(to, bytes.clone()).await {
+                break error;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
 }
 
 /// Ends writing.

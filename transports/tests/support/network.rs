@@ -1,4 +1,5 @@
-//! A network in memory: UDP with seeded faults, and the means to look at it and to tamper with it.
+//! A network in memory: UDP with seeded faults, by tokio's clock, and the means to look at it and to tamper with it.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -43,6 +44,8 @@ impl Default for Faults {
 /// One datagram that was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
+    /// Since the network was made.
+    pub(crate) at: Duration,
     pub(crate) from: SocketAddr,
     pub(crate) to: SocketAddr,
     pub(crate) bytes: Vec<u8>,
@@ -79,6 +82,18 @@ impl Network {
             trace: DefaultHasher::new(),
             start: Instant::now(),
         })))
+    }
+
+    /// A network on which every datagram takes `latency`.
+    pub(crate) fn with_latency(latency: Duration) -> Self {
+        let network = Self::new(1);
+        network.set(|faults| faults.latency = latency);
+        network
+    }
+
+    /// Whether everything is lost from now on.
+    pub(crate) fn cut(&self, is_cut: bool) {
+        self.set(|faults| faults.is_cut = is_cut);
     }
 
     pub(crate) fn set(&self, change: impl FnOnce(&mut Faults)) {
@@ -146,7 +161,7 @@ impl Network {
         // The watchdog of a clock that jumps ahead.
         assert!(elapsed < Duration::from_secs(3 * 3600), "stuck");
         (elapsed, from.local, to, bytes).hash(&mut state.trace);
-        state.sent.push(Sent { from: from.local, to, bytes: bytes.to_vec() });
+        state.sent.push(Sent { at: elapsed, from: from.local, to, bytes: bytes.to_vec() });
         let faults = state.faults;
         if faults.is_cut || bytes.len() > faults.longest || state.chance(faults.loss) {
             state.lost += 1;
