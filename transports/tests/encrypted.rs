@@ -33,7 +33,7 @@ async fn what_a_listener_tells_can_be_dialled_though_its_endpoint_names_whom_dia
         listener.next().await.unwrap();
         assert_eq!(near.facts.certificates.len(), 1);
     };
-    for given in [Given::Tls(tls), Given::Quic(quic)] {
+    for given in Given::both(tls, quic) {
         watched(told(given.clone(), given.bare())).await;
     }
     on_each(|given| {
@@ -233,10 +233,10 @@ async fn names_and_addresses_are_dialled_and_checked() {
         let authority = Authority::new();
         let given = given.identity(&authority.sign_local().identity).trust(authority.trust());
         for host in ["localhost", "127.0.0.1"] {
-            let asked = Endpoint::new(given.scheme(), &format!("{host}:0")).unwrap();
+            let asked = Endpoint::new(given.scheme, &format!("{host}:0")).unwrap();
             let mut listener = given.listen(&asked).await;
             let port = listener.endpoint().address().rsplit_once(':').unwrap().1.to_owned();
-            let dialled = Endpoint::new(given.scheme(), &format!("{host}:{port}")).unwrap();
+            let dialled = Endpoint::new(given.scheme, &format!("{host}:{port}")).unwrap();
             let mut dialer = given.transport().dialer(&dialled).unwrap();
             let (near, far) = connect(&mut *listener, &mut *dialer).await;
             assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));

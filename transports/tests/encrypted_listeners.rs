@@ -39,9 +39,9 @@ async fn a_listener_needs_a_certificate_or_the_word_that_makes_one() {
 #[tokio::test]
 async fn a_throw_away_certificate_is_one_a_transport_and_its_endpoint_pins_it() {
     on_each(|given| async move {
-        let alias = format!("{}+selfsigned://127.0.0.1:0", given.scheme()).parse().unwrap();
+        let alias = format!("{}+selfsigned://127.0.0.1:0", given.scheme).parse().unwrap();
         let mut first = given.listen(&alias).await;
-        assert_eq!(first.endpoint().scheme(), given.scheme());
+        assert_eq!(first.endpoint().scheme(), given.scheme);
         let second = given.listen(&given.bare().with_option("cert", "selfsigned")).await;
         let pin = |listener: &dyn ChannelGenerator| {
             let options: Vec<_> = listener.endpoint().options().collect();

@@ -13,65 +13,52 @@ use crate::support::watched;
 
 /// Runs the case on each transport, under the watchdog.
 pub(crate) async fn on_each<F: Future<Output = ()>>(case: impl Fn(Given) -> F) {
-    for given in [Given::Tls(Tls::default()), Given::Quic(Quic::default())] {
-        println!("on {}", given.scheme());
+    for given in Given::both(Tls::default(), Quic::default()) {
+        println!("on {}", given.scheme);
         watched(case(given)).await;
     }
 }
 
-/// What both transports can be given.
+/// One of both transports; what it is given is given to both.
 #[derive(Debug, Clone)]
-pub(crate) enum Given {
-    Tls(Tls),
-    Quic(Quic),
+pub(crate) struct Given {
+    pub(crate) scheme: &'static str,
+    tls: Tls,
+    quic: Quic,
 }
 
 impl Given {
-    pub(crate) fn scheme(&self) -> &'static str {
-        match self {
-            Self::Tls(_) => "tls",
-            Self::Quic(_) => "quic",
-        }
+    pub(crate) fn both(tls: Tls, quic: Quic) -> [Self; 2] {
+        ["tls", "quic"].map(|scheme| Self { scheme, tls: tls.clone(), quic: quic.clone() })
     }
 
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
-        match self.clone() {
-            Self::Tls(tls) => Arc::new(tls),
-            Self::Quic(quic) => Arc::new(quic),
-        }
+        if self.scheme == "tls" { Arc::new(self.tls.clone()) } else { Arc::new(self.quic.clone()) }
+    }
+
+    fn change(self, tls: impl FnOnce(Tls) -> Tls, quic: impl FnOnce(Quic) -> Quic) -> Self {
+        Self { scheme: self.scheme, tls: tls(self.tls), quic: quic(self.quic) }
     }
 
     pub(crate) fn identity(self, identity: &Identity) -> Self {
-        match self {
-            Self::Tls(tls) => Self::Tls(tls.with_identity(identity.clone())),
-            Self::Quic(quic) => Self::Quic(quic.with_identity(identity.clone())),
-        }
+        self.change(|tls| tls.with_identity(identity.clone()), |quic| quic.with_identity(identity.clone()))
     }
 
     pub(crate) fn trust(self, trust: Trust) -> Self {
-        match self {
-            Self::Tls(tls) => Self::Tls(tls.with_trust(trust)),
-            Self::Quic(quic) => Self::Quic(quic.with_trust(trust)),
-        }
+        self.change(|tls| tls.with_trust(trust.clone()), |quic| quic.with_trust(trust.clone()))
     }
 
     pub(crate) fn client_trust(self, trust: Trust) -> Self {
-        match self {
-            Self::Tls(tls) => Self::Tls(tls.with_client_trust(trust)),
-            Self::Quic(quic) => Self::Quic(quic.with_client_trust(trust)),
-        }
+        self.change(|tls| tls.with_client_trust(trust.clone()), |quic| quic.with_client_trust(trust.clone()))
     }
 
     pub(crate) fn clock(self, clock: Arc<dyn TimeProvider>) -> Self {
-        match self {
-            Self::Tls(tls) => Self::Tls(tls.with_clock(clock)),
-            Self::Quic(quic) => Self::Quic(quic.with_clock(clock)),
-        }
+        self.change(|tls| tls.with_clock(clock.clone()), |quic| quic.with_clock(clock.clone()))
     }
 
     /// An endpoint of this host without any option.
     pub(crate) fn bare(&self) -> Endpoint {
-        Endpoint::new(self.scheme(), "127.0.0.1:0").unwrap()
+        Endpoint::new(self.scheme, "127.0.0.1:0").unwrap()
     }
 
     pub(crate) async fn listen(&self, endpoint: &Endpoint) -> Box<dyn ChannelGenerator> {
@@ -84,7 +71,7 @@ impl Given {
 
     /// Where `listener` listens, without the pin that it tells.
     pub(crate) fn unpinned(&self, listener: &dyn ChannelGenerator) -> Endpoint {
-        Endpoint::new(self.scheme(), listener.endpoint().address()).unwrap()
+        Endpoint::new(self.scheme, listener.endpoint().address()).unwrap()
     }
 
     pub(crate) async fn dial_error(&self, endpoint: &Endpoint) -> NextError {
