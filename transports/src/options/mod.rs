@@ -2,7 +2,7 @@
 //!
 //! An option stands in an endpoint (`tcp://host:1?nodelay=false`), on a command line (`--set tcp.nodelay=false`) or in
 //! a typed struct such as [`ChannelOptions`](crate::channel::ChannelOptions). All three follow from one declaration of the
-//! option by [`options!`], so that bounds and texts are the same everywhere.
+//! option, so that bounds and texts are the same everywhere.
 
 mod kind;
 pub(crate) mod value;
