@@ -35,7 +35,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![cfg_attr(
     not(feature = "full"),
-    allow(dead_code, reason = "no transport alone needs all that several share")
+    allow(dead_code, unused_imports, reason = "no transport alone needs all that several share")
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout)]
