@@ -30,6 +30,7 @@ pub mod meter;
 pub mod original;
 mod output;
 mod plan;
+mod random;
 mod registry;
 mod report;
 mod rerender;

@@ -1,10 +1,10 @@
 //! Blocks: in each, every value is measured once in every cell, in random order.
 
+use fastrand::Rng;
 use listenrain_results::{BlockSample, Cell};
-use listenrain_simulation::random::Random;
 
 use super::metrics::metrics;
-use crate::session::shuffle;
+use crate::random::seeded;
 
 /// One launch of one value in one cell of one block.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) async fn run_blocks(
     seed: u64,
     mut measure: impl AsyncFnMut(usize, usize) -> Option<Cell>,
 ) -> Vec<Taken> {
-    let mut random = Random::of(seed, "blocks");
+    let mut random = seeded(seed, "blocks");
     let mut taken: Vec<Taken> = Vec::new();
     for block in 0..blocks {
         let mut order = Vec::new();
@@ -62,9 +62,9 @@ pub(super) async fn run_blocks(
     taken
 }
 
-fn shuffled(count: usize, random: &mut Random) -> Vec<usize> {
+fn shuffled(count: usize, random: &mut Rng) -> Vec<usize> {
     let mut items: Vec<usize> = (0..count).collect();
-    shuffle(&mut items, random);
+    random.shuffle(&mut items);
     items
 }
 

@@ -39,8 +39,8 @@ impl Scenario {
             );
             from += phase.duration;
         }
-        for trouble in &self.troubles {
-            let _ = writeln!(text, "  fault: {trouble}");
+        for fault in &self.faults {
+            let _ = writeln!(text, "  fault: {fault}");
         }
         let _ = writeln!(text, "{}", self.sum(mean));
         text

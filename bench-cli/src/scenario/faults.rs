@@ -1,25 +1,18 @@
-//! Faults by name: those of the simulation that happen to streams and dials, on top of any transport.
+//! Faults by name: a server that stalls, and those of the simulation that happen to streams and dials.
 
 use std::fmt;
 use std::time::Duration;
 
-use listenrain_simulation::fault::{Family, Fault, FaultKind, FaultPlan};
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
 use crate::config::Stall;
 
-/// The clock of faults stands at 0 before the timed part, and shows this when it begins.
-pub(crate) const BEFORE: Duration = Duration::from_millis(1);
-
-/// Longer than any scenario.
-const HEAL: Duration = Duration::from_secs(1_000_000);
-
 /// Something that goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Fault {
     /// What.
-    pub kind: TroubleKind,
+    pub kind: FaultKind,
     /// From when on, counted from the beginning of the first phase.
     pub at: Duration,
     /// For how long; a momentary kind happens once at most in that time, to each channel.
@@ -28,68 +21,92 @@ pub struct Trouble {
     pub amount: u64,
 }
 
-/// What can go wrong in a scenario.
+/// What can go wrong in a scenario: a row of [`KINDS`].
+///
+/// Faults of streams and dials are a layer on top of any transport; those of hosts and networks need a network that has
+/// such. One that changes bytes or replies would make every reply after it wrong, and says nothing about load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TroubleKind {
-    /// The server reads nothing: what arrives waits where the transport keeps it.
-    Stall,
-    /// A fault of the simulation.
-    Known(FaultKind),
-}
+#[serde(try_from = "String", into = "&'static str")]
+pub struct FaultKind(&'static Kind);
 
-impl TroubleKind {
-    const STALL: &str = "stall";
+/// Name, unit of the amount if there is one, and whether it happens once rather than for as long as it is on.
+type Kind = (&'static str, Option<&'static str>, bool);
 
+const STALL: &str = "stall";
+
+/// All but the first are the simulation's, under its names.
+static KINDS: [Kind; 16] = [
+    (STALL, None, false),
+    ("slice", Some("bytes at most"), false),
+    ("coalesce", Some("bytes held back"), false),
+    ("storm", Some("polls in 1000"), false),
+    ("spurious-wakes", Some("polls in 1000"), false),
+    ("delay", Some("ms"), false),
+    ("bandwidth", Some("bytes/s"), false),
+    ("stall-to-server", None, false),
+    ("stall-to-client", None, false),
+    ("stall-both", None, false),
+    ("eof", None, true),
+    ("reset", None, true),
+    ("dial-refused", None, false),
+    ("dial-hung", None, false),
+    ("dial-slow", Some("ms"), false),
+    ("dial-closed", None, false),
+];
+
+impl FaultKind {
     /// The kind of that name, if a scenario can have it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        if name == Self::STALL {
-            return Some(Self::Stall);
-        }
-        FaultKind::named(name).filter(|kind| can(*kind)).map(Self::Known)
+        KINDS.iter().find(|(known, ..)| *known == name).map(Self)
     }
 
     /// The names of all that a scenario can have.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        let known = FaultKind::ALL.iter().filter(|kind| can(**kind)).map(|kind| kind.name());
-        [Self::STALL].into_iter().chain(known).collect()
+        KINDS.iter().map(|(name, ..)| *name).collect()
     }
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Stall => Self::STALL,
-            Self::Known(kind) => kind.name(),
-        }
+        self.0.0
     }
 
     /// The unit of its amount, if it has one.
     #[must_use]
     pub fn amount(self) -> Option<&'static str> {
-        match self {
-            Self::Stall => None,
-            Self::Known(kind) => kind.amount(),
-        }
+        self.0.1
     }
 
     /// Whether it happens once rather than for as long as it is on.
     #[must_use]
     pub fn is_momentary(self) -> bool {
-        matches!(self, Self::Known(kind) if kind.is_momentary())
+        self.0.2
+    }
+
+    /// Whether the server reads nothing, which needs no simulation.
+    #[must_use]
+    pub fn is_stall(self) -> bool {
+        self.name() == STALL
     }
 }
 
-/// Faults of streams and dials are a layer on top of any transport; those of hosts and networks need a world that has
-/// such. One that changes bytes or replies would make every reply after it wrong, and says nothing about load.
-fn can(kind: FaultKind) -> bool {
-    let changes = kind.corrupts()
-        || matches!(kind, FaultKind::DuplicateReplies | FaultKind::ReorderReplies | FaultKind::Truncate);
-    matches!(kind.family(), Family::Stream | Family::Dial) && !changes
+impl TryFrom<String> for FaultKind {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::named(&name).ok_or_else(|| format!("{name}: there is no such fault"))
+    }
 }
 
-impl fmt::Display for Trouble {
+impl From<FaultKind> for &'static str {
+    fn from(kind: FaultKind) -> Self {
+        kind.name()
+    }
+}
+
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = humantime::format_duration;
         write!(f, "{} at {}", self.kind.name(), text(self.at))?;
@@ -106,39 +123,12 @@ impl fmt::Display for Trouble {
 impl Scenario {
     /// When the server reads nothing.
     pub(crate) fn stalls(&self) -> impl Iterator<Item = Stall> {
-        let stalls = self.troubles.iter().filter(|trouble| trouble.kind == TroubleKind::Stall);
-        stalls.map(|trouble| Stall { at: trouble.at, length: trouble.lasts })
+        let stalls = self.faults.iter().filter(|fault| fault.kind.is_stall());
+        stalls.map(|fault| Stall { at: fault.at, length: fault.lasts })
     }
 
-    /// What the simulation's faults are, by the clock of [`BEFORE`]; none where there are none.
-    pub(crate) fn plan(&self) -> Option<FaultPlan> {
-        let faults: Vec<_> = self.troubles.iter().filter_map(Trouble::fault).collect();
-        (!faults.is_empty()).then(|| self.plan_of(faults))
-    }
-
-    /// The link on which bytes travel in the simulation.
-    pub(crate) fn link(&self) -> Option<FaultPlan> {
-        let mut link = Fault::new(FaultKind::Delay, Duration::ZERO, HEAL);
-        link.amount = self.delay.as_millis() as u64;
-        self.is_simulated.then(|| self.plan_of(vec![link]))
-    }
-
-    fn plan_of(&self, faults: Vec<Fault>) -> FaultPlan {
-        FaultPlan {
-            seed: self.seed,
-            scenario: self.name.clone(),
-            world: String::new(),
-            calls: 0,
-            heal_ms: HEAL.as_millis() as u64,
-            faults,
-        }
-    }
-}
-
-impl Trouble {
-    fn fault(&self) -> Option<Fault> {
-        let TroubleKind::Known(kind) = self.kind else { return None };
-        let fault = Fault::new(kind, self.at + BEFORE, self.lasts);
-        Some(Fault { amount: self.amount, ..fault })
+    /// The faults that only the simulation can make.
+    pub(crate) fn simulated_faults(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|fault| !fault.kind.is_stall())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::faults::{Trouble, TroubleKind};
+use super::faults::{Fault, FaultKind};
 use super::{Phase, Request, Scenario, Think, WINDOW};
 use crate::cli::units::{parse_duration_within, parse_rate, parse_share, parse_size_within, size_text};
 use crate::cli::{MAX_PARALLEL, MAX_PAYLOAD};
@@ -187,7 +187,7 @@ fn build(file: &File, seed: u64, end: usize) -> Result<Scenario, Wrong> {
         ));
     }
     most("fault", &file.fault, MOST_FAULTS)?;
-    let troubles = file.fault.iter().map(|raw| trouble(raw, total)).collect::<Result<_, _>>()?;
+    let faults = file.fault.iter().map(|raw| fault(raw, total)).collect::<Result<_, _>>()?;
     let warmup = match &file.warmup {
         Some(warmup) if warmup.get_ref().0 > LONGEST_WARMUP => {
             return Err((warmup.span(), format!("at most {} are allowed", time(LONGEST_WARMUP))));
@@ -203,7 +203,7 @@ fn build(file: &File, seed: u64, end: usize) -> Result<Scenario, Wrong> {
         None => DELAYS.start,
     };
     let name = file.name.get_ref().clone();
-    Ok(Scenario { name, warmup, requests, phases, troubles, delay, seed, is_simulated: false })
+    Ok(Scenario { name, warmup, requests, phases, faults, delay, seed, is_simulated: false })
 }
 
 fn requests(file: &File) -> Result<Vec<Request>, Wrong> {
@@ -290,13 +290,10 @@ fn phase(raw: &Spanned<RawPhase>, seed: u64, largest: usize) -> Result<Phase, Wr
     }
 }
 
-fn trouble(raw: &Spanned<RawFault>, total: Duration) -> Result<Trouble, Wrong> {
+fn fault(raw: &Spanned<RawFault>, total: Duration) -> Result<Fault, Wrong> {
     let RawFault { kind: kind_name, at, lasts, amount } = raw.get_ref();
-    let kind = TroubleKind::named(kind_name.get_ref()).ok_or_else(|| {
-        (
-            kind_name.span(),
-            format!("there is no such fault here; allowed: {}", TroubleKind::names().join(", ")),
-        )
+    let kind = FaultKind::named(kind_name.get_ref()).ok_or_else(|| {
+        (kind_name.span(), format!("there is no such fault here; allowed: {}", FaultKind::names().join(", ")))
     })?;
     let begins = millis(at)?;
     let length = match lasts {
@@ -325,7 +322,7 @@ fn trouble(raw: &Spanned<RawFault>, total: Duration) -> Result<Trouble, Wrong> {
         }
         (Some(unit), Some(text)) => quantity(text.get_ref(), unit).map_err(|why| (text.span(), why))?,
     };
-    Ok(Trouble { kind, at: begins, lasts: length, amount })
+    Ok(Fault { kind, at: begins, lasts: length, amount })
 }
 
 /// `text` in the unit of the simulation's fault.

@@ -30,7 +30,7 @@ fn every_key_is_read() {
     let think = Think { mean: Duration::from_millis(5), is_exp: true };
     assert_eq!((scenario.phases[1].parallel, scenario.phases[1].think), (3, Some(think)));
     assert_eq!(scenario.mean_payload(), 1048576.0, "those that are answered");
-    assert_eq!((scenario.troubles[0].amount, scenario.troubles[1].lasts), (1 << 20, Duration::from_secs(1)));
+    assert_eq!((scenario.faults[0].amount, scenario.faults[1].lasts), (1 << 20, Duration::from_secs(1)));
     assert_eq!(scenario.delay, Duration::from_millis(10));
 }
 
@@ -129,14 +129,14 @@ fn there_may_be_so_many_and_no_more() {
 
 #[test]
 fn the_names_of_faults_are_the_simulations_and_each_can_be_given() {
-    let names = TroubleKind::names();
+    let names = FaultKind::names();
     assert!(names.contains(&"dial-refused") && !names.contains(&"corrupt-to-client"), "{names:?}");
     for name in names {
-        let kind = TroubleKind::named(name).unwrap();
+        let kind = FaultKind::named(name).unwrap();
         assert_eq!(kind.name(), name);
         let amount = kind.amount().map_or_else(String::new, |unit| format!("amount = '{}'", example(unit)));
         let text =
             format!("name = 'x'\n{PHASE}[[fault]]\nat = '0s'\nlasts = '1s'\nkind = '{name}'\n{amount}\n");
-        assert_eq!(parse(&text).unwrap().troubles[0].kind, kind, "{name}");
+        assert_eq!(parse(&text).unwrap().faults[0].kind, kind, "{name}");
     }
 }

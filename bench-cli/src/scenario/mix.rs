@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use listenrain_simulation::random::Random;
+use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
+use crate::random::exponential;
 
 /// Kinds of requests by their shares.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ impl Mix {
     }
 
     /// The next request's kind, as its place among the requests.
-    pub fn draw(&self, random: &mut Random) -> usize {
-        let drawn = uniform(random);
+    pub fn draw(&self, random: &mut Rng) -> usize {
+        let drawn = random.f64();
         // Rounding may leave the last sum below 1.
         self.upto.iter().position(|upto| drawn < *upto).unwrap_or(self.upto.len() - 1)
     }
@@ -47,22 +48,18 @@ pub struct Think {
 impl Think {
     /// The next one.
     #[must_use]
-    pub fn draw(&self, random: &mut Random) -> Duration {
+    pub fn draw(&self, random: &mut Rng) -> Duration {
         match self.is_exp {
-            true => self.mean.mul_f64(-(1.0 - uniform(random)).ln()),
+            true => self.mean.mul_f64(exponential(random)),
             false => self.mean,
         }
     }
 }
 
-/// From 0 to below 1, in 53 bits: every such number is exact.
-fn uniform(random: &mut Random) -> f64 {
-    (random.draw() >> 11) as f64 / (1u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::seeded;
 
     #[test]
     fn a_mix_comes_out_by_its_shares_and_the_seed_decides_it() {
@@ -70,7 +67,7 @@ mod tests {
         let mix = Mix::new(&[request(8.0), request(1.0), request(0.5), request(0.5)]);
         for seed in 0..20 {
             let drawn = || {
-                let mut random = Random::of(seed, "mix");
+                let mut random = seeded(seed, "mix");
                 (0..20_000).map(|_| mix.draw(&mut random)).collect::<Vec<_>>()
             };
             assert_eq!(drawn(), drawn());
@@ -86,7 +83,7 @@ mod tests {
     #[test]
     fn exponential_think_time_has_its_mean_and_no_fixed_length() {
         let think = Think { mean: Duration::from_millis(10), is_exp: true };
-        let mut random = Random::of(1, "think");
+        let mut random = seeded(1, "think");
         let drawn: Vec<_> = (0..20_000).map(|_| think.draw(&mut random).as_secs_f64()).collect();
         // The deviation of the mean is 10 ms / √20,000 = 71 µs.
         let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;

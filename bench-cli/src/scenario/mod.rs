@@ -3,25 +3,25 @@
 //! - [`Scenario`] is a file that was read and holds; `file` reads it and refuses what cannot be, `explain` says what it is.
 //! - [`Mix`] and [`Think`] draw each request from the seed.
 //! - `faults` are those of the simulation, by the same names, on real transports as well.
-//! - `play` runs it in child processes, `simulated` in the simulation.
+//! - `play` runs it in child processes, `simulated` in the simulation, where the feature `simulate` builds that.
 
 mod explain;
 mod faults;
 mod file;
 mod mix;
 mod play;
+#[cfg(feature = "simulate")]
 mod simulated;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::faults::BEFORE;
-pub use self::faults::{Trouble, TroubleKind};
+pub use self::faults::{Fault, FaultKind};
 pub use self::file::ScenarioError;
 pub use self::mix::{Mix, Think};
 pub(crate) use self::play::scenario;
-use crate::config::{CellConfig, OpenConfig};
+use crate::config::{CellConfig, OpenConfig, PacerChoice};
 
 /// Most payload bytes of a phase that are outstanding at once.
 pub const WINDOW: usize = 256 << 20;
@@ -38,7 +38,7 @@ pub struct Scenario {
     /// What is done, in order. At least one.
     pub phases: Vec<Phase>,
     /// What goes wrong meanwhile.
-    pub troubles: Vec<Trouble>,
+    pub faults: Vec<Fault>,
     /// How long bytes travel at most, each way, in the simulation: half of it at least. Whole milliseconds.
     pub delay: Duration,
     /// What kinds, think times and random arrivals are drawn from.
@@ -74,6 +74,14 @@ pub struct Phase {
 }
 
 impl Scenario {
+    /// The same for the simulation: no thread but one may keep the time.
+    pub(crate) fn simulate(&mut self) {
+        self.is_simulated = true;
+        for open in self.phases.iter_mut().filter_map(|phase| phase.open.as_mut()) {
+            open.pacer = PacerChoice::Tick;
+        }
+    }
+
     /// The length of all phases together.
     #[must_use]
     pub fn duration(&self) -> Duration {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use listenrain_results::{Cell, Run};
 
-use super::{Scenario, simulated};
+use super::Scenario;
+#[cfg(feature = "simulate")]
+use super::simulated;
 use crate::cli::ScenarioArgs;
 use crate::config::CellConfig;
 use crate::exit::Exit;
@@ -14,6 +16,8 @@ use crate::registry::Registry;
 use crate::report::{live::View, tables};
 use crate::session::{self, Interrupt, Repeat, aggregate};
 
+/// What the simulated transport is called: channels in memory behind a link that takes time.
+pub(super) const SIMULATED: &str = "memory";
 /// Files are read up to this.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -30,6 +34,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, registry: &Registry) -> Exit {
         print!("{}", scenario.explained());
         return Exit::Well;
     }
+    #[cfg(feature = "simulate")]
     if let Some(seed) = args.simulate {
         return simulated::run(&plan[0], seed, registry, &args.output);
     }
@@ -62,12 +67,17 @@ fn planned(args: &ScenarioArgs, registry: &Registry) -> Result<(Scenario, Vec<Ce
         );
     }
     let seed = args.simulate.unwrap_or(args.seed);
-    let scenario = read(&args.file, seed)?;
+    let mut scenario = read(&args.file, seed)?;
+    if !args.check {
+        buildable(args.simulate.is_some(), &scenario, cfg!(feature = "simulate"))?;
+    }
     let transports = match args.simulate {
-        Some(_) => vec![simulated::TRANSPORT.to_owned()],
+        Some(_) => vec![SIMULATED.to_owned()],
         None => plan::transports(&args.transport, registry)?,
     };
-    let scenario = if args.simulate.is_some() { scenario.simulated() } else { scenario };
+    if args.simulate.is_some() {
+        scenario.simulate();
+    }
     let config = |transport| CellConfig {
         transport,
         stack: stack.name().to_owned(),
@@ -90,6 +100,20 @@ fn planned(args: &ScenarioArgs, registry: &Registry) -> Result<(Scenario, Vec<Ce
         plan::measurable(&CellConfig { warmup: std::time::Duration::ZERO, ..cell.clone() }, registry)?;
     }
     Ok((scenario, plan))
+}
+
+/// What needs the simulation can be done only where that was built in.
+fn buildable(is_simulated: bool, scenario: &Scenario, has_simulation: bool) -> Result<(), String> {
+    let what = match scenario.simulated_faults().next() {
+        _ if has_simulation => return Ok(()),
+        _ if is_simulated => "--simulate".to_owned(),
+        Some(fault) => format!("fault {}", fault.kind.name()),
+        None => return Ok(()),
+    };
+    Err(format!(
+        "{what}: this program was built without the simulation; build it with `--features simulate`, such as `cargo run \
+         -p bench-cli --features simulate`"
+    ))
 }
 
 /// The scenario in that file.
@@ -171,5 +195,36 @@ async fn one(
             () = interrupt.twice() => None,
             cells = ready.play(interrupt.once(), |tick| view.tick(tick)) => told(cells, interrupt),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_the_simulation_says_how_to_build_it() {
+        let of = |fault: &str| {
+            let text = format!("name = 'x'\n[[phase]]\nname = 'a'\nduration = '2s'\nparallel = 1\n{fault}");
+            Scenario::parse(&text, 1).unwrap()
+        };
+        let fault = |kind| format!("[[fault]]\nat = '1s'\nlasts = '1s'\nkind = '{kind}'\n");
+        let (plain, stall, reset) = (of(""), of(&fault("stall")), of(&fault("reset")));
+        for (is_simulated, scenario, said) in [
+            (true, &plain, Some("--simulate: ")),
+            (false, &reset, Some("fault reset: ")),
+            (false, &stall, None),
+            (false, &plain, None),
+        ] {
+            assert_eq!(buildable(is_simulated, scenario, true), Ok(()));
+            let without = buildable(is_simulated, scenario, false);
+            match said {
+                Some(said) => {
+                    let why = without.unwrap_err();
+                    assert!(why.starts_with(said) && why.contains("`--features simulate`"), "{why}");
+                }
+                None => assert_eq!(without, Ok(())),
+            }
+        }
     }
 }

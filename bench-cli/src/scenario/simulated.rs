@@ -12,13 +12,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use listenrain::Transport;
 
-use super::Scenario;
 use crate::cell::client::{END_WITHIN, finished};
 use crate::cell::timekeeper::parts;
 use crate::cell::window::Windows;
 use crate::cell::words::Measured;
 use crate::cli::OutputArgs;
-use crate::config::{CellConfig, PacerChoice};
+use crate::config::CellConfig;
 use crate::exit::Exit;
 use crate::launch::{all_failed, cells};
 use crate::meter::usage::Snapshot;
@@ -28,21 +27,7 @@ use crate::report::tables;
 use crate::session;
 use crate::stack::{Phases, Setting};
 
-/// What the world is called: channels in memory behind a link that takes time.
-pub(super) const TRANSPORT: &str = "memory";
-
 const WARNING: &str = "simulated: every time is the model's, none a machine's";
-
-impl Scenario {
-    /// The same for the simulation: no thread but one may keep the time.
-    pub(super) fn simulated(mut self) -> Self {
-        self.is_simulated = true;
-        for open in self.phases.iter_mut().filter_map(|phase| phase.open.as_mut()) {
-            open.pacer = PacerChoice::Tick;
-        }
-        self
-    }
-}
 
 /// Plays `config` and shows it.
 pub(super) fn run(config: &CellConfig, seed: u64, registry: &Registry, output: &OutputArgs) -> Exit {

@@ -1,9 +1,12 @@
 use super::*;
+use crate::scenario::Scenario;
+use crate::scenario::play::SIMULATED;
 
 fn play(file: &str, seed: u64) -> Vec<Cell> {
-    let scenario = Scenario::parse(file, seed).unwrap().simulated();
+    let mut scenario = Scenario::parse(file, seed).unwrap();
+    scenario.simulate();
     let config = CellConfig {
-        transport: TRANSPORT.to_owned(),
+        transport: SIMULATED.to_owned(),
         payload: scenario.largest(),
         warmup: scenario.warmup,
         duration: scenario.duration(),
@@ -113,7 +116,8 @@ fn one_ways_are_counted_and_none_is_timed() {
 #[test]
 fn what_a_cut_loses_fails_its_phase_and_the_next_goes_on() {
     let file = format!("{PHASES}[[fault]]\nat = '500ms'\nkind = 'reset'\n");
-    let scenario = Scenario::parse(&file, 1).unwrap().simulated();
+    let mut scenario = Scenario::parse(&file, 1).unwrap();
+    scenario.simulate();
     let config = CellConfig { scenario: Some(scenario), warmup: Duration::ZERO, ..CellConfig::default() };
     let cells = played(&config, 1, &Registry::standard());
     assert!(cells[0].errors > 0 && cells[0].error_kinds.contains_key("lost"), "{:?}", cells[0].error_kinds);

@@ -1,24 +1,24 @@
 use std::time::Duration;
 
-use listenrain_simulation::random::Random;
-
 use super::super::judge::{GENERATOR_LIMITED, HOLDS, MISSED};
 use super::*;
 use crate::check::goals::{SERVICE, limits};
 use crate::meter::histogram::{Distribution, to_text};
+use crate::random::seeded;
 use crate::stats::testing::uniform;
+use fastrand::Rng;
 
 /// A server that answers at random, `capacity` a second on average, one at a time: M/M/1. Its response times are
 /// exponential of rate `capacity - rate`, so it has a quantile q at -ln(1 - q) / (capacity - rate).
 struct Server {
     capacity: f64,
-    random: Random,
+    random: Rng,
     tried: Vec<(f64, Duration)>,
 }
 
 impl Server {
     fn new(capacity: f64) -> Self {
-        Self { capacity, random: Random::of(11, "server"), tried: Vec::new() }
+        Self { capacity, random: seeded(11, "server"), tried: Vec::new() }
     }
 
     fn drive(&mut self, rate: f64, duration: Duration) -> Cell {

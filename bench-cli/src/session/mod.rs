@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::interrupt::Interrupt;
-pub(crate) use self::repeat::{Repeat, shuffle};
+pub(crate) use self::repeat::Repeat;
 use crate::cli::OutputArgs;
 use crate::config::CellConfig;
 use crate::exit::Exit;

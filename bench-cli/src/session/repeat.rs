@@ -1,10 +1,10 @@
 //! How often each cell is started anew, and in which order.
 
 use listenrain_results::Cell;
-use listenrain_simulation::random::Random;
 
 use super::aggregate;
 use crate::config::CellConfig;
+use crate::random::seeded;
 
 /// How often each cell is launched.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +40,9 @@ impl Repeat {
             }
         }
         if self.most > 1 {
-            let mut random = Random::of(self.seed, &format!("round {round}"));
-            shuffle(&mut places, &mut random);
-            places.iter_mut().for_each(|place| shuffle(place, &mut random));
+            let mut random = seeded(self.seed, &format!("round {round}"));
+            random.shuffle(&mut places);
+            places.iter_mut().for_each(|place| random.shuffle(place));
         }
         places.concat()
     }
@@ -59,13 +59,6 @@ impl Repeat {
 /// Whether two cells differ in nothing but the stack and its protocol.
 fn same_place(one: &CellConfig, other: &CellConfig) -> bool {
     CellConfig { stack: other.stack.clone(), protocol: other.protocol, ..one.clone() } == *other
-}
-
-/// Every order is as likely as every other (Fisher and Yates).
-pub(crate) fn shuffle<T>(items: &mut [T], random: &mut Random) {
-    for last in (1..items.len()).rev() {
-        items.swap(last, random.below(last + 1));
-    }
 }
 
 #[cfg(test)]
@@ -113,17 +106,5 @@ mod tests {
         assert_eq!(repeat.round(2, &plan, &measured).len(), 2);
         assert_eq!(repeat.round(3, &plan, &measured), [1]);
         assert!(repeat.round(10, &plan, &measured).is_empty());
-    }
-
-    #[test]
-    fn a_shuffle_gives_each_order_its_share() {
-        let mut random = Random::new(3);
-        let mut first = [0; 4];
-        for _ in 0..4_000 {
-            let mut items = [0, 1, 2, 3];
-            shuffle(&mut items, &mut random);
-            first[items[0]] += 1;
-        }
-        assert!(first.iter().all(|count| (850..1150).contains(count)), "{first:?}");
     }
 }

@@ -9,6 +9,8 @@ mod bare;
 pub mod callers;
 mod contact;
 mod due;
+#[cfg(feature = "simulate")]
+mod faults;
 mod listenrain;
 mod pacer;
 mod payloads;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use listenrain_simulation::random::Random;
+use fastrand::Rng;
 
 use crate::config::{Arrivals, OpenConfig};
+use crate::random::{exponential, seeded};
 
 /// The times at which requests are due, counted from the load's start, without end and never going back.
 ///
@@ -22,7 +23,7 @@ enum Gaps {
     /// itself: a sum of rounded gaps would drift.
     Fixed { index: u64, step: u64, rate: f64 },
     /// The sum of what was drawn, in nanoseconds.
-    Exp { at: f64, rate: f64, random: Random },
+    Exp { at: f64, rate: f64, random: Rng },
 }
 
 const NANOS: f64 = 1e9;
@@ -38,7 +39,7 @@ impl Schedule {
             Arrivals::Exp => Gaps::Exp {
                 at: 0.0,
                 rate: open.rate / parts as f64,
-                random: Random::of(open.seed, &format!("arrivals {index} of {parts}")),
+                random: seeded(open.seed, &format!("arrivals {index} of {parts}")),
             },
         };
         let mut schedule = Self { gaps, next: Duration::ZERO };
@@ -75,13 +76,6 @@ impl Schedule {
         // Beyond what a duration holds it saturates: never due.
         self.next = Duration::from_nanos(nanos.round() as u64);
     }
-}
-
-/// Exponentially distributed, with a mean of 1.
-fn exponential(random: &mut Random) -> f64 {
-    // 53 bits: every such number below 1 is exact, and 1 itself, whose logarithm is none, never comes.
-    let uniform = (random.draw() >> 11) as f64 / (1u64 << 53) as f64;
-    -(1.0 - uniform).ln()
 }
 
 #[cfg(test)]

@@ -71,19 +71,3 @@ fn what_is_not_due_is_not_given() {
     assert_eq!(schedule.take(now), None);
     assert_eq!(schedule.next(), Duration::from_millis(2));
 }
-
-#[test]
-fn exponential_gaps_have_the_exponential_shape() {
-    // Kolmogorov and Smirnov: of 10,000 gaps of the right shape, the largest distance between the share that was seen
-    // and 1 - exp(-x) exceeds 1.95 / sqrt(10,000) once in a thousand seeds; the seed is fixed.
-    let mut random = Random::of(7, "shape");
-    let mut gaps: Vec<_> = (0..10_000).map(|_| exponential(&mut random)).collect();
-    gaps.sort_by(f64::total_cmp);
-    let count = gaps.len() as f64;
-    let distance = |(index, gap): (usize, &f64)| {
-        let share = 1.0 - (-gap).exp();
-        ((index + 1) as f64 / count - share).abs().max((share - index as f64 / count).abs())
-    };
-    let farthest = gaps.iter().enumerate().map(distance).fold(0.0, f64::max);
-    assert!(farthest < 0.0195, "{farthest}");
-}

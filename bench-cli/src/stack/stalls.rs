@@ -1,32 +1,28 @@
-//! A server that stalls on purpose: it reads nothing for a while, on any transport.
+//! What goes wrong on purpose: a server that reads nothing for a while, on any transport, and a scenario's other faults.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use ::listenrain::buffer::ReadBuffer;
-use ::listenrain::{Channel, ChannelRead, NativePackets, Transport};
-use listenrain_simulation::layer::{Layer, Layered, Side, map_halves};
-use listenrain_simulation::stack::BareBodies;
-use listenrain_simulation::stage::{Clock, Stage};
-use listenrain_simulation::world::{Cast, Site};
+use ::listenrain::transport::OptionInfo;
+use ::listenrain::{
+    BoxFuture, Capabilities, Channel, ChannelGenerator, ChannelRead, Endpoint, EndpointError, NextError,
+    Transport, TransportId,
+};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::cli::MAX_PAYLOAD;
 use crate::config::{CellConfig, Stall};
-use crate::scenario::BEFORE;
 
-/// What goes wrong on purpose: when a server stalls, and the faults of a scenario. Whoever holds the server says when the timed window [begins](Self::begin).
+/// When a server stalls, and the faults of a scenario. The holder of the server says when the timed window
+/// [begins](Self::begin).
 #[derive(Debug, Default)]
 pub struct Stalls {
     stalls: Vec<Stall>,
     began: Arc<OnceLock<Instant>>,
-    /// A link that takes time, in the simulation.
-    link: Option<Stage>,
-    /// On top of the transport, where there are such.
-    faults: Option<Stage>,
+    #[cfg(feature = "simulate")]
+    faults: super::faults::Faults,
 }
 
 impl Stalls {
@@ -35,18 +31,16 @@ impl Stalls {
     pub fn of(config: &CellConfig) -> Arc<Self> {
         let began = Arc::new(OnceLock::new());
         let mut stalls = config.stalls.clone();
-        let (mut link, mut faults) = (None, None);
-        if let Some(scenario) = &config.scenario {
-            stalls.extend(scenario.stalls());
-            // Its time goes on before the timed part: bytes travel then too.
-            let start = Instant::now();
-            link = scenario.link().map(|plan| Stage::untraced(plan, Arc::new(move || start.elapsed())));
-            faults = scenario.plan().map(|plan| Stage::untraced(plan, clock(Arc::clone(&began))));
-        }
-        Arc::new(Self { stalls, began, link, faults })
+        stalls.extend(config.scenario.iter().flat_map(|scenario| scenario.stalls()));
+        Arc::new(Self {
+            stalls,
+            #[cfg(feature = "simulate")]
+            faults: super::faults::Faults::of(config, &began),
+            began,
+        })
     }
 
-    /// The timed window begins at `now`, from which the stalls count. The first word holds.
+    /// The timed window begins at `now`, from which the stalls count. The first call holds.
     pub fn begin(&self, now: Instant) {
         let _ = self.began.set(now);
     }
@@ -55,12 +49,12 @@ impl Stalls {
     /// transport keeps it. Without stalls it is `transport` itself, at no cost.
     #[must_use]
     pub fn over(self: &Arc<Self>, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        let stages = self.link.iter().chain(&self.faults);
-        let transport = stages.fold(transport, |transport, stage| faulty(stage, transport));
+        #[cfg(feature = "simulate")]
+        let transport = self.faults.over(transport);
         if self.stalls.is_empty() {
             return transport;
         }
-        Arc::new(Layered::new(transport, Arc::new(Stalling(Arc::clone(self)))))
+        Arc::new(Stalled { below: transport, stalls: Arc::clone(self), id: TransportId::new() })
     }
 
     /// When the stall ends that is going on at `now`, if one is.
@@ -71,39 +65,67 @@ impl Stalls {
     }
 }
 
-/// Time for faults: it begins with the timed window, a moment after 0, at which it stands before.
-fn clock(began: Arc<OnceLock<Instant>>) -> Clock {
-    Arc::new(move || began.get().map_or(Duration::ZERO, |began| began.elapsed() + BEFORE))
-}
-
-/// `transport` with the simulation's faults of streams and dials on top, at both ends of every channel.
-fn faulty(stage: &Stage, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-    let packets = NativePackets::default().with_max_packet(MAX_PAYLOAD as usize);
-    let cast = Cast {
-        servers: Vec::new(),
-        client: Arc::new(|_| Box::pin(std::future::ready(()))),
-        bodies: Arc::new(BareBodies(Arc::new(packets))),
-    };
-    let listen = transport.scratch_endpoint();
-    Site::new(stage, &cast, cast.client_number(), transport, listen).transport
-}
-
+/// A transport whose listeners stall.
 #[derive(Debug)]
-struct Stalling(Arc<Stalls>);
+struct Stalled {
+    below: Arc<dyn Transport>,
+    stalls: Arc<Stalls>,
+    id: TransportId,
+}
 
-impl Layer for Stalling {
-    fn channel(&self, side: Side, channel: Channel) -> Channel {
-        match side {
-            Side::Dialer => channel,
-            Side::Listener => {
-                let stalls = Arc::clone(&self.0);
-                map_halves(
-                    channel,
-                    |below| Box::new(StallingRead { below, stalls, pause: None }),
-                    |write| write,
-                )
-            }
-        }
+impl Transport for Stalled {
+    fn scheme(&self) -> &str {
+        self.below.scheme()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.below.capabilities()
+    }
+
+    fn options(&self) -> Vec<OptionInfo> {
+        self.below.options()
+    }
+
+    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+        self.below.dialer(endpoint)
+    }
+
+    fn listen<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
+        Box::pin(async {
+            let below = self.below.listen(endpoint).await?;
+            Ok(Box::new(Listener { below, stalls: Arc::clone(&self.stalls) }) as _)
+        })
+    }
+
+    fn scratch_endpoint(&self) -> Endpoint {
+        self.below.scratch_endpoint()
+    }
+
+    fn id(&self) -> Option<TransportId> {
+        Some(self.id.clone())
+    }
+}
+
+struct Listener {
+    below: Box<dyn ChannelGenerator>,
+    stalls: Arc<Stalls>,
+}
+
+impl ChannelGenerator for Listener {
+    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
+        Box::pin(async {
+            let mut channel = self.below.next().await?;
+            let stalls = Arc::clone(&self.stalls);
+            channel.read = Box::new(StallingRead { below: channel.read, stalls, pause: None });
+            Ok(channel)
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.below.endpoint()
     }
 }
 
@@ -130,5 +152,37 @@ impl ChannelRead for StallingRead {
 }
 
 #[cfg(test)]
-#[path = "stalls_tests.rs"]
-mod tests;
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn stalls(stalls: &[Stall]) -> Arc<Stalls> {
+        Stalls::of(&CellConfig { stalls: stalls.to_vec(), ..CellConfig::default() })
+    }
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_counts_from_the_beginning_of_the_window() {
+        let stalls = stalls(&[Stall { at: ms(100), length: ms(50) }, Stall { at: ms(120), length: ms(10) }]);
+        let start = Instant::now();
+        assert_eq!(stalls.until(start + ms(120)), None, "it has not begun");
+        stalls.begin(start + ms(1000));
+        stalls.begin(start);
+        assert_eq!(stalls.until(start + ms(120)), None, "the first call holds");
+        assert_eq!(stalls.until(start + ms(1099)), None);
+        for at in [1100, 1125, 1149] {
+            assert_eq!(stalls.until(start + ms(at)), Some(start + ms(1150)), "{at}");
+        }
+        assert_eq!(stalls.until(start + ms(1150)), None);
+    }
+
+    #[test]
+    fn without_stalls_the_transport_is_itself() {
+        let transport: Arc<dyn Transport> = Arc::new(listenrain_transports::InProcess::default());
+        assert!(Arc::ptr_eq(&transport, &stalls(&[]).over(Arc::clone(&transport))));
+    }
+}

@@ -3,7 +3,9 @@
 //! Were there no difference, each block's log ratio might as well have had the other sign. So the sum that was found is
 //! held against the sums of all flips; it supposes nothing of how the ratios are distributed.
 
-use listenrain_simulation::random::Random;
+use fastrand::Rng;
+
+use crate::random::seeded;
 
 /// Up to so many blocks every flip is tried; beyond, [`SAMPLED`] that a seed draws.
 pub(crate) const EXACT: usize = 20;
@@ -20,7 +22,7 @@ pub(crate) fn p_value(log_ratios: &[f64], seed: u64) -> f64 {
     // What differs by rounding only is as far.
     let enough = found - 1e-9 * log_ratios.iter().map(|ratio| ratio.abs()).sum::<f64>();
     if n > EXACT {
-        let mut random = Random::of(seed, "sign flips");
+        let mut random = seeded(seed, "sign flips");
         let as_far = (0..SAMPLED).filter(|_| drawn(log_ratios, &mut random).abs() >= enough).count();
         return (as_far + 1) as f64 / f64::from(SAMPLED + 1);
     }
@@ -35,8 +37,8 @@ pub(crate) fn p_value(log_ratios: &[f64], seed: u64) -> f64 {
     (0..flips).filter(|flip| sum(*flip).abs() >= enough).count() as f64 / f64::from(flips)
 }
 
-fn drawn(log_ratios: &[f64], random: &mut Random) -> f64 {
-    log_ratios.iter().map(|ratio| if random.one_in(2) { *ratio } else { -ratio }).sum()
+fn drawn(log_ratios: &[f64], random: &mut Rng) -> f64 {
+    log_ratios.iter().map(|ratio| if random.bool() { *ratio } else { -ratio }).sum()
 }
 
 /// The smallest p-value that so many blocks can give.
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_sample_of_the_flips_is_near_all_of_them() {
-        let mut random = Random::of(4, "sample");
+        let mut random = seeded(4, "sample");
         for _ in 0..5 {
             let ratios: Vec<f64> = (0..EXACT + 1).map(|_| 0.3 + normal(&mut random)).collect();
             let half = 1u32 << EXACT;
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn of_a_null_no_more_than_one_in_twenty_is_below_a_twentieth() {
-        let mut random = Random::of(5, "null");
+        let mut random = seeded(5, "null");
         let below = (0..2_000).filter(|_| {
             let ratios: Vec<f64> = (0..8).map(|_| normal(&mut random)).collect();
             p_value(&ratios, 0) <= 0.05

@@ -19,7 +19,7 @@ mod tests {
     use super::super::testing::{normal, uniform};
     use super::super::{flips, paired_ratio, ratio::log_ratios};
     use super::*;
-    use listenrain_simulation::random::Random;
+    use crate::random::seeded;
     use proptest::prelude::*;
 
     #[test]
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn wherever_nothing_differs_at_most_one_family_in_twenty_says_that_something_does() {
-        let mut random = Random::of(6, "families");
+        let mut random = seeded(6, "families");
         let wrong = (0..2_000).filter(|_| {
             let p: Vec<f64> = (0..12).map(|_| uniform(&mut random)).collect();
             holm(&p).iter().any(|p| *p < 0.05)
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn so_do_comparisons_of_many_cells() {
-        let mut random = Random::of(7, "cells");
+        let mut random = seeded(7, "cells");
         let mut wrong = 0;
         for _ in 0..500 {
             let p: Vec<f64> = (0..4)

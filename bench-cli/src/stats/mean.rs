@@ -27,7 +27,7 @@ pub(crate) fn mean_interval(launches: &[f64]) -> Option<Interval> {
 mod tests {
     use super::super::testing::{SLEEP, normal};
     use super::*;
-    use listenrain_simulation::random::Random;
+    use crate::random::seeded;
     use proptest::prelude::*;
 
     #[test]
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn nineteen_in_twenty_intervals_hold_the_true_mean() {
-        let mut random = Random::of(1, "mean intervals");
+        let mut random = seeded(1, "mean intervals");
         for launches in [2, 5, 20] {
             let holds = (0..2_000).filter(|_| {
                 let values: Vec<f64> = (0..launches).map(|_| 100.0 + 7.0 * normal(&mut random)).collect();

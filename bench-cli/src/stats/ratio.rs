@@ -78,7 +78,8 @@ fn logs(values: &[f64]) -> Option<Vec<f64>> {
 mod tests {
     use super::super::testing::{SLEEP, normal};
     use super::*;
-    use listenrain_simulation::random::Random;
+    use crate::random::seeded;
+    use fastrand::Rng;
     use proptest::prelude::*;
 
     fn sleep() -> [Vec<f64>; 2] {
@@ -118,13 +119,13 @@ mod tests {
     }
 
     /// Draws of a null: how many of 2,000 intervals hold 1.
-    fn holding(draw: impl Fn(&mut Random) -> Ratio, what: &str) -> usize {
-        let mut random = Random::of(2, what);
+    fn holding(draw: impl Fn(&mut Rng) -> Ratio, what: &str) -> usize {
+        let mut random = seeded(2, what);
         let holds = |ratio: Ratio| (ratio.low..=ratio.high).contains(&1.0);
         (0..2_000).filter(|_| holds(draw(&mut random))).count()
     }
 
-    fn tps(random: &mut Random, count: usize, spread: f64) -> Vec<f64> {
+    fn tps(random: &mut Rng, count: usize, spread: f64) -> Vec<f64> {
         (0..count).map(|_| 50_000.0 * (spread * normal(random)).exp()).collect()
     }
 
@@ -147,7 +148,7 @@ mod tests {
     #[test]
     fn the_smallest_difference_is_shown_in_eight_of_ten_comparisons() {
         // Of a known spread: 10 blocks of 3 % on each side.
-        let mut random = Random::of(3, "power");
+        let mut random = seeded(3, "power");
         let spread = 0.03 * 2.0_f64.sqrt();
         let by = ((quantiles::t(0.975, 9.0) + quantiles::t(0.8, 9.0)) * spread / 10.0_f64.sqrt()).exp();
         let shown = (0..2_000).filter(|_| {

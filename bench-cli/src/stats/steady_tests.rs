@@ -1,11 +1,11 @@
 use super::super::testing::remembering;
 use super::*;
-use listenrain_simulation::random::Random;
+use crate::random::seeded;
 
 /// How many of 1,000 launches are called steady: `windows` of throughput in this shape, the median its inverse, both with
 /// noise of `spread` that remembers `memory` of the window before.
 fn called_steady(windows: usize, memory: f64, spread: f64, shape: impl Fn(f64) -> f64) -> usize {
-    let mut random = Random::of(8, "launches");
+    let mut random = seeded(8, "launches");
     let mut series = |level: f64, direction: i32| -> Vec<f64> {
         let noise = remembering(&mut random, memory, windows);
         let at = |(at, noise): (usize, f64)| {

@@ -1,20 +1,20 @@
 //! Seeded draws and slow but plain sums to test against.
 
-use listenrain_simulation::random::Random;
+use fastrand::Rng;
 
-/// Above 0 and below 1.
-pub(crate) fn uniform(random: &mut Random) -> f64 {
-    ((random.draw() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+/// Above 0 and up to 1.
+pub(crate) fn uniform(random: &mut Rng) -> f64 {
+    1.0 - random.f64()
 }
 
 /// Of mean 0 and deviation 1 (Box and Muller).
-pub(crate) fn normal(random: &mut Random) -> f64 {
+pub(crate) fn normal(random: &mut Rng) -> f64 {
     let (radius, angle) = (uniform(random), uniform(random));
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
 /// Each value remembers `memory` of the one before it; mean 0, deviation 1.
-pub(crate) fn remembering(random: &mut Random, memory: f64, count: usize) -> Vec<f64> {
+pub(crate) fn remembering(random: &mut Rng, memory: f64, count: usize) -> Vec<f64> {
     let mut at = normal(random);
     let fresh = (1.0 - memory * memory).sqrt();
     (0..count)

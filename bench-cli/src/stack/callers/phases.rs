@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use listenrain_simulation::random::Random;
+use fastrand::Rng;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::{Call, Requests};
 use crate::config::OpenConfig;
 use crate::meter::{Meter, Phase};
+use crate::random::seeded;
 use crate::scenario::{Mix, Scenario, Think};
 use crate::stack::Phases;
 use crate::stack::due::Due;
@@ -71,8 +72,8 @@ impl<C: Call> Act<C> {
         self.phases.meter(self.index)
     }
 
-    fn random(&self, what: &str) -> Random {
-        Random::of(self.seed, &format!("phase {} {what}", self.index))
+    fn random(&self, what: &str) -> Rng {
+        seeded(self.seed, &format!("phase {} {what}", self.index))
     }
 
     /// Waits for `pause`, or until the phase is over.
