@@ -179,7 +179,7 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
         ("run --rate 20k --parallel 4", "does not go with --rate"),
         ("run --inject-stall 1ms@1s --target tcp://127.0.0.1:1", "that one is elsewhere"),
         ("run --rate fast", "20k or 1.5M"),
-        ("run --inject-stall 2s@2s", "nobody would see its end"),
+        ("run --inject-stall 2s@2s", "its end would not be seen"),
         ("serve --listen smoke", "no scheme"),
         ("dance", "unrecognized"),
     ] {

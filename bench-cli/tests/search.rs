@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_cli::Registry;
-use bench_cli::config::ProtocolChoice;
+use bench_cli::drive::{Load, Serving, Setting, Stack, StackError};
+use bench_cli::load::ProtocolChoice;
 use bench_cli::meter::{Meter, Phase};
-use bench_cli::stack::{Load, Serving, Setting, Stack, StackError};
 use listenrain::{BoxFuture, Endpoint};
 use listenrain_results::{Run, Search};
 use tokio::time::{Instant, sleep};

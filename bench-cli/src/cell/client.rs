@@ -9,15 +9,13 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 
+use super::protocol::{CellSpec, FromChild, Measured, Role, ToChild, UNFINISHED, send};
 use super::timekeeper::Timekeeper;
 use super::window::Windows;
-use super::words::{Measured, Order, Role, Said, Told, UNFINISHED, say};
-use super::{STOP_WITHIN, build, lifeline, pinned, with_options};
-use crate::config::CellConfig;
-use crate::descriptors;
+use super::{STOP_WITHIN, build, parent_watch, pinned, with_options};
+use crate::drive::{Load, Phases, Registry, Setting, Stalls};
+use crate::load::CellConfig;
 use crate::meter::{Meter, Phase, Tally};
-use crate::registry::Registry;
-use crate::stack::{Load, Phases, Setting, Stalls};
 
 /// How long connections may take to stand.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -25,21 +23,21 @@ const START_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects, waits for the word to begin, and measures.
-pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Vec<Measured>, String> {
-    let config = &order.config;
-    pinned(&order.pin)?;
+pub(super) fn measure(spec: &CellSpec, registry: &Registry) -> Result<Vec<Measured>, String> {
+    let config = &spec.config;
+    pinned(&spec.pin)?;
     let (go, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (told_go, told_finish) = (Arc::clone(&go), Arc::clone(&finish));
-    lifeline::hold(order.parent, move |told| match told {
-        Told::Go => told_go.notify_one(),
-        Told::Finish => told_finish.notify_one(),
-        Told::Mark(_) => {}
+    let (on_go, on_finish) = (Arc::clone(&go), Arc::clone(&finish));
+    parent_watch::watch(spec.parent, move |message| match message {
+        ToChild::Go => on_go.notify_one(),
+        ToChild::Finish => on_finish.notify_one(),
+        ToChild::Mark(_) => {}
     });
     let meter = Arc::new(Meter::new(config.runtime.threads()));
-    let setting = setting(order, registry, &meter)?;
+    let setting = setting(spec, registry, &meter)?;
     let (stalls, phases) = (Arc::clone(&setting.stalls), Arc::clone(&setting.phases));
     let ends = if setting.config.target.is_some() { 1 } else { 2 };
-    descriptors::ensure(descriptors::needed(config, ends))?;
+    config.ensure_descriptors(ends)?;
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
     let measured = runtime.block_on(async {
@@ -47,19 +45,19 @@ pub(super) fn measure(order: &Order, registry: &Registry) -> Result<Vec<Measured
             Ok(started) => started.map_err(|error| error.to_string())?,
             Err(_) => return Err(format!("no connection within {START_WITHIN:?}")),
         };
-        say(&Said::Connected);
+        send(&FromChild::Connected);
         go.notified().await;
-        Ok(drive(order, load, &phases, stalls, &finish).await)
+        Ok(drive(spec, load, &phases, stalls, &finish).await)
     });
     // Not in the background: the process would end before a listener that lives in files has removed them.
     runtime.shutdown_timeout(STOP_WITHIN);
     measured
 }
 
-fn setting(order: &Order, registry: &Registry, meter: &Arc<Meter>) -> Result<Setting, String> {
-    let config = &order.config;
+fn setting(spec: &CellSpec, registry: &Registry, meter: &Arc<Meter>) -> Result<Setting, String> {
+    let config = &spec.config;
     let known = registry.transport(&config.transport).ok_or("the transport is not registered")?;
-    let target = match &order.role {
+    let target = match &spec.role {
         Role::Client(endpoint) => Some(endpoint),
         _ => config.target.as_ref(),
     };
@@ -74,7 +72,7 @@ fn setting(order: &Order, registry: &Registry, meter: &Arc<Meter>) -> Result<Set
 
 /// Lets the load run through warm-up and window, and waits for its end.
 async fn drive(
-    order: &Order,
+    spec: &CellSpec,
     load: Box<dyn Load>,
     phases: &Arc<Phases>,
     stalls: Arc<Stalls>,
@@ -82,10 +80,10 @@ async fn drive(
 ) -> Vec<Measured> {
     let (over, is_over) = oneshot::channel();
     let begins = move |start| stalls.begin(start);
-    let timekeeper = Timekeeper::start(Arc::clone(phases), &order.config, order.wants_ticks, begins, over);
+    let timekeeper = Timekeeper::start(Arc::clone(phases), &spec.config, spec.wants_ticks, begins, over);
     let mut load = tokio::spawn(load.run());
     let was_cut_short = run_out(&mut load, phases.last(), is_over, finish, &timekeeper.stopper()).await;
-    finished(timekeeper.stop(), phases, &order.config, was_cut_short)
+    finished(timekeeper.stop(), phases, &spec.config, was_cut_short)
 }
 
 /// Waits for the end of the load; whether someone asked for it before its time.

@@ -1,16 +1,17 @@
 //! The child's side: one cell, or one end of it, in a process of its own, so that its memory and CPU are that cell's alone.
 //!
-//! `words` is what parent and child say to each other, `lifeline` how. `client` connects, waits for the word and measures,
-//! with a `timekeeper` that cuts the timed window into `window`s; `server` is the other end where that is a process of its
-//! own. `shown` feeds a live view.
+//! `protocol` is spoken with the parent, and `parent_watch` reads it and ends the process with its parent. `client` connects,
+//! waits for the parent to say go, and measures, with a `timekeeper` that cuts the timed window into `window`s; `server` is
+//! the other end where that is a process of its own. `ticks` feeds a live view.
 
 pub(crate) mod client;
-mod lifeline;
+mod parent_watch;
+pub(crate) mod protocol;
 mod server;
-mod shown;
+mod tick;
+mod ticks;
 pub(crate) mod timekeeper;
 pub(crate) mod window;
-pub(crate) mod words;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,28 +19,29 @@ use std::time::Duration;
 use listenrain::Endpoint;
 use tokio::runtime::{Builder, Runtime};
 
-use self::words::{Order, Role, Said, say};
-use crate::config::{CellConfig, RuntimeChoice};
-use crate::registry::Registry;
+use self::protocol::{CellSpec, FromChild, Role, send};
+pub(crate) use self::tick::Tick;
+use crate::drive::Registry;
+use crate::load::{CellConfig, RuntimeChoice};
 
 /// What is left of a cell then hangs, and ends with its process.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
-/// Does what `order` says and prints what came of it.
-pub(crate) fn main(order: &str, registry: &Registry) -> ExitCode {
-    let order: Order = match words::order(order) {
-        Ok(order) => order,
+/// Does what the cell spec `text` says, and sends its parent what came of it.
+pub(crate) fn main(text: &str, registry: &Registry) -> ExitCode {
+    let spec: CellSpec = match protocol::spec(text) {
+        Ok(spec) => spec,
         Err(why) => {
-            say(&Said::Failed(why.clone()));
+            send(&FromChild::Failed(why.clone()));
             eprintln!("error: {why}");
             return ExitCode::from(2);
         }
     };
-    let said = match &order.role {
-        Role::Server => server::serve(&order, registry).map(Said::Served),
-        Role::Whole | Role::Client(_) => client::measure(&order, registry).map(Said::Measured),
+    let result = match &spec.role {
+        Role::Server => server::serve(&spec, registry).map(FromChild::Served),
+        Role::Whole | Role::Client(_) => client::measure(&spec, registry).map(FromChild::Measured),
     };
-    say(&said.unwrap_or_else(Said::Failed));
+    send(&result.unwrap_or_else(FromChild::Failed));
     ExitCode::SUCCESS
 }
 

@@ -6,27 +6,25 @@ use listenrain::Endpoint;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::words::{Order, Said, Served, Told, say};
-use super::{STOP_WITHIN, build, lifeline, pinned};
-use crate::descriptors;
+use super::protocol::{CellSpec, FromChild, Served, ToChild, send};
+use super::{STOP_WITHIN, build, parent_watch, pinned};
+use crate::drive::{Registry, Serving, Stalls};
 use crate::meter::usage::{Snapshot, peak_resident_mib};
-use crate::registry::Registry;
-use crate::stack::{Serving, Stalls};
 
 /// Serves until the parent says that the client is done.
-pub(super) fn serve(order: &Order, registry: &Registry) -> Result<Served, String> {
-    let config = &order.config;
+pub(super) fn serve(spec: &CellSpec, registry: &Registry) -> Result<Served, String> {
+    let config = &spec.config;
     let transport =
         Arc::clone(registry.transport(&config.transport).ok_or("the transport is not registered")?);
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
-    pinned(&order.pin)?;
-    descriptors::ensure(descriptors::needed(config, 1))?;
+    pinned(&spec.pin)?;
+    config.ensure_descriptors(1)?;
     let endpoint = super::with_options(transport.scratch_endpoint(), config);
     let serving = Serving::of(config, transport, endpoint);
     let (marks, finish) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
-    hear(order.parent, &marks, &finish, &serving.stalls);
+    hear(spec.parent, &marks, &finish, &serving.stalls);
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
-    let ready = Box::new(|endpoint: &Endpoint| say(&Said::Listening(endpoint.to_string())));
+    let ready = Box::new(|endpoint: &Endpoint| send(&FromChild::Listening(endpoint.to_string())));
     let ended = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -44,14 +42,14 @@ pub(super) fn serve(order: &Order, registry: &Registry) -> Result<Served, String
 /// What this process has used is read the moment that the parent passes on the client's mark.
 fn hear(parent: u32, marks: &Arc<Mutex<Vec<Snapshot>>>, finish: &Arc<Notify>, stalls: &Arc<Stalls>) {
     let (marks, finish, stalls) = (Arc::clone(marks), Arc::clone(finish), Arc::clone(stalls));
-    lifeline::hold(parent, move |told| match told {
-        Told::Go => {}
-        Told::Mark(number) => {
+    parent_watch::watch(parent, move |message| match message {
+        ToChild::Go => {}
+        ToChild::Mark(number) => {
             marks.lock().unwrap_or_else(PoisonError::into_inner).push(Snapshot::now());
             if number == 0 {
                 stalls.begin(Instant::now());
             }
         }
-        Told::Finish => finish.notify_one(),
+        ToChild::Finish => finish.notify_one(),
     });
 }

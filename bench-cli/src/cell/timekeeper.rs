@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::shown::Shown;
+use super::protocol::{FromChild, send};
+use super::ticks::Ticks;
 use super::window::Windows;
-use super::words::{Said, say};
-use crate::config::CellConfig;
+use crate::drive::Phases;
+use crate::load::CellConfig;
 use crate::meter::Tally;
 use crate::meter::usage::{Snapshot, peak_resident_mib};
-use crate::stack::Phases;
 
 /// Switches a meter's phases at their time.
 pub(super) struct Timekeeper {
@@ -32,24 +32,24 @@ impl Timekeeper {
         over: oneshot::Sender<()>,
     ) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let course = Course {
+        let schedule = Schedule {
             warmup: config.warmup,
             parts: parts(config),
             marks: 0,
-            shown: wants_ticks.then(Shown::default),
+            shown: wants_ticks.then(Ticks::default),
             phases,
             stopped,
         };
         let thread = thread::spawn(move || {
-            let windows = course.keep(begins);
-            // Nobody waits for it any more when the load ended early.
+            let windows = schedule.keep(begins);
+            // Nothing waits for it any more when the load ended early.
             let _ = over.send(());
             windows
         });
         Self { stop, thread }
     }
 
-    /// Ends the window now, if it has not ended yet: for whoever cannot wait.
+    /// Ends the window now, if it has not ended yet.
     pub(super) fn stopper(&self) -> Sender<()> {
         self.stop.clone()
     }
@@ -66,27 +66,22 @@ type Part = (Duration, u32);
 
 /// One for each phase of a scenario, else one.
 pub(crate) fn parts(config: &CellConfig) -> Vec<Part> {
-    match &config.scenario {
-        None => vec![(config.duration, config.windows())],
-        Some(scenario) => (0..scenario.phases.len())
-            .map(|index| scenario.phase(config, index))
-            .map(|phase| (phase.duration, phase.windows()))
-            .collect(),
-    }
+    let phases = (0..config.phases()).map(|index| config.phase(index));
+    phases.map(|phase| (phase.duration, phase.windows())).collect()
 }
 
-struct Course {
+struct Schedule {
     phases: Arc<Phases>,
     warmup: Duration,
     parts: Vec<Part>,
-    /// Said so far, over all phases.
+    /// FromChild so far, over all phases.
     marks: usize,
-    /// For whom nobody watches, there is none.
-    shown: Option<Shown>,
+    /// Where there is a live view.
+    shown: Option<Ticks>,
     stopped: Receiver<()>,
 }
 
-impl Course {
+impl Schedule {
     fn keep(mut self, begins: impl FnOnce(Instant)) -> Vec<Windows> {
         let began = Instant::now();
         if let Some(shown) = &self.shown {
@@ -141,7 +136,7 @@ impl Course {
                 break;
             }
         }
-        self.shown = self.shown.as_ref().map(|_| Shown::default());
+        self.shown = self.shown.as_ref().map(|_| Ticks::default());
         windows.peak_mib = peak_resident_mib();
         (windows, goes_on)
     }
@@ -152,7 +147,7 @@ impl Course {
     }
 
     fn mark(&mut self) -> Snapshot {
-        say(&Said::Marked(self.marks));
+        send(&FromChild::Marked(self.marks));
         self.marks += 1;
         Snapshot::now()
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use listenrain_results::{Histograms, Steadiness};
 
-use super::words::{Measured, WindowFigures};
-use crate::meter::histogram::{Packed, to_text};
+use super::protocol::{Measured, WindowFigures};
+use crate::histogram::{Packed, to_text};
 use crate::meter::usage::Snapshot;
 use crate::meter::{Meter, Tally};
 use crate::stats;
@@ -134,8 +134,8 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::CellConfig;
-    use crate::meter::histogram::Distribution;
+    use crate::histogram::Distribution;
+    use crate::load::CellConfig;
 
     fn windows(requests: &[u64]) -> Windows {
         let mut windows = Windows::default();
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn requests_that_were_never_answered_are_an_error_each() {
         let meter = Meter::new(1);
-        meter.failed(super::super::words::UNFINISHED, || "no reply".to_owned());
+        meter.failed(super::super::protocol::UNFINISHED, || "no reply".to_owned());
         meter.failed("timeout", || "no reply".to_owned());
         let mut late = Tally::default();
         let open = late.open.get_or_insert_default();

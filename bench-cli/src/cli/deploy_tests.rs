@@ -7,9 +7,8 @@ use clap::Parser;
 use serde::Deserialize;
 use serde_yaml_ng::{Deserializer, Value};
 
-use crate::cli::{Cli, Command};
-use crate::plan;
-use crate::registry::Registry;
+use crate::cli::{Cli, Command, plan};
+use crate::drive::Registry;
 use crate::workers::{Identity, share};
 
 fn file(name: &str) -> PathBuf {

@@ -1,6 +1,12 @@
 //! `bench-cli doctor`.
 
+use std::io::{self, Write};
+
 use clap::Args;
+
+use super::Exit;
+use super::exit::failure;
+use crate::doctor::examine;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -19,4 +25,19 @@ pub(crate) struct DoctorArgs {
     /// End with code 4 when something may spoil figures
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// Looks at this machine and prints what it finds.
+pub(super) fn doctor(args: &DoctorArgs) -> Exit {
+    let report = examine();
+    let text = match args.json {
+        // Plain data with string keys: there is nothing that JSON cannot say.
+        true => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
+        false => report.text(),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failure(&format!("cannot print: {error}")),
+        _ if args.strict && report.may_spoil > 0 => Exit::LimitMissed,
+        _ => Exit::Well,
+    }
 }

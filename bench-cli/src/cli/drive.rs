@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use super::units::{parse_duration_within, parse_rate, parse_share, parse_size_within};
-use crate::config::{Arrivals, OpenConfig, PacerChoice, Pins, Stall};
-
-/// Requests that an open loop may have outstanding unless told otherwise; the byte window may hold fewer.
-const MAX_IN_FLIGHT: u64 = 16_384;
+use crate::limits::{MAX_IN_FLIGHT, MAX_PAYLOAD, MAX_WINDOW, MOST_IN_FLIGHT};
+use crate::load::{Arrivals, OpenConfig, PacerChoice, Pins, Stall};
+use crate::merge::launches::FEWEST;
+use crate::payload::STAMP;
+use crate::session::Repeat;
+use crate::units::{parse_duration_within, parse_rate, parse_share, parse_size_within};
 
 /// How each cell is driven.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct DriveArgs {
     /// Timed window of each cell, after its warm-up; at least the warm-up and three windows of 10 to 100 ms
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = window_time)]
@@ -29,7 +30,7 @@ pub(crate) struct DriveArgs {
     pub(crate) arrivals: Arrivals,
     /// Most requests of an open loop outstanding at once; what is due beyond them is dropped, and counted. The byte
     /// window may hold fewer
-    #[arg(long, value_name = "N", default_value_t = MAX_IN_FLIGHT, value_parser = value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = MAX_IN_FLIGHT, value_parser = value_parser!(u64).range(1..=MOST_IN_FLIGHT))]
     pub(crate) max_in_flight: u64,
     /// What keeps the time of an open loop: `thread` to some 10 µs, at the price of a thread; `tick` to 1 ms
     #[arg(long, value_name = "WHAT", default_value = "thread")]
@@ -58,18 +59,18 @@ pub(crate) struct DriveArgs {
 impl DriveArgs {
     /// The open loop, where a rate was given.
     pub(crate) fn open(&self) -> Option<OpenConfig> {
-        self.rate.map(|rate| OpenConfig {
-            rate,
-            arrivals: self.arrivals,
-            max_in_flight: self.max_in_flight,
-            pacer: self.pacer,
-            seed: self.seed,
-        })
+        self.rate.map(|rate| self.at_rate(rate))
+    }
+
+    /// An open loop of that rate.
+    pub(super) fn at_rate(&self, rate: f64) -> OpenConfig {
+        let Self { arrivals, max_in_flight, pacer, seed, .. } = *self;
+        OpenConfig { rate, arrivals, max_in_flight, pacer, seed }
     }
 }
 
 /// How often each cell is started anew.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RepeatArgs {
     /// Fresh starts of each cell, in shuffled order; two or more give a 95 % interval
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u32).range(1..=1000))]
@@ -83,12 +84,22 @@ pub(crate) struct RepeatArgs {
     pub(crate) max_launches: u32,
 }
 
+impl RepeatArgs {
+    /// How often each cell is launched, in an order that `seed` decides.
+    pub(super) fn repeat(&self, seed: u64) -> Repeat {
+        let least = if self.until.is_some() { FEWEST } else { 1 };
+        let launches = self.launches.max(least);
+        let most = if self.until.is_some() { self.max_launches.max(launches) } else { launches };
+        Repeat { launches, until: self.until, most, seed }
+    }
+}
+
 pub(super) fn payload(text: &str) -> Result<usize, String> {
-    parse_size_within(text, crate::stamp::STAMP as u64, super::MAX_PAYLOAD)
+    parse_size_within(text, STAMP as u64, MAX_PAYLOAD)
 }
 
 fn window_size(text: &str) -> Result<usize, String> {
-    parse_size_within(text, 4 << 10, super::MAX_WINDOW)
+    parse_size_within(text, 4 << 10, MAX_WINDOW)
 }
 
 pub(super) fn window_time(text: &str) -> Result<Duration, String> {

@@ -1,8 +1,12 @@
-//! `bench-cli man` and `bench-cli completions`.
+//! `bench-cli man` and `bench-cli completions`, made of the same texts as `--help`.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, CommandFactory};
+
+use super::exit::failure;
+use super::{Cli, Exit};
 
 pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
@@ -32,4 +36,29 @@ pub(crate) struct ManArgs {
     /// Write a page for each command into DIR, which is made if need be, instead of the first page to standard output
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Prints the page of the whole, or writes all pages.
+pub(super) fn manual(args: &ManArgs) -> Exit {
+    let command = Cli::command();
+    let written = match &args.dir {
+        Some(dir) => std::fs::create_dir_all(dir)
+            .and_then(|()| clap_mangen::generate_to(command, dir))
+            .map_err(|error| format!("--dir: cannot write into {}: {error}", dir.display())),
+        None => print(command).map_err(|error| format!("cannot print: {error}")),
+    };
+    match written {
+        Ok(()) => Exit::Well,
+        Err(why) => failure(&why),
+    }
+}
+
+/// A reader that has had enough, such as `head`, is no failure.
+fn print(command: clap::Command) -> io::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    match io::stdout().write_all(&page) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }

@@ -1,10 +1,15 @@
-//! The flags of `merge`.
+//! `bench-cli merge`: parts of one run as files.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use listenrain_results::{Cell, Run};
 
-use super::OutputArgs;
+use super::exit::{ended, failure};
+use super::{Exit, OutputArgs};
+use crate::merge;
+use crate::report::{files, tables};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -21,4 +26,39 @@ pub(crate) struct MergeArgs {
     pub(crate) allow_missing: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Keeps `parts` below `folder`, each under its worker's name.
+///
+/// # Errors
+///
+/// A text for the user that names what could not be written.
+pub(super) fn keep(parts: &[Run], folder: &Path) -> Result<(), String> {
+    let wrong = |path: &Path, error| format!("--parts: cannot write {}: {error}", path.display());
+    fs::create_dir_all(folder).map_err(|error| wrong(folder, error))?;
+    for part in parts {
+        let index = part.workers.as_ref().and_then(|workers| workers.index).unwrap_or_default();
+        let path = folder.join(format!("worker-{index}.json"));
+        fs::write(&path, part.to_json()).map_err(|error| wrong(&path, error))?;
+    }
+    Ok(())
+}
+
+/// One run of the files.
+pub(super) fn merge(args: &MergeArgs) -> Exit {
+    ended(merged(args).map(|run| {
+        let record = args.output.record.as_deref();
+        if let Err(why) = files::finish(&tables::cells(&run), &run, &args.output.files.asked(), record) {
+            return failure(&why);
+        }
+        run.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        let is_whole = run.workers.as_ref().is_some_and(|workers| workers.missing.is_empty());
+        if is_whole && run.cells.iter().all(Cell::is_well) { Exit::Well } else { Exit::RowFailed }
+    }))
+}
+
+fn merged(args: &MergeArgs) -> Result<Run, String> {
+    args.output.check()?;
+    let parts = args.parts.iter().map(|path| files::read(path)).collect::<Result<_, _>>()?;
+    merge::workers(parts, args.allow_missing).map_err(|error| error.to_string())
 }

@@ -1,33 +1,33 @@
-//! What can be typed.
+//! The command line: every command with its flags, and what it does.
 
-mod args;
-pub(crate) mod check;
-pub(crate) mod compare;
+mod check;
+mod compare;
 mod doctor;
 mod drive;
+mod exit;
 mod manual;
+mod measured;
 mod merge;
 mod output;
+mod plan;
 mod report;
-pub(crate) mod scenario;
-pub(crate) mod search;
-pub(crate) mod units;
+mod run;
+mod scenario;
+mod search;
+mod selection;
+mod serve;
+mod transports;
 mod workers;
 
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
-pub(crate) use args::{MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, RunArgs, ServeArgs, TableArgs};
-pub(crate) use check::CheckArgs;
-pub(crate) use compare::CompareArgs;
-pub(crate) use doctor::DoctorArgs;
-pub(crate) use drive::{DriveArgs, RepeatArgs};
-pub(crate) use manual::ManArgs;
-pub(crate) use merge::MergeArgs;
-pub(crate) use output::{FileArgs, Format, OutputArgs};
-pub(crate) use report::ReportArgs;
-pub(crate) use scenario::ScenarioArgs;
-pub(crate) use search::SearchArgs;
-pub(crate) use workers::{TakePartArgs, WorkerArgs};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use self::exit::Exit;
+use self::output::{FileArgs, OutputArgs};
+use self::workers::{TakePartArgs, WorkerArgs};
+use crate::cell;
+use crate::drive::Registry;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,57 +74,57 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "bench-cli", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true,
     args_override_self = true)]
-pub(crate) struct Cli {
+struct Cli {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
     #[command(flatten)]
-    pub(crate) table: TableArgs,
+    table: run::TableArgs,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// The original's 12 rows, each stack beside the bare transport. The default.
     #[command(after_help = TABLE_EXAMPLES)]
-    Table(Box<TableArgs>),
+    Table(Box<run::TableArgs>),
     /// Every combination of the lists given, each cell in a process of its own.
     #[command(after_help = RUN_EXAMPLES)]
-    Run(Box<RunArgs>),
+    Run(Box<run::RunArgs>),
     /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
     #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
-    Compare(Box<CompareArgs>),
+    Compare(Box<compare::CompareArgs>),
     /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
     #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
-    Aa(Box<CompareArgs>),
+    Aa(Box<compare::CompareArgs>),
     /// A run against a baseline: did anything get worse?
     #[command(after_help = check::EXAMPLES, mut_arg("force", |arg| arg.help(check::FORCE)))]
-    Check(Box<CheckArgs>),
+    Check(Box<check::CheckArgs>),
     /// The highest rate at which a service level holds, and latency by load.
     #[command(after_help = search::EXAMPLES)]
-    Search(Box<SearchArgs>),
+    Search(Box<search::SearchArgs>),
     /// Load from a file: mixes of requests, phases, faults; on real transports or in the simulation.
     #[command(after_help = scenario::EXAMPLES)]
-    Scenario(Box<ScenarioArgs>),
+    Scenario(Box<scenario::ScenarioArgs>),
     /// Answers a client elsewhere, until interrupted.
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(ServeArgs),
+    Serve(serve::ServeArgs),
     /// One run of the parts that several workers measured: histograms are added, never percentiles.
     #[command(after_help = merge::EXAMPLES)]
-    Merge(MergeArgs),
+    Merge(merge::MergeArgs),
     /// What is registered: schemes, capabilities, options.
     #[command(after_help = TRANSPORTS_EXAMPLES)]
     Transports,
     /// What on this machine will spoil figures, and what to try. Takes about a second.
     #[command(after_help = doctor::EXAMPLES)]
-    Doctor(DoctorArgs),
+    Doctor(doctor::DoctorArgs),
     /// Shows runs that were measured before, and writes their files, without measuring.
     #[command(after_help = report::EXAMPLES)]
-    Report(Box<ReportArgs>),
+    Report(Box<report::ReportArgs>),
     /// The JSON Schema of the run file, on standard output.
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// The manual, for `man`.
     #[command(after_help = manual::MAN_EXAMPLES)]
-    Man(ManArgs),
+    Man(manual::ManArgs),
     /// A completion script for a shell, on standard output.
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
     Completions {
@@ -134,15 +134,49 @@ pub(crate) enum Command {
     /// One cell, started by `run` and `table`.
     #[command(hide = true)]
     Cell {
-        /// What to measure, as JSON.
-        order: String,
+        /// The cell spec, as JSON.
+        spec: String,
     },
+}
+
+/// Runs the tool on this process's arguments.
+pub(crate) fn main(registry: &Registry) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let exit = match cli.command.unwrap_or_else(|| Command::Table(Box::new(cli.table))) {
+        Command::Table(args) => run::table(&args, registry),
+        Command::Run(args) => run::run(&args, registry),
+        Command::Compare(args) => compare::compare(&args, registry),
+        Command::Aa(args) => compare::aa(&args, registry),
+        Command::Check(args) => check::check(&args, registry),
+        Command::Search(args) => search::search(&args, registry),
+        Command::Scenario(args) => scenario::scenario(&args, registry),
+        Command::Serve(args) => serve::serve(&args, registry),
+        Command::Merge(args) => merge::merge(&args),
+        Command::Transports => printed(&transports::listing(registry)),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Schema => printed(&listenrain_results::json_schema()),
+        Command::Man(args) => manual::manual(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());
+            Exit::Well
+        }
+        Command::Cell { spec } => return cell::main(&spec, registry),
+    };
+    exit.into()
+}
+
+fn printed(text: &str) -> Exit {
+    print!("{text}");
+    Exit::Well
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_flags_are_consistent() {

@@ -1,21 +1,10 @@
 //! Where the figures go.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-/// What a run is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Json,
-    Csv,
-    Markdown,
-    Html,
-    Log,
-    Counts,
-    /// A folder, and no file.
-    Percentiles,
-}
+use crate::report::files::{self, Asked, Format};
 
 /// Files of a run. One of them may be `-`, which is standard output; the table then goes to standard error.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,8 +33,8 @@ pub(crate) struct FileArgs {
 }
 
 impl FileArgs {
-    /// Those that were asked for: flag, format, path.
-    pub(crate) fn asked(&self) -> Vec<(&'static str, Format, &Path)> {
+    /// Those that were asked for.
+    pub(crate) fn asked(&self) -> Vec<Asked<'_>> {
         let all = [
             ("--json", Format::Json, &self.json),
             ("--csv", Format::Csv, &self.csv),
@@ -55,7 +44,8 @@ impl FileArgs {
             ("--counts", Format::Counts, &self.counts),
             ("--hgrm", Format::Percentiles, &self.hgrm),
         ];
-        all.into_iter().filter_map(|(flag, format, path)| Some((flag, format, path.as_deref()?))).collect()
+        let all = all.into_iter();
+        all.filter_map(|(flag, format, path)| Some(Asked { flag, format, path: path.as_deref()? })).collect()
     }
 }
 
@@ -73,4 +63,16 @@ pub(crate) struct OutputArgs {
     /// Measure although the build is not optimised; the figures mean nothing
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+impl OutputArgs {
+    /// Whether everything that was asked for can be written.
+    ///
+    /// # Errors
+    ///
+    /// A text for the user that names the flag, the path and the reason.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        files::check(&self.files.asked())?;
+        self.record.as_deref().map_or(Ok(()), files::check_record)
+    }
 }

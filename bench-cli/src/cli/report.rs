@@ -1,12 +1,16 @@
-//! Runs that were measured before, shown anew.
+//! `bench-cli report`: runs that were measured before, shown again, and written into the READMEs.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use listenrain_results::{Cell, ReadError, Run, Store, update};
 
-use super::output::FileArgs;
+use super::exit::ended;
+use super::{Exit, FileArgs};
+use crate::report::{Shown, files, tables};
 
-pub(crate) const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   bench-cli report out.json                          its tables, without measuring anything
   bench-cli report out.json --html out.html          one page for a browser; it needs no network
@@ -31,4 +35,59 @@ pub(crate) struct ReportArgs {
     pub(crate) update: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) files: FileArgs,
+}
+
+/// Shows the runs of `args`, or writes their tables anew.
+pub(super) fn report(args: &ReportArgs) -> Exit {
+    let done = if args.update.is_empty() { show(args) } else { update_all(args).map(|()| Exit::Well) };
+    ended(done)
+}
+
+fn show(args: &ReportArgs) -> Result<Exit, String> {
+    files::check(&args.files.asked())?;
+    let store = Store::new(&args.store);
+    let mut runs = Vec::new();
+    for path in &args.runs {
+        let run = load(path, &store).map_err(|error| files::chain(&error))?;
+        runs.push((path.display().to_string(), run));
+    }
+    let shown: Vec<_> = runs.iter().map(|(name, run)| Shown::read(name, run)).collect();
+    let titled = |shown: &Shown<'_>| match runs.len() {
+        1 => tables::any(shown.run),
+        _ => format!("== {}\n\n{}", shown.name, tables::any(shown.run)),
+    };
+    let table: Vec<_> = shown.iter().map(titled).collect();
+    files::show(&table.join("\n"), &shown, &args.files.asked())?;
+    // A trial of a search that failed is an answer.
+    let is_well = |(_, run): &(String, Run)| !run.searches.is_empty() || run.cells.iter().all(Cell::is_well);
+    Ok(if runs.iter().all(is_well) { Exit::Well } else { Exit::RowFailed })
+}
+
+/// The run that `path` is: a file, a folder that holds one, or the name of a recorded one.
+fn load(path: &Path, store: &Store) -> Result<Run, ReadError> {
+    let read = |path: &Path| {
+        let open = |source| ReadError::Open { path: path.to_owned(), source };
+        Run::from_json(&fs::read_to_string(path).map_err(open)?, &path.display().to_string())
+    };
+    match path {
+        path if path.is_dir() => read(&path.join("run.json")),
+        path if path.exists() || path.components().count() != 1 => read(path),
+        name => store.load(&name.display().to_string()),
+    }
+}
+
+fn update_all(args: &ReportArgs) -> Result<(), String> {
+    let recorded = Store::new(&args.store).all().map_err(|error| files::chain(&error))?;
+    for path in &args.update {
+        let shown = path.display();
+        let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+        let updated = update(&text, &recorded).map_err(|error| format!("{shown}: {error}"))?;
+        if updated == text {
+            println!("{shown}: as it should be");
+            continue;
+        }
+        fs::write(path, updated).map_err(|error| format!("cannot write {shown}: {error}"))?;
+        println!("{shown}: written anew");
+    }
+    Ok(())
 }

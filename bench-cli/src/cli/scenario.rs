@@ -1,13 +1,22 @@
-//! The flags of `scenario`.
+//! `bench-cli scenario`: load from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use super::OutputArgs;
-use crate::config::{Pins, Placement, RuntimeChoice};
+use super::exit::ended;
+use super::measured::measured;
+use super::{Exit, OutputArgs, plan, selection};
+use crate::drive::Registry;
+use crate::load::{CellConfig, Pins, Placement, RuntimeChoice, Scenario, WINDOW};
+use crate::progress::View;
+use crate::report::tables;
+#[cfg(feature = "simulate")]
+use crate::session::simulated;
+use crate::session::{Repeat, Session};
 
-pub(crate) const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   bench-cli scenario bench-cli/scenarios/mixed.toml --check       what it comes to, without running it
   bench-cli scenario bench-cli/scenarios/mixed.toml --simulate 7 --json simulated.json
@@ -54,4 +63,164 @@ pub(crate) struct ScenarioArgs {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// What the simulated transport is called: channels in memory behind a link that takes time.
+const SIMULATED: &str = "memory";
+/// Files are read up to this.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Reads a file, and explains it, plays it in child processes, or plays it in the simulation.
+pub(super) fn scenario(args: &ScenarioArgs, registry: &Registry) -> Exit {
+    ended(planned(args, registry).map(|(scenario, plan)| match args.simulate {
+        _ if args.check => {
+            print!("{}", scenario.explained());
+            Exit::Well
+        }
+        Some(seed) => simulate(&plan[0], seed, registry, &args.output),
+        None => play(args, &plan, registry),
+    }))
+}
+
+fn play(args: &ScenarioArgs, plan: &[CellConfig], registry: &Registry) -> Exit {
+    let repeat = Repeat { launches: args.launches, until: None, most: args.launches, seed: args.seed };
+    measured(registry, &args.output, tables::cells, async |run, interrupt| {
+        let view = View::of(plan, args.launches as usize, args.output.quiet);
+        // The loads are drawn from it too.
+        run.seed = Some(args.seed);
+        run.cells = Session::begin(run, interrupt, view).await.measure(plan, &repeat).await;
+        Exit::Well
+    })
+}
+
+#[cfg(feature = "simulate")]
+fn simulate(config: &CellConfig, seed: u64, registry: &Registry, output: &OutputArgs) -> Exit {
+    // No figure of it is this build's.
+    let output = OutputArgs { force: true, ..output.clone() };
+    measured(registry, &output, tables::cells, async |run, _| {
+        run.warnings.push("simulated: every time is the model's, none a machine's".to_owned());
+        run.seed = Some(seed);
+        let (config, registry) = (config.clone(), registry.clone());
+        // A runtime of its own needs a thread of its own.
+        let played = tokio::task::spawn_blocking(move || simulated::played(&config, seed, &registry)).await;
+        let Ok(cells) = played else { return Exit::RowFailed };
+        run.cells = cells;
+        Exit::Well
+    })
+}
+
+/// Refused while it was planned.
+#[cfg(not(feature = "simulate"))]
+fn simulate(_: &CellConfig, _: u64, _: &Registry, _: &OutputArgs) -> Exit {
+    Exit::Usage
+}
+
+fn planned(args: &ScenarioArgs, registry: &Registry) -> Result<(Scenario, Vec<CellConfig>), String> {
+    let stack = selection::stack(args.stack.as_deref(), registry)?;
+    if !stack.plays() {
+        let able: Vec<_> =
+            registry.stacks().iter().filter(|stack| stack.plays()).map(|stack| stack.name()).collect();
+        return Err(format!(
+            "--stack {}: it has no messages, which scenarios are made of; those that have: {}",
+            stack.name(),
+            able.join(", ")
+        ));
+    }
+    if args.simulate.is_some() && args.launches > 1 {
+        return Err(
+            "--launches does not go with --simulate: one seed makes the same run each time; try other seeds"
+                .into(),
+        );
+    }
+    let seed = args.simulate.unwrap_or(args.seed);
+    let mut scenario = read(&args.file, seed)?;
+    if !args.check {
+        buildable(args.simulate.is_some(), &scenario, cfg!(feature = "simulate"))?;
+    }
+    let transports = match args.simulate {
+        Some(_) => vec![SIMULATED.to_owned()],
+        None => selection::transports(&args.transport, registry)?,
+    };
+    if args.simulate.is_some() {
+        scenario.simulate();
+    }
+    let config = |transport| CellConfig {
+        transport,
+        stack: stack.name().to_owned(),
+        runtime: args.runtime,
+        protocol: stack.protocols()[0],
+        payload: scenario.largest(),
+        warmup: scenario.warmup,
+        duration: scenario.duration(),
+        connections: args.connections,
+        // What one phase has left may come beside the next.
+        window: WINDOW * scenario.phases.len(),
+        placement: args.placement,
+        pins: args.pin.clone().unwrap_or_default(),
+        scenario: Some(scenario.clone()),
+        ..CellConfig::default()
+    };
+    let plan: Vec<_> = transports.into_iter().map(config).collect();
+    for cell in plan.iter().filter(|_| args.simulate.is_none()) {
+        // A phase's own length is the file's matter.
+        plan::measurable(&CellConfig { warmup: Duration::ZERO, ..cell.clone() }, registry)?;
+    }
+    Ok((scenario, plan))
+}
+
+/// What needs the simulation can be done only where that was built in.
+fn buildable(is_simulated: bool, scenario: &Scenario, has_simulation: bool) -> Result<(), String> {
+    let what = match scenario.simulated_faults().next() {
+        _ if has_simulation => return Ok(()),
+        _ if is_simulated => "--simulate".to_owned(),
+        Some(fault) => format!("fault {}", fault.kind.name()),
+        None => return Ok(()),
+    };
+    Err(format!(
+        "{what}: this program was built without the simulation; build it with `--features simulate`, such as `cargo run \
+         -p bench-cli --features simulate`"
+    ))
+}
+
+/// The scenario in that file.
+fn read(path: &Path, seed: u64) -> Result<Scenario, String> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| format!("{shown}: {error}; give the path of a scenario file");
+    let length = std::fs::metadata(path).map_err(cannot)?.len();
+    if length > MOST_BYTES {
+        return Err(format!("{shown}: {length} bytes; a scenario has at most {MOST_BYTES}"));
+    }
+    let text = std::fs::read_to_string(path).map_err(cannot)?;
+    Scenario::parse(&text, seed).map_err(|error| format!("{shown}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_the_simulation_says_how_to_build_it() {
+        let of = |fault: &str| {
+            let text = format!("name = 'x'\n[[phase]]\nname = 'a'\nduration = '2s'\nparallel = 1\n{fault}");
+            Scenario::parse(&text, 1).unwrap()
+        };
+        let fault = |kind| format!("[[fault]]\nat = '1s'\nlasts = '1s'\nkind = '{kind}'\n");
+        let (plain, stall, reset) = (of(""), of(&fault("stall")), of(&fault("reset")));
+        for (is_simulated, scenario, said) in [
+            (true, &plain, Some("--simulate: ")),
+            (false, &reset, Some("fault reset: ")),
+            (false, &stall, None),
+            (false, &plain, None),
+        ] {
+            assert_eq!(buildable(is_simulated, scenario, true), Ok(()));
+            let without = buildable(is_simulated, scenario, false);
+            match said {
+                Some(said) => {
+                    let why = without.unwrap_err();
+                    assert!(why.starts_with(said) && why.contains("`--features simulate`"), "{why}");
+                }
+                None => assert_eq!(without, Ok(())),
+            }
+        }
+    }
 }

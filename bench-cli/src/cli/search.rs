@@ -1,12 +1,22 @@
-//! The flags of `search`.
+//! `bench-cli search`: the highest rate at which a service level holds.
 
 use clap::{Args, value_parser};
 
 use super::drive::{DriveArgs, payload};
-use super::{MAX_PARALLEL, OutputArgs};
-use crate::config::{Placement, ProtocolChoice, RuntimeChoice};
+use super::exit::ended;
+use super::measured::measured;
+use super::run::RunArgs;
+use super::{Exit, OutputArgs, plan, selection};
+use crate::drive::Registry;
+use crate::judge::goals;
+use crate::judge::search::{Outcome, Plan, measure};
+use crate::limits::MAX_PARALLEL;
+use crate::load::{Placement, ProtocolChoice, RuntimeChoice};
+use crate::progress::View;
+use crate::report::results;
+use crate::session::Session;
 
-pub(crate) const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 Examples:
   bench-cli search --transport tcp --slo 'p99<2ms'
   bench-cli search --transport tcp,unix --payload 64B,4KiB --slo 'p99<2ms,errors<0.01%' --json out.json
@@ -54,4 +64,42 @@ pub(crate) struct SearchArgs {
     pub(crate) drive: DriveArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Searches in every cell.
+pub(super) fn search(args: &SearchArgs, registry: &Registry) -> Exit {
+    ended(planned(args, registry).map(|plan| {
+        measured(registry, &args.output, results::search, async |run, interrupt| {
+            let view = View::of(&plan.cells, plan.launches(), args.output.quiet);
+            let mut session = Session::begin(run, interrupt, view).await;
+            match measure(&plan, &mut session, run).await {
+                Outcome::Found => Exit::Holds,
+                Outcome::Unclear => Exit::Inconclusive,
+                Outcome::Missed => Exit::LimitMissed,
+                Outcome::Failed => Exit::RowFailed,
+            }
+        })
+    }))
+}
+
+fn planned(args: &SearchArgs, registry: &Registry) -> Result<Plan, String> {
+    let slo = goals::limits(&args.slo, &goals::SERVICE).map_err(|why| format!("--slo {why}"))?;
+    if args.drive.rate.is_some() {
+        return Err("--rate does not go with search: it finds the rate".to_owned());
+    }
+    let stack = selection::stack(args.stack.as_deref(), registry)?.name().to_owned();
+    let lists = RunArgs {
+        transport: args.transport.clone(),
+        parallel: vec![args.parallel],
+        payload: args.payload.clone(),
+        runtime: vec![args.runtime],
+        placement: vec![args.placement],
+        stack: vec![stack],
+        protocol: args.protocol.into_iter().collect(),
+        set: args.set.clone(),
+        drive: args.drive.clone(),
+        ..RunArgs::default()
+    };
+    let (cells, open) = (plan::run(&lists, registry)?, args.drive.at_rate(0.0));
+    Ok(Plan { text: args.slo.clone(), slo, cells, open, trials: args.trials, curve: args.curve })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use super::units::parse_duration_within;
+use crate::units::parse_duration_within;
 
 /// One of several workers.
 #[derive(Debug, Clone, Default, Args)]

@@ -11,7 +11,7 @@ use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::Program;
-use crate::cell::words::{Order, Said, Told};
+use crate::cell::protocol::{CellSpec, FromChild, ToChild};
 
 /// Lines of its standard error that are kept, to say why it ended.
 const KEPT: usize = 20;
@@ -30,11 +30,11 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn start(program: &Program, order: &Order) -> Result<Self, String> {
+    pub(super) fn start(program: &Program, order: &CellSpec) -> Result<Self, String> {
         Self::spawn(program, order).map_err(|error| format!("cannot start {program} for it: {error}"))
     }
 
-    fn spawn(program: &Program, order: &Order) -> io::Result<Self> {
+    fn spawn(program: &Program, order: &CellSpec) -> io::Result<Self> {
         let mut command = Command::new(program.path()?);
         command.arg("cell").arg(serde_json::to_string(order)?);
         // The child watches its standard input for our end.
@@ -53,7 +53,7 @@ impl Child {
     }
 
     /// Tells it, if it still listens: that it doesn't is seen when it is heard next.
-    pub(super) async fn tell(&mut self, told: Told) {
+    pub(super) async fn tell(&mut self, told: ToChild) {
         let line = serde_json::to_string(&told).unwrap_or_default() + "\n";
         let _ = self.stdin.write_all(line.as_bytes()).await;
     }
@@ -71,12 +71,12 @@ impl Child {
         None
     }
 
-    /// What it says next. An end without an answer is [`Said::Failed`].
+    /// What it says next. An end without an answer is [`FromChild::Failed`].
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn hear(&mut self) -> Said {
+    pub(super) async fn hear(&mut self) -> FromChild {
         // Whatever a transport prints, only what is a word counts.
         while let Ok(Some(line)) = self.lines.next_line().await {
             if let Ok(said) = serde_json::from_str(&line) {
@@ -89,7 +89,7 @@ impl Child {
         let _ = (&mut self.hearing).await;
         let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         let last = stderr.iter().rfind(|line| !line.trim().is_empty());
-        Said::Failed(format!(
+        FromChild::Failed(format!(
             "its process ended ({status}): {}",
             last.map_or("it said nothing", String::as_str)
         ))

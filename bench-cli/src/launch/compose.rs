@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use listenrain_results::{Cell, Launch, LittlesLaw, OpenLoop, Series, Usage, Usages};
 
-use super::neighbours;
-use crate::cell::words::{Measured, Served};
-use crate::config::{CellConfig, Placement};
-use crate::doctor::root::Root;
-use crate::machine::{told_without_secrets, without_secrets};
-use crate::meter::usage::{self, Snapshot};
+use super::overlap;
+use crate::cell::protocol::{Measured, Served};
+use crate::load::{CellConfig, Placement};
+use crate::machine::root::Root;
+use crate::machine::secrets::{told_without_secrets, without_secrets};
+use crate::meter::usage::{self, Fold, Snapshot};
 
 /// Little's law off by more than this share means that the figures don't belong together.
 const LITTLE_WITHIN: f64 = 0.1;
@@ -17,9 +17,6 @@ const LITTLE_WITHIN: f64 = 0.1;
 /// time, or a millisecond where that is more.
 const LAG_SHARE: f64 = 0.1;
 const LAG_US: f64 = 1_000.0;
-/// A machine that is busy for more than this percentage of a core while nothing is measured has other work to do.
-pub(crate) const BUSY_PERCENT: f64 = 20.0;
-
 /// The cells of one launch: one for each phase of a scenario that was begun, else one.
 pub(crate) fn cells(
     config: &CellConfig,
@@ -30,29 +27,20 @@ pub(crate) fn cells(
     let mut before = 0;
     let mut cells = Vec::new();
     for (index, measured) in measured.into_iter().enumerate() {
-        let phase = part(config, index);
-        // The server's marks are those of all phases; one phase begins with the mark that the one before ended with.
-        let marks = |served: &Served| served.marks.get(before..).unwrap_or_default().to_vec();
-        let served = served.map(|served| Served { marks: marks(served), peak_mib: served.peak_mib });
+        let phase = config.phase(index);
         let count = measured.marks.len();
-        let served = served.map(|mut served| {
-            served.marks.truncate(count);
-            served
-        });
+        // The server's marks are those of all phases; one phase begins with the mark that the one before ended with.
+        let marks = |served: &Served| served.marks.iter().skip(before).take(count).copied().collect();
+        let served = served.map(|served| Served { marks: marks(served), peak_mib: served.peak_mib });
         before += count.saturating_sub(1);
         cells.push(cell(&phase, measured, served.as_ref(), idle));
     }
     cells
 }
 
-fn part(config: &CellConfig, index: usize) -> CellConfig {
-    config.scenario.as_ref().map_or_else(|| config.clone(), |scenario| scenario.phase(config, index))
-}
-
 /// The cells of a launch of which nothing was measured, and why.
 pub(crate) fn all_failed(config: &CellConfig, why: &str) -> Vec<Cell> {
-    let count = config.scenario.as_ref().map_or(1, |scenario| scenario.phases.len());
-    (0..count).map(|index| failed(&part(config, index), why.to_owned())).collect()
+    (0..config.phases()).map(|index| failed(&config.phase(index), why)).collect()
 }
 
 /// A cell of one launch.
@@ -93,17 +81,17 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
         ..labels(config)
     };
     cell.warnings = warnings(&cell, measured.was_cut_short);
-    cell.warnings.extend(neighbours::warning(config, &Root::system()));
+    cell.warnings.extend(overlap::warning(config, &Root::system()));
     cell.launches = vec![launch(&cell)];
     cell
 }
 
 /// A cell of which nothing was measured, and why.
-pub(crate) fn failed(config: &CellConfig, why: String) -> Cell {
+fn failed(config: &CellConfig, why: &str) -> Cell {
     let cell = Cell {
         errors: 1,
         error_kinds: [("not measured".to_owned(), 1)].into(),
-        error_samples: vec![open_text(config, &why)],
+        error_samples: vec![open_text(config, why)],
         ..labels(config)
     };
     Cell { launches: vec![launch(&cell)], ..cell }
@@ -165,7 +153,7 @@ fn usages(config: &CellConfig, own: Option<Usage>, theirs: Option<Usage>) -> Usa
         _ if config.target.is_some() => Usages { client: own, ..Usages::default() },
         Placement::Same => Usages { both: own, ..Usages::default() },
         Placement::Split => {
-            let both = own.zip(theirs).map(|(own, theirs)| usage::together(&own, &theirs));
+            let both = own.zip(theirs).map(|(own, theirs)| usage::fold(&[own, theirs], Fold::Sum));
             Usages { both, client: own, server: theirs }
         }
     }

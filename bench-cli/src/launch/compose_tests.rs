@@ -1,6 +1,6 @@
 use super::*;
-use crate::cell::words::WindowFigures;
-use crate::config::OpenConfig;
+use crate::cell::protocol::WindowFigures;
+use crate::load::OpenConfig;
 use listenrain_results::Times;
 
 /// A mark at so many seconds, when so much CPU had been used.
@@ -50,9 +50,9 @@ fn one_process_has_no_sides_and_a_server_elsewhere_no_sum() {
 fn a_generator_that_lagged_marks_its_row() {
     let open = Some(OpenConfig {
         rate: 10.0,
-        arrivals: crate::config::Arrivals::Fixed,
+        arrivals: crate::load::Arrivals::Fixed,
         max_in_flight: 4,
-        pacer: crate::config::PacerChoice::Thread,
+        pacer: crate::load::PacerChoice::Thread,
         seed: 1,
     });
     let config = CellConfig { open, ..CellConfig::default() };
@@ -70,7 +70,7 @@ fn a_generator_that_lagged_marks_its_row() {
 
 #[test]
 fn a_cell_of_which_nothing_was_measured_says_why() {
-    let cell = failed(&CellConfig::default(), "no".to_owned());
+    let cell = failed(&CellConfig::default(), "no");
     assert!(!cell.is_well() && cell.error_samples == ["no"] && cell.launches.len() == 1);
 }
 
@@ -84,12 +84,15 @@ fn no_secret_of_an_endpoint_comes_into_a_run() {
         ..measured()
     };
     for cell in [
-        failed(&config, format!("{target} cannot be reached: refused; `serve --listen {target}` starts one")),
+        failed(
+            &config,
+            &format!("{target} cannot be reached: refused; `serve --listen {target}` starts one"),
+        ),
         cell(&config, said, None, 0.0),
     ] {
         let json = listenrain_results::Run::new(Default::default(), vec![cell.clone()]).to_json();
         assert!(!json.contains("S3CRET") && json.contains("tls://"), "{json}");
         assert!(!cell.error_samples.is_empty() && cell.target.is_some());
     }
-    assert!(failed(&config, "no: refused".to_owned()).error_samples[0].ends_with("no: refused"));
+    assert!(failed(&config, "no: refused").error_samples[0].ends_with("no: refused"));
 }

@@ -2,7 +2,7 @@
 
 mod child;
 mod compose;
-mod neighbours;
+mod overlap;
 mod program;
 
 use std::time::{Duration, Instant};
@@ -11,12 +11,14 @@ use listenrain_results::Cell;
 use tokio::time::timeout;
 
 use self::child::Child;
-pub(crate) use self::compose::{BUSY_PERCENT, all_failed, cells, failed};
+pub(crate) use self::compose::all_failed;
+#[cfg(feature = "simulate")]
+pub(crate) use self::compose::cells;
 pub(crate) use self::program::Program;
-use crate::cell::words::{Measured, Order, Role, Said, Served, Told, WORDS};
-use crate::config::{CellConfig, Placement};
+use crate::cell::Tick;
+use crate::cell::protocol::{CellSpec, FromChild, Measured, PROTOCOL, Role, Served, ToChild};
+use crate::load::{CellConfig, Placement};
 use crate::meter::usage::percent;
-use crate::tick::Tick;
 
 /// How long processes may take to start and to connect.
 const READY_WITHIN: Duration = Duration::from_secs(45);
@@ -30,11 +32,11 @@ pub(crate) struct Launcher {
     pub(crate) program: Program,
     /// What the machine was busy with before anything was measured; 100 = one core.
     pub(crate) idle_busy_percent: f64,
-    /// Whether someone watches.
+    /// Whether a live view wants ticks.
     pub(crate) wants_ticks: bool,
 }
 
-/// The two ends of a launch: connected, and waiting for the word to begin.
+/// The two ends of a launch: connected, and waiting to be told to begin.
 ///
 /// # Cancel safety
 ///
@@ -63,26 +65,26 @@ impl Launcher {
     async fn connected(&self, config: &CellConfig) -> Result<Ready, String> {
         let (mut server, mut role) = (None, Role::Whole);
         if config.placement == Placement::Split {
-            let mut child = Child::start(&self.program, &self.order(config, Role::Server))?;
+            let mut child = Child::start(&self.program, &self.spec(config, Role::Server))?;
             role = Role::Client(match child.hear().await {
-                Said::Listening(endpoint) => endpoint,
+                FromChild::Listening(endpoint) => endpoint,
                 said => return Err(format!("the server: {}", unexpected(said))),
             });
             server = Some(child);
         }
-        let mut client = Child::start(&self.program, &self.order(config, role))?;
+        let mut client = Child::start(&self.program, &self.spec(config, role))?;
         match client.hear().await {
-            Said::Connected => {}
+            FromChild::Connected => {}
             said => return Err(unexpected(said)),
         }
         let (config, idle_busy_percent) = (config.clone(), self.idle_busy_percent);
         Ok(Ready { config, server, client, server_cpu: Watched::default(), idle_busy_percent })
     }
 
-    fn order(&self, config: &CellConfig, role: Role) -> Order {
+    fn spec(&self, config: &CellConfig, role: Role) -> CellSpec {
         let pins = &config.pins;
-        Order {
-            words: WORDS,
+        CellSpec {
+            protocol: PROTOCOL,
             pin: if role == Role::Server { pins.server.clone() } else { pins.client.clone() },
             config: config.clone(),
             role,
@@ -94,14 +96,8 @@ impl Launcher {
 
 impl Ready {
     /// Begins now and measures to the end; or to the moment when `stop` is over, and then with the windows that there are.
-    pub(crate) async fn run(self, stop: impl Future<Output = ()>, on_tick: impl FnMut(&Tick)) -> Cell {
-        let config = self.config.clone();
-        let first = self.play(stop, on_tick).await.into_iter().next();
-        first.unwrap_or_else(|| failed(&config, "its process measured nothing".to_owned()))
-    }
-
-    /// As [`run`](Self::run), with a cell for each phase that was begun.
-    pub(crate) async fn play(
+    /// Gives a cell for each phase that was begun.
+    pub(crate) async fn run(
         mut self,
         stop: impl Future<Output = ()>,
         mut on_tick: impl FnMut(&Tick),
@@ -115,7 +111,7 @@ impl Ready {
             Ok((measured, served)) => {
                 compose::cells(&self.config, measured, served.as_ref(), self.idle_busy_percent)
             }
-            Err(why) => compose::all_failed(&self.config, &why),
+            Err(why) => all_failed(&self.config, &why),
         }
     }
 
@@ -124,7 +120,7 @@ impl Ready {
         stop: impl Future<Output = ()>,
         on_tick: &mut impl FnMut(&Tick),
     ) -> Result<(Vec<Measured>, Option<Served>), String> {
-        self.client.tell(Told::Go).await;
+        self.client.tell(ToChild::Go).await;
         let mut stop = std::pin::pin!(stop);
         let mut is_stopping = false;
         let measured = loop {
@@ -132,30 +128,30 @@ impl Ready {
                 biased;
                 () = &mut stop, if !is_stopping => {
                     is_stopping = true;
-                    self.client.tell(Told::Finish).await;
+                    self.client.tell(ToChild::Finish).await;
                     continue;
                 }
                 said = self.client.hear() => said,
                 said = hear_of(&mut self.server) => return Err(format!("the server: {}", unexpected(said))),
             };
             match said {
-                Said::Marked(number) => {
+                FromChild::Marked(number) => {
                     if let Some(server) = &mut self.server {
-                        server.tell(Told::Mark(number)).await;
+                        server.tell(ToChild::Mark(number)).await;
                     }
                 }
-                Said::Tick(mut tick) => {
+                FromChild::Tick(mut tick) => {
                     tick.server_cpu_percent = self.server_cpu.percent(self.server.as_ref());
                     on_tick(&tick);
                 }
-                Said::Measured(measured) => break measured,
+                FromChild::Measured(measured) => break measured,
                 said => return Err(unexpected(said)),
             }
         };
         let Some(server) = &mut self.server else { return Ok((measured, None)) };
-        server.tell(Told::Finish).await;
+        server.tell(ToChild::Finish).await;
         match server.hear().await {
-            Said::Served(served) => Ok((measured, Some(served))),
+            FromChild::Served(served) => Ok((measured, Some(served))),
             said => Err(format!("the server: {}", unexpected(said))),
         }
     }
@@ -174,16 +170,16 @@ impl Watched {
 }
 
 /// Never, where there is no server of its own.
-async fn hear_of(server: &mut Option<Child>) -> Said {
+async fn hear_of(server: &mut Option<Child>) -> FromChild {
     match server {
         Some(server) => server.hear().await,
         None => std::future::pending().await,
     }
 }
 
-fn unexpected(said: Said) -> String {
+fn unexpected(said: FromChild) -> String {
     match said {
-        Said::Failed(why) => why,
-        _ => "it said something out of turn".to_owned(),
+        FromChild::Failed(why) => why,
+        other => format!("unexpected message from its process: {other:?}"),
     }
 }

@@ -5,7 +5,6 @@
 //! however late it completes: else those that a stall at the end holds up would never be seen. An error counts whenever
 //! it happens.
 
-pub(crate) mod histogram;
 mod shard;
 pub(crate) mod usage;
 
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 pub(crate) use shard::{Errors, Tally};
 
 use self::shard::{Shard, ns};
-use crate::stamp::{FULL_ONE_IN, Thoroughness};
+use crate::payload::{FULL_ONE_IN, Thoroughness};
 
 /// What is going on now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::histogram::Distribution;
+use crate::histogram::Distribution;
 
 /// Completions and their times since the last cut, and errors since the beginning.
 #[derive(Debug, Default)]

@@ -1,8 +1,11 @@
 //! Every bucket of every histogram, as CSV: from it the histograms can be built again, exactly.
 
+use listenrain_results::Cell;
+
 use super::Shown;
-use super::csv::{cell_names, field};
-use super::kinds::kept;
+use super::csv::field;
+use super::histograms::kept;
+use crate::metrics::names;
 
 /// One line a bucket that is not empty: which cell, which kind of time, its highest value in µs, how many.
 ///
@@ -10,12 +13,11 @@ use super::kinds::kept;
 ///
 /// A text for the user when a histogram cannot be read, or there is none.
 pub(crate) fn counts(runs: &[Shown<'_>]) -> Result<String, String> {
-    let names = cell_names();
-    let heads = names.iter().map(|(head, _)| (*head).to_owned());
+    let heads = names(&Cell::default()).into_iter().map(|(head, _)| head);
     let heads: Vec<_> = std::iter::once("run".to_owned()).chain(heads).collect();
     let mut text = format!("{},kind,value_us,count\n", heads.join(","));
     for kept in kept(runs)? {
-        let labels = names.iter().map(|(_, name)| field(&name(kept.cell)));
+        let labels = names(kept.cell).into_iter().map(|(_, value)| field(&value));
         let labels: Vec<_> = std::iter::once(field(&runs[kept.run].name)).chain(labels).collect();
         let labels = labels.join(",");
         for bucket in kept.counts.iter_recorded() {
@@ -30,7 +32,7 @@ pub(crate) fn counts(runs: &[Shown<'_>]) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::meter::histogram::{empty, from_text};
+    use crate::histogram::{empty, from_text};
     use crate::report::fixtures;
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hdrhistogram::Histogram;
 
 use super::Shown;
-use super::kinds::{Kept, kept};
+use super::histograms::{Kept, kept};
 
 /// Lines for each halving of what is left up to 100 %, as HdrHistogram's own tools write them.
 const TICKS_PER_HALF: u32 = 5;
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_file_rises_to_the_exact_maximum_and_counts_them_all() {
-        let mut counts = crate::meter::histogram::empty();
+        let mut counts = crate::histogram::empty();
         counts.record_n(1_000, 999).unwrap();
         counts.record(123_456_789).unwrap();
         let text = text(&counts, 123_456_789);

@@ -6,7 +6,7 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::Shown;
-use super::kinds::kept;
+use super::histograms::kept;
 
 /// One tagged line a cell and kind of time; nanoseconds, the column of maxima milliseconds.
 ///
@@ -52,7 +52,7 @@ mod tests {
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
-    use crate::meter::histogram::from_text;
+    use crate::histogram::from_text;
     use crate::report::fixtures;
 
     #[test]

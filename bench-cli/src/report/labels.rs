@@ -2,31 +2,14 @@
 
 use listenrain_results::{Cell, Run};
 
-use super::columns::whole;
-use crate::cli::units::size_text;
-
-/// Something by which two cells can differ, beside load and payload: what it is called, and a cell's value.
-pub(super) type Trait = (&'static str, fn(&Cell) -> String);
-
-pub(super) const TRAITS: [Trait; 11] = [
-    ("protocol", |cell| cell.protocol.clone()),
-    ("runtime", |cell| cell.runtime.clone()),
-    ("placement", |cell| cell.placement.clone()),
-    ("pin", |cell| cell.pin.clone()),
-    ("lanes", |cell| cell.lanes.to_string()),
-    ("connections", |cell| cell.connections.to_string()),
-    ("options", |cell| cell.options.join(" ")),
-    ("target", |cell| cell.target.clone().unwrap_or_default()),
-    ("via", |cell| cell.via.clone().unwrap_or_default()),
-    ("scenario", |cell| cell.scenario.clone().unwrap_or_default()),
-    ("phase", |cell| cell.phase.clone().unwrap_or_default()),
-];
+use crate::metrics::{SETTINGS, Setting};
+use crate::units::{size_text, whole};
 
 /// Names for the cells of one run.
 #[derive(Debug)]
 pub(super) struct Labels {
     /// Beside transport and stack, what differs between cells of the run.
-    pub(super) differ: Vec<Trait>,
+    pub(super) differ: Vec<Setting>,
     /// What is the same for all, or follows from stack and placement.
     pub(super) same: Vec<(&'static str, String)>,
 }
@@ -34,11 +17,12 @@ pub(super) struct Labels {
 impl Labels {
     pub(super) fn of(run: &Run) -> Self {
         let (mut differ, mut same) = (Vec::new(), Vec::new());
-        for (name, value) in TRAITS {
+        for setting in SETTINGS.iter().filter(|setting| setting.is_in_names) {
+            let Setting { name, of: value, .. } = *setting;
             let Some(first) = run.cells.first().map(value) else { continue };
             let is_same = run.cells.iter().all(|cell| value(cell) == first);
             if !is_same && (name == "placement" || !follows(run, value)) {
-                differ.push((name, value));
+                differ.push(*setting);
                 continue;
             }
             let mut values: Vec<_> = run.cells.iter().map(value).filter(|value| !value.is_empty()).collect();
@@ -54,8 +38,8 @@ impl Labels {
     /// What was driven: transport, stack, and what else tells it from others.
     pub(super) fn setup(&self, cell: &Cell) -> String {
         let mut words = vec![cell.transport.clone(), cell.stack.clone()];
-        for (name, value) in &self.differ {
-            match (*name, value(cell)) {
+        for Setting { name, of, .. } in &self.differ {
+            match (*name, of(cell)) {
                 (_, value) if value.is_empty() => {}
                 ("lanes" | "connections", value) => words.push(format!("{value} {name}")),
                 (_, value) => words.push(value),

@@ -1,26 +1,22 @@
-//! What the user sees: tables when it is over, a live view while it runs, and files for other programs and for a browser.
+//! Reports: tables on a terminal, a page for a browser, and files for other programs.
 //!
-//! `sheets` says which columns the cells of a run have; `tables` shows them on a terminal and `page` in a browser.
-//! `notes` are what must be known beside the figures, `labels` how cells are called. `csv`, `counts`, `hlog` and `hgrm`
-//! are for other programs. `live` is a `block` on a terminal's `screen`, or a line a launch.
+//! `sheets` says which columns the cells of a run have, and `results` what came of a comparison, a check or a search; `tables`
+//! shows them on a terminal and `page` in a browser. `notes` are what must be known beside the figures, `labels` how cells are
+//! called. `csv`, `counts`, `hlog` and `hgrm` are for other programs; `files` writes them all.
 
-mod block;
-pub(crate) mod check;
-mod columns;
-pub(crate) mod comparison;
-pub(crate) mod counts;
-pub(crate) mod csv;
-pub(crate) mod hgrm;
-pub(crate) mod hlog;
-mod kinds;
+mod counts;
+mod csv;
+pub(crate) mod files;
+mod hgrm;
+mod histograms;
+mod hlog;
 mod labels;
-pub(crate) mod live;
 mod notes;
-pub(crate) mod page;
-mod screen;
-pub(crate) mod search;
+mod page;
+pub(crate) mod results;
 mod sheets;
 mod shown;
+mod table;
 pub(crate) mod tables;
 
 #[cfg(test)]

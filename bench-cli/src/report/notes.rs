@@ -2,9 +2,9 @@
 
 use listenrain_results::{Cell, Interval, Precision, Run};
 
-use super::columns::{brief, or_none};
 use super::labels::Labels;
-use crate::launch::BUSY_PERCENT;
+use crate::metrics::BUSY_PERCENT;
+use crate::units::{brief, or_none};
 
 /// Process and host may count this share apart before it is said.
 const ACCOUNTS_DIFFER: f64 = 0.15;

@@ -2,11 +2,11 @@
 
 use listenrain_results::{Cell, HostCpu, Interval, Run, Steadiness, Times, Usage, of_bare};
 
-use super::columns::Align::{self, Left, Right};
-use super::columns::{brief, or_none, whole};
 use super::labels::{Labels, load};
-use crate::cli::units::size_text;
-use crate::launch::BUSY_PERCENT;
+use super::table::Align::{self, Left, Right};
+use super::table::Table;
+use crate::metrics::{BUSY_PERCENT, TIMES};
+use crate::units::{brief, or_none, size_text, whole};
 
 /// A column, and what each cell has in it.
 pub(super) struct Column<'a> {
@@ -25,10 +25,10 @@ pub(super) struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// Its rows as text.
-    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+    pub(super) fn table(&self) -> Table {
         let row = |cell: &&Cell| self.columns.iter().map(|column| (column.text)(cell)).collect();
-        self.cells.iter().map(row).collect()
+        let heads = self.columns.iter().map(|column| (column.head.clone(), column.align)).collect();
+        Table { heads, rows: self.cells.iter().map(row).collect() }
     }
 }
 
@@ -139,7 +139,7 @@ fn names<'a>(run: &Run, load_head: &str) -> Vec<Column<'a>> {
         column("transport", Left, |cell| cell.transport.clone()),
         column("stack", Left, |cell| cell.stack.clone()),
     ];
-    columns.extend(Labels::of(run).differ.into_iter().map(|(name, value)| column(name, Left, value)));
+    columns.extend(Labels::of(run).differ.into_iter().map(|setting| column(setting.name, Left, setting.of)));
     columns.push(right(load_head, load));
     columns.push(right("payload", |cell| size_text(cell.payload_bytes)));
     columns
@@ -172,22 +172,13 @@ fn consumption<'a>(cells: &[&Cell]) -> Vec<Column<'a>> {
     columns
 }
 
-/// A figure of a distribution.
-type Figure = fn(&Times) -> Option<f64>;
-
 fn times<'a>(kind: &str, of: fn(&Cell) -> Option<Times>) -> Vec<Column<'a>> {
-    let figures: [(&str, Figure); 4] =
-        [("p50", |us| us.p50), ("p99", |us| us.p99), ("p99.9", |us| us.p999), ("max", |us| Some(us.max))];
-    let text = move |cell: &Cell, figure: fn(&Times) -> Option<f64>| {
-        or_none(of(cell).as_ref().and_then(figure), brief)
+    let shown = TIMES.into_iter().filter(|(_, head, _)| ["p50", "p99", "p99.9", "max"].contains(head));
+    let column = |(_, head, figure): (_, &str, fn(&Times) -> Option<f64>)| {
+        let head = if head == "p50" { format!("{kind} µs: p50") } else { head.to_owned() };
+        right(&head, move |cell| or_none(of(cell).as_ref().and_then(figure), brief))
     };
-    figures
-        .into_iter()
-        .map(|(name, figure)| {
-            let head = if name == "p50" { format!("{kind} µs: p50") } else { name.to_owned() };
-            right(&head, move |cell| text(cell, figure))
-        })
-        .collect()
+    shown.map(column).collect()
 }
 
 /// Share of bare, steadiness, errors: where there are such.

@@ -2,13 +2,13 @@
 
 use listenrain_results::{Cell, Row, Run, original, rows};
 
-use super::columns::Align::{Left, Right};
-use super::columns::{brief, or_none, render, whole};
 use super::labels::Labels;
 use super::notes::notes;
+use super::results;
 use super::sheets::{sheets, with_interval};
-use super::{check, comparison, search};
-use crate::cli::units::size_text;
+use super::table::Align::{Left, Right};
+use super::table::Table;
+use crate::units::{brief, or_none, size_text, whole};
 
 const UNITS: &str = "\
 tps: requests a second. Gbit/s: payload one way, decimal (tps x payload x 8 / 10^9). cpu: client and server together,
@@ -70,7 +70,7 @@ fn one_table(rows: &[Row<'_>]) -> String {
         ("mem MiB", Right),
     ];
     let what = rows.first().map(|row| setup(row.cell)).unwrap_or_default();
-    format!("{what}\n\n{}", render(&heads, &lines))
+    format!("{what}\n\n{}", Table::new(&heads, lines).text())
 }
 
 /// Every transport beside the others: requests a second, and the share of bare, row by row.
@@ -101,7 +101,7 @@ fn summary(transports: &[&str], rows: &[Row<'_>]) -> String {
         .chain([("|", Left)])
         .chain(names)
         .collect();
-    format!("All transports: tps | % of bare\n\n{}\n", render(&heads, &lines))
+    format!("All transports: tps | % of bare\n\n{}\n", Table::new(&heads, lines).text())
 }
 
 fn share(of_bare: Option<f64>) -> String {
@@ -117,8 +117,7 @@ pub(crate) fn cells(run: &Run) -> String {
         text += &format!("{}\n\n", same.join(", "));
     }
     for sheet in sheets(run) {
-        let heads: Vec<_> = sheet.columns.iter().map(|column| (&*column.head, column.align)).collect();
-        text += &format!("{}\n\n{}\n", wrapped(sheet.title, sheet.caption), render(&heads, &sheet.rows()));
+        text += &format!("{}\n\n{}\n", wrapped(sheet.title, sheet.caption), sheet.table().text());
     }
     text + UNITS + &checks(run)
 }
@@ -127,13 +126,13 @@ pub(crate) fn cells(run: &Run) -> String {
 pub(crate) fn any(run: &Run) -> String {
     let mut came = Vec::new();
     if run.comparison.is_some() {
-        came.push(comparison::text(run));
+        came.push(results::comparison(run));
     }
     if !run.searches.is_empty() {
-        came.push(search::text(run));
+        came.push(results::search(run));
     }
     if run.check.is_some() {
-        came.push(check::text(run));
+        came.push(results::check(run));
     }
     if came.is_empty() { measured(run) } else { came.join("\n") }
 }

@@ -1,181 +1,136 @@
-//! One run from its plan to its files: measures launch after launch, then prints, writes and judges.
+//! A session: launch after launch of the cells of a plan, in one loop for plain runs, scenarios and workers.
 
-mod aggregate;
 mod interrupt;
 mod repeat;
-pub(crate) mod spread;
-mod unoptimised;
+#[cfg(feature = "simulate")]
+pub(crate) mod simulated;
+mod workers;
 
 use std::time::Duration;
 
 use listenrain_results::{Cell, Run};
 use tokio::time::sleep;
 
-pub(crate) use self::aggregate::aggregate;
 pub(crate) use self::interrupt::Interrupt;
 pub(crate) use self::repeat::Repeat;
-use crate::cli::OutputArgs;
-use crate::config::CellConfig;
-use crate::exit::Exit;
-use crate::launch::{BUSY_PERCENT, Launcher, failed};
-use crate::machine;
+pub(crate) use self::workers::take_part;
+use crate::launch::{Launcher, all_failed};
+use crate::load::CellConfig;
+use crate::merge;
 use crate::meter::usage::{self, Snapshot};
-use crate::output;
-use crate::registry::Registry;
-use crate::report::live::View;
+use crate::metrics::BUSY_PERCENT;
+use crate::progress::View;
 
-/// Instead of a table without a row.
-const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
 /// How long the machine is watched before anything is measured.
 const IDLE: Duration = Duration::from_millis(300);
 /// A launch that was interrupted before it had so many windows tells nothing.
-pub(crate) const LEAST_WINDOWS: usize = 3;
+const LEAST_WINDOWS: usize = 3;
 
-/// Measures `plan` and shows it with `render`.
-pub(crate) fn run(
-    plan: &[CellConfig],
-    repeat: &Repeat,
-    registry: &Registry,
-    output: &OutputArgs,
-    render: fn(&Run) -> String,
-) -> Exit {
-    measured(registry, output, render, async |run, interrupt| {
-        let mut view = View::of(plan, repeat.launches as usize, output.quiet);
-        let launcher = Launcher { wants_ticks: view.is_watched(), ..launcher(run).await };
-        run.seed = (repeat.most > 1).then_some(repeat.seed);
-        run.cells = measure(plan, repeat, &launcher, interrupt, &mut view).await;
-        Exit::Well
-    })
+/// What launches, what may interrupt it, and where its progress is shown.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) launcher: Launcher,
+    pub(crate) interrupt: &'a Interrupt,
+    view: View,
 }
 
-/// Everything around measuring that all commands have: refuses what cannot be, describes the machine, and when `work` is
-/// done shows, writes and judges.
-pub(crate) fn measured(
-    registry: &Registry,
-    output: &OutputArgs,
-    render: fn(&Run) -> String,
-    work: impl AsyncFnOnce(&mut Run, &Interrupt) -> Exit,
-) -> Exit {
-    let warned = match unoptimised::tried(machine::OPT_LEVEL, output.force) {
-        Ok(warning) => warning,
-        Err(why) => {
-            eprintln!("error: {why}");
-            return Exit::Usage;
+impl<'a> Session<'a> {
+    /// One whose launcher knows what the machine is busy with while nothing is measured; `run` is warned where that is much.
+    pub(crate) async fn begin(run: &mut Run, interrupt: &'a Interrupt, view: View) -> Self {
+        let before = Snapshot::now();
+        sleep(IDLE).await;
+        let after = Snapshot::now();
+        let idle_busy_percent = usage::host(&[before, after], 0.0).map_or(0.0, |host| host.busy_percent);
+        if idle_busy_percent > BUSY_PERCENT {
+            run.warnings.push(format!(
+                "the machine was busy for {idle_busy_percent:.0} % of a core before anything was measured: other work \
+                 spoils these figures; `bench-cli doctor` says more"
+            ));
         }
-    };
-    if let Err(why) = output::check(output) {
-        eprintln!("error: {why}");
-        return Exit::Usage;
+        let launcher = Launcher { idle_busy_percent, wants_ticks: view.is_watched(), ..Launcher::default() };
+        Self { launcher, interrupt, view }
     }
-    let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
-    if let Some(warning) = warned {
-        eprintln!("warning: {warning}");
-        run.warnings.push(warning.to_owned());
-    }
-    if output.record.is_some() {
-        machine::add_commit(&mut run.env);
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("error: no runtime: {error}");
-            return Exit::RowFailed;
-        }
-    };
-    let (verdict, was_interrupted) = runtime.block_on(async {
-        let interrupt = Interrupt::listen();
-        let verdict = work(&mut run, &interrupt).await;
-        (verdict, interrupt.was_pressed())
-    });
-    run.env.interrupted = was_interrupted;
-    let text = match run.cells.is_empty() {
-        true if was_interrupted => NOTHING.to_owned(),
-        true => "nothing was measured\n".to_owned(),
-        false => render(&run),
-    };
-    if let Err(why) = output::finish(&text, &run, output) {
-        eprintln!("error: {why}");
-        return Exit::RowFailed;
-    }
-    match verdict {
-        _ if was_interrupted => Exit::Interrupted,
-        // Where nothing was asked that could allow an error, a row that has one failed.
-        Exit::Well if !run.cells.iter().all(Cell::is_well) => Exit::RowFailed,
-        verdict => verdict,
-    }
-}
 
-/// A launcher that knows what the machine is busy with while nothing is measured; `run` is warned where that is much.
-pub(crate) async fn launcher(run: &mut Run) -> Launcher {
-    let before = Snapshot::now();
-    sleep(IDLE).await;
-    let after = Snapshot::now();
-    let idle_busy_percent = usage::host(&[before, after], 0.0).map_or(0.0, |host| host.busy_percent);
-    if idle_busy_percent > BUSY_PERCENT {
-        run.warnings.push(format!(
-            "the machine was busy for {idle_busy_percent:.0} % of a core before anything was measured: other work spoils \
-             these figures; `bench-cli doctor` says more"
-        ));
+    /// Measures every cell of `plan` as often as `repeat` says, and gives one cell for each of its phases, in the plan's
+    /// order; those of which nothing was measured before an interrupt are left out.
+    pub(crate) async fn measure(&mut self, plan: &[CellConfig], repeat: &Repeat) -> Vec<Cell> {
+        self.rounds(plan, repeat, async |session, index| session.launch(&plan[index]).await).await
     }
-    Launcher { idle_busy_percent, ..Launcher::default() }
-}
 
-/// Measures every cell of `plan` as often as `repeat` says, and gives one cell each, in the plan's order; those of which
-/// nothing was measured before an interrupt are left out.
-pub(crate) async fn measure(
-    plan: &[CellConfig],
-    repeat: &Repeat,
-    launcher: &Launcher,
-    interrupt: &Interrupt,
-    view: &mut View,
-) -> Vec<Cell> {
-    let mut launches: Vec<Vec<Cell>> = plan.iter().map(|_| Vec::new()).collect();
-    let mut order = 0;
-    'rounds: for round in 0..repeat.most {
-        for index in repeat.round(round, plan, &launches) {
-            let config = &plan[index];
-            view.begins(config, round as usize, repeat.launches.max(round + 1) as usize);
-            let Some(mut cell) = one(config, launcher, interrupt, view).await else { break 'rounds };
-            cell.launches.iter_mut().for_each(|launch| launch.order = order);
-            order += 1;
-            view.ended(config, &cell);
-            launches[index].push(cell);
-            if interrupt.was_pressed() {
-                break 'rounds;
+    /// The launch loop: `launch` gives the cells of one launch of the cell of that place in the plan, or none, which ends it.
+    async fn rounds(
+        &mut self,
+        plan: &[CellConfig],
+        repeat: &Repeat,
+        mut launch: impl AsyncFnMut(&mut Self, usize) -> Option<Vec<Cell>>,
+    ) -> Vec<Cell> {
+        let mut launches: Vec<Vec<Vec<Cell>>> = plan.iter().map(|_| Vec::new()).collect();
+        let mut order = 0;
+        'rounds: for round in 0..repeat.most {
+            for index in repeat.round(round, plan, &launches) {
+                let config = &plan[index];
+                self.view.begins(config, round as usize, repeat.launches.max(round + 1) as usize);
+                let Some(mut cells) = launch(self, index).await else { break 'rounds };
+                cells.iter_mut().flat_map(|cell| &mut cell.launches).for_each(|launch| launch.order = order);
+                order += 1;
+                if let Some(last) = cells.last() {
+                    self.view.ended(config, last);
+                }
+                launches[index].push(cells);
+                if self.interrupt.was_pressed() {
+                    break 'rounds;
+                }
             }
         }
+        launches.iter().flat_map(|launches| merged(launches, repeat.until)).collect()
     }
-    let some = launches.into_iter().filter(|launches| !launches.is_empty());
-    some.map(|launches| aggregate(whole(launches), repeat.until)).collect()
-}
 
-/// One launch, or none when it was interrupted before it had anything to tell.
-pub(crate) async fn one(
-    config: &CellConfig,
-    launcher: &Launcher,
-    interrupt: &Interrupt,
-    view: &mut View,
-) -> Option<Cell> {
-    let ready = tokio::select! {
-        biased;
-        () = interrupt.once() => return None,
-        ready = launcher.ready(config) => ready,
-    };
-    let cell = match ready {
-        Err(why) => return Some(failed(config, why)),
-        Ok(ready) => tokio::select! {
+    /// A single launch, number `number` of `of`, of which the first phase is given; none when it was interrupted.
+    pub(crate) async fn single(&mut self, config: &CellConfig, number: usize, of: usize) -> Option<Cell> {
+        self.view.begins(config, number, of);
+        let cell = self.launch(config).await?.into_iter().next()?;
+        // What was cut short is of another length than the others.
+        if self.interrupt.was_pressed() {
+            return None;
+        }
+        self.view.ended(config, &cell);
+        Some(cell)
+    }
+
+    /// The phases of one launch, or none when it was interrupted before it had anything to tell.
+    async fn launch(&mut self, config: &CellConfig) -> Option<Vec<Cell>> {
+        let ready = tokio::select! {
             biased;
-            () = interrupt.twice() => return None,
-            cell = ready.run(interrupt.once(), |tick| view.tick(tick)) => cell,
-        },
-    };
-    let tells = !interrupt.was_pressed() || cell.series.tps.len() >= LEAST_WINDOWS;
-    tells.then_some(cell)
+            () = self.interrupt.once() => return None,
+            ready = self.launcher.ready(config) => ready,
+        };
+        let mut cells = match ready {
+            Err(why) => return Some(all_failed(config, &why)),
+            Ok(ready) => tokio::select! {
+                biased;
+                () = self.interrupt.twice() => return None,
+                cells = ready.run(self.interrupt.once(), |tick| self.view.tick(tick)) => cells,
+            },
+        };
+        if cells.is_empty() {
+            return Some(all_failed(config, "its process measured nothing"));
+        }
+        if self.interrupt.was_pressed() {
+            cells.retain(|cell| cell.series.tps.len() >= LEAST_WINDOWS);
+        }
+        (!cells.is_empty()).then_some(cells)
+    }
 }
 
-/// Without those that were interrupted, where there are others: they are of another length.
-fn whole(launches: Vec<Cell>) -> Vec<Cell> {
-    let most = launches.iter().map(|cell| cell.series.tps.len()).max().unwrap_or(0);
-    let is_whole = |cell: &Cell| cell.errors > 0 || cell.series.tps.len() == most;
-    launches.into_iter().filter(is_whole).collect()
+/// One cell of all `launches` for each phase. Those that were interrupted are left out where there are others: they are of
+/// another length.
+fn merged(launches: &[Vec<Cell>], until: Option<f64>) -> Vec<Cell> {
+    let phases = launches.iter().map(Vec::len).max().unwrap_or(0);
+    let merge = |phase: usize| {
+        let mut cells: Vec<&Cell> = launches.iter().filter_map(|cells| cells.get(phase)).collect();
+        let most = cells.iter().map(|cell| cell.series.tps.len()).max().unwrap_or(0);
+        cells.retain(|cell| cell.errors > 0 || cell.series.tps.len() == most);
+        merge::launches(&cells, until)
+    };
+    (0..phases).map(merge).collect()
 }

@@ -2,8 +2,8 @@
 
 use listenrain_results::Cell;
 
-use super::aggregate;
-use crate::config::CellConfig;
+use crate::load::CellConfig;
+use crate::merge;
 use crate::random::seeded;
 
 /// How often each cell is launched.
@@ -26,12 +26,9 @@ impl Default for Repeat {
 }
 
 impl Repeat {
-    /// Fewest launches that an interval may end a cell with: that of two is a matter of luck.
-    pub(crate) const FEWEST: u32 = 3;
-
     /// Which cells of `plan` are launched in that round, in their order: those of one place, which differ in nothing but
-    /// what is driven, follow one another, so that they share the machine's mood. Once each, they keep their order.
-    pub(crate) fn round(&self, round: u32, plan: &[CellConfig], measured: &[Vec<Cell>]) -> Vec<usize> {
+    /// what is driven, follow one another, so that the machine's drift touches all of them. Once each, they keep their order.
+    pub(crate) fn round(&self, round: u32, plan: &[CellConfig], measured: &[Vec<Vec<Cell>>]) -> Vec<usize> {
         let mut places: Vec<Vec<usize>> = Vec::new();
         for index in (0..plan.len()).filter(|index| self.wants(round, &measured[*index])) {
             match places.iter_mut().find(|place| same_place(&plan[place[0]], &plan[index])) {
@@ -47,12 +44,14 @@ impl Repeat {
         places.concat()
     }
 
-    fn wants(&self, round: u32, launches: &[Cell]) -> bool {
+    fn wants(&self, round: u32, launches: &[Vec<Cell>]) -> bool {
         if round < self.launches {
             return true;
         }
         let Some(until) = self.until.filter(|_| round < self.most) else { return false };
-        aggregate::half_width(launches).is_none_or(|got| got > until)
+        let first = launches.iter().filter_map(|cells| cells.first());
+        let launches: Vec<_> = first.flat_map(|cell| cell.launches.clone()).collect();
+        merge::half_width(&launches).is_none_or(|got| got > until)
     }
 }
 
@@ -93,11 +92,13 @@ mod tests {
 
     #[test]
     fn a_cell_is_launched_until_its_interval_is_narrow_or_as_often_as_may_be() {
-        let launch = |tps| Cell {
-            tps,
-            requests: 1,
-            launches: vec![listenrain_results::Launch { tps, requests: 1, ..Default::default() }],
-            ..Cell::default()
+        let launch = |tps| {
+            vec![Cell {
+                tps,
+                requests: 1,
+                launches: vec![listenrain_results::Launch { tps, requests: 1, ..Default::default() }],
+                ..Cell::default()
+            }]
         };
         let plan = plan()[..2].to_vec();
         let (narrow, wide) = ([1.0, 1.0, 1.0].map(launch).to_vec(), [1.0, 2.0, 3.0].map(launch).to_vec());

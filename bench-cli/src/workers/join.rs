@@ -9,13 +9,13 @@ use listenrain_results::{Run, Workers};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::hub::{Expected, Hub, Outcome, Pace};
+use super::coordinator::{Coordinator, Expected, Outcome, Pace};
 use super::identity::Identity;
-use super::merge;
-use super::seat::{Ended, Seat};
+use super::participant::{Ended, Participant};
 use super::settings::Settings;
-use super::wire::{Message, Role, Stretch};
-use crate::machine::told_without_secrets;
+use super::wire::{LaunchPhase, Message, Role};
+use crate::machine::secrets::told_without_secrets;
+use crate::merge;
 
 /// Bytes on their way between worker 0 and itself.
 const OWN_BUFFER: usize = 64 << 10;
@@ -33,13 +33,13 @@ pub(crate) struct Worker {
     pub(crate) pace: Pace,
 }
 
-/// A worker that has joined. Dropped, it leaves without a word, which makes the run void for all.
+/// A worker that has joined. Dropped, it leaves without a word, which makes the run aborted for all.
 #[derive(Debug)]
 pub(crate) struct Joined {
-    seat: Seat,
+    participant: Participant,
     own: Workers,
     /// Worker 0's other task.
-    hub: Option<JoinSet<Outcome>>,
+    coordinator: Option<JoinSet<Outcome>>,
 }
 
 /// When to begin, by this process's monotonic clock.
@@ -54,7 +54,7 @@ pub(crate) struct Whole {
     /// The parts by themselves, by index.
     pub(crate) parts: Vec<Run>,
     /// Why the whole is worth nothing, where it is: workers are missing or gave up. Its `workers` say which.
-    pub(crate) void: Option<String>,
+    pub(crate) aborted: Option<String>,
 }
 
 impl Worker {
@@ -66,8 +66,8 @@ impl Worker {
     /// Not all have come in time, or one of them has something wrong; all are told.
     pub(crate) async fn join(self, address: &str, listens: impl FnOnce(SocketAddr)) -> Result<Joined, Ended> {
         if self.identity.index > 0 {
-            let seat = Seat::dial(address, self.pace.gather, self.role()).await?;
-            return self.wait(seat, None).await;
+            let participant = Participant::dial(address, self.pace.gather, self.role()).await?;
+            return self.wait(participant, None).await;
         }
         let no_listener =
             |error: io::Error| Ended::NoListener { address: address.to_owned(), why: error.to_string() };
@@ -76,11 +76,11 @@ impl Worker {
         let expected =
             Expected { workers: self.identity.count, servers: self.servers, settings: self.settings.clone() };
         let (ours, hubs) = tokio::io::duplex(OWN_BUFFER);
-        let mut hub = JoinSet::new();
-        hub.spawn(Hub::new(listener, expected, self.pace, run_name()).run(hubs));
+        let mut coordinator = JoinSet::new();
+        coordinator.spawn(Coordinator::new(listener, expected, self.pace, run_name()).run(hubs));
         let (read, write) = tokio::io::split(ours);
-        let seat = Seat::take(Box::new(read), Box::new(write), self.role());
-        self.wait(seat, Some(hub)).await
+        let participant = Participant::take(Box::new(read), Box::new(write), self.role());
+        self.wait(participant, Some(coordinator)).await
     }
 
     fn role(&self) -> Role {
@@ -88,7 +88,11 @@ impl Worker {
         Role::Worker { index, count, settings: self.settings.to_text() }
     }
 
-    async fn wait(self, mut seat: Seat, hub: Option<JoinSet<Outcome>>) -> Result<Joined, Ended> {
+    async fn wait(
+        self,
+        mut participant: Participant,
+        coordinator: Option<JoinSet<Outcome>>,
+    ) -> Result<Joined, Ended> {
         let mut own = Workers {
             index: Some(self.identity.index),
             count: self.identity.count,
@@ -96,17 +100,17 @@ impl Worker {
             ..Workers::default()
         };
         loop {
-            match seat.next().await {
+            match participant.next().await {
                 Ok(Message::Prepare { run }) => {
                     own.run = run;
-                    return Ok(Joined { seat, own, hub });
+                    return Ok(Joined { participant, own, coordinator });
                 }
                 Ok(_) => {}
                 Err(ended) => {
-                    seat.leave().await;
+                    participant.leave().await;
                     // Not before it has told the others why.
-                    if let Some(mut hub) = hub {
-                        hub.join_next().await;
+                    if let Some(mut coordinator) = coordinator {
+                        coordinator.join_next().await;
                     }
                     return Err(ended);
                 }
@@ -125,11 +129,11 @@ impl Joined {
     /// # Cancel safety
     ///
     /// None: it has been said that they stand.
-    pub(crate) async fn ready(&mut self, launch: Stretch) -> Result<StartAt, Ended> {
-        self.seat.say(Message::Ready(launch));
+    pub(crate) async fn ready(&mut self, launch: LaunchPhase) -> Result<StartAt, Ended> {
+        self.participant.say(Message::Ready(launch));
         loop {
-            if let Message::Start { at_ns, .. } = self.seat.next().await? {
-                let at = self.seat.instant(at_ns);
+            if let Message::Start { at_ns, .. } = self.participant.next().await? {
+                let at = self.participant.instant(at_ns);
                 if let Err(late) = &at {
                     self.abort(&late.to_string());
                 }
@@ -138,35 +142,35 @@ impl Joined {
         }
     }
 
-    /// Resolves when the run is void, and why, whatever this worker does at that time. It borrows nothing.
+    /// Resolves when the run is aborted, and why, whatever this worker does at that time. It borrows nothing.
     pub(crate) fn aborted(&self) -> impl Future<Output = Ended> + Send + 'static {
-        self.seat.ended()
+        self.participant.ended()
     }
 
-    /// Makes the run void for all: this worker cannot go on, or was interrupted. [`finish`](Self::finish) follows.
+    /// Makes the run aborted for all: this worker cannot go on, or was interrupted. [`finish`](Self::finish) follows.
     pub(crate) fn abort(&self, why: &str) {
-        self.seat.say(Message::Abort { why: why.to_owned() });
+        self.participant.say(Message::Abort { why: why.to_owned() });
     }
 
     /// Hands in `part`, which is marked as this worker's; for worker 0, waits for the others and gives the whole. Of a
-    /// void run, hand in what there is.
+    /// aborted run, hand in what there is.
     ///
     /// # Errors
     ///
-    /// The run is void, and why; for worker 0, only where not even a part of it can be had.
+    /// The run is aborted, and why; for worker 0, only where not even a part of it can be had.
     pub(crate) async fn finish(mut self, part: &mut Run) -> Result<Option<Whole>, Ended> {
         part.workers = Some(self.own.clone());
-        self.seat.say(Message::Result { run: Box::new(part.clone()) });
+        self.participant.say(Message::Result { run: Box::new(part.clone()) });
         let ended = loop {
-            match self.seat.next().await {
+            match self.participant.next().await {
                 Ok(Message::Over) => break None,
                 Ok(_) => {}
                 Err(ended) => break Some(ended),
             }
         };
-        self.seat.leave().await;
-        let Some(mut hub) = self.hub else { return ended.map_or(Ok(None), Err) };
-        match hub.join_next().await {
+        self.participant.leave().await;
+        let Some(mut coordinator) = self.coordinator else { return ended.map_or(Ok(None), Err) };
+        match coordinator.join_next().await {
             Some(Ok(outcome)) => whole(outcome).map(Some),
             _ => Err(Ended::Gone("its rendezvous failed".to_owned())),
         }
@@ -174,22 +178,22 @@ impl Joined {
 }
 
 fn whole(outcome: Outcome) -> Result<Whole, Ended> {
-    let Outcome { mut parts, servers, missing, void, skew_us } = outcome;
+    let Outcome { mut parts, servers, missing, aborted, skew_us } = outcome;
     for workers in parts.iter_mut().filter_map(|part| part.workers.as_mut()) {
         workers.skew_us = skew_us;
     }
-    let merged = merge::merge(parts.clone(), void.is_some() || !missing.is_empty());
-    // A void run may have ended before anything could be merged.
-    let mut run = match (merged, &void) {
+    let merged = merge::workers(parts.clone(), aborted.is_some() || !missing.is_empty());
+    // A aborted run may have ended before anything could be merged.
+    let mut run = match (merged, &aborted) {
         (Ok(run), _) => run,
         (Err(_), Some(why)) => return Err(Ended::Aborted(why.clone())),
         (Err(error), None) => return Err(Ended::Merge(error.to_string())),
     };
     merge::add_servers(&mut run, &servers);
-    if let Some(why) = &void {
-        run.warnings.insert(0, format!("this run is void: {}", told_without_secrets(why, None)));
+    if let Some(why) = &aborted {
+        run.warnings.insert(0, format!("this run is aborted: {}", told_without_secrets(why, None)));
     }
-    Ok(Whole { run, parts, void })
+    Ok(Whole { run, parts, aborted })
 }
 
 /// Where worker 0 listens. An address is taken as it is; a name may mean another address on its own host than for the

@@ -7,9 +7,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::participant::Ended;
 use super::*;
-use crate::config::CellConfig;
-use crate::meter::histogram::{Distribution, to_text};
+use crate::histogram::{Distribution, to_text};
+use crate::load::CellConfig;
 
 /// Long enough for any machine where nothing is waited for, short where the test is about the waiting.
 const PACE: Pace = Pace {
@@ -19,7 +20,7 @@ const PACE: Pace = Pace {
     grace: Duration::from_secs(30),
 };
 
-const BRIEF: Stretch = Stretch { cell: 0, warmup: Duration::ZERO, duration: Duration::ZERO };
+const BRIEF: LaunchPhase = LaunchPhase { cell: 0, warmup: Duration::ZERO, duration: Duration::ZERO };
 
 fn worker(index: u64, count: u64) -> Worker {
     let settings = Settings::of(&[CellConfig::default()]);
@@ -63,7 +64,7 @@ async fn workers_begin_together_launch_by_launch_and_become_one_run() {
     let mut all = joined(worker(0, 4), 4).await;
     let mut apart: f64 = 0.0;
     for cell in 0..2 {
-        let ready = all.iter_mut().map(|joined| joined.ready(Stretch { cell, ..BRIEF }));
+        let ready = all.iter_mut().map(|joined| joined.ready(LaunchPhase { cell, ..BRIEF }));
         let mut starts = Vec::new();
         // All wait at once: nobody begins before the last is ready.
         for start in join_all(ready).await {
@@ -80,7 +81,7 @@ async fn workers_begin_together_launch_by_launch_and_become_one_run() {
     let mut finished = join_all(finished).await;
     let whole = finished[0].1.take().unwrap();
     assert!(finished.iter().all(|(_, whole)| whole.is_none()), "the whole is worker 0's");
-    assert_eq!(whole.void, None);
+    assert_eq!(whole.aborted, None);
     let cell = &whole.run.cells[0];
     assert_eq!((cell.requests, cell.service_us.count), (4, 4));
     assert_eq!((cell.service_us.min, cell.service_us.max, cell.service_us.mean), (1.0, 4.0, 2.5));
@@ -93,7 +94,7 @@ async fn workers_begin_together_launch_by_launch_and_become_one_run() {
         let of = part.workers.as_ref().unwrap();
         assert_eq!((of.index, &of.run), (Some(index), &workers.run));
     }
-    assert_eq!(merge(whole.parts, false).unwrap().cells, whole.run.cells);
+    assert_eq!(crate::merge::workers(whole.parts, false).unwrap().cells, whole.run.cells);
 }
 
 #[tokio::test]
@@ -124,12 +125,13 @@ async fn who_does_not_belong_here_is_refused_by_name() {
             count: comes.identity.count,
             settings: comes.settings.to_text(),
         };
-        let mut seat = seat::Seat::dial(&address.to_string(), PACE.gather, role).await.unwrap();
-        match seat.next().await {
+        let mut participant =
+            participant::Participant::dial(&address.to_string(), PACE.gather, role).await.unwrap();
+        match participant.next().await {
             Err(Ended::Refused(why)) => assert!(why.contains(says), "{why}"),
             other => panic!("{other:?}"),
         }
-        drop(seat);
+        drop(participant);
         assert!(zero.await.unwrap().unwrap_err().to_string().contains(says));
     }
 }
@@ -160,12 +162,12 @@ async fn a_server_more_than_was_said_is_refused() {
 }
 
 #[tokio::test]
-async fn a_stranger_at_the_port_is_told_so_and_ends_nothing() {
+async fn a_unknown_peer_at_the_port_is_told_so_and_ends_nothing() {
     let (address, zero) = open(worker(0, 2)).await;
-    let mut stranger = TcpStream::connect(address).await.unwrap();
-    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut unknown_peer = TcpStream::connect(address).await.unwrap();
+    unknown_peer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let mut line = String::new();
-    BufReader::new(stranger).read_line(&mut line).await.unwrap();
+    BufReader::new(unknown_peer).read_line(&mut line).await.unwrap();
     assert!(line.contains("refused") && line.contains("rendezvous"), "{line}");
     come(worker(1, 2), address).await.unwrap().unwrap();
     zero.await.unwrap().unwrap();
@@ -186,7 +188,7 @@ async fn worker_0_may_start_last_and_a_worker_may_come_again_before_the_start() 
     let role = wire::Role::Worker { index: 2, count: 3, settings: worker(2, 3).settings.to_text() };
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let hello = wire::Message::Hello(wire::Hello { protocol: wire::VERSION, version, role });
-    let mut first = seat::dial(&address.to_string(), PACE.gather).await.unwrap();
+    let mut first = participant::dial(&address.to_string(), PACE.gather).await.unwrap();
     first.write_all(format!("{}\n", serde_json::to_string(&hello).unwrap()).as_bytes()).await.unwrap();
     first.shutdown().await.unwrap();
     let mut said = String::new();
@@ -212,7 +214,7 @@ async fn who_does_not_come_is_named() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_while_measuring_makes_the_run_void_for_all() {
+async fn a_worker_that_dies_while_measuring_makes_the_run_aborted_for_all() {
     let mut all = joined(worker(0, 4), 4).await;
     for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
         start.unwrap();
@@ -226,7 +228,7 @@ async fn a_worker_that_dies_while_measuring_makes_the_run_void_for_all() {
     let finished = all.into_iter().map(|joined| async { joined.finish(&mut part(1)).await });
     let mut finished = join_all(finished).await;
     let whole = finished.remove(0).unwrap().unwrap();
-    assert!(whole.void.unwrap().contains("worker 2"));
+    assert!(whole.aborted.unwrap().contains("worker 2"));
     let workers = whole.run.workers.unwrap();
     assert_eq!((workers.missing, whole.parts.len()), (vec![2], 3));
     assert!(whole.run.warnings.iter().any(|warning| warning.contains("worker 2 is missing")));
@@ -243,7 +245,7 @@ async fn a_result_that_does_not_come_in_its_time_is_missed_by_name() {
         start.unwrap();
     }
     let whole = all.remove(0).finish(&mut part(1)).await.unwrap().unwrap();
-    assert!(whole.void.as_ref().unwrap().contains("worker 1 was not ready"), "{:?}", whole.void);
+    assert!(whole.aborted.as_ref().unwrap().contains("worker 1 was not ready"), "{:?}", whole.aborted);
     assert_eq!(whole.run.workers.unwrap().missing, [1]);
 }
 
@@ -263,7 +265,7 @@ async fn an_interrupted_worker_ends_the_run_and_all_hand_in_what_they_have() {
     }))
     .await;
     let whole = finished.remove(0).unwrap().unwrap();
-    assert!(whole.void.unwrap().contains("interrupted") && whole.run.env.interrupted);
+    assert!(whole.aborted.unwrap().contains("interrupted") && whole.run.env.interrupted);
     assert_eq!((whole.run.workers.unwrap().missing, whole.run.cells[0].requests), (vec![], 3));
 }
 
@@ -282,7 +284,7 @@ async fn a_server_that_takes_part_adds_what_it_used_between_the_marks() {
     let server = tokio::spawn(async move { take_part(&address.to_string(), PACE.gather).await });
     let mut zero = zero.await.unwrap().unwrap();
     let duration = Duration::from_millis(40);
-    zero.ready(Stretch { cell: 0, warmup: Duration::from_millis(10), duration }).await.unwrap();
+    zero.ready(LaunchPhase { cell: 0, warmup: Duration::from_millis(10), duration }).await.unwrap();
     let whole = zero.finish(&mut part(1)).await.unwrap().unwrap();
     server.await.unwrap().unwrap();
     let cell = &whole.run.cells[0];
@@ -291,7 +293,7 @@ async fn a_server_that_takes_part_adds_what_it_used_between_the_marks() {
         assert!(server.rss_peak_mib.is_none_or(|mib| mib > 0.0), "{server:?}");
         assert!((server.cpu_us_per_request - server.cpu_percent / 100.0 * 1e6).abs() < 1e-6, "{server:?}");
     }
-    assert_eq!(whole.void, None);
+    assert_eq!(whole.aborted, None);
 }
 
 /// All at once, in one task.

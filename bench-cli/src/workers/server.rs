@@ -2,22 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use listenrain_results::Usage;
-use serde::{Deserialize, Serialize};
 use tokio::time::sleep_until;
 
-use super::seat::{Ended, Seat};
-use super::wire::{Message, Role, Stretch};
+use super::participant::{Ended, Participant};
+use super::wire::{LaunchPhase, Message, Role};
+use crate::merge::ServerUsage;
 use crate::meter::usage::{self, Snapshot};
-
-/// What a server used during the timed window of one launch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CellUsage {
-    /// Which of the plan's cells.
-    pub(crate) cell: u64,
-    /// What was used between them. The figures a request are not filled in: a server does not count them.
-    pub(crate) usage: Usage,
-}
 
 /// Takes part in the run of worker 0 at `address`, which may start within `within`, until it is over. This process must
 /// listen already.
@@ -26,23 +16,23 @@ pub(crate) struct CellUsage {
 ///
 /// Why the run was not, or not wholly, measured.
 pub(crate) async fn take_part(address: &str, within: Duration) -> Result<(), Ended> {
-    let mut seat = Seat::dial(address, within, Role::Server).await?;
+    let mut participant = Participant::dial(address, within, Role::Server).await?;
     let mut cells = Vec::new();
     loop {
-        match seat.next().await? {
-            Message::Start { at_ns, stretch } => {
-                let start = seat.instant(at_ns)?;
-                let ended = seat.ended();
+        match participant.next().await? {
+            Message::Start { at_ns, phase } => {
+                let start = participant.instant(at_ns)?;
+                let ended = participant.ended();
                 let measured = tokio::select! {
                     biased;
                     ended = ended => return Err(ended),
-                    measured = measure(start, stretch) => measured,
+                    measured = measure(start, phase) => measured,
                 };
                 cells.extend(measured);
             }
             Message::Over => {
-                seat.say(Message::Usage { cells });
-                seat.leave().await;
+                participant.say(Message::Usage { cells });
+                participant.leave().await;
                 return Ok(());
             }
             _ => {}
@@ -51,12 +41,12 @@ pub(crate) async fn take_part(address: &str, within: Duration) -> Result<(), End
 }
 
 /// None where the system does not say.
-async fn measure(start: Instant, stretch: Stretch) -> Option<CellUsage> {
-    let begin = start + stretch.warmup;
+async fn measure(start: Instant, phase: LaunchPhase) -> Option<ServerUsage> {
+    let begin = start + phase.warmup;
     sleep_until(begin.into()).await;
     let before = Snapshot::now();
-    sleep_until((begin + stretch.duration).into()).await;
+    sleep_until((begin + phase.duration).into()).await;
     let marks = [before, Snapshot::now()];
     let usage = usage::usage(&marks, usage::peak_resident_mib(), 0, 0)?;
-    Some(CellUsage { cell: stretch.cell, usage })
+    Some(ServerUsage { cell: phase.cell, usage })
 }

@@ -3,9 +3,9 @@
 use crc::{CRC_64_XZ, Crc};
 use serde_json::{Map, Value, json};
 
-use crate::config::CellConfig;
-use crate::machine::without_secrets;
-use crate::meter::histogram;
+use crate::histogram;
+use crate::load::CellConfig;
+use crate::machine::secrets::without_secrets;
 
 /// Settings as one JSON object whose keys are sorted, so that equal settings are equal texts.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! A worker's share of the whole load.
 
 use super::identity::Identity;
-use crate::config::CellConfig;
+use crate::load::CellConfig;
 
 /// What `worker` is to do of `whole`: its share of the callers, connections, outstanding bytes and, in an open loop, of
 /// the rate and of what may be in flight. The shares of all workers add up to the whole: exactly where it is a whole
@@ -84,8 +84,8 @@ fn seed(seed: u64, index: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OpenConfig;
-    use crate::config::{Arrivals, PacerChoice};
+    use crate::load::OpenConfig;
+    use crate::load::{Arrivals, PacerChoice};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
-use super::server::CellUsage;
+use crate::merge::ServerUsage;
 
 /// Of these messages. One that speaks another is refused.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Longest line of somebody who has not said HELLO yet.
 pub(super) const LONGEST_HELLO: usize = 4 << 20;
 /// Longest line of a participant: a result of a hundred cells is a few MiB.
@@ -34,7 +34,7 @@ pub(super) enum Message {
         why: String,
     },
     /// From a worker: the connections of its next launch stand.
-    Ready(Stretch),
+    Ready(LaunchPhase),
     /// From worker 0: what time is it?
     Ping {
         /// Counted up, so that no answer is taken for another's.
@@ -52,7 +52,7 @@ pub(super) enum Message {
         /// The receiver's own monotonic clock, ns.
         at_ns: u64,
         /// What begins then.
-        stretch: Stretch,
+        phase: LaunchPhase,
     },
     /// From a worker: all that it has measured.
     Result {
@@ -64,9 +64,9 @@ pub(super) enum Message {
     /// From a server: what it used.
     Usage {
         /// Cell by cell.
-        cells: Vec<CellUsage>,
+        cells: Vec<ServerUsage>,
     },
-    /// From anybody: this run is void.
+    /// From anybody: this run is aborted.
     Abort {
         /// Why.
         why: String,
@@ -103,7 +103,7 @@ pub(super) enum Role {
 
 /// One launch of a cell: its place in the plan, and how long it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stretch {
+pub(crate) struct LaunchPhase {
     /// Which of the plan's cells.
     pub(crate) cell: u64,
     /// From the start on.

@@ -77,22 +77,49 @@ pub(crate) fn usage(marks: &[Snapshot], peak_mib: Option<f64>, requests: u64, pa
     })
 }
 
-/// The use of two processes together.
-pub(crate) fn together(one: &Usage, other: &Usage) -> Usage {
-    let both = |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one + other);
+/// How the usages of several processes become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fold {
+    /// Of processes that ran at the same time. What one of them does not say is not known of all: half of it would look
+    /// like all of it.
+    Sum,
+    /// Of launches one after the other; of their peaks the highest.
+    Mean,
+}
+
+/// One usage of `parts`.
+pub(crate) fn fold(parts: &[Usage], fold: Fold) -> Usage {
+    let count = if fold == Fold::Sum { 1 } else { parts.len().max(1) };
+    let real = |of: fn(&Usage) -> f64| parts.iter().map(of).sum::<f64>() / count as f64;
+    let whole = |of: fn(&Usage) -> u64| parts.iter().map(of).sum::<u64>() / count as u64;
+    let known = |of: fn(&Usage) -> Option<f64>| parts.iter().map(of).sum::<Option<f64>>();
     Usage {
-        user_s: one.user_s + other.user_s,
-        system_s: one.system_s + other.system_s,
-        cpu_percent: one.cpu_percent + other.cpu_percent,
-        cpu_us_per_request: one.cpu_us_per_request + other.cpu_us_per_request,
-        cpu_us_per_kib: one.cpu_us_per_kib + other.cpu_us_per_kib,
-        rss_peak_mib: both(one.rss_peak_mib, other.rss_peak_mib),
-        rss_mean_mib: both(one.rss_mean_mib, other.rss_mean_mib),
-        voluntary_switches: one.voluntary_switches + other.voluntary_switches,
-        involuntary_switches: one.involuntary_switches + other.involuntary_switches,
-        minor_faults: one.minor_faults + other.minor_faults,
-        major_faults: one.major_faults + other.major_faults,
+        user_s: real(|part| part.user_s),
+        system_s: real(|part| part.system_s),
+        cpu_percent: real(|part| part.cpu_percent),
+        cpu_us_per_request: real(|part| part.cpu_us_per_request),
+        cpu_us_per_kib: real(|part| part.cpu_us_per_kib),
+        rss_peak_mib: match fold {
+            Fold::Sum => known(|part| part.rss_peak_mib),
+            Fold::Mean => parts.iter().filter_map(|part| part.rss_peak_mib).reduce(f64::max),
+        },
+        rss_mean_mib: known(|part| part.rss_mean_mib).map(|sum| sum / count as f64),
+        voluntary_switches: whole(|part| part.voluntary_switches),
+        involuntary_switches: whole(|part| part.involuntary_switches),
+        minor_faults: whole(|part| part.minor_faults),
+        major_faults: whole(|part| part.major_faults),
     }
+}
+
+/// `usage` with its figures a request and a KiB, of `tps` requests a second.
+pub(crate) fn by_request(usage: Usage, tps: f64, payload_bytes: u64) -> Usage {
+    if tps <= 0.0 {
+        return usage;
+    }
+    let cpu_us_per_request = usage.cpu_percent / 100.0 / tps * 1e6;
+    let kib = payload_bytes as f64 / 1024.0;
+    let cpu_us_per_kib = if kib > 0.0 { cpu_us_per_request / kib } else { 0.0 };
+    Usage { cpu_us_per_request, cpu_us_per_kib, ..usage }
 }
 
 /// What the machine was busy with between the first and the last of `marks`. `idle` is what it is busy with when nothing
@@ -156,9 +183,9 @@ mod tests {
     #[test]
     fn both_ends_together_are_the_sum() {
         let one = usage(&[mark(0, 0, 0), mark(1_000, 400, 3)], Some(5_000.0), 10, 1024).unwrap();
-        let both = together(&one, &one);
+        let both = fold(&[one, one], Fold::Sum);
         assert_eq!((both.cpu_percent, both.voluntary_switches, both.rss_peak_mib), (80.0, 6, Some(10_000.0)));
         let blind = Usage { rss_peak_mib: None, ..one };
-        assert_eq!(together(&one, &blind).rss_peak_mib, None, "half of it would look like all of it");
+        assert_eq!(fold(&[one, blind], Fold::Sum).rss_peak_mib, None, "half of it would look like all of it");
     }
 }

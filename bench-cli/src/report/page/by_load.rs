@@ -1,12 +1,13 @@
 //! Response time by load: what a rising rate costs, and where a service level ends.
 
-use listenrain_results::{Cell, Search, Times};
+use listenrain_results::{Cell, Search};
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, Rule, count_text, legend, time_text};
+use super::figures::named_rows;
 use super::{Scene, as_text, section as whole_section};
-use crate::cli::units::size_text;
-use crate::report::columns::{brief, or_none, whole};
+use crate::report::results::trials_table;
+use crate::units::{brief, or_none, size_text, whole};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let charts: Vec<_> = [of_cells(scene), of_searches(scene)].into_iter().flatten().collect();
@@ -16,39 +17,28 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let body = html! {
         @if scene.setups.len() > 1 { (legend(&scene.setups)) }
         div.charts { @for chart in &charts { (chart) } }
-        (as_text("Response time by load", &HEADS, &rows(scene)))
+        (as_text("Response time by load", &named_rows(&HEADS, rows(scene))))
+        @for search in &scene.run.searches {
+            (as_text(&format!("Trials of {}, {}", search.cell, search.slo), &trials_table(search)))
+        }
     };
     let explanation = "99 of 100 requests were answered within this time, counted from when they were due.";
     whole_section(scene, "load", "Response time by load", explanation, &body)
 }
 
 const HEADS: [&str; 9] =
-    ["what", "rate, 1/s", "achieved", "p50 µs", "p99 µs", "p99.9 µs", "max µs", "dropped", "verdict"];
+    ["what", "rate, 1/s", "achieved", "p50 µs", "p99 µs", "p99.9 µs", "max µs", "dropped", "state"];
 
 fn rows(scene: &Scene<'_>) -> Vec<Vec<String>> {
-    let row = |what: String, rate: f64, achieved: f64, us: &Times, dropped: u64, verdict: String| {
-        let shares = [us.p50, us.p99, us.p999].map(|at| or_none(at, brief));
-        let mut row = vec![what, whole(rate), whole(achieved)];
-        row.extend(shares);
-        row.extend([brief(us.max), whole(dropped as f64), verdict]);
-        row
+    let row = |cell: &Cell| {
+        let (open, us) = (cell.open_loop.as_ref()?, cell.response_us?);
+        let times = [us.p50, us.p99, us.p999, Some(us.max)].map(|at| or_none(at, brief));
+        let state = if cell.generator_limited { "generator-limited" } else { "" };
+        let names = [scene.setup(cell), whole(open.rate), whole(cell.tps)];
+        let rest = [whole(open.dropped as f64), state.to_owned()];
+        Some(names.into_iter().chain(times).chain(rest).collect())
     };
-    let mut rows = Vec::new();
-    for cell in &scene.run.cells {
-        if let (Some(open), Some(us)) = (&cell.open_loop, &cell.response_us) {
-            let state = if cell.generator_limited { "generator-limited" } else { "" };
-            rows.push(row(scene.setup(cell), open.rate, cell.tps, us, open.dropped, state.to_owned()));
-        }
-    }
-    for search in &scene.run.searches {
-        for trial in &search.trials {
-            let why = if trial.why.is_empty() { String::new() } else { format!(": {}", trial.why) };
-            let verdict = format!("{}{why}", trial.verdict);
-            let us = &trial.response_us;
-            rows.push(row(search.cell.clone(), trial.rate, trial.achieved, us, trial.dropped, verdict));
-        }
-    }
-    rows
+    scene.run.cells.iter().filter_map(row).collect()
 }
 
 /// A chart for each payload that was measured at several rates.

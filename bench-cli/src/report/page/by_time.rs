@@ -4,8 +4,9 @@ use listenrain_results::Cell;
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, count_text, legend, time_text};
+use super::figures::named_rows;
 use super::{Scene, as_text, section as whole_section};
-use crate::report::columns::{brief, whole};
+use crate::units::{brief, whole};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let cells: Vec<_> = scene.run.cells.iter().filter(|cell| cell.series.tps.len() > 1).collect();
@@ -17,7 +18,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
             details.cell open[at < 3] {
                 summary { (scene.labels.full(cell)) }
                 div.charts.three { @for chart in charts(scene, at, cell) { (chart) } }
-                (as_text(&format!("{} over time", scene.labels.full(cell)), &HEADS, &rows(cell)))
+                (as_text(&format!("{} over time", scene.labels.full(cell)), &named_rows(&HEADS, rows(cell))))
             }
         }
     };

@@ -1,12 +1,13 @@
 //! The tables: what a terminal shows, every launch, and every percentile.
 
-use listenrain_results::{Cell, Interval};
+use listenrain_results::Interval;
 use maud::{Markup, html};
 
 use super::{Scene, as_text, section as whole_section};
-use crate::report::columns::{Align, brief, or_none, whole};
-use crate::report::kinds::Kind;
+use crate::metrics::{Kind, TIMES};
 use crate::report::sheets::{Sheet, sheets};
+use crate::report::table::{Align, Table};
+use crate::units::{brief, or_none, whole};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let body = html! {
@@ -18,52 +19,41 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
 }
 
 fn table(sheet: &Sheet<'_>) -> Markup {
-    let rows = sheet.rows();
-    html! {
-        h3 { (sheet.title) }
-        p.explanation { (sheet.caption) }
-        div.scroll tabindex="0" role="region" aria-label=(sheet.title) {
-            table {
-                caption { (sheet.title) ", " (rows.len()) @if rows.len() == 1 { " row" } @else { " rows" } }
-                thead { tr { @for column in &sheet.columns { th scope="col" class=(side(column.align)) { (column.head) } } } }
-                tbody {
-                    @for (row, cell) in rows.iter().zip(&sheet.cells) {
-                        tr class=(state(cell)) {
-                            @for (at, (text, column)) in row.iter().zip(&sheet.columns).enumerate() {
-                                @if at == 0 {
-                                    th scope="row" { (text) @if !cell.is_well() { " " strong.bad { "failed" } } }
-                                } @else { td class=(side(column.align)) { (text) } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn side(align: Align) -> &'static str {
-    if align == Align::Right { "number" } else { "name" }
-}
-
-fn state(cell: &Cell) -> &'static str {
-    match cell {
+    let state = |row: usize| match sheet.cells[row] {
         cell if !cell.is_well() => "failed",
         cell if cell.generator_limited => "limited",
         _ => "well",
+    };
+    let table = sheet.table();
+    let rows = if table.rows.len() == 1 { "row" } else { "rows" };
+    let caption = format!("{}, {} {rows}", sheet.title, table.rows.len());
+    html! {
+        h3 { (sheet.title) }
+        p.explanation { (sheet.caption) }
+        (grid(&caption, &table, state))
     }
 }
 
-/// A table in a box of its own, so that a narrow window moves it and not the page. The first column names the rows.
-pub(super) fn scrolled(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> Markup {
+/// A table in a box of its own, so that a narrow window moves it and not the page.
+pub(super) fn scrolled(caption: &str, table: &Table) -> Markup {
+    grid(caption, table, |_| "well")
+}
+
+/// The same with the state of each row. The first column names the rows.
+fn grid(caption: &str, table: &Table, state: impl Fn(usize) -> &'static str) -> Markup {
+    let side = |at: usize| if table.heads[at].1 == Align::Right { "number" } else { "name" };
     html! {
         div.scroll tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                tbody { @for row in rows { tr { @for (at, text) in row.iter().enumerate() {
-                    @if at == 0 { th scope="row" { (text) } } @else { td { (text) } }
-                } } } }
+                thead { tr { @for (at, (head, _)) in table.heads.iter().enumerate() { th scope="col" class=(side(at)) { (head) } } } }
+                tbody { @for (number, row) in table.rows.iter().enumerate() { tr class=(state(number)) {
+                    @for (at, text) in row.iter().enumerate() {
+                        @if at == 0 {
+                            th scope="row" { (text) @if state(number) == "failed" { " " strong.bad { "failed" } } }
+                        } @else { td class=(side(at)) { (text) } }
+                    }
+                } } }
             }
         }
     }
@@ -96,13 +86,15 @@ fn launches(scene: &Scene<'_>) -> Markup {
     });
     let intervals: Vec<_> = intervals.collect();
     let heads = ["cell", "started as", "tps", "cpu µs/request", "p50 µs", "p99 µs", "max µs", "errors"];
+    let rows = named_rows(&heads, rows);
+    let intervals = named_rows(&["cell", "launches", "tps", "cpu µs/request"], intervals);
     html! {
-        @if !intervals.is_empty() {
+        @if !intervals.rows.is_empty() {
             h3 { "Over the launches" }
             p.explanation { "Mean and 95 % interval over fresh starts of both processes. Percentiles are never averaged: those of a cell come from the counts of all its launches together." }
-            (scrolled("Mean and 95 % interval", &["cell", "launches", "tps", "cpu µs/request"], &intervals))
+            (scrolled("Mean and 95 % interval", &intervals))
         }
-        @if !rows.is_empty() { details { summary { "Each launch" } (scrolled("Each launch by itself", &heads, &rows)) } }
+        @if !rows.rows.is_empty() { details { summary { "Each launch" } (scrolled("Each launch by itself", &rows)) } }
     }
 }
 
@@ -112,19 +104,25 @@ fn percentiles(scene: &Scene<'_>) -> Markup {
     for cell in &scene.run.cells {
         for kind in Kind::ALL {
             let Some(us) = kind.times(cell) else { continue };
-            let shares = [us.p50, us.p90, us.p99, us.p999, us.p9999].map(|at| or_none(at, brief));
-            let mut row = vec![scene.labels.full(cell), kind.name().replace('_', " ")];
-            row.push(whole(us.count as f64));
-            row.push(brief(us.min));
-            row.extend(shares);
-            row.extend([brief(us.max), brief(us.mean)]);
-            rows.push(row);
+            let figures = TIMES
+                .map(|(name, _, figure)| or_none(figure(&us), if name == "count" { whole } else { brief }));
+            rows.push(
+                [vec![scene.labels.full(cell), kind.name().replace('_', " ")], figures.into()].concat(),
+            );
         }
     }
-    let heads = ["cell", "time", "count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"];
+    let heads: Vec<_> = ["cell", "time"].into_iter().chain(TIMES.map(|(_, head, _)| head)).collect();
+    let table = named_rows(&heads, rows);
     html! {
         h3 { "Times in full" }
         p.explanation { "Microseconds. n/a where the sample is too small to say that percentile with 99 % confidence. Minimum, maximum and mean are exact." }
-        (as_text("Every percentile, µs", &heads, &rows))
+        (as_text("Every percentile, µs", &table))
     }
+}
+
+/// A table of figures whose first column says what they are of.
+pub(super) fn named_rows(heads: &[&str], rows: Vec<Vec<String>>) -> Table {
+    let align = |at: usize| if at == 0 { Align::Left } else { Align::Right };
+    let heads: Vec<_> = heads.iter().enumerate().map(|(at, head)| (*head, align(at))).collect();
+    Table::new(&heads, rows)
 }

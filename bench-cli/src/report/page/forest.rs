@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use super::figures::scrolled;
 use super::verdict::row_name;
 use super::{Scene, section as whole_section};
-use crate::cli::units::size_text;
-use crate::report::columns::{brief, or_none};
+use crate::report::results::{check_table, comparison_table};
+use crate::units::or_none;
 
 const WIDTH: f64 = 240.0;
 const EDGE: f64 = 10.0;
@@ -30,18 +30,19 @@ fn compared(scene: &Scene<'_>, comparison: &Comparison) -> Markup {
         comparison.level * 100.0,
         comparison.noise_floor * 100.0
     );
+    let table = comparison_table(comparison);
     let body = html! {
         div.scroll tabindex="0" role="region" aria-label="Ratios" {
             table.forest {
                 caption { "Ratio to " (first) " by " (comparison.factor) }
                 thead { tr {
-                    th scope="col" { "value" } th scope="col" { "parallel" } th scope="col" { "payload" }
-                    th scope="col" { "metric" } th scope="col" { (scale.head()) }
-                    th scope="col" { "ratio" } th scope="col" { "interval" } th scope="col" { "p" }
-                    th scope="col" { "p, corrected" } th scope="col" { "blocks" } th.name scope="col" { "verdict" }
+                    @for (at, (head, _)) in table.heads.iter().enumerate() {
+                        @if at == PICTURE { th scope="col" { (scale.head()) } }
+                        th.name[at + 1 == table.heads.len()] scope="col" { (head) }
+                    }
                 } }
-                tbody { @for (at, row) in comparison.rows.iter().enumerate() {
-                    (line(row, &scale, &scene.id(&format!("forest-{at}"))))
+                tbody { @for (at, (row, texts)) in comparison.rows.iter().zip(&table.rows).enumerate() {
+                    (line(row, texts, &scale, &scene.id(&format!("forest-{at}"))))
                 } }
             }
         }
@@ -49,23 +50,23 @@ fn compared(scene: &Scene<'_>, comparison: &Comparison) -> Markup {
     whole_section(scene, "comparison", "Comparison", &explanation, &body)
 }
 
-fn line(row: &ComparisonRow, scale: &Scale, id: &str) -> Markup {
-    let (mark, word, class) = match row.verdict {
-        Verdict::Better => ("▲", "better", "good"),
-        Verdict::Worse => ("▼", "worse", "bad"),
-        Verdict::NoDifference => ("=", "no difference", "remark"),
-        Verdict::Invalid => ("✕", "invalid", "bad"),
+/// The picture stands before this column.
+const PICTURE: usize = 4;
+
+fn line(row: &ComparisonRow, texts: &[String], scale: &Scale, id: &str) -> Markup {
+    let (mark, class) = match row.verdict {
+        Verdict::Better => ("▲", "good"),
+        Verdict::Worse => ("▼", "bad"),
+        Verdict::NoDifference => ("=", "remark"),
+        Verdict::Invalid => ("✕", "bad"),
     };
-    let three = |value: f64| format!("{value:.3}");
-    let interval = row.low.zip(row.high).map(|(low, high)| format!("[{low:.3}, {high:.3}]"));
     html! {
-        tr {
-            th scope="row" { (row.value) } td { (row.parallel) } td { (size_text(row.payload_bytes)) }
-            td { (row.metric) } td { (scale.bar(row, class, id)) }
-            td { (or_none(row.ratio, three)) } td { (interval.unwrap_or_else(|| "n/a".to_owned())) }
-            td { (or_none(row.p, three)) } td { (or_none(row.p_corrected, three)) } td { (row.blocks) }
-            td.name { span class=(class) { (mark) " " (word) } @if !row.why.is_empty() { ": " (row.why) } }
-        }
+        tr { @for (at, text) in texts.iter().enumerate() {
+            @if at == PICTURE { td { (scale.bar(row, class, id)) } }
+            @if at == 0 { th scope="row" { (text) } }
+            @else if at + 1 == texts.len() { td.name { span class=(class) { (mark) " " } (text) } }
+            @else { td { (text) } }
+        } }
     }
 }
 
@@ -120,31 +121,8 @@ fn text(x: f64) -> String {
 }
 
 fn checked(scene: &Scene<'_>, check: &Check) -> Markup {
-    let percent = |share: f64| format!("{:+.1} %", share * 100.0);
-    let rows: Vec<_> = check
-        .rows
-        .iter()
-        .map(|row| {
-            vec![
-                row.cell.clone(),
-                row.metric.clone(),
-                row.threshold.clone(),
-                or_none(row.baseline, brief),
-                or_none(row.candidate, brief),
-                row.change.map_or_else(|| "n/a".to_owned(), percent),
-                row.low.zip(row.high).map_or_else(
-                    || "n/a".to_owned(),
-                    |(low, high)| format!("[{}, {}]", percent(low), percent(high)),
-                ),
-                row.verdict.clone(),
-                row.why.clone(),
-            ]
-        })
-        .collect();
-    let heads =
-        ["cell", "metric", "threshold", "baseline", "now", "change", "95 % interval", "verdict", "why"];
     let caption = format!("Against {}", check.baseline);
-    whole_section(scene, "check", "Check", "", &scrolled(&caption, &heads, &rows))
+    whole_section(scene, "check", "Check", "", &scrolled(&caption, &check_table(check)))
 }
 
 #[cfg(test)]

@@ -6,9 +6,8 @@ use listenrain_results::Cell;
 use maud::{Markup, html};
 
 use super::{Scene, section as whole_section};
-use crate::cli::units::size_text;
-use crate::report::columns::whole;
 use crate::report::labels::load;
+use crate::units::{size_text, whole};
 
 /// Shades, from the slowest to the best.
 const SHADES: usize = 5;

@@ -1,6 +1,6 @@
 //! One page for a browser: it needs no network, no other file and no script, and every figure on it is there as text.
 //!
-//! What came of it first, then what to know of it, then the figures and the charts made of them.
+//! What came of it first, then what to know of it, then pictures, then the tables that they are made of.
 
 mod by_load;
 mod by_time;
@@ -22,6 +22,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::figures::scrolled;
 use super::Shown;
 use super::labels::Labels;
+use super::table::Table;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -80,12 +81,12 @@ fn article(shown: &Shown<'_>, number: usize) -> Markup {
             }
             (verdict::section(&scene))
             (environment::section(&scene))
-            (figures::section(&scene))
             (heat::section(&scene))
             (percentiles::section(&scene))
             (by_load::section(&scene))
             (by_time::section(&scene))
             (forest::section(&scene))
+            (figures::section(&scene))
             (raw(run, &scene))
         }
     }
@@ -152,6 +153,6 @@ fn section(scene: &Scene<'_>, id: &str, title: &str, explanation: &str, body: &M
 }
 
 /// What a chart shows, as text.
-fn as_text(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> Markup {
-    html! { details { summary { "These figures as text" } (scrolled(caption, heads, rows)) } }
+fn as_text(caption: &str, table: &Table) -> Markup {
+    html! { details { summary { "These figures as text" } (scrolled(caption, table)) } }
 }

@@ -60,7 +60,7 @@ fn every_figure_of_the_tables_is_there_as_text() {
     for run in all() {
         let text = text_of(&page_of(&run));
         for sheet in sheets(&run) {
-            for figure in sheet.rows().into_iter().flatten() {
+            for figure in sheet.table().rows.into_iter().flatten() {
                 assert!(text.contains(&figure), "{figure}");
             }
         }
@@ -72,11 +72,11 @@ fn every_point_of_the_charts_is_there_as_text() {
     let run = fixtures::curve();
     let text = text_of(&page_of(&run));
     for trial in &run.searches[0].trials {
-        let p99 = crate::report::columns::brief(trial.response_us.p99.unwrap());
+        let p99 = crate::units::brief(trial.response_us.p99.unwrap());
         assert!(text.contains(&p99), "{p99}");
     }
     for value in &run.cells[0].series.p99_us {
-        let value = crate::report::columns::brief(*value);
+        let value = crate::units::brief(*value);
         assert!(text.contains(&format!(" {value} ")), "{value}");
     }
 }

@@ -4,12 +4,11 @@ use listenrain_results::{Cell, Check, Comparison, ComparisonRow, Search, Verdict
 use maud::{Markup, html};
 
 use super::{Scene, environment};
-use crate::cli::units::size_text;
-use crate::report::columns::{brief, whole};
-use crate::report::kinds::Kind;
+use crate::metrics::Kind;
 use crate::report::labels::place;
 use crate::report::notes::{Weight, is_simulated, notes};
 use crate::report::sheets::with_interval;
+use crate::units::{brief, size_text, whole};
 
 /// Places of which the fastest is named.
 const MOST_PLACES: usize = 8;

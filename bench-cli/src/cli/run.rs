@@ -1,0 +1,151 @@
+//! `bench-cli table` and `bench-cli run`, alone or as one of several workers.
+
+use std::time::Duration;
+
+use clap::{Args, value_parser};
+
+use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
+use super::exit::{ended, failure};
+use super::measured::measured;
+use super::{Exit, OutputArgs, WorkerArgs, merge, plan};
+use crate::drive::Registry;
+use crate::limits::MAX_PARALLEL;
+use crate::load::{CellConfig, Placement, ProtocolChoice, RuntimeChoice};
+use crate::progress::View;
+use crate::report::tables;
+use crate::session::{Repeat, Session, take_part};
+use crate::workers::{Identity, Pace, Settings, Worker, share};
+
+/// The original's rows.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TableArgs {
+    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
+    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
+    pub(crate) transport: Vec<String>,
+    /// Timed window of each cell, after its warm-up
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = window_time)]
+    pub(crate) duration: Duration,
+    /// Time before the window; its replies are checked byte for byte and not counted
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = warmup_time)]
+    pub(crate) warmup: Duration,
+    /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
+    #[arg(long, value_name = "RUNTIME", default_value = "current")]
+    pub(crate) runtime: RuntimeChoice,
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
+    /// What the order of launches is drawn from
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Lists, every combination of which is a cell.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct RunArgs {
+    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
+    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
+    pub(crate) transport: Vec<String>,
+    /// Callers of a closed loop, all connections together; an open loop (--rate) has none
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
+        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
+    pub(crate) parallel: Vec<u64>,
+    /// Bytes of a request's payload, 16B to 64MiB
+    #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
+    pub(crate) payload: Vec<usize>,
+    /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
+    #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
+    pub(crate) runtime: Vec<RuntimeChoice>,
+    /// Where the two ends live: `same` is one process for both, as the original; `split` one for each
+    #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
+    pub(crate) placement: Vec<Placement>,
+    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
+    /// `bare` beside it where there is neither a --target nor a --via
+    #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
+    pub(crate) stack: Vec<String>,
+    /// Wire protocol of a stack that has one. Default: the stack's own
+    #[arg(long, value_name = "PROTOCOL,…", value_delimiter = ',')]
+    pub(crate) protocol: Vec<ProtocolChoice>,
+    /// A live server to drive instead of one in the same process, such as tcp://127.0.0.1:8899
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) target: Option<String>,
+    /// An option of a transport, such as tcp.nodelay=false; may be repeated
+    #[arg(long, value_name = "SCHEME.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// What stands between client and server
+    #[arg(long, value_name = "WHAT", value_parser = ["forward"])]
+    pub(crate) via: Option<String>,
+    #[command(flatten)]
+    pub(crate) drive: DriveArgs,
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
+    #[command(flatten)]
+    pub(crate) worker: WorkerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The original's table.
+pub(super) fn table(args: &TableArgs, registry: &Registry) -> Exit {
+    let repeat = args.repeat.repeat(args.seed);
+    ended(
+        plan::table(args, registry)
+            .map(|plan| measure(&plan, &repeat, registry, &args.output, tables::table)),
+    )
+}
+
+/// Every combination of the lists.
+pub(super) fn run(args: &RunArgs, registry: &Registry) -> Exit {
+    let repeat = args.repeat.repeat(args.drive.seed);
+    let measure = |plan: Vec<CellConfig>| match &args.worker.rendezvous {
+        None => Ok(measure(&plan, &repeat, registry, &args.output, tables::cells)),
+        Some(address) => as_worker(&plan, &repeat, address, args, registry),
+    };
+    ended(plan::run(args, registry).and_then(measure))
+}
+
+fn measure(
+    plan: &[CellConfig],
+    repeat: &Repeat,
+    registry: &Registry,
+    output: &OutputArgs,
+    render: fn(&listenrain_results::Run) -> String,
+) -> Exit {
+    measured(registry, output, render, async |run, interrupt| {
+        let view = View::of(plan, repeat.launches as usize, output.quiet);
+        run.seed = (repeat.most > 1).then_some(repeat.seed);
+        run.cells = Session::begin(run, interrupt, view).await.measure(plan, repeat).await;
+        Exit::Well
+    })
+}
+
+/// Measures this worker's share of `plan`; worker 0 shows the whole, the others their part.
+fn as_worker(
+    plan: &[CellConfig],
+    repeat: &Repeat,
+    address: &str,
+    args: &RunArgs,
+    registry: &Registry,
+) -> Result<Exit, String> {
+    let worker = &args.worker;
+    let identity = Identity::find((worker.index, worker.count), |name| std::env::var(name).ok())?;
+    let shares: Vec<_> = plan.iter().map(|cell| share(cell, identity)).collect::<Result<_, _>>()?;
+    let settings = Settings::of(plan).with("launches", repeat.launches).with("seed", repeat.seed);
+    let pace = Pace { gather: worker.rendezvous_within, ..Pace::default() };
+    let joining = Worker { identity, settings, servers: worker.servers, pace };
+    Ok(measured(registry, &args.output, tables::cells, async |run, interrupt| {
+        let view = View::of(&shares, repeat.launches as usize, args.output.quiet);
+        let mut session = Session::begin(run, interrupt, view).await;
+        let whole = match take_part(&mut session, joining, address, &shares, repeat, run).await {
+            Ok(Some(whole)) => whole,
+            Ok(None) => return Exit::Well,
+            Err(why) => return failure(&why),
+        };
+        *run = whole.run;
+        let kept = worker.parts.as_deref().map_or(Ok(()), |folder| merge::keep(&whole.parts, folder));
+        match whole.aborted.map_or(kept, |why| Err(format!("the run was aborted: {why}"))) {
+            Ok(()) => Exit::Well,
+            Err(why) => failure(&why),
+        }
+    }))
+}
