@@ -51,5 +51,113 @@ fn gather_time(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-#[path = "deploy_tests.rs"]
-mod deploy_tests;
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::process::Command as Process;
+
+    use clap::Parser;
+    use serde::Deserialize;
+    use serde_yaml_ng::{Deserializer, Value};
+
+    use crate::cli::{Cli, Command, plan};
+    use crate::drive::Registry;
+    use crate::workers::{Identity, share};
+
+    fn file(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
+    }
+
+    fn text(name: &str) -> String {
+        std::fs::read_to_string(file(name)).unwrap()
+    }
+
+    /// The lines of a shell file that start the tool, with what the shell would put in.
+    fn shell_lines(name: &str) -> Vec<String> {
+        let mut text = text(name).replace("\\\n", " ");
+        for (variable, value) in [
+            ("$server", "host-s"),
+            ("$first", "host-0"),
+            ("$index", "0"),
+            ("$count", "4"),
+            ("$SLURM_JOB_ID", "7"),
+            ("$2", "host-s:8899"),
+            ("\"", ""),
+        ] {
+            text = text.replace(variable, value);
+        }
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let starts =
+            lines.filter_map(|line| line.find("bench-cli ").map(|at| line[at..].trim_end_matches('&')));
+        starts.map(str::to_owned).collect()
+    }
+
+    /// Whether it is a worker's.
+    fn check(line: &[String], count: u64) -> bool {
+        let cli = Cli::try_parse_from(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        match cli.command {
+            Some(Command::Serve(args)) => {
+                assert!(args.take_part.rendezvous.is_some(), "{line:?}");
+                false
+            }
+            Some(Command::Run(args)) => {
+                assert!(args.worker.rendezvous.is_some(), "{line:?}");
+                let cells = plan::run(&args, &Registry::standard()).unwrap();
+                for index in 0..count {
+                    share(&cells[0], Identity { index, count }).unwrap();
+                }
+                true
+            }
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_shell_files_are_shell_and_start_what_can_be_started() {
+        for (name, workers, servers) in [("slurm.sbatch", 1, 1), ("openmpi.sh", 1, 0), ("shell.sh", 1, 1)] {
+            let checked = Process::new("bash").arg("-n").arg(file(name)).output().unwrap();
+            assert!(checked.status.success(), "{name}: {checked:?}");
+            let lines = shell_lines(name);
+            assert_eq!(lines.len(), workers + servers, "{name}: {lines:?}");
+            let words = |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let found = lines.iter().filter(|line| check(&words(line), 4)).count();
+            assert_eq!(found, workers, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_kubernetes_file_is_yaml_whose_parts_fit_together() {
+        let text = text("kubernetes.yaml");
+        let all: Vec<Value> =
+            Deserializer::from_str(&text).map(|part| Value::deserialize(part).unwrap()).collect();
+        let service = &all[0];
+        assert_eq!(
+            (service["kind"].as_str(), service["spec"]["clusterIP"].as_str()),
+            (Some("Service"), Some("None"))
+        );
+        assert_eq!(service["spec"]["publishNotReadyAddresses"].as_bool(), Some(true));
+        let name = service["metadata"]["name"].as_str().unwrap();
+        let mut workers = 0;
+        for job in &all[1..] {
+            assert_eq!(job["kind"].as_str(), Some("Job"));
+            let pod = &job["spec"]["template"];
+            assert_eq!(pod["metadata"]["labels"]["app"], service["spec"]["selector"]["app"]);
+            assert_eq!(pod["spec"]["subdomain"].as_str(), Some(name));
+            let container = &pod["spec"]["containers"][0];
+            let args = container["args"].as_sequence().unwrap();
+            let args = args.iter().map(|arg| arg.as_str().unwrap().to_owned());
+            let line: Vec<String> = ["bench-cli".to_owned()].into_iter().chain(args).collect();
+            let count = job["spec"]["completions"].as_u64().unwrap_or(1);
+            if check(&line, count) {
+                workers += 1;
+                assert_eq!(job["spec"]["completionMode"].as_str(), Some("Indexed"));
+                assert_eq!(job["spec"]["parallelism"].as_u64(), Some(count), "all at once, or none begins");
+                let variable = &container["env"][0];
+                assert_eq!(variable["name"].as_str(), Some("BENCH_COUNT"));
+                assert_eq!(variable["value"].as_str(), Some(&*count.to_string()));
+                let zero = format!("{}-0.{name}:", job["metadata"]["name"].as_str().unwrap());
+                assert!(line.iter().any(|word| word.starts_with(&zero)), "worker 0 is at {zero}");
+            }
+        }
+        assert_eq!((workers, all.len()), (1, 3));
+    }
+}

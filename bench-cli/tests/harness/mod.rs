@@ -1,11 +1,9 @@
 //! What runs the tests of a program that needs a `main` of its own: it is the tool, and starts itself again for each cell.
 
 use std::env;
-use std::panic::catch_unwind;
 use std::process::{Command, ExitCode, Output};
 
-/// A test and its name.
-pub(crate) type Test = (&'static str, fn());
+use libtest_mimic::{Arguments, Trial};
 
 /// Whether this process was started as the tool: its first argument is none of a test harness.
 pub(crate) fn is_tool(commands: &[&str]) -> bool {
@@ -17,28 +15,18 @@ pub(crate) fn tool(line: &str) -> Output {
     Command::new(env::current_exe().unwrap()).args(line.split(' ')).output().unwrap()
 }
 
-/// Runs those of `tests` that the arguments ask for, or lists them, as the usual harness does.
-pub(crate) fn run(tests: &[Test]) -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let wanted: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let is_asked_for = |name: &str| {
-        let fits =
-            |wanted: &&String| if has("--exact") { name == **wanted } else { name.contains(&***wanted) };
-        wanted.is_empty() || has("--list") || wanted.iter().any(fits)
+/// Runs those of `tests` that the arguments ask for, one after the other: two that measure at once would starve each
+/// other.
+pub(crate) fn run(tests: &[(&'static str, fn())]) -> ExitCode {
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    let trial = |(name, test): &(&'static str, fn())| {
+        let test = *test;
+        Trial::test(*name, move || {
+            test();
+            Ok(())
+        })
     };
-    let mut failed = 0;
-    // None is ignored.
-    for (name, test) in tests.iter().filter(|(name, _)| is_asked_for(name) && !has("--ignored")) {
-        if has("--list") {
-            println!("{name}: test");
-            continue;
-        }
-        let is_well = catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if is_well { "ok" } else { "FAILED" });
-        failed += usize::from(!is_well);
-    }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
+    libtest_mimic::run(&arguments, tests.iter().map(trial).collect()).exit_code()
 }
 
 /// Tests by their names.
