@@ -1,4 +1,4 @@
-//! The one kind of histogram that the tool uses, and how it is written down.
+//! Histograms of times, with the same bounds everywhere, and their text form in run files.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

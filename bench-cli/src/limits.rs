@@ -6,9 +6,9 @@ pub(crate) const MAX_PAYLOAD: u64 = 64 << 20;
 pub(crate) const MAX_PARALLEL: u64 = 100_000;
 /// Largest byte window, and most bytes that a server alone takes from one connection at once.
 pub(crate) const MAX_WINDOW: u64 = 1 << 30;
-/// Requests that an open loop may have outstanding unless told otherwise; the byte window may hold fewer.
+/// Requests that an open loop may have outstanding by default; the byte window may hold fewer.
 pub(crate) const MAX_IN_FLIGHT: u64 = 16_384;
-/// Most that it may be told.
+/// Most that may be asked for.
 pub(crate) const MOST_IN_FLIGHT: u64 = 1_000_000;
 
 /// What a process has open beside its connections: standard streams, a runtime, files, a spare.

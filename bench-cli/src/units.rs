@@ -1,4 +1,4 @@
-//! Units: sizes, rates, shares and durations as they are typed and shown.
+//! Sizes, rates, shares and durations, parsed and shown.
 
 use std::time::Duration;
 

@@ -86,7 +86,7 @@ async fn drive(
     finished(timekeeper.stop(), phases, &spec.config, was_cut_short)
 }
 
-/// Waits for the end of the load; whether someone asked for it before its time.
+/// Waits for the end of the load; whether it was asked for before its time.
 async fn run_out(
     load: &mut JoinHandle<()>,
     meter: &Meter,

@@ -1,4 +1,4 @@
-//! How a cell is driven and how often, for every command that measures cells.
+//! Flags shared by every command that measures cells: how each is driven, and how often.
 
 use std::time::Duration;
 

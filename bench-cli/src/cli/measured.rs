@@ -1,4 +1,4 @@
-//! What all commands that measure have around it.
+//! The frame of every command that measures: environment, interruption, output, exit code.
 
 use listenrain_results::{Cell, Run};
 

@@ -1,4 +1,4 @@
-//! Where the figures go.
+//! Output flags: which files are written, and what is shown.
 
 use std::path::PathBuf;
 

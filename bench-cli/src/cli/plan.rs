@@ -1,4 +1,4 @@
-//! From what was typed to the cells that are measured, in their order.
+//! The plan: the cells that the arguments ask for, in their order.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The table: what is looked at, what is good, which figures suffer otherwise, and what to try.
+//! The table of checks: what is looked at, what is good, which figures suffer otherwise, and what to try.
 
 use std::time::Duration;
 

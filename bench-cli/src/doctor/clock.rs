@@ -1,4 +1,4 @@
-//! What reading the clock costs, and how well a thread wakes up by it.
+//! Cost of reading the clock, and how late a thread wakes up.
 
 use std::time::{Duration, Instant};
 

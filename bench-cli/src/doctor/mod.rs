@@ -1,4 +1,4 @@
-//! What on this machine spoils figures, and what to try: a table of checks.
+//! Checks of the machine: what spoils figures here, and what to try.
 
 mod checks;
 mod clock;

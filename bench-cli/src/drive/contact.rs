@@ -21,7 +21,7 @@ const NUMBER: u64 = u64::MAX;
 /// Makes connections to what a cell measures.
 #[derive(Debug, Clone)]
 pub(super) struct Contact {
-    /// What is dialled, if it is somebody else's.
+    /// The target that is dialled, if the server is not ours.
     target: Option<String>,
     protocol: String,
     within: Duration,

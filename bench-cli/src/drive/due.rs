@@ -1,4 +1,4 @@
-//! What is due in an open loop, and the wait for it.
+//! Due requests of an open loop, and the wait for them.
 
 use tokio::time::Instant;
 

@@ -4,7 +4,7 @@
 //! - [`Bare`]: the transport alone, as fast as can be; the measure of all others.
 //! - [`callers`]: closed and open loops of calls, for every stack that can answer one call.
 //! - [`Registry`]: the transports and stacks that the tool knows.
-//! - [`Setting`] and [`Serving`] are what a stack is told; [`Stalls`] is a server that stalls on purpose.
+//! - [`Setting`] and [`Serving`] are what a stack receives; [`Stalls`] is a server that stalls on purpose.
 
 mod bare;
 pub mod callers;
@@ -69,7 +69,7 @@ pub trait Stack: Send + Sync + Debug + 'static {
     /// Starts a server (unless the setting has a target) and connects a client to it.
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>>;
 
-    /// Answers whoever comes. Tells `ready` where it really listens; ends only by being dropped or by an error.
+    /// Serves every client that comes. Tells `ready` where it really listens; ends only by being dropped or by an error.
     fn serve<'a>(
         &'a self,
         serving: Serving,
@@ -96,7 +96,7 @@ pub enum StackError {
         /// What the transport said.
         error: NextError,
     },
-    /// There is nobody at the target.
+    /// No server listens at the target.
     #[error(
         "{endpoint} cannot be reached: {why}; is a server there? `bench-cli serve --listen {endpoint}` starts one"
     )]

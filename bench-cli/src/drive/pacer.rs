@@ -1,4 +1,4 @@
-//! What wakes an open loop when something is due.
+//! Pacers: they wake an open loop when a request is due.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,4 @@
-//! The payloads of requests, in buffers that are used again as soon as nobody holds their bytes.
+//! Payloads of requests, in buffers that are reused once their bytes are dropped.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ use crate::payload;
 /// several times slower: 1 x 256 KiB over TCP made 5,500 requests a second, and 9,400 with this.
 const LEAD: usize = 64;
 
-/// Makes payloads. There are never more buffers than payloads that somebody holds at once.
+/// Makes payloads. There are never more buffers than payloads that are held at once.
 #[derive(Debug)]
 pub(super) struct Payloads {
     len: usize,
     idle: Arc<Idle>,
 }
 
-/// Buffers that nobody reads, the one used last on top: it is still in cache.
+/// Buffers that are free, the one used last on top: it is still in cache.
 type Idle = Mutex<Vec<Vec<u8>>>;
 
 impl Payloads {

@@ -1,4 +1,4 @@
-//! When each request of an open loop is due: computed from the seed, never read off a clock.
+//! The schedule of an open loop: when each request is due, computed from the seed, never read off a clock.
 
 use std::time::Duration;
 

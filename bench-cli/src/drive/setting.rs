@@ -1,4 +1,4 @@
-//! What a stack is told: to measure a cell, and to serve one.
+//! Settings that a stack receives: to measure a cell, and to serve one.
 
 use std::sync::Arc;
 use std::time::Duration;

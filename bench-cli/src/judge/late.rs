@@ -1,4 +1,4 @@
-//! Requests beyond a limit, and whether so many show that it holds: the same for `check` and for `search`.
+//! Share of requests beyond a limit, and what it proves: the same for `check` and for `search`.
 
 use listenrain_results::{Cell, Times};
 

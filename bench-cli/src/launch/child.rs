@@ -1,4 +1,4 @@
-//! One child process: started, spoken to, heard, and ended.
+//! One child process: its start, its messages, its end.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,4 +1,4 @@
-//! From what the ends measured to the cell of a run.
+//! Composition of a run's cell from what both ends measured.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which program a cell's processes are.
+//! The program that a cell's processes run.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! What is chosen by a name: runtime and protocol.
+//! Choices by name: runtime and protocol.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! What a scenario comes to, for people to read before they run it.
+//! Summary of a scenario: its length, rates and bytes, before it runs.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From a file's text to a [`Scenario`] that holds: every key has its type, its bounds and its default here.
+//! The parser of scenario files: type, bounds and default of every key.
 
 use std::fmt;
 use std::ops::Range;

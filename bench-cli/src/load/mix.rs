@@ -1,4 +1,4 @@
-//! What each request is, and how long a caller thinks: drawn from the seed.
+//! The mix of requests, and think time: drawn from the seed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How requests are let go, and how a server stalls on purpose.
+//! Open loops, and stalls of a server on purpose.
 
 use std::fmt;
 use std::str::FromStr;

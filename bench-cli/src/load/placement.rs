@@ -1,4 +1,4 @@
-//! Where the two ends live, and on which processors.
+//! Placement of the two ends: in which processes, and on which processors.
 
 use std::fmt;
 use std::str::FromStr;

@@ -37,7 +37,7 @@ pub struct Request {
     pub payload: usize,
     /// Its weight beside the others.
     pub share: f64,
-    /// Whether nobody answers it.
+    /// Whether it is one-way: no reply comes.
     pub one_way: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What changes the processors' clock rate.
+//! Clock rate of the processors: governor and turbo.
 
 use super::root::Root;
 

@@ -1,4 +1,4 @@
-//! Whether this is a virtual machine, and of which kind.
+//! Detection of virtual machines.
 
 use super::root::{Root, field};
 
@@ -15,7 +15,7 @@ const PRODUCTS: [&str; 9] = [
     "OpenStack",
 ];
 
-/// What the machine is, if it is a virtual one; `Some(None)` where it is none. Nothing where nobody says.
+/// What the machine is, if it is a virtual one; `Some(None)` where it is none. `None` where that is unknown.
 pub(crate) fn virtual_machine(root: &Root) -> Option<Option<String>> {
     let dmi = |name: &str| root.read(&format!("sys/class/dmi/id/{name}")).filter(|text| !text.is_empty());
     let product =

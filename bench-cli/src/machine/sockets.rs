@@ -1,4 +1,4 @@
-//! What the kernel allows connections to have: descriptors, MTU, and its version.
+//! The kernel's limits for connections: descriptors, MTU; and its version.
 
 use super::root::Root;
 

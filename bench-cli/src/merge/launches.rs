@@ -1,4 +1,4 @@
-//! Several launches of one cell as one: means of rates, sums of counts.
+//! Merge of several launches of one cell: means of rates, sums of counts.
 
 use listenrain_results::{Cell, Launch, Precision, Steadiness, Usage};
 

@@ -1,4 +1,4 @@
-//! One cell of several: of launches one after the other, or of workers at the same time.
+//! Merges of cells: of launches one after the other, or of workers at the same time.
 //!
 //! Counts add up, and so do histograms; percentiles are those of the added histograms, never of percentiles.
 

@@ -1,4 +1,4 @@
-//! What is measured: completions, their times and errors here, what the processes used in `usage`.
+//! The meter: completions, their times and errors here; CPU and memory in `usage`.
 //!
 //! A stack reports to a [`Meter`], which knows whether the warm-up, the timed window or its end is now. A closed loop's
 //! request counts when it completes inside the window. An open loop's times count when the request was due inside it,

@@ -1,4 +1,4 @@
-//! One thread's share of what was reported.
+//! One thread's shard of the meter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

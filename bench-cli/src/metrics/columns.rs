@@ -1,4 +1,4 @@
-//! Every single figure of a cell by its column's name, the unit in it.
+//! Columns: every single figure of a cell, under a name that has its unit.
 
 use listenrain_results::{Cell, Interval, Times, Usage};
 

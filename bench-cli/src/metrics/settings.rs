@@ -1,4 +1,4 @@
-//! What makes two cells the same cell: every setting, by name.
+//! Settings of a cell by name: two cells with the same settings are the same cell.
 
 use listenrain_results::Cell;
 

@@ -1,4 +1,4 @@
-//! Every bucket of every histogram, as CSV: from it the histograms can be built again, exactly.
+//! Histogram counts as CSV: every bucket, so that the histograms can be rebuilt exactly.
 
 use listenrain_results::Cell;
 

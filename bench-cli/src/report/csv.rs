@@ -1,4 +1,4 @@
-//! One line a cell with every single figure, for spreadsheets and scripts.
+//! CSV: a line a cell with every single figure.
 
 use listenrain_results::Cell;
 

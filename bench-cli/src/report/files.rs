@@ -1,4 +1,4 @@
-//! Files of a run: tried before anything is measured, and written when it is over.
+//! Output files of a run: tried before anything is measured, written when it is over.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! Runs that nobody measured, rich in everything that a run can have: for tests of what is made of runs.
+//! Made-up runs that have everything a run can have, for tests of reports.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! How cells are called: by what tells them from the others of their run.
+//! Labels of cells: the settings that distinguish them within their run.
 
 use listenrain_results::{Cell, Run};
 

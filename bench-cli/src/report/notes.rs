@@ -1,4 +1,4 @@
-//! What must be known beside the figures: what failed, what was not reached, what spoils a row.
+//! Notes beside the figures: what failed, what was not reached, what spoils a row.
 
 use listenrain_results::{Cell, Interval, Precision, Run};
 

@@ -1,4 +1,4 @@
-//! What came of a comparison, a check or a search: in words, then as a table, which the page shows as well.
+//! Results of a comparison, a check or a search: in words, then as a table, which the page shows as well.
 
 use listenrain_results::{Cell, Check, CheckRow, Comparison, ComparisonRow, Run, Search, Trial, Verdict};
 

@@ -1,4 +1,4 @@
-//! Which tables a run's cells make, and with which columns: those that have something to say, and no others.
+//! Sheets: which tables a run's cells make, with the columns that are filled.
 
 use listenrain_results::{Cell, HostCpu, Interval, Run, Steadiness, Times, Usage, of_bare};
 

@@ -1,4 +1,4 @@
-//! A run with the name that it is shown under.
+//! A run and the name that it is shown under.
 
 use listenrain_results::Run;
 

@@ -35,7 +35,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// One whose launcher knows what the machine is busy with while nothing is measured; `run` is warned where that is much.
+    /// A session whose launcher knows how busy the machine is while nothing is measured; `run` is warned where that is much.
     pub(crate) async fn begin(run: &mut Run, interrupt: &'a Interrupt, view: View) -> Self {
         let before = Snapshot::now();
         sleep(IDLE).await;

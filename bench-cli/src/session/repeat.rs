@@ -1,4 +1,4 @@
-//! How often each cell is started anew, and in which order.
+//! Repeats: how often each cell is launched, and in which order.
 
 use listenrain_results::Cell;
 

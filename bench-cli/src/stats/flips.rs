@@ -1,4 +1,4 @@
-//! How often chance alone does as much: sign flips.
+//! Sign-flip test: how often chance alone does as much.
 //!
 //! Were there no difference, each block's log ratio might as well have had the other sign. So the sum that was found is
 //! held against the sums of all flips; it supposes nothing of how the ratios are distributed.

@@ -1,4 +1,4 @@
-//! Many questions at once: of twenty that all have the answer "no", one would say "yes" by chance.
+//! Holm's correction for many questions at once: of twenty that all have the answer "no", one would say "yes" by chance.
 
 /// `p` values corrected by Holm's method, in the same order: calling those below 0.05 different is wrong anywhere at all
 /// in no more than 1 of 20 runs.

@@ -1,4 +1,4 @@
-//! The mean of independent launches.
+//! Mean and confidence interval of independent launches.
 
 use listenrain_results::Interval;
 

@@ -1,4 +1,4 @@
-//! What several launches say together. Pure: numbers in, numbers out.
+//! Statistics over launches. Pure: numbers in, numbers out.
 //!
 //! - [`mean_interval`]: the mean of launches, and how sure it is.
 //! - [`paired_ratio`], [`unpaired_ratio`]: one thing against another, in blocks or not.

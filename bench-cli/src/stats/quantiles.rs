@@ -1,4 +1,4 @@
-//! Quantiles of the distributions that the rest needs.
+//! Quantiles of the t and beta distributions.
 
 use statrs::distribution::{Beta, ContinuousCDF, StudentsT};
 

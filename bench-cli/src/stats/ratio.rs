@@ -1,4 +1,4 @@
-//! One thing against another, as a ratio. On logarithms, so that twice and half are equally far from the same.
+//! Ratios of one value to another, on logarithms, so that twice and half are equally far from the same.
 
 use super::mean::{mean_interval, moments};
 use super::{LEVEL, quantiles};

@@ -1,4 +1,4 @@
-//! What a series over time says of its beginning.
+//! Warm-up of a time series: where it comes to rest.
 
 /// How many values at the beginning to leave out, at most `most`: where the mean of the rest is surest (White's MSER).
 ///

@@ -1,4 +1,4 @@
-//! What so many of so many say of the true share: Clopper and Pearson's exact bounds.
+//! Exact bounds of a share by Clopper and Pearson.
 
 use super::quantiles::beta;
 

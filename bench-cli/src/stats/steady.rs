@@ -1,4 +1,4 @@
-//! Whether the figures of a launch had come to rest, and what of its beginning to leave out.
+//! Steadiness of a launch, and how much of its beginning is cut off.
 
 use super::{quantiles, series};
 

@@ -1,4 +1,4 @@
-//! Who comes to worker 0: each connection's two tasks, and whether there is a place for whoever it is.
+//! Admission of participants by worker 0: each connection's two tasks, and whether it has a place.
 
 use std::time::{Duration, Instant};
 

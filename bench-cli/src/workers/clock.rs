@@ -1,4 +1,4 @@
-//! How far another's clock is off ours: Cristian's method, by the fastest of several pings.
+//! Clock offset between two workers: Cristian's method, by the fastest of several pings.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Which of how many workers this process is: from its flags, or from what the engine that launched it says.
+//! Identity of a worker: its index and count, from its flags or from the engine that launched it.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! One worker's way through a run.
+//! A worker's part in a run, from joining to the merged whole.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;

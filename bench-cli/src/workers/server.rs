@@ -1,4 +1,4 @@
-//! A server that takes part: it lets no request go, but says what answering them cost it, between the same marks.
+//! A server that takes part: it sends no request, and reports what answering them cost between the same marks.
 
 use std::time::{Duration, Instant};
 

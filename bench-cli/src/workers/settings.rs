@@ -1,4 +1,4 @@
-//! Everything that must be the same for all workers of a run.
+//! Settings that must be the same for all workers of a run.
 
 use crc::{CRC_64_XZ, Crc};
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! What workers and worker 0 say to each other: one JSON object a line, over TCP.
+//! The protocol between workers and worker 0: one JSON object a line, over TCP.
 
 use std::io;
 use std::time::Duration;

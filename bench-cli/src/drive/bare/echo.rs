@@ -1,4 +1,4 @@
-//! The server's side: what comes in goes out.
+//! The echo server of the bare transport.
 
 use std::future::poll_fn;
 use std::io;

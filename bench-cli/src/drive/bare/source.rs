@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::WRITE_CAP;
 use crate::payload::{self, BLOCK};
 
-/// Makes the stream, out of buffers that it uses again as soon as nobody reads them.
+/// Makes the stream, out of buffers that it uses again as soon as they are sent.
 #[derive(Debug)]
 pub(super) struct Source {
     payload: usize,

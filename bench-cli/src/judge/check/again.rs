@@ -1,4 +1,4 @@
-//! The baseline's cells, to be measured again.
+//! The plan of a check: the baseline's cells, measured again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! From two cells to a verdict on each goal.
+//! The verdict on each goal, from two cells.
 
 use listenrain_results::{Cell, CheckRow};
 

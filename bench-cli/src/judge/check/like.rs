@@ -1,4 +1,4 @@
-//! Whether two runs may be compared: the same machine, the same cells, driven the same way.
+//! Comparability of two runs: the same machine, the same cells, driven the same way.
 
 use listenrain_results::{Cell, Env, Run};
 

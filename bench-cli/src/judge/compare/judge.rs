@@ -1,4 +1,4 @@
-//! From launches in blocks to what follows.
+//! The verdicts of a comparison, from launches in blocks.
 
 use listenrain_results::{Cell, ComparisonRow, Verdict};
 

@@ -1,4 +1,4 @@
-//! The highest rate that holds: short trials find about where it is, trials of full length confirm it.
+//! The search for the highest rate: short trials find about where it is, trials of full length confirm it.
 
 use std::time::Duration;
 

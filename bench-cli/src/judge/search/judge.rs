@@ -1,4 +1,4 @@
-//! Whether a service level held in a trial.
+//! The verdict on one trial: whether the service level held.
 
 use listenrain_results::{Cell, Trial};
 

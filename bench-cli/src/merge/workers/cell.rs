@@ -1,4 +1,4 @@
-//! One cell of many workers' cells.
+//! Merge of one cell over all workers.
 
 use std::collections::BTreeMap;
 

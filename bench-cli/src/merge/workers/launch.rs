@@ -1,4 +1,4 @@
-//! One launch of many workers' launches.
+//! Merge of one launch over all workers.
 
 use listenrain_results::{Launch, Times};
 

@@ -1,4 +1,4 @@
-//! One run of many parts: exactly, or not at all.
+//! Merge of all workers' parts of a run: exact, or refused.
 
 mod cell;
 mod launch;

@@ -1,4 +1,4 @@
-//! What all used together.
+//! Merge of CPU and memory over all workers.
 
 use listenrain_results::{Run, Usage, Usages};
 use serde::{Deserialize, Serialize};

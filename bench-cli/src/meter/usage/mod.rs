@@ -1,6 +1,6 @@
-//! What a process and its machine have used so far, and what they used between two marks.
+//! CPU and memory of a process and its machine, so far and between two marks.
 //!
-//! Counters only, read at both marks and subtracted: never a percentage that someone sampled, never from a process's
+//! Counters only, read at both marks and subtracted: never a sampled percentage, never from a process's
 //! start on.
 
 mod host;

@@ -1,4 +1,4 @@
-//! This process's own counters.
+//! Counters of this process.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Throughput, times and processor over time: whether a row was at rest.
+//! Throughput, times and CPU over time.
 
 use listenrain_results::Cell;
 use maud::{Markup, html};

@@ -1,4 +1,4 @@
-//! Where and how it was measured, and what spoils it.
+//! The environment of a run, and its warnings.
 
 use maud::{Markup, html};
 

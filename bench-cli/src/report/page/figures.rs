@@ -1,4 +1,4 @@
-//! The tables: what a terminal shows, every launch, and every percentile.
+//! Tables of the page: what a terminal shows, every launch, and every percentile.
 
 use listenrain_results::Interval;
 use maud::{Markup, html};

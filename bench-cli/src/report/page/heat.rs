@@ -1,4 +1,4 @@
-//! Throughput by what was driven and by payload: how near each is to the best of its column.
+//! Heat grid: throughput by transport and payload, shaded by how near it is to the best of its column.
 
 use std::collections::BTreeSet;
 

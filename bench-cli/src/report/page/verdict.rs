@@ -1,4 +1,4 @@
-//! What came of it, in plain words.
+//! The verdict at the top of the page, in plain words.
 
 use listenrain_results::{Cell, Check, Comparison, ComparisonRow, Search, Verdict};
 use maud::{Markup, html};

@@ -1,4 +1,4 @@
-//! Who is there, and what is heard of them.
+//! Participants that have joined, and what they report.
 
 use std::time::{Duration, Instant};
 

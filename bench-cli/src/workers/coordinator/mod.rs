@@ -1,4 +1,5 @@
-//! Worker 0's other task: it waits until all are there, tells them when to begin, and gathers what they measured.
+//! The coordinator, a task of worker 0: it waits for all participants, tells them when to begin, and gathers what they
+//! measured.
 
 mod gather;
 
