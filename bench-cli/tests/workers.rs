@@ -151,7 +151,7 @@ fn four_workers_and_a_server_become_exactly_the_union_of_their_parts() {
 }
 
 #[test]
-fn a_worker_that_is_killed_makes_the_run_void_for_all() {
+fn a_worker_that_is_killed_aborts_the_run_for_all() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("whole.json");
     // Nobody dials the target before all have come.
@@ -168,7 +168,7 @@ fn a_worker_that_is_killed_makes_the_run_void_for_all() {
     said.read_to_string(&mut rest).unwrap();
     let status = first.child().wait().unwrap();
     assert_eq!(status.code(), Some(1), "{rest}");
-    assert!(rest.contains("void") && rest.contains("worker 1"), "{rest}");
+    assert!(rest.contains("aborted") && rest.contains("worker 1"), "{rest}");
     let output = witness.output();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("worker 1"), "{said}");

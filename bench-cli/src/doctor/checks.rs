@@ -363,6 +363,9 @@ mod tests {
         ] {
             assert_eq!(is_bad(&seen), bad);
         }
+        let late = waking_up((Duration::from_micros(55), Duration::from_micros(4000)));
+        assert!(matches!(late, Seen::Bad(found) if found.contains("4000 µs (p99)")));
+        assert!(clock::cost() > Duration::ZERO, "reading the clock takes some time");
         let look = |name: &str, sample| {
             let check = CHECKS.iter().find(|check| check.name == name).unwrap();
             (check.look)(&Machine { root: &Root::system(), sample })

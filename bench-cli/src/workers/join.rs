@@ -33,7 +33,7 @@ pub(crate) struct Worker {
     pub(crate) pace: Pace,
 }
 
-/// A worker that has joined. Dropped, it leaves without a word, which makes the run aborted for all.
+/// A worker that has joined. Dropped, it leaves without a word, which aborts the run for all.
 #[derive(Debug)]
 pub(crate) struct Joined {
     participant: Participant,

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_unknown_peer_at_the_port_is_told_so_and_ends_nothing() {
+    async fn an_unknown_peer_at_the_port_is_told_so_and_ends_nothing() {
         let (address, zero) = open(worker(0, 2)).await;
         let mut unknown_peer = TcpStream::connect(address).await.unwrap();
         unknown_peer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_dies_while_measuring_makes_the_run_aborted_for_all() {
+    async fn a_worker_that_dies_while_measuring_aborts_the_run_for_all() {
         let mut all = joined(worker(0, 4), 4).await;
         for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
             start.unwrap();
