@@ -2,18 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, value_parser};
+use clap::{Arg, Args, value_parser};
 
-use super::drive::{DriveArgs, payload};
+use super::drive::CellsArgs;
 use super::exit::ended;
 use super::measured::measured;
-use super::run::RunArgs;
 use super::{Exit, OutputArgs, plan, selection};
 use crate::drive::Registry;
 use crate::judge::compare::{Plan, Value, measure};
 use crate::launch::Program;
-use crate::limits::MAX_PARALLEL;
-use crate::load::{Placement, ProtocolChoice, RuntimeChoice};
 use crate::progress::View;
 use crate::report::results;
 use crate::session::Session;
@@ -31,42 +28,34 @@ The smallest p-value that N blocks can give is 2 / 2^N: 0.0625 for 5, so fewer t
 0.05; and for each figure it is corrected for the number of its rows (cells x values less one), so many cells take more
 blocks.";
 
-/// Many short launches say more than a few long ones: launches differ more than the seconds of one.
-pub(super) const DURATION: &str = "1s";
-pub(super) const WARMUP: &str = "300ms";
+/// An argument as a comparison has it.
+pub(super) fn argument(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        // Many short launches say more than a few long ones: launches differ more than the seconds of one.
+        "duration" => arg.default_value("1s"),
+        "warmup" => arg.default_value("300ms"),
+        "transport" => arg.help("Transports, by scheme. Default: the first that is registered"),
+        "stack" => arg.help(
+            "What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in",
+        ),
+        "set" => arg.help(
+            "An option of a transport with its values, such as tcp.nodelay=true,false; may be repeated for other options, \
+             each with one value",
+        ),
+        "parallel" => arg.help("Callers of a closed loop, all connections together: each number is a cell"),
+        "payload" => arg.help("Bytes of a request's payload, 16B to 64MiB: each size is a cell"),
+        _ => arg,
+    }
+}
 
 /// What is compared, and in which cells.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompareArgs {
-    /// Transports, by scheme. Default: the first that is registered
-    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
-    pub(crate) transport: Vec<String>,
-    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in
-    #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
-    pub(crate) stack: Vec<String>,
-    /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
-    #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
-    pub(crate) runtime: Vec<RuntimeChoice>,
-    /// Wire protocol of a stack that has one. Default: the stack's own
-    #[arg(long, value_name = "PROTOCOL,…", value_delimiter = ',')]
-    pub(crate) protocol: Vec<ProtocolChoice>,
-    /// An option of a transport with its values, such as tcp.nodelay=true,false; may be repeated for other options, each
-    /// with one value
-    #[arg(long, value_name = "SCHEME.NAME=VALUE,…")]
-    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cells: CellsArgs,
     /// Builds of this program, by path. Default: this one
     #[arg(long, value_name = "PATH,…", value_delimiter = ',')]
     pub(crate) binary: Vec<PathBuf>,
-    /// Where the two ends live: `same` process, or `split`
-    #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
-    pub(crate) placement: Vec<Placement>,
-    /// Callers of a closed loop, all connections together: each number is a cell
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
-        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
-    pub(crate) parallel: Vec<u64>,
-    /// Bytes of a request's payload, 16B to 64MiB: each size is a cell
-    #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
-    pub(crate) payload: Vec<usize>,
     /// In each block every value is measured once in every cell, by a fresh launch, in random order. Fewer than 6 blocks
     /// can't give a p-value below 0.05
     #[arg(long, value_name = "N", default_value = "10", value_parser = value_parser!(u64).range(2..=1000))]
@@ -74,8 +63,6 @@ pub(crate) struct CompareArgs {
     /// A difference smaller than this is called none, however sure it is
     #[arg(long, value_name = "SHARE", default_value = "1%", value_parser = parse_share)]
     pub(crate) noise_floor: f64,
-    #[command(flatten)]
-    pub(crate) drive: DriveArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -144,14 +131,14 @@ const FACTORS: [&str; 7] = ["transport", "stack", "runtime", "protocol", "set", 
 /// Those that have several values.
 fn several(args: &CompareArgs) -> Vec<&'static str> {
     // `--set` once more for each option that has several.
-    let sets = args.set.iter().filter(|set| set.contains(',')).map(|_| "set");
+    let sets = args.cells.set.iter().filter(|set| set.contains(',')).map(|_| "set");
     let counts = [
-        ("transport", args.transport.len()),
-        ("stack", args.stack.len()),
-        ("runtime", args.runtime.len()),
-        ("protocol", args.protocol.len()),
+        ("transport", args.cells.transport.len()),
+        ("stack", args.cells.stack.len()),
+        ("runtime", args.cells.runtime.len()),
+        ("protocol", args.cells.protocol.len()),
         ("binary", args.binary.len()),
-        ("placement", args.placement.len()),
+        ("placement", args.cells.placement.len()),
     ];
     counts.into_iter().filter(|(_, count)| *count > 1).map(|(factor, _)| factor).chain(sets).collect()
 }
@@ -163,22 +150,28 @@ fn values(factor: &str, args: &CompareArgs, registry: &Registry) -> Result<Vec<V
         Ok(Value { name, ..value(args, registry)? })
     };
     let values: Vec<Value> = match factor {
-        "transport" => {
-            each(&args.transport, |one| alone(one.clone(), &|args| args.transport = vec![one.clone()]))
+        "transport" => each(&args.cells.transport, |one| {
+            alone(one.clone(), &|args| args.cells.transport = vec![one.clone()])
+        }),
+        "stack" => {
+            each(&args.cells.stack, |one| alone(one.clone(), &|args| args.cells.stack = vec![one.clone()]))
         }
-        "stack" => each(&args.stack, |one| alone(one.clone(), &|args| args.stack = vec![one.clone()])),
-        "runtime" => each(&args.runtime, |one| alone(one.to_string(), &|args| args.runtime = vec![*one])),
-        "protocol" => each(&args.protocol, |one| alone(one.to_string(), &|args| args.protocol = vec![*one])),
-        "placement" => {
-            each(&args.placement, |one| alone(one.to_string(), &|args| args.placement = vec![*one]))
+        "runtime" => {
+            each(&args.cells.runtime, |one| alone(one.to_string(), &|args| args.cells.runtime = vec![*one]))
         }
+        "protocol" => {
+            each(&args.cells.protocol, |one| alone(one.to_string(), &|args| args.cells.protocol = vec![*one]))
+        }
+        "placement" => each(&args.cells.placement, |one| {
+            alone(one.to_string(), &|args| args.cells.placement = vec![*one])
+        }),
         "binary" => each(&args.binary, |one| {
             alone(one.display().to_string(), &|args| args.binary = vec![one.clone()])
         }),
-        _ => each(&split(&args.set), |one| {
-            let others = args.set.iter().filter(|set| !set.contains(',')).cloned();
+        _ => each(&split(&args.cells.set), |one| {
+            let others = args.cells.set.iter().filter(|set| !set.contains(',')).cloned();
             let set: Vec<_> = others.chain([one.clone()]).collect();
-            alone(one.clone(), &|args| args.set.clone_from(&set))
+            alone(one.clone(), &|args| args.cells.set.clone_from(&set))
         }),
     }?;
     for (at, value) in values.iter().enumerate() {
@@ -205,29 +198,16 @@ fn split(sets: &[String]) -> Vec<String> {
 }
 
 /// The value that `args` says, which has one of everything.
-fn value(args: CompareArgs, registry: &Registry) -> Result<Value, String> {
+fn value(mut args: CompareArgs, registry: &Registry) -> Result<Value, String> {
     let program = args.binary.first().map(program).transpose()?.unwrap_or_default();
-    let mut stack = args.stack;
-    if stack.is_empty() {
-        stack.push(selection::stack(None, registry)?.name().to_owned());
+    if args.cells.stack.is_empty() {
+        args.cells.stack.push(selection::stack(None, registry)?.name().to_owned());
     }
-    let lists = RunArgs {
-        transport: args.transport,
-        parallel: args.parallel,
-        payload: args.payload,
-        runtime: args.runtime,
-        placement: args.placement,
-        stack,
-        protocol: args.protocol,
-        set: args.set,
-        drive: args.drive,
-        ..RunArgs::default()
-    };
-    Ok(Value { name: String::new(), program, cells: plan::run(&lists, registry)? })
+    Ok(Value { name: String::new(), program, cells: plan::cells(&args.cells, None, None, registry)? })
 }
 
 fn plan(args: &CompareArgs, factor: &'static str, values: Vec<Value>) -> Plan {
-    let (blocks, noise_floor, seed) = (args.blocks, args.noise_floor, args.drive.seed);
+    let (blocks, noise_floor, seed) = (args.blocks, args.noise_floor, args.cells.drive.seed);
     Plan { factor, values, blocks, noise_floor, seed }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-use crate::limits::{MAX_IN_FLIGHT, MAX_PAYLOAD, MAX_WINDOW, MOST_IN_FLIGHT};
-use crate::load::{Arrivals, OpenConfig, PacerChoice, Pins, Stall};
+use crate::limits::{MAX_IN_FLIGHT, MAX_PARALLEL, MAX_PAYLOAD, MAX_WINDOW, MOST_IN_FLIGHT};
+use crate::load::{Arrivals, OpenConfig, PacerChoice, Pins, Placement, ProtocolChoice, RuntimeChoice, Stall};
 use crate::merge::launches::FEWEST;
 use crate::payload::STAMP;
 use crate::session::Repeat;
@@ -67,6 +67,39 @@ impl DriveArgs {
         let Self { arrivals, max_in_flight, pacer, seed, .. } = *self;
         OpenConfig { rate, arrivals, max_in_flight, pacer, seed }
     }
+}
+
+/// Lists, every combination of which is a cell, and how each is driven.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct CellsArgs {
+    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
+    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
+    pub(crate) transport: Vec<String>,
+    /// Callers of a closed loop, all connections together; an open loop (--rate) has none
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
+        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
+    pub(crate) parallel: Vec<u64>,
+    /// Bytes of a request's payload, 16B to 64MiB
+    #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
+    pub(crate) payload: Vec<usize>,
+    /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
+    #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
+    pub(crate) runtime: Vec<RuntimeChoice>,
+    /// Where the two ends live: `same` is one process for both, as the original; `split` one for each
+    #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
+    pub(crate) placement: Vec<Placement>,
+    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
+    /// `bare` beside it where there is neither a --target nor a --via
+    #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
+    pub(crate) stack: Vec<String>,
+    /// Wire protocol of a stack that has one. Default: the stack's own
+    #[arg(long, value_name = "PROTOCOL,…", value_delimiter = ',')]
+    pub(crate) protocol: Vec<ProtocolChoice>,
+    /// An option of a transport, such as tcp.nodelay=false; may be repeated
+    #[arg(long, value_name = "SCHEME.NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) drive: DriveArgs,
 }
 
 /// How often each cell is started anew.

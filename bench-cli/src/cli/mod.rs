@@ -90,10 +90,10 @@ enum Command {
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<run::RunArgs>),
     /// Several values of one thing against each other, in random blocks: ratio, interval and p-value.
-    #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
+    #[command(after_help = compare::EXAMPLES, mut_args(compare::argument))]
     Compare(Box<compare::CompareArgs>),
     /// A thing against itself: what this machine makes of no difference, and the smallest that it can show.
-    #[command(after_help = compare::EXAMPLES, mut_arg("duration", |arg| arg.default_value(compare::DURATION)), mut_arg("warmup", |arg| arg.default_value(compare::WARMUP)))]
+    #[command(after_help = compare::EXAMPLES, mut_args(compare::argument))]
     Aa(Box<compare::CompareArgs>),
     /// A run against a baseline: did anything get worse?
     #[command(after_help = check::EXAMPLES, mut_arg("force", |arg| arg.help(check::FORCE)))]
@@ -203,8 +203,8 @@ mod tests {
             "current,multi:2",
         ];
         let Some(Command::Run(args)) = Cli::try_parse_from(line).unwrap().command else { panic!("run") };
-        assert_eq!((args.parallel, args.payload), (vec![1, 16], vec![4096, 4 << 20]));
-        assert_eq!(args.runtime.len(), 2);
+        assert_eq!((args.cells.parallel, args.cells.payload), (vec![1, 16], vec![4096, 4 << 20]));
+        assert_eq!(args.cells.runtime.len(), 2);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use listenrain::Transport;
 use listenrain_results::original;
 
-use super::drive::DriveArgs;
-use super::run::{RunArgs, TableArgs};
+use super::drive::{CellsArgs, DriveArgs};
+use super::run::TableArgs;
 use super::selection::{once, options, protocol, stack, targets, transports};
 use crate::drive::{Registry, Stack};
 use crate::load::{CellConfig, Placement, ProtocolChoice};
@@ -56,16 +56,21 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
 /// # Errors
 ///
 /// A text for the user that says what is allowed.
-pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>, String> {
+pub(crate) fn cells(
+    args: &CellsArgs,
+    target: Option<&String>,
+    via: Option<&String>,
+    registry: &Registry,
+) -> Result<Vec<CellConfig>, String> {
     all_once(args)?;
     let drive = &args.drive;
     driven(drive, &args.parallel)?;
-    let transports = match &args.target {
+    let transports = match target {
         Some(target) => vec![targets(target, &args.transport, registry)?],
         None => transports(&args.transport, registry)?,
     };
-    let stacks = stacks(args, registry)?;
-    via(args, &stacks)?;
+    let stacks = stacks(&args.stack, target.or(via).is_some(), registry)?;
+    forwarded(target, via, &stacks)?;
     let options = options(&args.set, &transports, registry)?;
     let mut cells = Vec::new();
     for transport in &transports {
@@ -87,8 +92,8 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry) -> Result<Vec<CellConfig>
                         connections: drive.connections,
                         window: drive.window,
                         options: own.clone(),
-                        target: args.target.clone(),
-                        via: args.via.clone(),
+                        target: target.cloned(),
+                        via: via.cloned(),
                         placement,
                         pins: drive.pin.clone().unwrap_or_default(),
                         open: drive.open(),
@@ -188,7 +193,7 @@ pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), S
 }
 
 /// A value that stands in its list twice would be measured twice.
-fn all_once(args: &RunArgs) -> Result<(), String> {
+fn all_once(args: &CellsArgs) -> Result<(), String> {
     once("--transport", &args.transport)?;
     once("--stack", &args.stack)?;
     once("--protocol", &args.protocol)?;
@@ -200,11 +205,11 @@ fn all_once(args: &RunArgs) -> Result<(), String> {
 }
 
 /// A forwarder stands before a server of this process, and carries packets: a stack without them has none.
-fn via(args: &RunArgs, stacks: &[&dyn Stack]) -> Result<(), String> {
-    if args.via.is_none() {
+fn forwarded(target: Option<&String>, via: Option<&String>, stacks: &[&dyn Stack]) -> Result<(), String> {
+    if via.is_none() {
         return Ok(());
     }
-    if args.target.is_some() {
+    if target.is_some() {
         return Err("--via forward does not go with --target: it forwards to a server of its own".to_owned());
     }
     match stacks.iter().find(|stack| !stack.forwards()) {
@@ -230,13 +235,16 @@ fn spoken(stacks: &[&dyn Stack], asked: &[ProtocolChoice]) -> Result<Vec<(String
 }
 
 /// Those asked for; else the default beside `bare`, where that can be driven too.
-fn stacks<'a>(args: &RunArgs, registry: &'a Registry) -> Result<Vec<&'a dyn Stack>, String> {
-    if !args.stack.is_empty() {
-        return args.stack.iter().map(|name| stack(Some(name), registry)).collect();
+fn stacks<'a>(
+    asked: &[String],
+    is_alone: bool,
+    registry: &'a Registry,
+) -> Result<Vec<&'a dyn Stack>, String> {
+    if !asked.is_empty() {
+        return asked.iter().map(|name| stack(Some(name), registry)).collect();
     }
     let default = stack(None, registry)?;
-    let alone = args.target.is_some() || args.via.is_some() || default.name() == BARE;
-    let bare = registry.stack(BARE).filter(|_| !alone).map(|bare| &**bare);
+    let bare = registry.stack(BARE).filter(|_| !is_alone && default.name() != BARE).map(|bare| &**bare);
     Ok([default].into_iter().chain(bare).collect())
 }
 
@@ -250,7 +258,9 @@ mod tests {
     fn planned(line: &str) -> Result<Vec<CellConfig>, String> {
         let words = ["bench-cli", "run"].into_iter().chain(line.split_whitespace());
         match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-            Some(Command::Run(args)) => run(&args, &Registry::standard()),
+            Some(Command::Run(args)) => {
+                cells(&args.cells, args.target.as_ref(), args.via.as_ref(), &Registry::standard())
+            }
             other => panic!("{other:?}"),
         }
     }

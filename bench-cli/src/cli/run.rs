@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use clap::{Args, value_parser};
+use clap::Args;
 
-use super::drive::{DriveArgs, RepeatArgs, payload, warmup_time, window_time};
+use super::drive::{CellsArgs, RepeatArgs, warmup_time, window_time};
 use super::exit::{ended, failure};
 use super::measured::measured;
 use super::{Exit, OutputArgs, WorkerArgs, merge, plan};
 use crate::drive::Registry;
-use crate::limits::MAX_PARALLEL;
-use crate::load::{CellConfig, Placement, ProtocolChoice, RuntimeChoice};
+use crate::load::{CellConfig, RuntimeChoice};
 use crate::progress::View;
 use crate::report::tables;
 use crate::session::{Repeat, Session, take_part};
@@ -40,43 +39,17 @@ pub(crate) struct TableArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Lists, every combination of which is a cell.
-#[derive(Debug, Clone, Default, Args)]
+/// Every combination of the lists, in this process or against a server elsewhere.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Transports, by scheme, or `all`; see `bench-cli transports`. Default: the first that is registered
-    #[arg(long, value_name = "SCHEME,…", value_delimiter = ',')]
-    pub(crate) transport: Vec<String>,
-    /// Callers of a closed loop, all connections together; an open loop (--rate) has none
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1",
-        value_parser = value_parser!(u64).range(1..=MAX_PARALLEL))]
-    pub(crate) parallel: Vec<u64>,
-    /// Bytes of a request's payload, 16B to 64MiB
-    #[arg(long, value_name = "SIZE,…", value_delimiter = ',', default_value = "4KiB", value_parser = payload)]
-    pub(crate) payload: Vec<usize>,
-    /// `current` (one thread holds both ends) or `multi:N` (one runtime of N workers does)
-    #[arg(long, value_name = "RUNTIME,…", value_delimiter = ',', default_value = "current")]
-    pub(crate) runtime: Vec<RuntimeChoice>,
-    /// Where the two ends live: `same` is one process for both, as the original; `split` one for each
-    #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
-    pub(crate) placement: Vec<Placement>,
-    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
-    /// `bare` beside it where there is neither a --target nor a --via
-    #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
-    pub(crate) stack: Vec<String>,
-    /// Wire protocol of a stack that has one. Default: the stack's own
-    #[arg(long, value_name = "PROTOCOL,…", value_delimiter = ',')]
-    pub(crate) protocol: Vec<ProtocolChoice>,
+    #[command(flatten)]
+    pub(crate) cells: CellsArgs,
     /// A live server to drive instead of one in the same process, such as tcp://127.0.0.1:8899
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) target: Option<String>,
-    /// An option of a transport, such as tcp.nodelay=false; may be repeated
-    #[arg(long, value_name = "SCHEME.NAME=VALUE")]
-    pub(crate) set: Vec<String>,
     /// What stands between client and server
     #[arg(long, value_name = "WHAT", value_parser = ["forward"])]
     pub(crate) via: Option<String>,
-    #[command(flatten)]
-    pub(crate) drive: DriveArgs,
     #[command(flatten)]
     pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
@@ -96,12 +69,13 @@ pub(super) fn table(args: &TableArgs, registry: &Registry) -> Exit {
 
 /// Every combination of the lists.
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> Exit {
-    let repeat = args.repeat.repeat(args.drive.seed);
+    let repeat = args.repeat.repeat(args.cells.drive.seed);
     let measure = |plan: Vec<CellConfig>| match &args.worker.rendezvous {
         None => Ok(measure(&plan, &repeat, registry, &args.output, tables::cells)),
         Some(address) => as_worker(&plan, &repeat, address, args, registry),
     };
-    ended(plan::run(args, registry).and_then(measure))
+    let plan = plan::cells(&args.cells, args.target.as_ref(), args.via.as_ref(), registry);
+    ended(plan.and_then(measure))
 }
 
 fn measure(

@@ -2,10 +2,9 @@
 
 use clap::{Args, value_parser};
 
-use super::drive::{DriveArgs, payload};
+use super::drive::{CellsArgs, DriveArgs, payload};
 use super::exit::ended;
 use super::measured::measured;
-use super::run::RunArgs;
 use super::{Exit, OutputArgs, plan, selection};
 use crate::drive::Registry;
 use crate::judge::goals;
@@ -88,7 +87,7 @@ fn planned(args: &SearchArgs, registry: &Registry) -> Result<Plan, String> {
         return Err("--rate does not go with search: it finds the rate".to_owned());
     }
     let stack = selection::stack(args.stack.as_deref(), registry)?.name().to_owned();
-    let lists = RunArgs {
+    let lists = CellsArgs {
         transport: args.transport.clone(),
         parallel: vec![args.parallel],
         payload: args.payload.clone(),
@@ -98,8 +97,7 @@ fn planned(args: &SearchArgs, registry: &Registry) -> Result<Plan, String> {
         protocol: args.protocol.into_iter().collect(),
         set: args.set.clone(),
         drive: args.drive.clone(),
-        ..RunArgs::default()
     };
-    let (cells, open) = (plan::run(&lists, registry)?, args.drive.at_rate(0.0));
+    let (cells, open) = (plan::cells(&lists, None, None, registry)?, args.drive.at_rate(0.0));
     Ok(Plan { text: args.slo.clone(), slo, cells, open, trials: args.trials, curve: args.curve })
 }

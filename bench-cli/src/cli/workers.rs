@@ -101,7 +101,9 @@ mod tests {
             }
             Some(Command::Run(args)) => {
                 assert!(args.worker.rendezvous.is_some(), "{line:?}");
-                let cells = plan::run(&args, &Registry::standard()).unwrap();
+                let cells =
+                    plan::cells(&args.cells, args.target.as_ref(), args.via.as_ref(), &Registry::standard())
+                        .unwrap();
                 for index in 0..count {
                     share(&cells[0], Identity { index, count }).unwrap();
                 }
