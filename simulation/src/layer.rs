@@ -1,12 +1,14 @@
 //! What may stand between a transport and whoever uses it.
 //!
 //! A [`Layer`] changes channels and generators on their way through; [`Layered`] is the transport with the layer on
-//! top, itself a transport. Legal layers are [hardships](crate::hardship); illegal ones are the conformance kit's
-//! negative controls. Nothing here knows of either.
+//! top, itself a transport. A [`ReadFilter`] and a [`WriteFilter`] stand upon the two halves of a channel.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::transport::OptionInfo;
 use listenrain::{
     BoxFuture, Capabilities, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, EndpointError,
@@ -24,8 +26,8 @@ pub enum Side {
 
 /// Something between a transport and its user. By default every method lets everything through unchanged.
 ///
-/// A layer must forward what it does not change: [`map_halves`] keeps a channel's facts, `superseded` and `ended`, and a
-/// wrapped write half forwards [`flatten_below`](ChannelWrite::flatten_below) and [`abort`](ChannelWrite::abort).
+/// A layer must forward what it does not change: [`with_read`] and [`with_write`] keep a channel's facts, `superseded` and
+/// `ended`, and forward [`flatten_below`](ChannelWrite::flatten_below).
 pub trait Layer: Send + Sync + fmt::Debug + 'static {
     /// The channel as the user at `side` shall have it.
     fn channel(&self, side: Side, channel: Channel) -> Channel {
@@ -160,6 +162,123 @@ pub fn map_halves(
     channel
 }
 
+/// A read half that looks at what passes from the half below. A closure of the same arguments is one too.
+pub trait ReadFilter: Send + 'static {
+    /// Reads, as [`ChannelRead::poll_read`], from the half `below`.
+    fn poll_read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>>;
+}
+
+impl<F> ReadFilter for F
+where
+    F: FnMut(&mut dyn ChannelRead, &mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>>,
+    F: Send + 'static,
+{
+    fn poll_read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
+        self(below, cx, into)
+    }
+}
+
+/// A write half that looks at what passes to the half below. By default every method forwards.
+pub trait WriteFilter: Send + 'static {
+    /// Writes, as [`ChannelWrite::poll_write`], to the half `below`.
+    fn poll_write(
+        &mut self,
+        below: &mut dyn ChannelWrite,
+        cx: &mut Context<'_>,
+        from: &mut WriteBuffer,
+    ) -> Poll<io::Result<usize>> {
+        below.poll_write(cx, from)
+    }
+
+    /// Flushes, as [`ChannelWrite::poll_flush`].
+    fn poll_flush(&mut self, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        below.poll_flush(cx)
+    }
+
+    /// Ends writing, as [`ChannelWrite::poll_shutdown`].
+    fn poll_shutdown(&mut self, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        below.poll_shutdown(cx)
+    }
+
+    /// Resets the channel, as [`ChannelWrite::abort`].
+    fn abort(&mut self, below: &mut dyn ChannelWrite) {
+        below.abort();
+    }
+
+    /// Called when the half is dropped, before the half below is.
+    fn dropped(&mut self, below: &mut dyn ChannelWrite) {
+        let _ = below;
+    }
+}
+
+/// `channel` whose read half is `filter` over the one that it had.
+#[must_use]
+pub fn with_read(mut channel: Channel, filter: impl ReadFilter) -> Channel {
+    channel.read = Box::new(FilteredRead { below: channel.read, filter });
+    channel
+}
+
+/// `channel` whose write half is `filter` over the one that it had.
+#[must_use]
+pub fn with_write(mut channel: Channel, filter: impl WriteFilter) -> Channel {
+    channel.write = Box::new(FilteredWrite { below: channel.write, filter });
+    channel
+}
+
+struct FilteredRead<F> {
+    below: Box<dyn ChannelRead>,
+    filter: F,
+}
+
+impl<F: ReadFilter> ChannelRead for FilteredRead<F> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+        self.filter.poll_read(&mut *self.below, cx, into)
+    }
+}
+
+struct FilteredWrite<F: WriteFilter> {
+    below: Box<dyn ChannelWrite>,
+    filter: F,
+}
+
+impl<F: WriteFilter> ChannelWrite for FilteredWrite<F> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
+        self.filter.poll_write(&mut *self.below, cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.filter.poll_flush(&mut *self.below, cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.filter.poll_shutdown(&mut *self.below, cx)
+    }
+
+    fn abort(&mut self) {
+        self.filter.abort(&mut *self.below);
+    }
+
+    fn flatten_below(&self) -> usize {
+        self.below.flatten_below()
+    }
+}
+
+impl<F: WriteFilter> Drop for FilteredWrite<F> {
+    fn drop(&mut self) {
+        self.filter.dropped(&mut *self.below);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -175,7 +294,7 @@ mod tests {
     impl Layer for Counting {
         fn channel(&self, _: Side, channel: Channel) -> Channel {
             self.0.fetch_add(1, Ordering::Relaxed);
-            map_halves(channel, |read| read, |write| write)
+            channel
         }
     }
 

@@ -11,7 +11,6 @@
 //! | [`mod@sweep`] | many seeds dealt over scenarios and worlds: what they covered, and what failed, as small as can be |
 //! | [`scenario`], [`world`], [`fault`] | what is played in a sweep, where, and what goes wrong meanwhile |
 //! | [`stack`] | what is put through it: the library, with a protocol of yours, or something else that calls and serves |
-//! | [`doubles`] | stacks that are faulty on purpose, to show that scenarios notice |
 //! | [`random`] | seeded randomness |
 //!
 //! The models of the concurrency primitives are tests: see `tests/models`. Randomness comes from one seed; real time is
@@ -20,8 +19,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 mod cli;
+mod command;
 pub mod conformance;
-pub mod doubles;
 pub mod fault;
 pub mod gauge;
 pub mod hardship;

@@ -1,5 +1,8 @@
 //! A few seeds of every scenario on every world, and what a sweep promises whatever it plays.
 
+#[path = "faulty/mod.rs"]
+mod faulty;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,9 +11,9 @@ use listenrain::{ChannelGenerator, Endpoint};
 
 use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, ServerSetup, Situation};
 use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, ScenarioBytes, Serving, Stack};
+use listenrain_simulation::sweep;
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
 use listenrain_simulation::world::{self, Local, Site};
-use listenrain_simulation::{doubles, sweep};
 
 /// How many seeds each scenario has on each world.
 const SEEDS: u64 = 2;
@@ -62,13 +65,13 @@ fn a_seed_is_played_in_the_same_place_whatever_range_it_is_part_of() {
 
 #[test]
 fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
-    // A double that is sure to fail, in the place of the library.
-    let double = doubles::all().into_iter().find(|double| double.flaw == "LR03").unwrap();
-    let scenario = scenario::named(double.scenario).unwrap();
+    // One that is sure to fail, in the place of the library.
+    let faulty = faulty::list::all().find(|faulty| faulty.flaw == "LR03").unwrap();
+    let scenario = scenario::named(faulty.scenario).unwrap();
     let swept = sweep(0..60)
         .world(Local::memory())
         .scenarios([scenario.clone()])
-        .shared_stack(double.stack.clone())
+        .shared_stack(faulty.stack())
         .partial()
         .run();
     assert!(!swept.is_good() && swept.failed > 0);
@@ -77,7 +80,7 @@ fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
     for failure in &swept.failures {
         let smallest = &failure.smallest.as_ref().unwrap().plan;
         assert!(smallest.faults.len() <= failure.plan.faults.len() && smallest.calls <= failure.plan.calls);
-        let again = run(smallest, &scenario, &world, &double.stack);
+        let again = run(smallest, &scenario, &world, &faulty.stack());
         assert_eq!(again.violations, failure.smallest_violations, "{smallest}");
         let text = failure.to_string();
         assert!(text.contains(&failure.replay) && text.contains(&failure.plan.to_string()), "{text}");

@@ -10,9 +10,8 @@ const EXAMPLES: &str = "\
 Examples:
   listenrain-simulation conformance                      every case on every transport
   listenrain-simulation conformance --transport tcp --hardship none --case 'A*,C07'
-  listenrain-simulation conformance --json report.json --junit report.xml
+  listenrain-simulation conformance --json report.json
   listenrain-simulation conformance --list --case 'D*'   what the cases of group D check
-  listenrain-simulation conformance --negative-controls  whether the cases catch anything
 
 Exit codes: 0 every trial passed or was skipped, 1 one failed or timed out, 2 wrong usage,
 130 interrupted (what was run is printed and written).";
@@ -54,7 +53,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ConformanceArgs {
-    /// Transports, by name; `all` is every one. A negative control may be named too, to see it fail
+    /// Transports, by name; `all` is every one
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "all")]
     pub(super) transport: Vec<String>,
     /// Cases, by id; `B*` is every case of group B
@@ -75,16 +74,24 @@ pub(super) struct ConformanceArgs {
     /// Write the records as JSON; `-` is standard output, and the matrix then goes to standard error
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Write the records as JUnit XML; `-` is standard output, and the matrix then goes to standard error
-    #[arg(long, value_name = "FILE")]
-    pub(super) junit: Option<PathBuf>,
     /// Only list the cases: id, name, priority, needs, what they check and where they come from
-    #[arg(long, conflicts_with_all = ["json", "junit", "negative_controls"])]
+    #[arg(long, conflicts_with = "json")]
     pub(super) list: bool,
-    /// Run the cases on transports that are broken on purpose: each must be caught by the case that is there for it,
-    /// and a sound one by none. `--case` chooses the cases, and with them the controls
-    #[arg(long, conflicts_with_all = ["transport", "hardship", "junit", "json"])]
-    pub(super) negative_controls: bool,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    junit: Option<Option<PathBuf>>,
+    #[arg(long, hide = true)]
+    negative_controls: bool,
+}
+
+impl ConformanceArgs {
+    /// What to use instead of a flag that is gone, if one was given.
+    pub(super) fn removed(&self) -> Option<&'static str> {
+        let junit = "--junit is gone: use `cargo nextest` on the tests that `conformance!` makes, whose profiles write \
+                     JUnit XML, or --json";
+        let controls = "--negative-controls is gone: use `cargo test -p listenrain-simulation --examples --test broken`, \
+                        and the example `broken` to see a broken transport fail";
+        self.junit.is_some().then_some(junit).or(self.negative_controls.then_some(controls))
+    }
 }
 
 fn patience(text: &str) -> Result<f64, String> {

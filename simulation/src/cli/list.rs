@@ -29,11 +29,9 @@ fn describe(case: &Case) -> String {
     let mut marks = vec![format!("P{}", case.priority)];
     marks.extend(case.needs.iter().map(|need| format!("needs {need}")));
     marks.extend((!case.only.is_empty()).then(|| format!("on {} only", case.only.join(", "))));
-    for (holds, mark) in [
-        (case.is_swapped, "in both roles"),
-        (!case.under_hardships && case.only.is_empty(), "not under hardships"),
-        (case.is_alone, "in a process of its own"),
-    ] {
+    let hardships: Vec<_> = case.hardships.iter().map(|hardship| hardship.name()).collect();
+    marks.extend((!hardships.is_empty()).then(|| format!("under {}", hardships.join(", "))));
+    for (holds, mark) in [(case.is_swapped, "in both roles"), (case.is_alone, "in a process of its own")] {
         marks.extend(holds.then(|| mark.to_owned()));
     }
     let sources: Vec<_> = case.sources.iter().map(|source| Source::name(*source)).collect();

@@ -2,9 +2,7 @@
 
 mod args;
 mod exit;
-mod junit;
 mod list;
-mod negative;
 mod order;
 mod output;
 mod plan;
@@ -43,8 +41,8 @@ fn obey(tool: &Tool) -> ExitCode {
         Err(error) => error.exit(),
     };
     let exit = match cli.command {
+        Command::Conformance(args) if args.removed().is_some() => removed(args.removed()),
         Command::Conformance(args) if args.list => list::list(&args),
-        Command::Conformance(args) if args.negative_controls => negative::negative(&args),
         Command::Conformance(args) => session::conformance(&args, &tool.lineup),
         Command::Sweep(args) => sweep::sweep(&args, tool),
         Command::Replay(args) => sweep::replay(&args, tool),
@@ -57,4 +55,10 @@ fn obey(tool: &Tool) -> ExitCode {
         Command::Trial { order } => order::run(&order, &tool.lineup),
     };
     exit.into()
+}
+
+/// What a flag that is gone answers.
+fn removed(instead: Option<&str>) -> Exit {
+    eprintln!("error: {}", instead.unwrap_or_default());
+    Exit::Usage
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::Exit;
 use super::output::print;
 use super::session;
-use crate::conformance::{Alone, Make, Settings, Trial, answer, case, controls};
+use crate::conformance::{Alone, Settings, Trial, answer, case};
 use crate::lineup::Lineup;
 
 /// What the process is told.
@@ -55,7 +55,7 @@ pub(super) fn run(order: &str, lineup: &Lineup) -> Exit {
 
 fn understand(order: &str, lineup: &Lineup) -> Option<Trial> {
     let order: Order = serde_json::from_str(order).ok()?;
-    let make = maker(&order.transport, lineup)?;
+    let make = lineup.get(&order.transport)?.clone();
     let mut settings = Settings::default();
     (settings.seed, settings.divisor, settings.patience) = (order.seed, order.smaller, order.patience);
     let case = case(&order.case)?;
@@ -69,10 +69,4 @@ fn understand(order: &str, lineup: &Lineup) -> Option<Trial> {
         alone: Alone::Here,
         replay,
     })
-}
-
-/// What makes the transport of this name: one of `lineup`, or a negative control.
-pub(super) fn maker(name: &str, lineup: &Lineup) -> Option<Make> {
-    let control = || controls::control(name).map(|control| Arc::new(move || control.subject()) as Make);
-    lineup.get(name).cloned().or_else(control)
 }

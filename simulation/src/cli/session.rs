@@ -4,7 +4,6 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::args::ConformanceArgs;
 use super::exit::Exit;
-use super::junit::junit;
 use super::order;
 use super::output::{Output, print};
 use super::plan::{self, Plan};
@@ -19,7 +18,7 @@ const NOTHING: &str = "nothing was run: interrupted before the first trial was o
 
 /// Runs what `args` ask for.
 pub(super) fn conformance(args: &ConformanceArgs, lineup: &Lineup) -> Exit {
-    let (plan, outputs) = match prepare(args, lineup) {
+    let (plan, json) = match prepare(args, lineup) {
         Ok(prepared) => prepared,
         Err(why) => {
             eprintln!("error: {why}");
@@ -32,7 +31,7 @@ pub(super) fn conformance(args: &ConformanceArgs, lineup: &Lineup) -> Exit {
     let settings = settings(args);
     let mut report = Report::new(settings.seed, settings.divisor);
     report.interrupted = runtime.block_on(run(&plan, lineup, &settings, &mut report));
-    if let Err(why) = show(&report, outputs) {
+    if let Err(why) = show(&report, json) {
         eprintln!("error: {why}");
         return Exit::Failed;
     }
@@ -53,12 +52,7 @@ pub(super) fn settings(args: &ConformanceArgs) -> Settings {
     Settings { seed: args.seed, divisor: args.smaller as usize, patience: args.patience }
 }
 
-struct Outputs {
-    json: Option<Output>,
-    junit: Option<Output>,
-}
-
-fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Outputs), String> {
+fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Option<Output>), String> {
     let plan = Plan {
         transports: plan::transports(&args.transport, lineup)?,
         cases: plan::matching(&args.case)?,
@@ -68,16 +62,12 @@ fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Outputs), S
         let what = if plan.hardships.contains(&None) {
             "--case, --transport: none of these cases is about one of these transports"
         } else {
-            "--case, --hardship: none of these cases runs under a hardship; add `none`"
+            "--case, --hardship: none of these cases runs under one of these hardships; add `none`"
         };
         return Err(what.to_owned());
     }
     let json = args.json.as_deref().map(|path| Output::open("--json", path)).transpose()?;
-    let junit = args.junit.as_deref().map(|path| Output::open("--junit", path)).transpose()?;
-    if [&json, &junit].iter().all(|output| output.as_ref().is_some_and(Output::is_stdout)) {
-        return Err("--json, --junit: only one of them can go to standard output".to_owned());
-    }
-    Ok((plan, Outputs { json, junit }))
+    Ok((plan, json))
 }
 
 /// Adds a record to `report` for each trial; whether it was interrupted before the last.
@@ -86,7 +76,7 @@ async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Rep
     let trials = plan.trials(lineup);
     let progress = Progress::new(trials.len());
     for (transport, hardship, case) in trials {
-        let Some(make) = order::maker(transport, lineup) else { continue };
+        let Some(make) = lineup.get(transport).cloned() else { continue };
         let trial = Trial {
             transport: transport.to_owned(),
             make,
@@ -111,14 +101,12 @@ async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Rep
     false
 }
 
-fn show(report: &Report, outputs: Outputs) -> Result<(), String> {
+fn show(report: &Report, json: Option<Output>) -> Result<(), String> {
     let text = if report.records.is_empty() { NOTHING.to_owned() } else { table(&report.records) };
-    let Outputs { json, junit: xml } = outputs;
-    if [&json, &xml].iter().any(|output| output.as_ref().is_some_and(Output::is_stdout)) {
+    if json.as_ref().is_some_and(Output::is_stdout) {
         eprint!("{text}");
     } else {
         print(&text)?;
     }
-    json.map_or(Ok(()), |output| output.write(&report.to_json()))?;
-    xml.map_or(Ok(()), |output| output.write(&junit(&report.records)))
+    json.map_or(Ok(()), |output| output.write(&report.to_json()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::conformance::{Record, Verdict};
+use crate::conformance::{Record, Verdict, case};
 
 /// The matrix, then what did not pass and why, then a line of counts for each transport.
 pub(super) fn table(records: &[Record]) -> String {
@@ -69,6 +69,9 @@ fn write_reasons(text: &mut String, records: &[Record], verdict: Verdict) {
             if hardships == ["none"] { String::new() } else { format!(" under {}", hardships.join(", ")) };
         let reason = first.reason.as_deref().unwrap_or("no reason was given");
         let _ = writeln!(text, "  {} {} {}{under}: {reason}", first.transport, first.case, first.name);
+        if let Some(case) = case(&first.case).filter(|_| verdict.is_bad()) {
+            let _ = writeln!(text, "    the rule: {}", case.checks);
+        }
     }
 }
 
@@ -120,7 +123,9 @@ mod tests {
             record("channel", "none", "A01", Verdict::Pass),
             record("channel", "none", "A03", Verdict::Skipped),
         ]);
-        let expected = "                 tcp      channel
+        let rule = case("A01").unwrap().checks;
+        let expected = format!(
+            "                 tcp      channel
 A01 name_of_A01  FAIL     pass
 A03 name_of_A03  pass     skipped
 
@@ -129,10 +134,12 @@ skipped
 
 FAIL
   tcp A01 name_of_A01 under short-writes, one-byte-reads: FAIL for a reason
+    the rule: {rule}
 
 tcp: 2 cases, 1 pass, 1 FAIL, 0 skipped, 0 timeout (4 trials)
 channel: 2 cases, 1 pass, 0 FAIL, 1 skipped, 0 timeout (2 trials)
-";
+"
+        );
         assert_eq!(text, expected);
     }
 }

@@ -68,6 +68,12 @@ impl Tool {
         self
     }
 
+    /// The same with a stack that is shared.
+    pub fn shared_stack(mut self, stack: Arc<dyn Stack>) -> Self {
+        self.stack = stack;
+        self
+    }
+
     /// Runs the tool on this process's arguments. See [`main_with`](crate::main_with) for what it needs of a program.
     #[must_use]
     pub fn main(self) -> ExitCode {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::bed::Bed;
 use super::failure::Check;
 use super::subject::Subject;
+use crate::hardship::Hardship;
 
 /// What a case does; on the thread of its attempt, so it need not be `Send`.
 pub(crate) type Run = for<'a> fn(&'a mut Bed) -> Pin<Box<dyn Future<Output = Check> + 'a>>;
@@ -32,8 +33,8 @@ pub struct Case {
     pub only: &'static [&'static str],
     /// Whether it runs a second time with the roles of dialler and listener swapped.
     pub is_swapped: bool,
-    /// Whether it runs under each hardship too.
-    pub under_hardships: bool,
+    /// The hardships that change something on the way of its bytes, under each of which it runs too.
+    pub hardships: &'static [Hardship],
     /// Whether it runs in a process of its own, since it counts what the whole process holds.
     pub is_alone: bool,
     /// What runs it.
@@ -71,7 +72,7 @@ impl Case {
             needs: &[],
             only: &[],
             is_swapped: false,
-            under_hardships: true,
+            hardships: &[],
             is_alone: false,
             runtime: Threads::One,
             within: Duration::from_secs(20),
@@ -89,10 +90,10 @@ impl Case {
         self
     }
 
-    /// For transports of these schemes, and not under hardships: it is about what is theirs alone, not about bytes.
+    /// For transports of these schemes: it is about what is theirs alone, or not about a transport, for which one is enough.
     pub(crate) const fn only(mut self, schemes: &'static [&'static str]) -> Self {
         self.only = schemes;
-        self.plain_only()
+        self
     }
 
     pub(crate) const fn swapped(mut self) -> Self {
@@ -100,15 +101,16 @@ impl Case {
         self
     }
 
-    pub(crate) const fn plain_only(mut self) -> Self {
-        self.under_hardships = false;
+    /// Again under each of these hardships.
+    pub(crate) const fn under(mut self, hardships: &'static [Hardship]) -> Self {
+        self.hardships = hardships;
         self
     }
 
-    /// In a process of its own, and not under hardships, which change nothing of what it counts.
+    /// In a process of its own.
     pub(crate) const fn alone(mut self) -> Self {
         self.is_alone = true;
-        self.plain_only()
+        self
     }
 
     pub(crate) const fn on(mut self, threads: Threads) -> Self {
@@ -148,6 +150,26 @@ impl Case {
         self.needs.iter().find_map(|need| subject.lacks(*need))
     }
 }
+
+/// The cases of one group: what must hold, id and name, priority, what runs it, the suites that have one like it, and
+/// whatever else a [`Case`] is told.
+macro_rules! cases {
+    ($($(#[doc = $checks:literal])* $id:ident $name:ident: $priority:literal, $run:path, [$($source:ident),*]
+        $(, $also:ident($($value:tt)*))*;)*) => {
+        pub(super) const CASES: &[$crate::conformance::case::Case] = &[$(
+            $crate::conformance::case::Case::new(
+                stringify!($id),
+                stringify!($name),
+                $priority,
+                concat!($($checks),*).trim_ascii(),
+                |bed| Box::pin($run(bed)),
+            )
+            .from(&[$($crate::conformance::case::Source::$source),*])
+            $(.$also($($value)*))*
+        ),*];
+    };
+}
+pub(crate) use cases;
 
 /// What a case may need of a transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The conformance kit: what every transport must do, as cases that run on any [`Transport`](listenrain::Transport).
 //!
-//! A transport's author adds one line and gets a test a case, and again a test a case under each
-//! [hardship](crate::hardship):
+//! A transport's author adds one line and gets a test a case, and again one under each [hardship](crate::hardship) that
+//! changes something on the way of its bytes:
 //!
 //! ```
 //! use listenrain_transports::InProcess;
@@ -21,20 +21,19 @@
 //! | `bed`, `tx`, `rx`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
 //! | `stack` | clients and servers of `listenrain` on top of a transport |
 //! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
-//! | [`controls`] | transports that are broken on purpose, and the case that is there for each |
+//!
+//! Transports that are broken on purpose, each with the case that catches it, are in `simulation/tests/broken`.
 
 mod alone;
 mod attempt;
 mod bed;
 mod case;
 mod cases;
-pub mod controls;
 mod failure;
 mod framing;
 mod held;
 mod ledger;
 mod macros;
-mod members;
 mod pattern;
 mod polls;
 mod raw;

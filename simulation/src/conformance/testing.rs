@@ -10,31 +10,33 @@ use super::cases::cases;
 use super::record::Verdict;
 use super::subject::Subject;
 use super::trial::{Settings, Trial};
+use crate::command::this_test;
 use crate::hardship::Hardship;
 
 /// Set in a process that was started for one test alone.
 const ALONE: &str = "LISTENRAIN_CONFORMANCE_ALONE";
 
-/// Runs the case that `path` (the test's module and name) ends in on what `make` makes, and panics unless it passes or
-/// is skipped.
+/// Runs the case called `case` under the hardship called `hardship`, or `none`, on what `make` makes, and panics unless it
+/// passes or is skipped. `path` is the test's module and name.
 ///
 /// # Panics
 ///
-/// With the reason, when the transport does not pass; and when there is no such case.
-pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Option<Hardship>) {
+/// With the reason, when the transport does not pass; and when there is no such case or hardship.
+pub fn check(transport: &str, path: &str, case: &str, hardship: &str, make: fn() -> Subject) {
     // The test's name for its harness has no crate in front.
     let test = path.split_once("::").map_or(path, |(_, test)| test).to_owned();
-    let name = test.rsplit("::").next().unwrap_or(&test);
-    let case =
-        cases().find(|case| case.test_name() == name).unwrap_or_else(|| panic!("no case is called {name}"));
+    let found = cases().find(|known| known.test_name() == case);
+    let case = found.unwrap_or_else(|| panic!("no case is called {case}"));
+    let under = Hardship::named(&hardship.replace('_', "-"));
+    assert!(under.is_some() || hardship == "none", "no hardship is called {hardship}");
     let is_alone = env::var_os(ALONE).is_some();
     let trial = Trial {
         transport: transport.to_owned(),
         make: Arc::new(make),
         case,
-        hardship,
+        hardship: under,
         settings: Settings::default(),
-        replay: format!("cargo test -- --exact {test}"),
+        replay: this_test(&test),
         alone: if is_alone { Alone::Here } else { alone(test.clone()) },
     };
     let runtime =
@@ -53,7 +55,7 @@ pub fn check(transport: &str, path: &str, make: fn() -> Subject, hardship: Optio
         Verdict::Skipped => {
             let _ = writeln!(io::stderr(), "skipped: {test} on {transport}: {reason}");
         }
-        verdict => panic!("{verdict}: {} {}: {reason}", case.id, case.name),
+        verdict => panic!("{verdict}: {} {}: {reason}\nthe rule: {}", case.id, case.name, case.checks),
     }
 }
 

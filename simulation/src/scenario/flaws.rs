@@ -1,7 +1,7 @@
 //! A scenario for each flaw of the original that crashes, hangs or loses something in normal operation.
 //!
-//! The number in a name is the flaw's in `docs/flaws.md`, the rest what holds instead. A [double](crate::doubles) that
-//! has the flaw shows that its scenario would notice.
+//! The number in a name is the flaw's in `docs/flaws.md`, the rest what holds instead. The
+//! faulty stacks of `simulation/tests/faulty` that have it show that its scenario would notice.
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! What is put through a scenario: something that calls and something that serves.
 //!
-//! [`Library`] is listenrain itself, with its own protocol or a user's. [`doubles`](crate::doubles) are others, which are
-//! faulty on purpose.
+//! [`Library`] is listenrain itself, with its own protocol or a user's.
 
 mod codec;
 mod executors;

@@ -9,7 +9,6 @@
 
 mod coverage;
 mod deal;
-mod doubles;
 mod failure;
 mod run;
 mod shrink;
@@ -25,11 +24,11 @@ use std::thread;
 
 pub use self::coverage::{Coverage, Covered, Missing};
 pub use self::deal::{Cell, Deal};
-pub use self::doubles::{Caught, catch};
 pub use self::failure::Failure;
 pub use self::run::{Ran, run, run_twice};
 pub use self::shrink::{Shrunk, Within, shrink};
 pub use self::swept::Swept;
+use crate::command::this_program;
 use crate::scenario::{self, Scenario};
 use crate::stack::{Library, Stack};
 use crate::world::{self, World};
@@ -45,7 +44,7 @@ pub fn sweep(seeds: Range<u64>) -> Sweep {
         jobs: thread::available_parallelism().map_or(1, usize::from),
         twice_every: 8,
         is_partial: false,
-        replay: "cargo run --release -p listenrain-simulation -- replay".to_owned(),
+        replay: format!("{} replay", this_program()),
         watcher: None,
         stop: Stop::default(),
     }

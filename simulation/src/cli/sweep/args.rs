@@ -15,7 +15,6 @@ Examples of runs with faults:
   listenrain-simulation sweep --seeds 0..40 --scenario steady-load --world memory --partial
   listenrain-simulation replay --seed 17 --scenario steady-load --world memory --trace
   listenrain-simulation replay --plan plan.json
-  listenrain-simulation sweep --doubles                  whether scenarios notice anything
 
 Exit codes: 0 all is well, 1 a run failed, or something that was enabled never happened, 2 wrong usage,
 130 interrupted (what was covered is printed and written).";
@@ -46,9 +45,7 @@ pub(in crate::cli) struct SweepArgs {
     /// Write the plan of each failure into this folder, and the smallest that still fails, for `replay --plan`
     #[arg(long, value_name = "FOLDER")]
     pub(in crate::cli) plans: Option<PathBuf>,
-    /// Play stacks that are faulty on purpose, each in the scenario that is there for it, until it fails: each must, by a
-    /// plan of at most three faults, and a sound one must not
-    #[arg(long, conflicts_with_all = ["scenario", "twice_every", "partial", "json", "plans"])]
+    #[arg(long, hide = true)]
     pub(in crate::cli) doubles: bool,
 }
 
@@ -66,8 +63,7 @@ pub(in crate::cli) struct ReplayArgs {
     /// A plan in a file, as a sweep writes it, instead of a seed's; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "scenario", "world"])]
     pub(in crate::cli) plan: Option<PathBuf>,
-    /// With a stack that is faulty on purpose, by name, instead of the library
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, hide = true)]
     pub(in crate::cli) double: Option<String>,
     /// Print every event
     #[arg(long)]

@@ -10,7 +10,7 @@ use std::thread;
 use tokio::signal::ctrl_c;
 
 use super::args::SweepArgs;
-use super::{choose, doubles, report};
+use super::{choose, removed, report};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
 use crate::cli::progress::Progress;
@@ -20,7 +20,7 @@ use crate::sweep::{Failure, Stop, Sweep, Swept};
 /// Plays what `args` ask for.
 pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
     if args.doubles {
-        return doubles::sweep(args, tool);
+        return removed("--doubles is gone: use `cargo test -p listenrain-simulation --test faulty`");
     }
     let (sweep, json) = match prepare(args, tool) {
         Ok(prepared) => prepared,

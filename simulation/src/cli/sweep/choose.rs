@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::cli::plan::check;
-use crate::doubles::{self, Double};
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -45,15 +44,6 @@ pub(super) fn scenario(name: &str, all: &[Arc<Scenario>]) -> Result<Arc<Scenario
 /// As [`scenarios`].
 pub(super) fn world(name: &str, all: &[Arc<dyn World>]) -> Result<Arc<dyn World>, String> {
     one("--world", name, all, |world| world.name())
-}
-
-/// The double of this name.
-///
-/// # Errors
-///
-/// As [`scenarios`].
-pub(super) fn double(name: &str) -> Result<Double, String> {
-    one("--double", name, &doubles::all(), |double| double.name)
 }
 
 fn one<T: Clone>(flag: &str, name: &str, all: &[T], name_of: fn(&T) -> &str) -> Result<T, String> {

@@ -1,4 +1,4 @@
-//! `list`: scenarios and worlds, which of them go together, what can go wrong, and what is faulty on purpose.
+//! `list`: scenarios and worlds, which of them go together, and what can go wrong.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,13 +9,12 @@ use super::args::ListArgs;
 use crate::cli::Tool;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
-use crate::doubles::{self, Double};
 use crate::fault::{Family, FaultKind};
 use crate::scenario::Scenario;
 use crate::world::World;
 
 /// Version of this schema. It grows by one whenever a reader of the last one could go wrong.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Prints what `tool` has.
 pub(in crate::cli) fn list(args: &ListArgs, tool: &Tool) -> Exit {
@@ -49,15 +48,6 @@ struct There<'a> {
     scenarios: Vec<ScenarioEntry<'a>>,
     worlds: Vec<WorldEntry<'a>>,
     faults: Vec<FaultEntry>,
-    doubles: Vec<DoubleEntry>,
-}
-
-#[derive(Debug, Serialize)]
-struct DoubleEntry {
-    name: &'static str,
-    flaw: &'static str,
-    meaning: &'static str,
-    scenario: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,18 +102,11 @@ impl<'a> There<'a> {
             family: family_name(kind.family()),
             amount: kind.amount(),
         };
-        let double = |double: &Double| DoubleEntry {
-            name: double.name,
-            flaw: double.flaw,
-            meaning: double.meaning,
-            scenario: double.scenario,
-        };
         Self {
             schema: SCHEMA,
             scenarios: tool.scenarios.iter().map(scenario).collect(),
             worlds: worlds.iter().map(world).collect(),
             faults: FaultKind::ALL.iter().map(fault).collect(),
-            doubles: doubles::all().iter().map(double).collect(),
         }
     }
 
@@ -145,11 +128,6 @@ impl<'a> There<'a> {
         for FaultEntry { name, meaning, family, amount } in &self.faults {
             let amount = amount.map(|unit| format!(" Amount: {unit}.")).unwrap_or_default();
             let _ = writeln!(text, "  {name:left$}  {family:8}  {meaning}{amount}");
-        }
-        let _ = writeln!(text, "\ndoubles");
-        let left = self.doubles.iter().map(|double| double.name.len()).max().unwrap_or(0);
-        for DoubleEntry { name, flaw, meaning, scenario } in &self.doubles {
-            let _ = writeln!(text, "  {name:left$}  {flaw:4}  {meaning} Caught by {scenario}.");
         }
         text
     }

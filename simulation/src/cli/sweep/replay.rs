@@ -67,8 +67,10 @@ impl Prepared {
 }
 
 fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
-    let double = args.double.as_deref().map(choose::double).transpose()?;
-    let stack = double.map_or_else(|| tool.stack.clone(), |double| double.stack);
+    let stack = tool.stack.clone();
+    if args.double.is_some() {
+        return Err("--double is gone: use the example `broken`, or a program of your own with a `Tool` and its stack".to_owned());
+    }
     let Some(path) = &args.plan else {
         let given = |name: &Option<String>| name.clone().unwrap_or_default();
         let (scenario, world) = cell(&given(&args.scenario), &given(&args.world), tool)?;

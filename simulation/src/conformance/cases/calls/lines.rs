@@ -5,19 +5,17 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
-use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::transport::generator;
 use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, NextError};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
-use super::peer::{HELLO_BYTES, Manners, Peer};
-use crate::conformance::bed::{Bed, Door, Gate, Roles};
+use crate::conformance::bed::{Bed, Gate, Roles};
 use crate::conformance::failure::{Check, Failure};
-use crate::layer::map_halves;
+use crate::layer::{ReadFilter, WriteFilter, with_read, with_write};
 
 /// Makes channels as a client asks for them: one end is the client's, the other waits to be taken.
 pub(super) struct Lines {
@@ -69,19 +67,6 @@ impl Lines {
             }
         });
         (listener, opened)
-    }
-
-    /// The other end of the client's next channel, to be played by hand.
-    pub(super) async fn peer(&mut self, manners: Manners) -> Check<Peer> {
-        let channel = self.far.recv().await.ok_or_else(|| Failure::new("the client dials no more"))?;
-        let gate = self.shared.gate.lock().await;
-        let door: &Door = if self.shared.roles == Roles::NearDials { &gate.listener } else { &gate.dialer };
-        Ok(Peer::new(door.end(channel), manners))
-    }
-
-    /// The client's side of the channel that was opened last.
-    pub(super) fn newest(&self) -> Line {
-        self.shared.opened.borrow().last().expect("a client has dialled").0.clone()
     }
 }
 
@@ -136,11 +121,6 @@ pub(super) struct Line(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     lost: Option<Loss>,
-    /// Bytes that were written.
-    written: usize,
-    /// Bytes by which it is lost.
-    most: Option<usize>,
-    is_held: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -148,56 +128,19 @@ struct State {
 impl Line {
     /// From now on reading and writing fail on this side.
     pub(super) fn lose(&self, loss: Loss) {
-        self.change(|state| state.lost = Some(loss));
-    }
-
-    /// It takes `bytes` more bytes of requests, behind the hello, then is dropped.
-    pub(super) fn lose_after(&self, bytes: usize) {
-        self.change(|state| state.most = Some(state.written.max(HELLO_BYTES) + bytes));
-    }
-
-    /// It takes nothing for now, or goes on.
-    pub(super) fn hold(&self, is_held: bool) {
-        self.change(|state| state.is_held = is_held);
-    }
-
-    fn upon(&self, channel: Channel) -> Channel {
-        map_halves(
-            channel,
-            |below| Box::new(Side { below, line: self.clone() }),
-            |below| Box::new(Side { below, line: self.clone() }),
-        )
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.lock();
-        change(&mut state);
+        state.lost = Some(loss);
         let woken = [state.reader.take(), state.writer.take()];
         drop(state);
         woken.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// Most bytes that may be written now.
-    fn poll_room(&self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        let mut state = self.lock();
-        state.check()?;
-        state.writer = Some(cx.waker().clone());
-        let left = state.most.map_or(usize::MAX, |most| most.saturating_sub(state.written));
-        if state.is_held { Poll::Pending } else { Poll::Ready(Ok(left)) }
+    fn upon(&self, channel: Channel) -> Channel {
+        with_write(with_read(channel, self.clone()), self.clone())
     }
 
-    fn wrote(&self, bytes: usize) {
-        let mut state = self.lock();
-        state.written += bytes;
-        let is_lost = state.most.is_some_and(|most| state.written >= most);
-        drop(state);
-        if is_lost {
-            self.lose(Loss::Drop);
-        }
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -210,56 +153,44 @@ impl State {
     }
 }
 
-/// A half of a channel that can be lost.
-struct Side<T: ?Sized> {
-    below: Box<T>,
-    line: Line,
-}
-
-impl ChannelRead for Side<dyn ChannelRead> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        let mut state = self.line.lock();
+impl ReadFilter for Line {
+    fn poll_read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.lock();
         state.check()?;
         state.reader = Some(cx.waker().clone());
         drop(state);
-        self.below.poll_read(cx, into)
+        below.poll_read(cx, into)
     }
 }
 
-impl ChannelWrite for Side<dyn ChannelWrite> {
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        let most = ready!(self.line.poll_room(cx))?;
-        if most >= from.len() {
-            let taken = ready!(self.below.poll_write(cx, from))?;
-            self.line.wrote(taken);
-            return Poll::Ready(Ok(taken));
-        }
-        let count = most.min(from.chunk().len());
-        let mut some = WriteBuffer::new(self.below.flatten_below());
-        some.put_slice(&from.chunk()[..count]);
-        let taken = ready!(self.below.poll_write(cx, &mut some))?;
-        from.advance(taken);
-        self.line.wrote(taken);
-        Poll::Ready(Ok(taken))
+impl WriteFilter for Line {
+    fn poll_write(
+        &mut self,
+        below: &mut dyn ChannelWrite,
+        cx: &mut Context<'_>,
+        from: &mut WriteBuffer,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.lock();
+        state.check()?;
+        state.writer = Some(cx.waker().clone());
+        drop(state);
+        below.poll_write(cx, from)
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.below.poll_flush(cx)
+    fn poll_shutdown(&mut self, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().check()?;
+        below.poll_shutdown(cx)
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line.lock().check()?;
-        self.below.poll_shutdown(cx)
-    }
-
-    fn abort(&mut self) {
-        let lost = self.line.lock().lost;
+    fn abort(&mut self, below: &mut dyn ChannelWrite) {
+        let lost = self.lock().lost;
         if lost != Some(Loss::Drop) {
-            self.below.abort();
+            below.abort();
         }
-    }
-
-    fn flatten_below(&self) -> usize {
-        self.below.flatten_below()
     }
 }

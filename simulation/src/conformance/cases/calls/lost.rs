@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{
-    BoxFuture, CallError, Channel, ChannelGenerator, Client, Command, ConnectionState, Endpoint, NextError,
-    Outcome, RawBytes, Request, Responder, Router, Sent,
+    CallError, Client, Command, ConnectionState, Outcome, RawBytes, Request, Responder, Router, Sent,
 };
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::watch;
 
+use super::dial_log::DialLog;
 use super::lines::{Line, Loss};
 use super::sides::{Both, Call, native};
 use crate::conformance::bed::{Bed, Gate, at_once};
@@ -116,22 +115,18 @@ pub(super) async fn reconnect(bed: &mut Bed) -> Check {
     let Gate { dialer, listener, .. } = bed.gate().await?;
     let endpoint = listener.endpoint().clone();
     let mut serving = server(&protocol, echo(&executed)).listen(listener.generator)?;
-    let failures = watch::Sender::new(0);
-    let (mut failed, below) = (failures.subscribe(), dialer.generator);
-    let dialer = Box::new(Telling { below, failures });
-    let client = client(&protocol, bed.random.draw()).dial(dialer)?;
+    let log = DialLog::default();
+    let client = client(&protocol, bed.random.draw()).dial(log.on(dialer.generator))?;
     let mut states = client.connection().watch();
     let mut number = 0;
     answered(&client, &mut number, count).await?;
     for patience in [Duration::ZERO, Duration::from_secs(1), Duration::ZERO] {
-        let before = *failed.borrow();
+        let before = log.entries().failed;
         serving.drain(patience).await;
         let is_lost = |state: &_| !matches!(state, ConnectionState::Working);
         let losing = at_once("noticing that the server is gone", states.wait_for(is_lost)).await?;
         drop(losing.map_err(|_| Failure::new("the connection is closed"))?);
-        let failing =
-            at_once("a dial where nobody listens", failed.wait_for(|count| *count > before)).await?;
-        drop(failing.map_err(|_| Failure::new("the client dials no more"))?);
+        log.wait_for("a dial where nobody listens", |entries| entries.failed > before).await?;
         // Made while there is nobody to dial, they wait.
         let early: Vec<_> = (0..count).map(|at| Call::start(&client, number + 1 + at, 100)).collect();
         number += count;
@@ -145,33 +140,6 @@ pub(super) async fn reconnect(bed: &mut Bed) -> Check {
     ensure!(more_than_once.is_empty(), "not executed once: {more_than_once:?}");
     client.close().await;
     Ok(())
-}
-
-/// Tells how many dials have failed so far.
-struct Telling {
-    below: Box<dyn ChannelGenerator>,
-    failures: watch::Sender<usize>,
-}
-
-impl ChannelGenerator for Telling {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async {
-            let next = self.below.next().await;
-            self.failures.send_if_modified(|count| {
-                *count += usize::from(next.is_err());
-                next.is_err()
-            });
-            next
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        self.below.endpoint()
-    }
-
-    fn fork(&self) -> Option<Box<dyn ChannelGenerator>> {
-        Some(Box::new(Self { below: self.below.fork()?, failures: self.failures.clone() }))
-    }
 }
 
 /// `count` calls at once, each with a number of its own.

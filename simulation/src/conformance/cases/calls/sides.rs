@@ -1,4 +1,4 @@
-//! The two sides of the calls of a case: a client, and a server of the library or one that is played by hand.
+//! The two sides of the calls of a case: a client and a server of the library.
 
 use bytes::Bytes;
 use listenrain::{
@@ -8,13 +8,12 @@ use listenrain::{
 use tokio::task::JoinHandle;
 
 use super::lines::{Lines, Opened};
-use super::peer::{Frame, Manners, Peer, REQUEST};
 use crate::conformance::bed::Bed;
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, Failure};
 use crate::conformance::stack::{check_message, client, message, number_of, protocol, server};
 
 /// Native packets, whose ids the library chooses.
-pub(super) fn native() -> Check<Protocol<RawBytes>> {
+pub(in super::super) fn native() -> Check<Protocol<RawBytes>> {
     Ok(protocol(NativePackets::default()).build()?)
 }
 
@@ -46,46 +45,6 @@ impl Both {
         let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
         let (listener, lines) = lines.listener();
         Ok(Self { client, server: server(protocol, router).listen(listener)?, lines })
-    }
-}
-
-/// A client of the library, and the far end of its channel.
-pub(super) struct ByHand {
-    pub(super) client: Client<RawBytes>,
-    pub(super) peer: Peer,
-    pub(super) lines: Lines,
-}
-
-impl ByHand {
-    /// Both sides speak native packets.
-    pub(super) async fn native(bed: &mut Bed, manners: Manners) -> Check<Self> {
-        Self::start(bed, &native()?, manners).await
-    }
-
-    /// The client speaks packets that have no hello.
-    pub(super) async fn by_number(bed: &mut Bed) -> Check<Self> {
-        Self::start(bed, &by_number()?, Manners::Refuses).await
-    }
-
-    async fn start(bed: &mut Bed, protocol: &Protocol<RawBytes>, manners: Manners) -> Check<Self> {
-        let mut lines = Lines::new(bed).await?;
-        let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
-        Ok(Self { peer: lines.peer(manners).await?, client, lines })
-    }
-
-    /// Starts a call with message `number`, and gives what the server reads of it, which comes next.
-    pub(super) async fn ask(&mut self, number: u64, size: usize) -> Check<(Call, Frame)> {
-        let call = Call::start(&self.client, number, size);
-        let asked = self.peer.expect(REQUEST).await?;
-        check_message(number, size, &asked.payload)?;
-        Ok((call, asked))
-    }
-
-    /// The client has still the channel that it had at first.
-    pub(super) fn is_as_it_was(&self) -> Check {
-        let reconnects = self.client.counts().reconnects;
-        ensure!(reconnects == 0, "the channel was lost {reconnects} times");
-        Ok(())
     }
 }
 

@@ -1,10 +1,11 @@
 //! An end whose bytes are packets of one codec.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
-use super::deadlines::is_told;
 use crate::conformance::bed::End;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::framing::{Codec, Framing};
@@ -92,21 +93,6 @@ impl Framed {
         }
     }
 
-    /// The next request of a client. Before it comes a hello, where the codec has one, which is answered; and calls that are
-    /// over are taken back.
-    pub(super) async fn request(&mut self) -> Check<Packet> {
-        loop {
-            match self.try_next().await? {
-                Ok(Some(packet)) if matches!(packet.kind, Kind::Request | Kind::Plain) => return Ok(packet),
-                Ok(Some(hello)) if hello.kind == Kind::Hello => {
-                    self.send(&Packet::new(Kind::HelloAnswer, hello.id, hello.payload)).await?;
-                }
-                Ok(Some(over)) if over.kind == Kind::Cancel => {}
-                other => return Err(Failure::new(format!("instead of a request came {other:?}"))),
-            }
-        }
-    }
-
     /// The next packet, which must be like `sent`.
     pub(super) async fn expect(&mut self, sent: &Packet) -> Check {
         match self.try_next().await? {
@@ -176,11 +162,6 @@ pub(super) fn overhead(codec: &Codec) -> Check<usize> {
 
 /// As many bytes of a request of `claim` bytes as its header is long, behind which nothing need be held.
 pub(super) fn header_of(framing: &Framing, claim: usize) -> Check<Bytes> {
-    header_as(framing, Kind::Request, 0, claim)
-}
-
-/// The same of a packet of another kind, with an id.
-pub(super) fn header_as(framing: &Framing, kind: Kind, id: u64, claim: usize) -> Check<Bytes> {
     let codec = framing.with_max(claim);
     // The same bytes many times over.
     let piece = Bytes::from(vec![0; 64 << 10]);
@@ -188,7 +169,7 @@ pub(super) fn header_as(framing: &Framing, kind: Kind, id: u64, claim: usize) ->
     (0..claim / piece.len()).for_each(|_| payload.push(piece.clone()));
     payload.push(piece.slice(..claim % piece.len()));
     let mut output = WriteBuffer::default();
-    let encoding = codec.encode(&Packet::new(kind, id, payload), &mut output);
+    let encoding = codec.encode(&Packet::new(Kind::Request, 0, payload), &mut output);
     encoding.map_err(|error| Failure::new(format!("{claim} bytes, as many as may be, gave {error}")))?;
     let overhead = output.len() - claim;
     Ok(output.copy_to_bytes(overhead))
@@ -209,7 +190,43 @@ fn same(codec: &Codec, sent: &Packet, came: &Packet) -> Check {
     Ok(())
 }
 
+/// What a deadline on the wire is rounded to.
+const STEP: Duration = Duration::from_millis(1);
+
+/// Whether a deadline came as it was sent: to the millisecond, and never as none, which is what less than one must not
+/// become.
+fn is_told(sent: Option<Duration>, came: Option<Duration>) -> bool {
+    match (sent, came) {
+        (None, None) => true,
+        (Some(sent), Some(came)) => {
+            let below =
+                Duration::from_secs(sent.as_secs()) + Duration::from_millis(sent.subsec_millis().into());
+            let above = if below == sent && !sent.is_zero() { sent } else { below + STEP };
+            !came.is_zero() && (below..=above).contains(&came)
+        }
+        _ => false,
+    }
+}
+
 fn describe(packet: &Packet) -> String {
     let Packet { kind, id, deadline, payload, .. } = packet;
     format!("a {kind} of {} bytes with id {id:#x} and deadline {deadline:?}", payload.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_told_to_the_millisecond_and_less_than_one_is_not_none() {
+        // Broken by a comparison that looks only whether there is any.
+        let told = |sent: u64, came: u64| {
+            is_told(Some(Duration::from_micros(sent)), Some(Duration::from_micros(came)))
+        };
+        assert!(told(5_000, 5_000) && told(5_400, 5_000) && told(5_400, 6_000) && told(5_400, 5_400));
+        assert!(!told(5_000, 4_000) && !told(5_000, 6_000) && !told(5_400, 4_999) && !told(5_400, 6_001));
+        assert!(told(900, 1_000) && told(900, 900) && told(0, 1_000));
+        assert!(!told(900, 0) && !told(0, 0) && !told(900, 2_000));
+        assert!(is_told(None, None) && !is_told(None, Some(STEP)) && !is_told(Some(STEP), None));
+    }
 }

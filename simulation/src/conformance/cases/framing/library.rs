@@ -1,10 +1,9 @@
-//! The library on top of a transport, with a peer that is played by hand: a server with a client beside it, or a client.
+//! A server of the library, with a client beside it and a peer that is played by hand.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use listenrain::{Client, Health, Outcome, RawBytes, Server};
-use tokio::task::{JoinHandle, yield_now};
+use listenrain::{Client, RawBytes, Server};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::framed::Framed;
@@ -15,8 +14,8 @@ use crate::conformance::stack::{Executed, call, client, echo, protocol, server};
 
 /// A server, and a client that must never notice what others do to it.
 pub(super) struct Served {
-    pub(super) neighbour: Client<RawBytes>,
-    pub(super) executed: Executed,
+    neighbour: Client<RawBytes>,
+    executed: Executed,
     /// Requests that were executed so far, as far as they were meant to be.
     pub(super) due: usize,
     calls: u64,
@@ -25,16 +24,12 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) async fn start(bed: &mut Bed, codec: &Codec, health: Option<Health>) -> Check<Self> {
+    pub(super) async fn start(bed: &mut Bed, codec: &Codec) -> Check<Self> {
         let Gate { dialer, listener, .. } = bed.gate().await?;
         let protocol = protocol(codec.clone()).build()?;
         let executed = Executed::default();
-        let mut builder = server(&protocol, echo(&executed));
-        if let Some(health) = health {
-            builder = builder.health(health);
-        }
         let endpoint = listener.endpoint().clone();
-        let server = builder.listen(listener.generator)?;
+        let server = server(&protocol, echo(&executed)).listen(listener.generator)?;
         let neighbour = client(&protocol, bed.random.draw()).dial(bed.dialer(&endpoint)?.generator)?;
         let mut served = Self { neighbour, executed, due: 0, calls: 0, dialer, server };
         served.is_unharmed().await?;
@@ -48,59 +43,20 @@ impl Served {
 
     /// The neighbour is answered on the channel that it had, and nothing was executed that was not to be.
     pub(super) async fn is_unharmed(&mut self) -> Check {
-        self.is_up().await?;
-        let (all, due) = (self.executed.all(), self.due);
-        ensure!(all == due, "{all} requests were executed where {due} were sent");
-        Ok(())
-    }
-
-    /// The neighbour is answered on the channel that it had.
-    pub(super) async fn is_up(&mut self) -> Check {
         (self.calls, self.due) = (self.calls + 1, self.due + 1);
         call(&self.neighbour, self.calls, 100).await.map_err(|failure| failure.at("beside it"))?;
         let reconnects = self.neighbour.counts().reconnects;
         ensure!(reconnects == 0, "the channel beside it was lost");
+        let (all, due) = (self.executed.all(), self.due);
+        ensure!(all == due, "{all} requests were executed where {due} were sent");
         Ok(())
-    }
-}
-
-/// A client with one call under way, and the other end of its channel.
-pub(super) struct Calling {
-    pub(super) server: Framed,
-    pub(super) client: Client<RawBytes>,
-    call: JoinHandle<Outcome<Bytes>>,
-    /// What the server reads of the call.
-    pub(super) id: u64,
-    /// Its client dials again when the channel is lost.
-    _listener: Door,
-}
-
-impl Calling {
-    /// The call was read by the server, whose turn it is.
-    pub(super) async fn start(bed: &mut Bed, codec: &Codec, health: Option<Health>) -> Check<Self> {
-        let Gate { dialer, mut listener, .. } = bed.gate().await?;
-        let mut builder = client(&protocol(codec.clone()).build()?, bed.random.draw());
-        if let Some(health) = health {
-            builder = builder.health(health);
-        }
-        let client = builder.dial(dialer.generator)?;
-        let mut server = Framed::new(listener.next().await?, codec);
-        let caller = client.clone();
-        let call = tokio::spawn(async move { caller.call(Bytes::from_static(b"asked")).await });
-        let asked = server.request().await?;
-        Ok(Self { server, client, call, id: asked.id, _listener: listener })
-    }
-
-    /// How the call ended.
-    pub(super) async fn ended(&mut self) -> Check<Outcome<Bytes>> {
-        Ok((&mut self.call).await?)
     }
 }
 
 /// Waits until the library has counted as many of something as are `due`.
 pub(super) async fn until_counted(due: u64, count: impl Fn() -> u64) -> Check {
     let reading = async {
-        // Nobody tells when it has read something; mostly it has when it was its turn once.
+        // Nothing tells that something was read; mostly it has when it was the reader's turn once.
         for turn in 0.. {
             if count() >= due {
                 break;

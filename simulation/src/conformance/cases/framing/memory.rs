@@ -5,10 +5,8 @@ use listenrain::DEFAULT_MAX_PACKET;
 
 use super::each;
 use super::framed::{Framed, header_of};
-use super::library::{Served, until_counted};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, ensure};
-use crate::conformance::framing::{Codec, Framing};
 use crate::gauge;
 
 /// Channels on which as much is claimed as may be.
@@ -19,68 +17,38 @@ const BESIDE: usize = 1 << 20;
 pub(super) async fn claims(bed: &mut Bed) -> Check {
     each(bed, async |bed, framing| {
         let codec = framing.with_max(DEFAULT_MAX_PACKET);
-        let claim = claim(framing)?;
-        claims_by_hand(bed, &codec, &claim).await?;
-        claims_of_a_server(bed, &codec, &claim).await
+        // The beginning of a packet as long as it may be.
+        let claim = Bytes::from([&header_of(framing, DEFAULT_MAX_PACKET)?[..], &[0; 1000]].concat());
+        let mut open = Vec::new();
+        for _ in 0..CLAIMS {
+            let (near, far) = bed.pair().await?;
+            open.push((Framed::new(near, &codec), Framed::new(far, &codec)));
+        }
+        let before = forget();
+        for (near, far) in &mut open {
+            tokio::try_join!(near.end.tx.say(claim.clone()), far.until(claim.len()))?;
+            far.expect_part()?;
+            let room = far.end.rx.buffer().spare().get_ref().capacity();
+            ensure!(room <= BESIDE, "{room} bytes are held for a claim of which {} have come", claim.len());
+        }
+        check(bed, before, CLAIMS * (claim.len() + BESIDE))?;
+        // As its bytes come, its memory grows.
+        let (near, far) = &mut open[0];
+        let more = bed.size(2 << 20, 1 << 20);
+        let before = forget();
+        let sending = async {
+            let piece = Bytes::from(vec![0; 64 << 10]);
+            for _ in 0..more / piece.len() {
+                near.end.tx.say(piece.clone()).await?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(sending, far.until(claim.len() + more))?;
+        far.expect_part()?;
+        // A buffer that has to grow is copied: for a moment there are both.
+        check(bed, before, 4 * more + BESIDE)
     })
     .await
-}
-
-/// The beginning of a packet as long as it may be.
-fn claim(framing: &Framing) -> Check<Bytes> {
-    Ok([&header_of(framing, DEFAULT_MAX_PACKET)?[..], &[0; 1000]].concat().into())
-}
-
-/// The buffers of the library, as they are read into.
-async fn claims_by_hand(bed: &mut Bed, codec: &Codec, claim: &Bytes) -> Check {
-    let mut open = Vec::new();
-    for _ in 0..CLAIMS {
-        let (near, far) = bed.pair().await?;
-        open.push((Framed::new(near, codec), Framed::new(far, codec)));
-    }
-    let before = forget();
-    for (near, far) in &mut open {
-        tokio::try_join!(near.end.tx.say(claim.clone()), far.until(claim.len()))?;
-        far.expect_part()?;
-        let room = far.end.rx.buffer().spare().get_ref().capacity();
-        ensure!(room <= BESIDE, "{room} bytes are held for a claim of which {} have come", claim.len());
-    }
-    check(bed, before, CLAIMS * (claim.len() + BESIDE))?;
-    // As its bytes come, its memory grows.
-    let (near, far) = &mut open[0];
-    let more = bed.size(2 << 20, 1 << 20);
-    let before = forget();
-    let sending = async {
-        let piece = Bytes::from(vec![0; 64 << 10]);
-        for _ in 0..more / piece.len() {
-            near.end.tx.say(piece.clone()).await?;
-        }
-        Ok(())
-    };
-    tokio::try_join!(sending, far.until(claim.len() + more))?;
-    far.expect_part()?;
-    // A buffer that has to grow is copied: for a moment there are both.
-    check(bed, before, 4 * more + BESIDE)
-}
-
-/// Many such peers at once.
-async fn claims_of_a_server(bed: &mut Bed, codec: &Codec, claim: &Bytes) -> Check {
-    let mut served = Served::start(bed, codec, None).await?;
-    let mut peers = Vec::new();
-    for _ in 0..CLAIMS {
-        let due = served.server.connections() as u64 + 1;
-        peers.push(served.dial(codec).await?);
-        // A dial may be refused where too many wait to be accepted.
-        until_counted(due, || served.server.connections() as u64).await?;
-    }
-    let received = || served.server.counts().received_bytes;
-    let (before, due) = (forget(), received() + (CLAIMS * claim.len()) as u64);
-    for peer in &mut peers {
-        peer.end.tx.say(claim.clone()).await?;
-    }
-    until_counted(due, received).await?;
-    check(bed, before, CLAIMS * (claim.len() + BESIDE))?;
-    served.is_unharmed().await
 }
 
 /// What is allocated now, from where a peak is looked for.

@@ -9,25 +9,20 @@ use tokio::task::yield_now;
 
 use super::each;
 use super::framed::{Framed, encoded, packet};
-use super::library::{Calling, Served, until_counted};
+use super::library::{Served, until_counted};
 use crate::conformance::bed::Bed;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Codec;
 use crate::conformance::tx::Tx;
 use crate::random::Random;
 
+/// A server reads single bytes, and answers as if they were whole packets.
 pub(super) async fn byte_by_byte(bed: &mut Bed) -> Check {
-    each(bed, async |bed, framing| {
-        let codec = framing.with_max(1000);
-        requests_byte_by_byte(bed, &codec).await.map_err(|failure| failure.at("requests"))?;
-        replies_byte_by_byte(bed, &codec).await.map_err(|failure| failure.at("replies"))
-    })
-    .await
+    each(bed, async |bed, framing| requests_byte_by_byte(bed, &framing.with_max(1000)).await).await
 }
 
-/// A server reads single bytes, and answers as if they were whole packets.
 async fn requests_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
-    let mut served = Served::start(bed, codec, None).await?;
+    let mut served = Served::start(bed, codec).await?;
     let mut peer = served.dial(codec).await?;
     for (number, size) in (1..).zip([0, 1, 300, 0, 77, 1]) {
         let asked = packet(codec, number, size);
@@ -50,22 +45,6 @@ fn reply(codec: &Codec, number: u64, size: usize) -> Packet {
     let mut reply = packet(codec, number, size);
     reply.kind = Kind::Reply;
     reply
-}
-
-/// A client reads its reply byte by byte.
-async fn replies_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
-    for size in [0, 1, 300] {
-        let mut calling = Calling::start(bed, codec, None).await?;
-        let mut reply = reply(codec, 1, size);
-        reply.id = calling.id;
-        let (bytes, client) = (encoded(codec, &reply)?, calling.client.clone());
-        say_byte_by_byte(&mut calling.server.end.tx, &bytes, || client.counts().received_bytes).await?;
-        let ended = calling.ended().await?;
-        if ended.as_ref().ok() != Some(reply.payload.first()) {
-            return Err(Failure::new(format!("a reply of {size} bytes became {ended:?}")));
-        }
-    }
-    Ok(())
 }
 
 /// Writes and flushes one byte after the other, each when the one before it was read.

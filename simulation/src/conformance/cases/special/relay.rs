@@ -1,53 +1,14 @@
-//! What stands between two ends on the network, and can hear or cut what passes.
+//! A relay of datagrams between two ends, which keeps a copy of what dialers send.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::oneshot;
+use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
-use super::io;
-use crate::conformance::failure::Check;
-
-/// Passes one TCP connection on, until it is cut.
-pub(super) struct Wire {
-    pub(super) address: SocketAddr,
-    cut: oneshot::Sender<()>,
-    task: JoinSet<()>,
-}
-
-impl Wire {
-    pub(super) async fn to(address: String) -> Check<Self> {
-        let front = io("listening by hand", TcpListener::bind(("127.0.0.1", 0)).await)?;
-        let at = io("an address", front.local_addr())?;
-        let (cut, is_cut) = oneshot::channel();
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            let (Ok((mut dialled, _)), Ok(mut accepted)) =
-                tokio::join!(front.accept(), TcpStream::connect(address))
-            else {
-                return;
-            };
-            tokio::select! {
-                biased;
-                _ = is_cut => {}
-                _ = copy_bidirectional(&mut dialled, &mut accepted) => {}
-            }
-        });
-        Ok(Self { address: at, cut, task })
-    }
-
-    /// Ends both sides in the way of TCP: each gets a FIN, and nothing before it.
-    pub(super) async fn cut(mut self) {
-        // It may have ended by itself.
-        let _ = self.cut.send(());
-        self.task.join_next().await;
-    }
-}
+use crate::conformance::failure::{Check, Failure};
 
 /// Passes datagrams on until it is dropped, and keeps those of dialers.
 pub(super) struct Relay {
@@ -61,8 +22,8 @@ const LARGEST: usize = 64 << 10;
 
 impl Relay {
     pub(super) async fn to(address: String) -> Check<Self> {
-        let front = io("a socket", UdpSocket::bind(("127.0.0.1", 0)).await)?;
-        let at = io("an address", front.local_addr())?;
+        let front = UdpSocket::bind(("127.0.0.1", 0)).await.map_err(io)?;
+        let at = front.local_addr().map_err(io)?;
         let heard = Arc::default();
         let mut task = JoinSet::new();
         task.spawn(pass_on(Arc::new(front), address, Arc::clone(&heard)));
@@ -102,4 +63,8 @@ async fn pass_back(back: Arc<UdpSocket>, front: Arc<UdpSocket>, dialer: SocketAd
     while let Ok(count) = back.recv(&mut datagram).await {
         let _ = front.send_to(&datagram[..count], dialer).await;
     }
+}
+
+fn io(error: std::io::Error) -> Failure {
+    Failure::new(format!("a socket of the relay: {error}"))
 }

@@ -1,0 +1,39 @@
+//! A broken transport as data: the case that is there for it, and how that case must end.
+
+use listenrain_simulation::conformance::{Subject, Verdict};
+
+/// One transport that is broken in one way.
+pub struct Fixture {
+    pub name: &'static str,
+    /// The id of the case that is there for it.
+    pub case: &'static str,
+    /// What it does wrong.
+    pub breaks: &'static str,
+    /// How that case must end.
+    pub verdict: Verdict,
+    /// The text that the case must say: one that ends otherwise has found something else.
+    pub reason: &'static str,
+    pub make: fn() -> Subject,
+}
+
+/// A fixture whose case fails for this reason.
+pub const fn fails(
+    name: &'static str,
+    case: &'static str,
+    breaks: &'static str,
+    reason: &'static str,
+    make: fn() -> Subject,
+) -> Fixture {
+    Fixture { name, case, breaks, verdict: Verdict::Fail, reason, make }
+}
+
+/// A fixture whose case is not over within its limit, with this under way.
+pub const fn hangs(
+    name: &'static str,
+    case: &'static str,
+    breaks: &'static str,
+    reason: &'static str,
+    make: fn() -> Subject,
+) -> Fixture {
+    Fixture { name, case, breaks, verdict: Verdict::Timeout, reason, make }
+}

@@ -1,0 +1,25 @@
+//! Every broken transport, and the sound ones that they are built upon.
+
+use listenrain_simulation::conformance::Subject;
+
+use super::fixture::Fixture;
+use super::hello::Hello;
+use super::{calls, cancel, close, establish, flow, framing, hooks, integrity};
+
+/// Every broken transport, in the order of the cases that are there for them.
+pub fn fixtures() -> impl Iterator<Item = &'static Fixture> {
+    let groups = [
+        establish::FIXTURES,
+        integrity::FIXTURES,
+        close::FIXTURES,
+        cancel::FIXTURES,
+        flow::FIXTURES,
+        framing::FIXTURES,
+        calls::FIXTURES,
+    ];
+    groups.into_iter().flatten()
+}
+
+/// The transports that the broken ones are built upon.
+pub const SOUND: [(&str, fn() -> Subject); 2] =
+    [("sound", hooks::sound), ("sound-with-a-hello", || Hello::Sound.subject())];

@@ -1,0 +1,16 @@
+//! Transports that are broken on purpose: each is the real thing below one layer that does one thing wrong, and names the
+//! case that must catch it and the reason that the case must give.
+
+#![allow(dead_code, reason = "the tool and the test need different parts")]
+
+mod calls;
+mod cancel;
+mod close;
+mod establish;
+pub mod fixture;
+pub mod fixtures;
+mod flow;
+mod framing;
+mod hello;
+mod hooks;
+mod integrity;

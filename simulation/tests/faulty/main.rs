@@ -1,0 +1,143 @@
+//! Scenarios notice what they are there for: each faulty stack, which is the library with one mistake around it, fails in its
+//! scenario for the reason that it names, by a plan of few faults which the library itself passes.
+
+#[path = "mod.rs"]
+mod faulty;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use listenrain_simulation::gauge::Counted;
+use listenrain_simulation::scenario::{self, Scenario};
+use listenrain_simulation::stack::{Library, Stack};
+use listenrain_simulation::sweep::{Ran, run, run_twice};
+use listenrain_simulation::world::Local;
+use listenrain_simulation::{FaultPlan, World};
+
+use self::faulty::list;
+use self::faulty::stack::Faulty;
+
+// Some mistakes show in memory.
+#[global_allocator]
+static ALLOCATOR: Counted = Counted;
+
+/// Within how many seeds a mistake must be noticed.
+const SEEDS: u64 = 60;
+/// How many faults a plan that shows it needs, at most.
+const FAULTS: usize = 3;
+
+struct Played {
+    scenario: Arc<Scenario>,
+    world: Arc<dyn World>,
+}
+
+impl Played {
+    fn of(faulty: &Faulty) -> Self {
+        let scenario = scenario::named(faulty.scenario).unwrap_or_else(|| panic!("{faulty:?}"));
+        Self { scenario, world: Arc::new(Local::memory()) }
+    }
+
+    fn plan(&self, seed: u64) -> FaultPlan {
+        FaultPlan::draw(seed, &self.scenario, &*self.world)
+    }
+
+    fn play(&self, plan: &FaultPlan, stack: &Arc<dyn Stack>) -> Ran {
+        run(plan, &self.scenario, &self.world, stack)
+    }
+
+    /// `plan` without the faults that are not needed to show the mistake.
+    fn shrink(&self, mut plan: FaultPlan, shows: impl Fn(&FaultPlan) -> bool) -> FaultPlan {
+        let mut at = 0;
+        while at < plan.faults.len() {
+            let mut faults = plan.faults.clone();
+            faults.remove(at);
+            let fewer = plan.with_faults(faults);
+            if shows(&fewer) {
+                plan = fewer;
+            } else {
+                at += 1;
+            }
+        }
+        plan
+    }
+}
+
+/// What is wrong with how the scenario has judged `faulty`, if anything is.
+fn mistake(faulty: &'static Faulty) -> Option<String> {
+    let (played, stack) = (Played::of(faulty), faulty.stack());
+    let shows = |plan: &FaultPlan| faulty.shown_by(&played.play(plan, &stack).violations).is_some();
+    let Some(caught) = (1..=SEEDS).map(|seed| played.plan(seed)).find(shows) else {
+        let said = (1..=3).map(|seed| played.play(&played.plan(seed), &stack).violations);
+        let said =
+            said.map(|violations| violations.into_iter().take(3).collect::<Vec<_>>()).collect::<Vec<_>>();
+        return Some(format!(
+            "{faulty:?} passes {} for {SEEDS} seeds, which say: {said:#?}",
+            faulty.scenario
+        ));
+    };
+    let least = played.shrink(caught, shows);
+    println!("{faulty:?}: {least}");
+    if least.faults.len() > FAULTS {
+        return Some(format!("{faulty:?} takes {} faults, at most {FAULTS} are allowed", least.faults.len()));
+    }
+    let sound = played.play(&least, &sound()).violations;
+    (!sound.is_empty()).then(|| format!("the library fails by what shows {faulty:?}: {sound:?}"))
+}
+
+fn sound() -> Arc<dyn Stack> {
+    Arc::new(Library::native())
+}
+
+#[test]
+fn every_faulty_stack_is_noticed_by_its_scenario_with_few_faults() {
+    // Broken by a scenario that never brings its situation about, and by an oracle that looks away.
+    let (left, mistakes) = (Mutex::new(list::all()), Mutex::new(Vec::new()));
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let Some(faulty) = left.lock().unwrap().next() else { return };
+                    mistakes.lock().unwrap().extend(mistake(faulty));
+                }
+            });
+        }
+    });
+    let mistakes = mistakes.into_inner().unwrap();
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    println!("{} faulty stacks noticed, each by a plan of at most {FAULTS} faults", list::all().count());
+}
+
+#[test]
+fn what_else_a_scenario_says_is_no_reason() {
+    // Broken by a comparison to which any violation will do.
+    let faulty = list::all().next().unwrap();
+    let said = ["call 7 was answered, and never executed".to_owned()];
+    assert_eq!(faulty.shown_by(&said), None);
+    let played = Played::of(faulty);
+    assert!((1..=20).all(|seed| played.play(&played.plan(seed), &sound()).is_good()));
+}
+
+#[test]
+fn a_faulty_stack_does_the_same_for_the_same_plan() {
+    // Broken by a wrapper that goes by the order of a hash map, or by a clock of its own.
+    for faulty in list::all() {
+        let played = Played::of(faulty);
+        let ran = run_twice(&played.plan(7), &played.scenario, &played.world, &faulty.stack());
+        let differs = ran.violations.iter().find(|violation| violation.contains("gave another run"));
+        assert_eq!(differs, None, "{faulty:?}");
+    }
+}
+
+#[test]
+fn every_flaw_of_the_original_has_a_scenario_and_a_faulty_stack() {
+    // Broken by a flaw that is added to the list of severe ones, and not here.
+    for number in 1..=16 {
+        let flaw = format!("LR{number:02}");
+        let faulty = list::all().find(|faulty| faulty.flaw == flaw).unwrap_or_else(|| panic!("{flaw}"));
+        assert!(faulty.scenario.starts_with(&format!("lr{number:02}-")), "{flaw}: {}", faulty.scenario);
+    }
+    let names: BTreeSet<_> = list::all().map(|faulty| faulty.name).collect();
+    assert!(names.len() == list::all().count() && names.len() >= 30, "each has a name of its own");
+}
