@@ -1,4 +1,4 @@
-//! The command by which a user runs this program, for hints how to run something again.
+//! The command line that starts this program, for hints how to run something again.
 
 use std::env;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What became of every call of a run: the record that the oracle judges.
+//! History of calls, which the oracle judges.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

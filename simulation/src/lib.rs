@@ -1,45 +1,81 @@
-//! Models, hardship and conformance, for the transports of ListenRain and for your own.
+//! Conformance of transports, runs under faults, and models, for the transports of ListenRain and for your own.
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`mod@conformance`] | what every transport must do: a macro that makes a test of each case, and what the tool runs |
-//! | [`hardship`] | what a transport may legally do to its user, made to happen all the time |
-//! | [`layer`] | what stands between a transport and its user: hardships are made of it |
-//! | [`lineup`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |
-//! | [`gauge`] | an allocator that counts, for tests that look at memory |
-//! | [`network`] | TCP and QUIC over a simulated network, on which time is the simulator's |
-//! | [`mod@sweep`] | many seeds dealt over scenarios and worlds: what they covered, and what failed, as small as can be |
-//! | [`scenario`], [`world`], [`fault`] | what is played in a sweep, where, and what goes wrong meanwhile |
+//! | [`registry`] | transports that are ready to be tested: those of `listenrain-transports`, and yours |
+//! | [`mod@sweep`] | many seeds dealt over scenarios and networks: what they covered, and what failed, as small as can be |
+//! | [`scenario`] | who takes part in a run and what they do |
 //! | [`stack`] | what is put through it: the library, with a protocol of yours, or something else that calls and serves |
-//! | [`random`] | seeded randomness |
+//! | [`network`] | where it is played: one runtime, or hosts of a simulated network |
+//! | [`context`] | what the parties of a run share; [`history`] and [`trace`] are what is left of it |
+//! | [`faults`] | what goes wrong: kinds, plans, and the layer between a transport and its user that does it |
+//! | [`simulated`] | TCP and QUIC over a simulated network, on which time is the simulator's |
+//! | [`allocations`] | an allocator that counts, for tests that look at memory |
 //!
-//! The models of the concurrency primitives are tests: see `tests/models`. Randomness comes from one seed; real time is
-//! used only where a transport is a real one.
+//! Each uses only those below it in the list of ARCHITECTURE.md. The models of the concurrency primitives are tests: see
+//! `tests/models`. Randomness comes from one seed; real time is used only where a transport is a real one.
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
+pub mod allocations;
 mod cli;
 mod command;
 pub mod conformance;
-pub mod fault;
-pub mod gauge;
-pub mod hardship;
+pub mod context;
+pub mod faults;
 pub mod history;
-pub mod layer;
-pub mod lineup;
 pub mod network;
 mod oracle;
 mod panics;
+mod pattern;
 pub mod random;
+pub mod registry;
 pub mod scenario;
+pub mod simulated;
 pub mod stack;
-pub mod stage;
-mod stream;
 pub mod sweep;
 pub mod trace;
-pub mod world;
 
 pub use cli::{Tool, main_with};
-pub use fault::FaultPlan;
+pub use faults::FaultPlan;
+pub use network::Network;
 pub use sweep::sweep;
-pub use world::World;
+
+/// The name of [`faults`] of before.
+#[doc(hidden)]
+pub mod fault {
+    pub use crate::faults::{Family, Fault, FaultKind, FaultPlan};
+}
+
+/// The name of the layer in [`faults`] of before.
+#[doc(hidden)]
+pub mod layer {
+    use listenrain::{Channel, ChannelRead, ChannelWrite};
+
+    pub use crate::faults::{Layer, Layered, Side};
+
+    /// The same channel with each half replaced by what `read` and `write` make of it.
+    #[must_use]
+    pub fn map_halves(
+        mut channel: Channel,
+        read: impl FnOnce(Box<dyn ChannelRead>) -> Box<dyn ChannelRead>,
+        write: impl FnOnce(Box<dyn ChannelWrite>) -> Box<dyn ChannelWrite>,
+    ) -> Channel {
+        channel.read = read(channel.read);
+        channel.write = write(channel.write);
+        channel
+    }
+}
+
+/// The name of [`context`] of before.
+#[doc(hidden)]
+pub mod stage {
+    pub use crate::context::{Clock, RunContext as Stage};
+}
+
+/// The name of [`network`] of before.
+#[doc(hidden)]
+pub mod world {
+    pub use crate::network::{Node as Site, Roles as Cast};
+}

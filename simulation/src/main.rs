@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use listenrain_simulation::gauge::Counted;
-use listenrain_simulation::lineup::Lineup;
+use listenrain_simulation::allocations::AllocationCounter;
+use listenrain_simulation::registry::Subjects;
 
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: AllocationCounter = AllocationCounter;
 
 fn main() -> ExitCode {
-    listenrain_simulation::main_with(Lineup::ours())
+    listenrain_simulation::main_with(Subjects::ours())
 }

@@ -1,6 +1,6 @@
-//! Panics of the threads of a trial or of a simulated run: what they said and where, whichever task it was.
+//! Panics of the threads of a trial or of a run.
 //!
-//! tokio catches the panic of a task, and a transport's own tasks have nobody who joins them. So a panic hook looks at
+//! tokio catches the panic of a task, and a transport's own tasks are joined by no other. So a panic hook looks at
 //! every panic of a thread that is watched, and notes it there instead of printing it. Panics of other threads go to the
 //! hook that was there before. Those that were planned have a payload of their own, and are not noted.
 
@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::panic;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-/// What somebody panics with who was asked to.
+/// The payload of a panic that was planned.
 #[derive(Debug)]
 pub(crate) struct Injected;
 

@@ -1,4 +1,4 @@
-//! What happened in one run, in order: the same for the same seed, and a hash that says so.
+//! Trace of a run: its events in order, and their hash.
 //!
 //! Only what a seed decides belongs into it: times, sizes, numbers, never ciphertext or addresses of memory.
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Event {
     /// When. Unit: microseconds of the run.
     pub at_us: u64,
-    /// To which party, as its place in the cast; [`Event::WORLD`] is the world itself.
+    /// To which party, as its place in the roles; [`Event::RUN`] is the network itself.
     pub who: u16,
     /// What.
     pub what: &'static str,
@@ -22,8 +22,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// What is no party but the world.
-    pub const WORLD: u16 = u16::MAX;
+    /// What is no party but the network.
+    pub const RUN: u16 = u16::MAX;
 }
 
 impl fmt::Display for Event {
@@ -31,7 +31,7 @@ impl fmt::Display for Event {
         let (seconds, micros) = (self.at_us / 1_000_000, self.at_us % 1_000_000);
         let Self { what, number, amount, .. } = self;
         match self.who {
-            Self::WORLD => write!(f, "{seconds}.{micros:06} world    {what} {number} {amount}"),
+            Self::RUN => write!(f, "{seconds}.{micros:06} run      {what} {number} {amount}"),
             who => write!(f, "{seconds}.{micros:06} party {who:<2} {what} {number} {amount}"),
         }
     }

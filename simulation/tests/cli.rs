@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tool::{broken_tool, run, text, tool};
+use tool::{broken_tool, run, text};
 
 #[test]
 fn a_matrix_has_every_transport_and_the_json_every_trial() {
@@ -92,7 +92,6 @@ fn wrong_usage_is_told_before_anything_is_run() {
         ("conformance --json /nowhere/at/all.json", "--json: cannot write /nowhere/at/all.json"),
         ("conformance --junit report.xml", "--junit is gone: use `cargo nextest`"),
         ("conformance --negative-controls", "--negative-controls is gone: use `cargo test"),
-        ("trial {}", "no such trial"),
         ("", "Usage"),
     ] {
         let output = run(line);

@@ -3,13 +3,13 @@
 use std::env;
 use std::process::Command;
 
+use listenrain_simulation::allocations::AllocationCounter;
 use listenrain_simulation::conformance;
 use listenrain_simulation::conformance::cases;
-use listenrain_simulation::gauge::Counted;
-use listenrain_simulation::lineup::{Lineup, subject};
+use listenrain_simulation::registry::{Subjects, subject};
 
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: AllocationCounter = AllocationCounter;
 
 conformance!(tcp, subject("tcp"));
 conformance!(tls, subject("tls"));
@@ -49,7 +49,7 @@ fn a_case_that_is_skipped_says_so_although_its_test_passes() {
 fn no_case_is_skipped_but_these() {
     // Broken by a case that asks for more than a transport has: its tests would pass, and look at nothing.
     let mut skipped = Vec::new();
-    for transport in Lineup::ours().names() {
+    for transport in Subjects::ours().names() {
         let subject = subject(transport);
         let about = cases().filter(|case| case.is_about(transport));
         let lacking = about.filter(|case| case.skipped_on(&subject).is_some());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use listenrain_simulation::stack::{Library, Stack};
 use listenrain_simulation::sweep::run_twice;
-use listenrain_simulation::{FaultPlan, scenario, world};
+use listenrain_simulation::{FaultPlan, network, scenario};
 
 #[test]
 fn a_plan_that_found_a_bug_finds_none_any_more() {
@@ -22,9 +22,9 @@ fn a_plan_that_found_a_bug_finds_none_any_more() {
         let path = file.unwrap().path();
         let plan = FaultPlan::parse(&fs::read_to_string(&path).unwrap()).unwrap();
         let scenario = scenario::named(&plan.scenario).unwrap();
-        let world = world::all().into_iter().find(|world| world.name() == plan.world).unwrap();
-        plan.fits(&scenario, &*world).unwrap();
-        let ran = run_twice(&plan, &scenario, &world, &stack);
+        let network = network::all().into_iter().find(|network| network.name() == plan.network).unwrap();
+        plan.fits(&scenario, &*network).unwrap();
+        let ran = run_twice(&plan, &scenario, &network, &stack);
         assert!(ran.is_good(), "{}: {:?}", path.display(), ran.violations);
         for fault in &plan.faults {
             assert!(ran.fired.contains_key(&fault.kind), "{}: {fault} did not happen", path.display());

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use listenrain::{Abilities, Decoded, Kind, Packet, PacketCodec, PacketError};
+use listenrain_simulation::allocations::AllocationCounter;
 use listenrain_simulation::conformance::{Alone, Framing, Make, Record, Subject, Trial, Verdict, cases};
-use listenrain_simulation::gauge::Counted;
-use listenrain_simulation::lineup;
+use listenrain_simulation::registry;
 
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: AllocationCounter = AllocationCounter;
 
 /// `5:hello,`: the length in decimal digits, a colon, the payload, a comma.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ fn subject(is_strict: bool) -> Subject {
     let make = move |max| Netstrings { max, buffers: Arc::new(RecyclingPool::default()), is_strict };
     // No length; one beyond every limit; a payload that is longer than it says.
     let refused = ["GET / HTTP/1.1\r\n", "9999999999:", "3:hello,"];
-    lineup::subject("channel").with_framing(Framing::new("netstrings", make).refusing(refused))
+    registry::subject("channel").with_framing(Framing::new("netstrings", make).refusing(refused))
 }
 
 async fn records(is_strict: bool) -> Vec<Record> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use listenrain_simulation::world::Local;
+use listenrain_simulation::network::Local;
 use listenrain_simulation::{scenario, sweep};
 use listenrain_transports::Tcp;
 
@@ -12,7 +12,7 @@ fn a_real_transport_is_played_in_real_time_and_nothing_is_compared() {
     let names = ["link-loss", "failover", "lanes", "drain"];
     let scenarios = names.map(|name| scenario::named(name).unwrap());
     // A run takes as long as its plan says: all at once.
-    let swept = sweep(0..4).world(tcp).scenarios(scenarios).jobs(4).twice_every(1).partial().run();
+    let swept = sweep(0..4).network(tcp).scenarios(scenarios).jobs(4).twice_every(1).partial().run();
     assert!(swept.is_good(), "{swept}");
     assert_eq!((swept.runs, swept.compared), (4, 0));
     assert!(swept.coverage.faults.values().any(|covered| covered.happened > 0), "nothing went wrong");

@@ -1,7 +1,9 @@
-//! A few seeds of every scenario on every world, and what a sweep promises whatever it plays.
+//! A few seeds of every scenario on every network, and what a sweep promises whatever it plays.
 
 #[path = "faulty/mod.rs"]
 mod faulty;
+#[path = "broken/hooks.rs"]
+mod hooks;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,40 +11,42 @@ use std::sync::{Arc, Mutex};
 
 use listenrain::{ChannelGenerator, Endpoint};
 
+use listenrain_simulation::network::{self, Local, Node};
 use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, ServerSetup, Situation};
 use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, ScenarioBytes, Serving, Stack};
 use listenrain_simulation::sweep;
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
-use listenrain_simulation::world::{self, Local, Site};
 
-/// How many seeds each scenario has on each world.
+/// How many seeds each scenario has on each network.
 const SEEDS: u64 = 2;
 
 #[test]
 fn a_few_seeds_of_every_scenario_find_nothing_on_any_world() {
     // The same seeds each time: what they find was broken by the last change.
-    for world in world::all() {
-        for scenario in scenario::all().into_iter().filter(|scenario| scenario.applies_to(&*world)) {
-            let swept = sweep(0..SEEDS).worlds([world.clone()]).scenarios([scenario.clone()]).partial().run();
+    for network in network::all() {
+        for scenario in scenario::all().into_iter().filter(|scenario| scenario.applies_to(&*network)) {
+            let swept =
+                sweep(0..SEEDS).networks([network.clone()]).scenarios([scenario.clone()]).partial().run();
             assert_eq!(swept.runs, SEEDS);
-            assert!(swept.is_good(), "{} on {}: {swept}", scenario.name, world.name());
+            assert!(swept.is_good(), "{} on {}: {swept}", scenario.name, network.name());
         }
     }
 }
 
 #[test]
 fn every_world_that_says_so_repeats_a_run_event_by_event() {
-    for world in world::all().into_iter().filter(|world| world.is_deterministic()) {
+    for network in network::all().into_iter().filter(|network| network.is_deterministic()) {
         let scenario = scenario::named("steady-load").unwrap();
-        let swept = sweep(0..2).worlds([world.clone()]).scenarios([scenario]).twice_every(1).partial().run();
-        assert!(swept.is_good() && swept.compared == 2, "{}: {swept}", world.name());
+        let swept =
+            sweep(0..2).networks([network.clone()]).scenarios([scenario]).twice_every(1).partial().run();
+        assert!(swept.is_good() && swept.compared == 2, "{}: {swept}", network.name());
     }
 }
 
 #[test]
 fn what_is_found_does_not_depend_on_how_many_jobs_look() {
     let batch = |jobs| {
-        let swept = sweep(0..60).world(Local::memory()).jobs(jobs).partial().run();
+        let swept = sweep(0..60).network(Local::memory()).jobs(jobs).partial().run();
         let failed: Vec<_> = swept.failures.iter().map(|failure| failure.plan.seed).collect();
         (swept.coverage.clone(), swept.calls, swept.simulated, failed)
     };
@@ -55,7 +59,7 @@ fn a_seed_is_played_in_the_same_place_whatever_range_it_is_part_of() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = seen.clone();
         let watch = move |ran: &Ran| noted.lock().unwrap().push(ran.plan.clone());
-        let _ = sweep(seeds).world(Local::memory()).watched_by(watch).partial().run();
+        let _ = sweep(seeds).network(Local::memory()).watched_by(watch).partial().run();
         let mut plans = std::mem::take(&mut *seen.lock().unwrap());
         plans.sort_by_key(|plan| plan.seed);
         plans
@@ -69,18 +73,18 @@ fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
     let faulty = faulty::list::all().find(|faulty| faulty.flaw == "LR03").unwrap();
     let scenario = scenario::named(faulty.scenario).unwrap();
     let swept = sweep(0..60)
-        .world(Local::memory())
+        .network(Local::memory())
         .scenarios([scenario.clone()])
         .shared_stack(faulty.stack())
         .partial()
         .run();
     assert!(!swept.is_good() && swept.failed > 0);
     assert!(swept.failures.is_sorted_by_key(|failure| failure.plan.seed));
-    let world = world::all().swap_remove(0);
+    let network = network::all().swap_remove(0);
     for failure in &swept.failures {
         let smallest = &failure.smallest.as_ref().unwrap().plan;
         assert!(smallest.faults.len() <= failure.plan.faults.len() && smallest.calls <= failure.plan.calls);
-        let again = run(smallest, &scenario, &world, &faulty.stack());
+        let again = run(smallest, &scenario, &network, &faulty.stack());
         assert_eq!(again.violations, failure.smallest_violations, "{smallest}");
         let text = failure.to_string();
         assert!(text.contains(&failure.replay) && text.contains(&failure.plan.to_string()), "{text}");
@@ -92,7 +96,7 @@ fn what_was_enabled_and_never_happened_fails_a_batch_unless_it_is_a_part() {
     // Broken by a batch that looks only at what happened.
     const NEVER: Situation = Situation::Seen("a blue moon");
     let scenario = Scenario { situations: &[NEVER], ..Scenario::quiet("moon", "waits for what never comes") };
-    let batch = sweep(0..3).world(Local::memory()).scenario(scenario);
+    let batch = sweep(0..3).network(Local::memory()).scenario(scenario);
     let whole = batch.run();
     assert_eq!((whole.failed, whole.lacks()), (0, vec![Missing::Situation("moon", NEVER)]));
     assert!(!whole.is_good() && whole.to_string().contains("the situation `a blue moon` of moon"), "{whole}");
@@ -104,7 +108,7 @@ fn a_sweep_that_is_ended_early_says_what_it_covered() {
     let stop = Stop::default();
     let ends = stop.clone();
     let watch = move |_: &Ran| ends.set();
-    let swept = sweep(0..1_000_000).world(Local::memory()).jobs(2).watched_by(watch).until(stop).run();
+    let swept = sweep(0..1_000_000).network(Local::memory()).jobs(2).watched_by(watch).until(stop).run();
     assert!(swept.is_interrupted && swept.runs > 0 && swept.runs < 100, "{} runs", swept.runs);
     assert_eq!(swept.coverage.cells.values().sum::<u64>(), swept.runs);
 }
@@ -119,22 +123,23 @@ fn a_panic_that_nobody_planned_fails_the_run() {
     };
     let stack = Library::speaking("panics", protocol, |body| body, panics);
     let quiet = Scenario::quiet("quiet", "nothing goes wrong");
-    let swept = sweep(0..1).world(Local::memory()).scenario(quiet).stack(stack).partial().run();
+    let swept = sweep(0..1).network(Local::memory()).scenario(quiet).stack(stack).partial().run();
     let said: Vec<_> = swept.failures.iter().flat_map(|failure| &failure.violations).collect();
     assert!(said.iter().any(|said| said.contains("panicked: over ")), "{said:?}");
 }
 
 #[test]
 fn every_kind_of_fault_and_every_scenario_is_used() {
-    // Broken by a fault that no scenario has, or a scenario that no world can play: dead weight that looks alive.
+    // Broken by a fault that no scenario has, or a scenario that no network can play: dead weight that looks alive.
     let scenarios = scenario::all();
     let used: BTreeSet<_> = scenarios.iter().flat_map(|scenario| scenario.faults).collect();
-    let families: BTreeSet<_> = world::all().iter().flat_map(|world| world.families().to_vec()).collect();
-    for kind in listenrain_simulation::fault::FaultKind::ALL {
+    let families: BTreeSet<_> =
+        network::all().iter().flat_map(|network| network.families().to_vec()).collect();
+    for kind in listenrain_simulation::faults::FaultKind::ALL {
         assert!(used.contains(kind) || !families.contains(&kind.family()), "no scenario has {kind}");
     }
     for scenario in scenarios {
-        assert!(world::all().iter().any(|world| scenario.applies_to(&**world)), "{}", scenario.name);
+        assert!(network::all().iter().any(|network| scenario.applies_to(&**network)), "{}", scenario.name);
     }
 }
 
@@ -153,23 +158,23 @@ impl Stack for Restless {
 
     fn client(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ClientSetup,
         reach: Reach,
         servers: &[Endpoint],
     ) -> Result<Arc<dyn Caller>, String> {
-        site.stage.note(site.who, "restless", self.1.fetch_add(1, Ordering::Relaxed), 0);
-        self.0.client(site, setup, reach, servers)
+        node.context.note(node.who, "restless", self.1.fetch_add(1, Ordering::Relaxed), 0);
+        self.0.client(node, setup, reach, servers)
     }
 
     fn serve(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ServerSetup,
         listener: Box<dyn ChannelGenerator>,
         handler: Handler,
     ) -> Result<Arc<dyn Serving>, String> {
-        self.0.serve(site, setup, listener, handler)
+        self.0.serve(node, setup, listener, handler)
     }
 }
 
@@ -178,7 +183,7 @@ fn what_does_not_repeat_fails_and_the_first_other_event_is_named() {
     // Broken by playing once what is said to be played twice, and counting it as compared.
     let restless = || Restless(Library::native(), AtomicU64::new(0));
     let quiet = Scenario::quiet("quiet", "nothing goes wrong");
-    let batch = sweep(0..1).world(Local::memory()).scenario(quiet).partial();
+    let batch = sweep(0..1).network(Local::memory()).scenario(quiet).partial();
     let swept = batch.clone().stack(restless()).twice_every(1).run();
     assert_eq!((swept.compared, swept.failed), (1, 1));
     let said = &swept.failures[0].violations[0];

@@ -6,13 +6,13 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use listenrain_simulation::{scenario, world};
+use listenrain_simulation::{network, scenario};
 use serde_json::Value;
 use tool::{broken_tool, run, text, tool};
 
 #[test]
 fn a_few_seeds_are_well_as_a_part_and_lack_coverage_as_a_whole() {
-    let part = run("sweep --seeds 0..4 --scenario link-loss --world memory --partial --json -");
+    let part = run("sweep --seeds 0..4 --scenario link-loss --network memory --partial --json -");
     assert_eq!(part.status.code(), Some(0), "{part:?}");
     let report: Value = serde_json::from_slice(&part.stdout).unwrap();
     assert_eq!((&report["schema"], &report["runs"], &report["good"]), (&1.into(), &4.into(), &true.into()));
@@ -24,7 +24,7 @@ fn a_few_seeds_are_well_as_a_part_and_lack_coverage_as_a_whole() {
         report["missing"].as_array().unwrap().iter().map(|what| what.as_str().unwrap()).collect();
     assert!(!missing.is_empty(), "four runs cannot have had everything happen");
 
-    let whole = run("sweep --seeds 0..4 --scenario link-loss --world memory");
+    let whole = run("sweep --seeds 0..4 --scenario link-loss --network memory");
     assert_eq!(whole.status.code(), Some(1), "{whole:?}");
     let told = text(&whole.stdout);
     assert!(told.contains("4 of the 4 seeds 0..4") && told.contains("seeds/s"), "{told}");
@@ -36,8 +36,8 @@ fn a_few_seeds_are_well_as_a_part_and_lack_coverage_as_a_whole() {
 #[test]
 fn one_seed_gives_the_same_trace_in_every_process() {
     // Broken by anything that is random once a process, such as the keys of a hash map or addresses of memory.
-    for world in world::all().into_iter().filter(|world| world.is_deterministic()) {
-        let line = format!("replay --seed 7 --scenario link-loss --world {} --trace", world.name());
+    for network in network::all().into_iter().filter(|network| network.is_deterministic()) {
+        let line = format!("replay --seed 7 --scenario link-loss --network {} --trace", network.name());
         let (first, second) = (run(&line), run(&line));
         assert_eq!(first.status.code(), Some(0), "{first:?}");
         let without_real_time = |output: &Output| {
@@ -47,11 +47,11 @@ fn one_seed_gives_the_same_trace_in_every_process() {
         assert_eq!(without_real_time(&first), without_real_time(&second));
         let told = text(&first.stdout);
         assert!(
-            told.contains("seed 7, scenario link-loss, world ") && told.contains("played twice, identical")
+            told.contains("seed 7, scenario link-loss, network ") && told.contains("played twice, identical")
         );
         let number = told.split(" events").next().and_then(|front| front.rsplit(' ').next()).unwrap();
         let events =
-            told.lines().filter(|line| line.contains(" party ") || line.contains(" world    ")).count();
+            told.lines().filter(|line| line.contains(" party ") || line.contains(" run      ")).count();
         assert_eq!(number.parse(), Ok(events), "{told}");
     }
 }
@@ -59,7 +59,7 @@ fn one_seed_gives_the_same_trace_in_every_process() {
 #[test]
 fn a_faulty_stack_fails_with_a_plan_that_a_file_replays() {
     let output =
-        broken_tool("replay --seed 0 --scenario lr03-a-lost-link-is-told --world memory").output().unwrap();
+        broken_tool("replay --seed 0 --scenario lr03-a-lost-link-is-told --network memory").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stdout).contains("FAILED\n  - call "), "{output:?}");
 
@@ -80,21 +80,24 @@ fn a_faulty_stack_fails_with_a_plan_that_a_file_replays() {
 fn wrong_usage_is_told_what_there_is_before_anything_is_run() {
     let names = |names: Vec<String>| names.join(", ");
     let scenarios = names(scenario::all().iter().map(|scenario| scenario.name.to_owned()).collect());
-    let worlds = names(world::all().iter().map(|world| world.name().to_owned()).collect());
+    let networks = names(network::all().iter().map(|network| network.name().to_owned()).collect());
     for (line, told) in [
         ("sweep --scenario rain", format!("--scenario: there is no `rain`; there are: {scenarios}\n")),
-        ("sweep --world mars", format!("--world: there is no `mars`; there are: {worlds}\n")),
-        ("sweep --scenario lossy-network --world memory", "none of these scenarios can be played".to_owned()),
+        ("sweep --network mars", format!("--network: there is no `mars`; there are: {networks}\n")),
+        (
+            "sweep --scenario lossy-network --network memory",
+            "none of these scenarios can be played".to_owned(),
+        ),
         ("sweep --seeds 7", "a range is A..B, such as 0..500".to_owned()),
         ("sweep --seeds 9..9", "it has no seed".to_owned()),
         ("sweep --seeds 9..7", "it ends before it begins".to_owned()),
         ("sweep --jobs 0", "1..=256".to_owned()),
         ("sweep --json /nowhere/at/all.json", "--json: cannot write /nowhere/at/all.json".to_owned()),
         ("sweep --doubles", "--doubles is gone: use `cargo test".to_owned()),
-        ("replay --seed 1 --scenario all --world memory", "--scenario: there is no `all`".to_owned()),
-        ("replay --seed 1 --scenario steady-load --world moon", format!("`moon`; there are: {worlds}\n")),
+        ("replay --seed 1 --scenario all --network memory", "--scenario: there is no `all`".to_owned()),
+        ("replay --seed 1 --scenario steady-load --network moon", format!("`moon`; there are: {networks}\n")),
         (
-            "replay --seed 1 --scenario steady-load --world memory --double x",
+            "replay --seed 1 --scenario steady-load --network memory --double x",
             "--double is gone: use the example `broken`".to_owned(),
         ),
         ("replay --seed 1", "--scenario".to_owned()),
@@ -143,14 +146,17 @@ fn a_list_has_every_scenario_world_and_fault() {
     let told = text(&output.stderr);
     for scenario in scenario::all() {
         let entry = list["scenarios"].as_array().unwrap().iter().find(|entry| entry["name"] == scenario.name);
-        let worlds = world::all();
-        let here: Vec<_> =
-            worlds.iter().filter(|world| scenario.applies_to(&***world)).map(|world| world.name()).collect();
+        let networks = network::all();
+        let here: Vec<_> = networks
+            .iter()
+            .filter(|network| scenario.applies_to(&***network))
+            .map(|network| network.name())
+            .collect();
         assert_eq!(entry.unwrap()["worlds"], serde_json::json!(here));
         let row = told.lines().find(|line| line.split_whitespace().next() == Some(scenario.name)).unwrap();
         assert!(row.ends_with(scenario.meaning) && row.matches(" yes ").count() == here.len(), "{row}");
     }
-    let kinds = listenrain_simulation::fault::FaultKind::ALL;
+    let kinds = listenrain_simulation::faults::FaultKind::ALL;
     assert!(
         kinds.iter().all(|kind| told.contains(&format!("  {kind}  ")) && told.contains(kind.meaning())),
         "{told}"
@@ -163,7 +169,7 @@ fn an_interrupt_prints_what_was_covered() {
     // Its first line tells that it looks out for interrupts, and there are seeds for a day.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
-    let mut command = tool("sweep --seeds 0..10000000 --scenario corruption --world memory --json");
+    let mut command = tool("sweep --seeds 0..10000000 --scenario corruption --network memory --json");
     command.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use listenrain::{Correlation, MessageCodec, MessageError, OriginalPackets, Payload, Protocol};
+use listenrain_simulation::network::Local;
 use listenrain_simulation::stack::Library;
 use listenrain_simulation::sweep;
-use listenrain_simulation::world::Local;
 
 use self::transport::TinCans;
 
@@ -37,9 +37,9 @@ fn protocol(name: &str) -> Protocol<Backwards> {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let world = Local::simulated("cans", "strings between tin cans", || Arc::new(TinCans::default()));
+    let network = Local::simulated("cans", "strings between tin cans", || Arc::new(TinCans::default()));
     let stack = Library::speaking("backwards", protocol, |body| body.to_vec(), Bytes::from);
-    let swept = sweep(0..60).world(world).stack(stack).partial().run();
+    let swept = sweep(0..60).network(network).stack(stack).partial().run();
     print!("{swept}");
     if swept.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

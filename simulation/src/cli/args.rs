@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 
@@ -36,18 +36,12 @@ pub(super) enum Command {
     /// Plays one seed or one plan again.
     #[command(after_help = SWEEP_EXAMPLES)]
     Replay(ReplayArgs),
-    /// What there is to be swept: scenarios and worlds, which of them go together, and faults.
+    /// What there is to be swept: scenarios and networks, which of them go together, and faults.
     List(ListArgs),
     /// A completion script for a shell, on standard output.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
-    },
-    /// One trial in a process of its own, started by `conformance`.
-    #[command(hide = true)]
-    Trial {
-        /// What to run, as JSON.
-        order: String,
     },
 }
 
@@ -77,6 +71,9 @@ pub(super) struct ConformanceArgs {
     /// Only list the cases: id, name, priority, needs, what they check and where they come from
     #[arg(long, conflicts_with = "json")]
     pub(super) list: bool,
+    /// This process was started for trials that need one of their own; each record is printed on a line
+    #[arg(long, hide = true)]
+    pub(super) here: bool,
     #[arg(long, hide = true, num_args = 0..=1)]
     junit: Option<Option<PathBuf>>,
     #[arg(long, hide = true)]
@@ -86,11 +83,16 @@ pub(super) struct ConformanceArgs {
 impl ConformanceArgs {
     /// What to use instead of a flag that is gone, if one was given.
     pub(super) fn removed(&self) -> Option<&'static str> {
-        let junit = "--junit is gone: use `cargo nextest` on the tests that `conformance!` makes, whose profiles write \
-                     JUnit XML, or --json";
-        let controls = "--negative-controls is gone: use `cargo test -p listenrain-simulation --examples --test broken`, \
-                        and the example `broken` to see a broken transport fail";
-        self.junit.is_some().then_some(junit).or(self.negative_controls.then_some(controls))
+        if self.junit.is_some() {
+            return Some(
+                "--junit is gone: use `cargo nextest` on the tests that `conformance!` makes, whose profiles write \
+                 JUnit XML, or --json",
+            );
+        }
+        self.negative_controls.then_some(
+            "--negative-controls is gone: use `cargo test -p listenrain-simulation --examples --test broken`, and the \
+             example `broken` to see a broken transport fail",
+        )
     }
 }
 

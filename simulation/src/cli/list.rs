@@ -1,4 +1,4 @@
-//! `conformance --list`: what there is.
+//! `conformance --list`: prints the cases.
 
 use super::args::ConformanceArgs;
 use super::exit::Exit;

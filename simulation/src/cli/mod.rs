@@ -1,9 +1,8 @@
-//! The tool: what can be typed, and what is done about it.
+//! The command-line tool.
 
 mod args;
 mod exit;
 mod list;
-mod order;
 mod output;
 mod plan;
 mod progress;
@@ -21,17 +20,17 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command};
 use self::exit::Exit;
-use crate::lineup::Lineup;
+use crate::registry::Subjects;
 
-/// Runs the tool on this process's arguments, with the transports of `lineup`, and otherwise with what
+/// Runs the tool on this process's arguments, with the transports of `registry`, and otherwise with what
 /// [`Tool::default`] has.
 ///
 /// It starts this program again for cases that need a process of their own, so a program of your own calls this first
-/// thing in its `main`. Memory is only accounted for when the program has [`Counted`](crate::gauge::Counted) as its
+/// thing in its `main`. Memory is only accounted for when the program has [`AllocationCounter`](crate::allocations::AllocationCounter) as its
 /// allocator.
 #[must_use]
-pub fn main_with(lineup: Lineup) -> ExitCode {
-    Tool::default().lineup(lineup).main()
+pub fn main_with(registry: Subjects) -> ExitCode {
+    Tool::default().registry(registry).main()
 }
 
 /// Does what this process's arguments ask of `tool`.
@@ -43,7 +42,7 @@ fn obey(tool: &Tool) -> ExitCode {
     let exit = match cli.command {
         Command::Conformance(args) if args.removed().is_some() => removed(args.removed()),
         Command::Conformance(args) if args.list => list::list(&args),
-        Command::Conformance(args) => session::conformance(&args, &tool.lineup),
+        Command::Conformance(args) => session::conformance(&args, &tool.registry),
         Command::Sweep(args) => sweep::sweep(&args, tool),
         Command::Replay(args) => sweep::replay(&args, tool),
         Command::List(args) => sweep::list(&args, tool),
@@ -52,7 +51,6 @@ fn obey(tool: &Tool) -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), name, &mut std::io::stdout());
             Exit::Well
         }
-        Command::Trial { order } => order::run(&order, &tool.lineup),
     };
     exit.into()
 }

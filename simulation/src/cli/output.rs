@@ -1,4 +1,4 @@
-//! Where records go: opened before anything is run, written when all is over.
+//! Output files, opened before anything is run and written when all is over.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -53,7 +53,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if let To::File { is_new: true, .. } = self.to {
-            // It is empty and nobody else's; if it cannot be removed, an empty file is all that is left.
+            // It is empty and this program's; if it cannot be removed, an empty file is all that is left.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,8 +1,8 @@
-//! From names and patterns to trials.
+//! The trials of a session, from names and patterns.
 
 use crate::conformance::{Case, cases};
-use crate::hardship::Hardship;
-use crate::lineup::Lineup;
+use crate::faults::Hardship;
+use crate::registry::Subjects;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -14,10 +14,10 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Every trial, transport by transport, hardship by hardship. Cases that are not about a transport are left out.
-    pub(super) fn trials(&self, lineup: &Lineup) -> Vec<(&str, Option<Hardship>, &'static Case)> {
+    pub(super) fn trials(&self, registry: &Subjects) -> Vec<(&str, Option<Hardship>, &'static Case)> {
         let mut trials = Vec::new();
         for transport in &self.transports {
-            let Some(subject) = lineup.get(transport).map(|make| make()) else { continue };
+            let Some(subject) = registry.get(transport).map(|make| make()) else { continue };
             for hardship in &self.hardships {
                 let cases = self.cases.iter().filter(|case| {
                     let is_hard = hardship.is_none_or(|hardship| case.hardships.contains(&hardship));
@@ -30,13 +30,13 @@ impl Plan {
     }
 }
 
-/// The transports of `lineup` that are named, in its order; `all` is every one.
+/// The transports of `registry` that are named, in its order; `all` is every one.
 ///
 /// # Errors
 ///
 /// A text that names the flag, the value and what there is.
-pub(super) fn transports(named: &[String], lineup: &Lineup) -> Result<Vec<String>, String> {
-    let known: Vec<_> = lineup.names().collect();
+pub(super) fn transports(named: &[String], registry: &Subjects) -> Result<Vec<String>, String> {
+    let known: Vec<_> = registry.names().collect();
     check("--transport", named, &known, |name, known| name == "all" || name == known)?;
     let is_named = |known: &&str| named.iter().any(|name| name == "all" || name == known);
     Ok(known.into_iter().filter(is_named).map(str::to_owned).collect())
@@ -114,7 +114,7 @@ mod tests {
         for told in [
             matching(&owned(&["A01", "Z*"])).unwrap_err(),
             hardships(&owned(&["rain"])).unwrap_err(),
-            transports(&owned(&["pigeon"]), &Lineup::ours()).unwrap_err(),
+            transports(&owned(&["pigeon"]), &Subjects::ours()).unwrap_err(),
         ] {
             let (flag, there) = told.split_once(": there is no `").unwrap();
             let expected = match flag {
@@ -133,8 +133,8 @@ mod tests {
             cases: matching(&owned(&["A01", "B01"])).unwrap(),
             hardships: hardships(&owned(&["none", "short-writes", "pending-storms"])).unwrap(),
         };
-        let lineup = Lineup::ours();
-        let trials = plan.trials(&lineup);
+        let registry = Subjects::ours();
+        let trials = plan.trials(&registry);
         assert_eq!(trials.len(), 6);
         let hard: Vec<_> = trials
             .iter()
@@ -151,8 +151,8 @@ mod tests {
             cases: matching(&owned(&["F*", "G*"])).unwrap(),
             hardships: hardships(&owned(&["all"])).unwrap(),
         };
-        let lineup = Lineup::ours();
-        let trials = plan.trials(&lineup);
+        let registry = Subjects::ours();
+        let trials = plan.trials(&registry);
         let schemes_of = |name: &str| -> BTreeSet<_> {
             let here = trials.iter().filter(|(transport, ..)| *transport == name);
             here.flat_map(|(.., case)| case.only.iter().copied()).collect()

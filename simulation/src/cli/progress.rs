@@ -1,4 +1,4 @@
-//! How far it is, on standard error: a bar where someone watches; and what must not wait for the end, as a line.
+//! Progress on standard error: a bar in a terminal, and lines for what must not wait for the end.
 
 use std::io::IsTerminal;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a session found, as JSON.
+//! The report of a session as JSON.
 
 use serde::{Deserialize, Serialize};
 

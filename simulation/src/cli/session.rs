@@ -1,24 +1,27 @@
-//! One session from its plan to its files: runs trial after trial, then prints, writes and judges.
+//! One session of trials: planned, run, printed, written and judged.
+
+use std::env;
+use std::process::Command;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
 use super::args::ConformanceArgs;
 use super::exit::Exit;
-use super::order;
 use super::output::{Output, print};
 use super::plan::{self, Plan};
 use super::progress::Progress;
 use super::report::Report;
 use super::table::table;
-use crate::conformance::{Settings, Trial};
-use crate::lineup::Lineup;
+use crate::conformance::{Alone, Settings, Trial, answer};
+use crate::registry::Subjects;
 
 /// Instead of a matrix without a row.
 const NOTHING: &str = "nothing was run: interrupted before the first trial was over\n";
 
 /// Runs what `args` ask for.
-pub(super) fn conformance(args: &ConformanceArgs, lineup: &Lineup) -> Exit {
-    let (plan, json) = match prepare(args, lineup) {
+pub(super) fn conformance(args: &ConformanceArgs, registry: &Subjects) -> Exit {
+    let (plan, json) = match prepare(args, registry) {
         Ok(prepared) => prepared,
         Err(why) => {
             eprintln!("error: {why}");
@@ -30,7 +33,11 @@ pub(super) fn conformance(args: &ConformanceArgs, lineup: &Lineup) -> Exit {
     };
     let settings = settings(args);
     let mut report = Report::new(settings.seed, settings.divisor);
-    report.interrupted = runtime.block_on(run(&plan, lineup, &settings, &mut report));
+    report.interrupted = runtime.block_on(run(&plan, registry, &settings, args.here, &mut report));
+    if args.here {
+        let records: String = report.records.iter().map(answer).collect();
+        return if print(&records).is_ok() { Exit::Well } else { Exit::Failed };
+    }
     if let Err(why) = show(&report, json) {
         eprintln!("error: {why}");
         return Exit::Failed;
@@ -52,13 +59,13 @@ pub(super) fn settings(args: &ConformanceArgs) -> Settings {
     Settings { seed: args.seed, divisor: args.smaller as usize, patience: args.patience }
 }
 
-fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Option<Output>), String> {
+fn prepare(args: &ConformanceArgs, registry: &Subjects) -> Result<(Plan, Option<Output>), String> {
     let plan = Plan {
-        transports: plan::transports(&args.transport, lineup)?,
+        transports: plan::transports(&args.transport, registry)?,
         cases: plan::matching(&args.case)?,
         hardships: plan::hardships(&args.hardship)?,
     };
-    if plan.trials(lineup).is_empty() {
+    if plan.trials(registry).is_empty() {
         let what = if plan.hardships.contains(&None) {
             "--case, --transport: none of these cases is about one of these transports"
         } else {
@@ -71,19 +78,19 @@ fn prepare(args: &ConformanceArgs, lineup: &Lineup) -> Result<(Plan, Option<Outp
 }
 
 /// Adds a record to `report` for each trial; whether it was interrupted before the last.
-async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Report) -> bool {
+async fn run(plan: &Plan, registry: &Subjects, settings: &Settings, here: bool, report: &mut Report) -> bool {
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    let trials = plan.trials(lineup);
+    let trials = plan.trials(registry);
     let progress = Progress::new(trials.len());
     for (transport, hardship, case) in trials {
-        let Some(make) = lineup.get(transport).cloned() else { continue };
+        let Some(make) = registry.get(transport).cloned() else { continue };
         let trial = Trial {
             transport: transport.to_owned(),
             make,
             case,
             hardship,
             settings: settings.clone(),
-            alone: order::alone(),
+            alone: if here { Alone::Here } else { alone() },
             replay: settings.replay(transport, case, hardship),
         };
         progress.begins(format!("{} {} on {transport}", case.id, case.name));
@@ -99,6 +106,27 @@ async fn run(plan: &Plan, lineup: &Lineup, settings: &Settings, report: &mut Rep
         report.records.push(record);
     }
     false
+}
+
+/// How trials are run that need a process of their own: by this program, which runs that one alone.
+fn alone() -> Alone {
+    Alone::Process(Arc::new(|trial| {
+        let Trial { transport, case, settings, .. } = trial;
+        let mut command = Command::new(env::current_exe().expect("this program knows where it is"));
+        command.args([
+            "conformance",
+            "--here",
+            "--hardship",
+            "none",
+            "--case",
+            case.id,
+            "--transport",
+            transport,
+        ]);
+        command.args(["--seed", &settings.seed.to_string(), "--smaller", &settings.divisor.to_string()]);
+        command.args(["--patience", &settings.patience.to_string()]);
+        command
+    }))
 }
 
 fn show(report: &Report, json: Option<Output>) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! What a session found, as a matrix of case by transport, for people to read.
+//! The matrix of case by transport, as text.
 
 use std::fmt::Write;
 

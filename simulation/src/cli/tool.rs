@@ -1,40 +1,40 @@
-//! What the tool works with: this repository's, or a user's own.
+//! Configuration of the tool: transports, networks, scenarios and stack.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::lineup::Lineup;
+use crate::network::{self, Network};
+use crate::registry::Subjects;
 use crate::scenario::{self, Scenario};
 use crate::stack::{Library, Stack};
-use crate::world::{self, World};
 
 /// The tool, as a program of your own has it.
 ///
 /// ```no_run
 /// use listenrain_simulation::Tool;
-/// use listenrain_simulation::world::Local;
+/// use listenrain_simulation::network::Local;
 /// use listenrain_transports::InProcess;
 ///
 /// fn main() -> std::process::ExitCode {
 ///     let mine = || std::sync::Arc::new(InProcess::default()) as _;
-///     Tool::default().world(Local::simulated("mine", "my transport, simulated time", mine)).main()
+///     Tool::default().network(Local::simulated("mine", "my transport, simulated time", mine)).main()
 /// }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Tool {
-    pub(super) lineup: Lineup,
-    pub(super) worlds: Vec<Arc<dyn World>>,
+    pub(super) registry: Subjects,
+    pub(super) networks: Vec<Arc<dyn Network>>,
     pub(super) scenarios: Vec<Arc<Scenario>>,
     pub(super) stack: Arc<dyn Stack>,
 }
 
 impl Default for Tool {
-    /// The transports, worlds and scenarios of this repository, and the library with its own protocol.
+    /// The transports, networks and scenarios of this repository, and the library with its own protocol.
     fn default() -> Self {
         Self {
-            lineup: Lineup::ours(),
-            worlds: world::all(),
+            registry: Subjects::ours(),
+            networks: network::all(),
             scenarios: scenario::all(),
             stack: Arc::new(Library::native()),
         }
@@ -42,16 +42,16 @@ impl Default for Tool {
 }
 
 impl Tool {
-    /// `conformance` tests the transports of `lineup`.
-    pub fn lineup(mut self, lineup: Lineup) -> Self {
-        self.lineup = lineup;
+    /// `conformance` tests the transports of `registry`.
+    pub fn registry(mut self, registry: Subjects) -> Self {
+        self.registry = registry;
         self
     }
 
-    /// Scenarios are played on `world` too, unless a command line chooses. One of the same name is replaced.
-    pub fn world(mut self, world: impl World) -> Self {
-        self.worlds.retain(|other| other.name() != world.name());
-        self.worlds.push(Arc::new(world));
+    /// Scenarios are played on `network` too, unless a command line chooses. One of the same name is replaced.
+    pub fn network(mut self, network: impl Network) -> Self {
+        self.networks.retain(|other| other.name() != network.name());
+        self.networks.push(Arc::new(network));
         self
     }
 

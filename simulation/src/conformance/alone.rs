@@ -1,4 +1,4 @@
-//! Cases that need a process of their own, since they count what the whole process holds.
+//! Trials in a process of their own.
 
 use std::fmt;
 use std::process::{Command, Stdio};

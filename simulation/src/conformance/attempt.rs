@@ -1,4 +1,4 @@
-//! One attempt at a case: a thread, a runtime, a transport and a bed, all fresh and all gone afterwards.
+//! One attempt at a case: a thread, a runtime, a transport and a context, all fresh and all gone afterwards.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::bed::{Bed, Roles};
 use super::case::Threads;
+use super::context::{Roles, TestContext};
 use super::held::{Held, Left};
 use super::ledger::Ledger;
 use super::trial::Trial;
@@ -46,7 +46,7 @@ pub(crate) struct Attempt {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) ledger: Arc<Ledger>,
-    /// What whoever reads the record should know, although all is well.
+    /// What a reader of the record should know, although all is well.
     pub(crate) notes: Arc<Mutex<Vec<String>>>,
     panics: Arc<Panics>,
     stopped: AtomicBool,
@@ -158,9 +158,9 @@ impl Attempt {
             tokio::time::pause();
         }
         let before = Held::now();
-        let mut bed = Bed::new(subject, self.trial.clone(), self.roles, &self.watch);
+        let mut context = TestContext::new(subject, self.trial.clone(), self.roles, &self.watch);
         // Kept until its end was looked at: what it is in the middle of is gone with it.
-        let mut run = (case.run)(&mut bed);
+        let mut run = (case.run)(&mut context);
         let ending = match self.watch.unless_stopped(timeout(self.within, &mut run)).await {
             Some(Ok(Ok(()))) => Ending::Passed,
             Some(Ok(Err(failure))) => Ending::Failed(failure.to_string()),
@@ -170,7 +170,7 @@ impl Attempt {
             None => Ending::Stuck(String::new()),
         };
         drop(run);
-        drop(bed);
+        drop(context);
         // Tasks that wait for their turn get it, and may panic in it.
         for _ in 0..TURNS {
             yield_now().await;

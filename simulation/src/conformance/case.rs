@@ -4,13 +4,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::bed::Bed;
+use super::context::TestContext;
 use super::failure::Check;
 use super::subject::Subject;
-use crate::hardship::Hardship;
+use crate::faults::Hardship;
 
 /// What a case does; on the thread of its attempt, so it need not be `Send`.
-pub(crate) type Run = for<'a> fn(&'a mut Bed) -> Pin<Box<dyn Future<Output = Check> + 'a>>;
+pub(crate) type Run = for<'a> fn(&'a mut TestContext) -> Pin<Box<dyn Future<Output = Check> + 'a>>;
 
 /// One thing that every transport must do.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub struct Case {
     /// The schemes of the transports that it is about; empty for a case about every transport. On others it is not run,
     /// which is no skip: it says nothing of them.
     pub only: &'static [&'static str],
-    /// Whether it runs a second time with the roles of dialler and listener swapped.
+    /// Whether it runs a second time with the roles of dialer and listener swapped.
     pub is_swapped: bool,
     /// The hardships that change something on the way of its bytes, under each of which it runs too.
     pub hardships: &'static [Hardship],
@@ -162,7 +162,7 @@ macro_rules! cases {
                 stringify!($name),
                 $priority,
                 concat!($($checks),*).trim_ascii(),
-                |bed| Box::pin($run(bed)),
+                |context| Box::pin($run(context)),
             )
             .from(&[$($crate::conformance::case::Source::$source),*])
             $(.$also($($value)*))*

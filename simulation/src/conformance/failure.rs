@@ -1,11 +1,11 @@
-//! Why a transport did not pass.
+//! The failure of a case.
 
 use std::error::Error;
 use std::fmt;
 
 use listenrain::{CallError, EndpointError, LinkError, NextError, OptionError, ProtocolError, Refusal};
 
-/// What a case expected and what it saw instead, as text for whoever wrote the transport.
+/// What a case expected and what it saw instead, as text for the author of the transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
 

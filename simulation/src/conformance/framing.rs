@@ -1,4 +1,4 @@
-//! A packet codec that is put to the test on top of a transport.
+//! A packet codec under test.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is held: tasks, file descriptors, bytes.
+//! Resources in use: tasks, file descriptors, bytes.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::failure::{Check, Failure};
-use crate::gauge;
+use crate::allocations;
 
 /// How long what was let go of may take to go: a peer's goodbye, a task that has to run once more.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ pub(crate) struct Held {
     pub(crate) tasks: usize,
     /// Open descriptors of the process; `None` where the system does not list them.
     pub(crate) descriptors: Option<usize>,
-    /// Bytes of the process; `None` without [`gauge::Counted`] as its allocator.
+    /// Bytes of the process; `None` without [`allocations::AllocationCounter`] as its allocator.
     pub(crate) bytes: Option<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Held {
         Self {
             tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             descriptors: descriptors(),
-            bytes: gauge::live(),
+            bytes: allocations::live(),
         }
     }
 

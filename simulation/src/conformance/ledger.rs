@@ -1,4 +1,4 @@
-//! What every half of a trial has done and is doing, so that a trial that hangs can say where.
+//! Operations under way, for the report of a trial that hangs.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

@@ -3,7 +3,7 @@
 //! A macro cannot read the list of cases, so their names stand here once more; a test compares the two.
 
 /// A module of tests, one for each case of the [kit](mod@crate::conformance), for one transport; and a test below it for
-/// each [hardship](crate::hardship) that changes something on the way of the case's bytes.
+/// each [hardship](crate::faults) that changes something on the way of the case's bytes.
 ///
 /// The first argument names the module, and the transport in reports. The second is a transport, or a
 /// [`Subject`](crate::conformance::Subject) with what single cases need; it is evaluated anew for each test. A module that
@@ -19,7 +19,7 @@
 ///
 /// A case that is skipped counts as passed, since a harness has no other word for it, and says why on standard error, past
 /// the harness. Cases that count what the process holds start the test program again for themselves; for memory to be
-/// counted it needs [`Counted`](crate::gauge::Counted) as its allocator.
+/// counted it needs [`AllocationCounter`](crate::allocations::AllocationCounter) as its allocator.
 #[macro_export]
 macro_rules! conformance {
     ($name:ident, $subject:expr) => {

@@ -1,6 +1,6 @@
 //! The conformance kit: what every transport must do, as cases that run on any [`Transport`](listenrain::Transport).
 //!
-//! A transport's author adds one line and gets a test a case, and again one under each [hardship](crate::hardship) that
+//! A transport's author adds one line and gets a test a case, and again one under each [hardship](crate::faults) that
 //! changes something on the way of its bytes:
 //!
 //! ```
@@ -18,7 +18,7 @@
 //! | `case`, [`cases`] | a case as data; all of them, a file a group |
 //! | `subject`, `framing` | a transport, and what some cases need beside it; a packet codec on top of it |
 //! | `raw` | peers that connect without the transport's dialer |
-//! | `bed`, `tx`, `rx`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
+//! | `context`, `writer`, `reader`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
 //! | `stack` | clients and servers of `listenrain` on top of a transport |
 //! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
 //!
@@ -26,31 +26,30 @@
 
 mod alone;
 mod attempt;
-mod bed;
 mod case;
 mod cases;
+mod context;
 mod failure;
 mod framing;
 mod held;
 mod ledger;
 mod macros;
-mod pattern;
 mod polls;
 mod raw;
+mod reader;
 mod record;
-mod rx;
 mod stack;
 mod subject;
 pub mod testing;
 mod trial;
-mod tx;
+mod writer;
 
+pub use crate::pattern::{Mismatch, Pattern};
 pub use alone::{Alone, answer};
 pub use case::{Case, Need, Source};
 pub use cases::{case, cases};
 pub use failure::Failure;
 pub use framing::Framing;
-pub use pattern::{Mismatch, Pattern};
 pub use raw::RawPeer;
 pub use record::{Record, Verdict};
 pub use subject::{BlackHole, Guard, Make, Subject};

@@ -1,4 +1,4 @@
-//! Peers that connect to a listener without its transport's dialer, and say what no dialer would.
+//! Raw peers, which connect to a listener below its transport.
 
 use std::io;
 use std::sync::Arc;

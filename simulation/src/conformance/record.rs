@@ -1,4 +1,4 @@
-//! What came of a trial.
+//! The record of a trial.
 
 use std::fmt;
 
@@ -62,14 +62,6 @@ pub struct Record {
     pub milliseconds: f64,
     /// In which roles it ran; when it did not pass, the last one is the one in which it did not.
     pub roles: Vec<String>,
-}
-
-impl Record {
-    /// Why it did not pass, without the roles, the seed and the command by which it is run again.
-    pub(crate) fn reason_alone(&self) -> Option<&str> {
-        let reason = self.reason.as_deref()?;
-        Some(reason.rsplit_once(AGAIN).map_or(reason, |(reason, _)| reason))
-    }
 }
 
 /// What stands between a reason and how to see it again.

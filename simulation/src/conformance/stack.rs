@@ -11,7 +11,7 @@ use listenrain::{
 };
 
 use super::failure::{Check, Failure, ensure};
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// How long a call waits whose reply is due, on a machine that is busy with something else.
 pub(crate) const PATIENT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(crate) fn server(protocol: &Protocol<RawBytes>, router: Router<RawBytes>) ->
     Server::builder(protocol.clone(), router).health(unwatched())
 }
 
-/// Health that nobody looks at while a case runs.
+/// Health that is not looked at while a case runs.
 fn unwatched() -> Health {
     Health::every(Duration::from_secs(3600), 3)
 }

@@ -1,4 +1,4 @@
-//! What is put to the test: a transport, and what some cases need beside it.
+//! The transport under test, and what single cases need beside it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -122,16 +122,6 @@ impl Subject {
     /// Its documentation's words on what it lacks, as far as they were given.
     pub fn admissions(&self) -> impl Iterator<Item = (Need, &str)> {
         self.admits.iter().map(|(need, words)| (*need, words.as_str()))
-    }
-
-    /// The same with another transport, such as this one with a layer on top.
-    #[must_use]
-    pub(crate) fn map_transport(
-        mut self,
-        map: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport>,
-    ) -> Self {
-        self.transport = map(self.transport);
-        self
     }
 
     pub(crate) fn is_in_memory(&self) -> bool {

@@ -1,9 +1,10 @@
-//! What a test that [`conformance!`](crate::conformance!) made does.
+//! The body of the tests that [`conformance!`](crate::conformance!) makes.
 
 use std::env;
 use std::io::{self, Write};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::alone::{Alone, answer};
 use super::cases::cases;
@@ -11,7 +12,10 @@ use super::record::Verdict;
 use super::subject::Subject;
 use super::trial::{Settings, Trial};
 use crate::command::this_test;
-use crate::hardship::Hardship;
+use crate::faults::Hardship;
+
+/// Decides every random choice of a test. Without it each run of a test has another seed, which a failure names.
+const SEED: &str = "LISTENRAIN_CONFORMANCE_SEED";
 
 /// Set in a process that was started for one test alone.
 const ALONE: &str = "LISTENRAIN_CONFORMANCE_ALONE";
@@ -30,20 +34,21 @@ pub fn check(transport: &str, path: &str, case: &str, hardship: &str, make: fn()
     let under = Hardship::named(&hardship.replace('_', "-"));
     assert!(under.is_some() || hardship == "none", "no hardship is called {hardship}");
     let is_alone = env::var_os(ALONE).is_some();
+    let settings = Settings { seed: seed(), ..Settings::default() };
     let trial = Trial {
         transport: transport.to_owned(),
         make: Arc::new(make),
         case,
         hardship: under,
-        settings: Settings::default(),
-        replay: this_test(&test),
-        alone: if is_alone { Alone::Here } else { alone(test.clone()) },
+        replay: format!("{SEED}={} {}", settings.seed, this_test(&test)),
+        alone: if is_alone { Alone::Here } else { alone(test.clone(), settings.seed) },
+        settings,
     };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime to watch from");
     let record = runtime.block_on(trial.run());
     if is_alone {
-        // Whoever started this process judges it.
+        // The process that started this one judges it.
         println!("{}", answer(&record));
         return;
     }
@@ -59,13 +64,25 @@ pub fn check(transport: &str, path: &str, case: &str, hardship: &str, make: fn()
     }
 }
 
-fn alone(test: String) -> Alone {
-    Alone::Process(Arc::new(move |_| process(&test)))
+/// The seed that the environment asks for, or a fresh one.
+fn seed() -> u64 {
+    let asked =
+        env::var(SEED).ok().map(|seed| seed.parse().unwrap_or_else(|_| panic!("{SEED}={seed} is no number")));
+    asked.unwrap_or_else(|| {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| u64::from(since.subsec_nanos()))
+    })
+}
+
+fn alone(test: String, seed: u64) -> Alone {
+    Alone::Process(Arc::new(move |_| process(&test, seed)))
 }
 
 /// This program again, for one test.
-fn process(test: &str) -> Command {
+fn process(test: &str, seed: u64) -> Command {
     let mut command = Command::new(env::current_exe().expect("this program knows where it is"));
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(ALONE, "1");
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(ALONE, "1")
+        .env(SEED, seed.to_string());
     command
 }

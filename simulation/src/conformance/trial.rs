@@ -11,13 +11,13 @@ use tokio::time::timeout;
 
 use super::alone::Alone;
 use super::attempt::{self, Attempt, Ending, Watch};
-use super::bed::Roles;
 use super::case::Case;
+use super::context::Roles;
 use super::held::Left;
 use super::record::{AGAIN, Record, Verdict};
 use super::subject::Make;
 use crate::command::this_program;
-use crate::hardship::Hardship;
+use crate::faults::Hardship;
 
 /// How trials are run.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub struct Trial {
     pub settings: Settings,
     /// Where cases run that need a process of their own.
     pub alone: Alone,
-    /// The command that runs it again, for whoever reads of a failure.
+    /// The command that runs it again, for the reader of a failure.
     pub replay: String,
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::conformance::{Subject, case};
-    use crate::layer::{Layer, Layered, Side, WriteFilter, with_write};
+    use crate::faults::{Layer, Layered, Side, WriteFilter, with_write};
 
     /// Case `id` on the sound transport with `layer` on top; it counts as stuck after a fifth of a second.
     fn trial<L: Layer + Clone>(id: &str, layer: L) -> Trial {
@@ -342,7 +342,7 @@ mod tests {
         for part in [
             "FAIL: B01 basic_io_1mib: ",
             "more than 500 bytes",
-            "again: cargo test -p listenrain-simulation -- --exact broken::b01_basic_io_1mib",
+            "cargo test -p listenrain-simulation -- --exact broken::b01_basic_io_1mib",
             "the rule: 1 MiB in pieces of 1 KiB each way",
         ] {
             assert!(said.contains(part), "{part}: {said}");

@@ -1,11 +1,11 @@
-//! What went wrong when and where, and what that excuses.
+//! Faults as excuses for calls that were not answered.
 
 use std::time::Duration;
 
-use crate::fault::{Family, Fault, FaultKind};
+use crate::context::RunContext;
+use crate::faults::{Family, Fault, FaultKind};
 use crate::history::Call;
 use crate::scenario::{Extra, GUESTS_STAY, Scenario};
-use crate::stage::Stage;
 
 /// What went wrong in a run.
 pub(super) struct Excuses(Vec<Excuse>);
@@ -22,12 +22,12 @@ struct Excuse {
 impl Excuses {
     /// The faults of the plan that have happened, each with the time that it takes to recover from it. Where a protocol can
     /// neither ask whether its peer is there nor say goodbye, that takes longer.
-    pub(super) fn new(stage: &Stage, scenario: &Scenario, says_everything: bool) -> Self {
-        let (plan, heal) = (stage.plan(), stage.plan().heal());
+    pub(super) fn new(context: &RunContext, scenario: &Scenario, says_everything: bool) -> Self {
+        let (plan, heal) = (context.plan(), context.plan().heal());
         let more = if says_everything { Duration::ZERO } else { UNASKED };
         // What a network loses it does not tell: only that something passed meanwhile.
         let has_happened =
-            |number, fault: &Fault| stage.has_fired(number) || fault.kind.family() == Family::Network;
+            |number, fault: &Fault| context.has_fired(number) || fault.kind.family() == Family::Network;
         let faults = plan.faults.iter().enumerate().filter(|(number, fault)| has_happened(*number, fault));
         let mut excuses: Vec<_> = faults
             .map(|(_, fault)| Excuse {
@@ -44,7 +44,7 @@ impl Excuses {
             excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
         }
         if scenario.server.max_age.is_some() && !says_everything {
-            // Nobody says goodbye to an old channel.
+            // An old channel gets no goodbye.
             let (kind, until) = (FaultKind::Restart, Duration::MAX);
             excuses.push(Excuse { kind, from: Duration::ZERO, until, server: None });
         }

@@ -1,11 +1,11 @@
-//! Whether a call that was not answered was told a reason that holds.
+//! Reasons that callers are told.
 
 use std::time::Duration;
 
 use listenrain::{CallError, ErrorCode, Failure, LinkError, Overflow, Refusal, RemoteRefusal};
 
 use super::Judge;
-use crate::fault::{Family, FaultKind};
+use crate::faults::{Family, FaultKind};
 use crate::history::{Call, End};
 use crate::scenario::LATE;
 

@@ -9,7 +9,7 @@ use super::When::CallsInFlight as InFlight;
 use super::client::{CLIENT_FULL, DOWN, DRAINED};
 use super::server::{FULL, STANDBY};
 use super::{ClientSetup, Load, Reach, Scenario, ServerSetup, Situation, When};
-use crate::fault::FaultKind as K;
+use crate::faults::FaultKind as K;
 
 /// Every one, by number.
 pub(super) fn flaws() -> Vec<Scenario> {
@@ -228,7 +228,7 @@ fn late_drop_spares_the_fresh() -> Scenario {
         load: Load { calls: (40, 80), ..quick(ms(1500)) },
         ..Scenario::quiet(
             "lr14-a-late-drop-spares-the-fresh",
-            "whoever drops a connection that is down from its pool does not drop the one in its place",
+            "dropping a connection that is down from its pool does not drop the one in its place",
         )
     }
 }

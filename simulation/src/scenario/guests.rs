@@ -1,4 +1,4 @@
-//! Clients beside the one that is watched: some never read, some do nothing.
+//! Other clients: some never read, some do nothing.
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use listenrain::{Channel, Endpoint, Kind, Packet, PacketCodec};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::bodies::{Asked, Task, request};
 use super::{Extra, Situation};
-use crate::world::Site;
+use crate::network::Node;
+use crate::stack::bodies::{Asked, Task, request};
 
-/// Somebody wrote until nothing more was taken of it.
+/// A guest wrote until nothing more was taken of it.
 pub(super) const DEAF: Situation = Situation::Seen("clients that do not read, with no room for more");
 /// A guest was given a channel.
 pub(super) const GUEST: Situation = Situation::Seen("channels that others hold");
 
-/// Numbers of requests that are nobody's call.
+/// Numbers of requests that belong to no call.
 const NUMBERS: u64 = 1 << 48;
 /// What is asked for on one channel, which is more than a channel holds; but there are networks that hold anything.
 const ASKS: u64 = 150;
@@ -29,35 +29,35 @@ pub(crate) const GUESTS_STAY: Duration = Duration::from_millis(1500);
 /// How long after a channel that is lost, or is not to be had, the next is dialled.
 const REST: Duration = Duration::from_millis(20);
 
-/// Starts those of `extra` beside the client at `site`, in tasks of `beside`. They leave when all is healed.
+/// Starts those of `extra` beside the client at `node`, in tasks of `beside`. They leave when all is healed.
 pub(super) fn start(
     extra: Extra,
-    site: &Site,
+    node: &Node,
     server: &Endpoint,
     packets: &Arc<dyn PacketCodec>,
     beside: &mut JoinSet<()>,
 ) {
     let (count, until, is_deaf) = match extra {
-        Extra::DeafClients(count) => (count, site.stage.plan().heal(), true),
+        Extra::DeafClients(count) => (count, node.context.plan().heal(), true),
         Extra::Guests(count) => (count, GUESTS_STAY, false),
         _ => return,
     };
     for _ in 0..count {
-        let (site, server, packets) = (site.clone(), server.clone(), packets.clone());
+        let (node, server, packets) = (node.clone(), server.clone(), packets.clone());
         beside.spawn(async move {
-            let stays = until.saturating_sub(site.stage.now());
-            let _ = timeout(stays, again_and_again(&site, &server, &*packets, is_deaf)).await;
+            let stays = until.saturating_sub(node.context.now());
+            let _ = timeout(stays, again_and_again(&node, &server, &*packets, is_deaf)).await;
         });
     }
 }
 
-async fn again_and_again(site: &Site, server: &Endpoint, packets: &dyn PacketCodec, is_deaf: bool) {
-    let Ok(mut dialer) = site.bare.dialer(server) else { return };
+async fn again_and_again(node: &Node, server: &Endpoint, packets: &dyn PacketCodec, is_deaf: bool) {
+    let Ok(mut dialer) = node.bare.dialer(server) else { return };
     loop {
         if let Ok(channel) = dialer.next().await {
             match is_deaf {
-                true => ask_for_ever(site, channel, packets).await,
-                false => stay(site, channel).await,
+                true => ask_for_ever(node, channel, packets).await,
+                false => stay(node, channel).await,
             }
         }
         sleep(REST).await;
@@ -65,7 +65,7 @@ async fn again_and_again(site: &Site, server: &Endpoint, packets: &dyn PacketCod
 }
 
 /// Asks for one reply after the other, and reads none, until it is thrown out. One that could write all stays.
-async fn ask_for_ever(site: &Site, mut channel: Channel, packets: &dyn PacketCodec) {
+async fn ask_for_ever(node: &Node, mut channel: Channel, packets: &dyn PacketCodec) {
     let mut out = WriteBuffer::default();
     for number in NUMBERS..NUMBERS + ASKS {
         let asked = Asked { number, reply: REPLY, task: Task::Answer };
@@ -83,7 +83,7 @@ async fn ask_for_ever(site: &Site, mut channel: Channel, packets: &dyn PacketCod
                 return;
             }
             if is_blocked {
-                site.stage.situation(DEAF);
+                node.context.situation(DEAF);
             }
         }
         if poll_fn(|cx| channel.write.poll_flush(cx)).await.is_err() {
@@ -94,8 +94,8 @@ async fn ask_for_ever(site: &Site, mut channel: Channel, packets: &dyn PacketCod
 }
 
 /// Says nothing, until the channel ends.
-async fn stay(site: &Site, mut channel: Channel) {
-    site.stage.situation(GUEST);
+async fn stay(node: &Node, mut channel: Channel) {
+    node.context.situation(GUEST);
     let mut heard = ReadBuffer::default();
     while let Ok(1..) = poll_fn(|cx| channel.read.poll_read(cx, &mut heard)).await {
         heard.skip(heard.len());

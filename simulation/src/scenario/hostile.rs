@@ -1,4 +1,4 @@
-//! Peers that speak, but not the protocol.
+//! Hostile peers, which do not speak the protocol.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Situation;
+use crate::network::Node;
 use crate::random::Random;
-use crate::world::Site;
 
 /// Accepts channels, and treats each of them badly, until the clients are done.
-pub(super) async fn serve(site: &Site) {
-    let mut listener = match site.listen().await {
+pub(super) async fn serve(node: &Node) {
+    let mut listener = match node.listen().await {
         Ok(listener) => listener,
-        Err(why) => return site.stage.violation(format!("{} could not listen: {why}", site.name)),
+        Err(why) => return node.context.violation(format!("{} could not listen: {why}", node.name)),
     };
-    site.announce(listener.endpoint().clone());
+    node.announce(listener.endpoint().clone());
     let mut channels = JoinSet::new();
     loop {
         tokio::select! {
             biased;
-            () = site.stage.over() => break,
+            () = node.context.over() => break,
             accepted = listener.next() => match accepted {
                 Ok(channel) => {
-                    let random = site.stage.random("hostile");
-                    channels.spawn(abuse(site.clone(), channel, random));
+                    let random = node.context.random("hostile");
+                    channels.spawn(abuse(node.clone(), channel, random));
                 }
                 Err(error) if error.is_final => break,
                 Err(_) => sleep(Duration::from_millis(10)).await,
@@ -40,16 +40,16 @@ pub(super) async fn serve(site: &Site) {
 }
 
 /// Dials the servers again and again, and treats each channel badly, for ever.
-pub(super) async fn bother(site: Site, servers: Vec<Endpoint>, packets: Arc<dyn PacketCodec>) {
-    let mut random = site.stage.random("bother");
+pub(super) async fn bother(node: Node, servers: Vec<Endpoint>, packets: Arc<dyn PacketCodec>) {
+    let mut random = node.context.random("bother");
     loop {
         let endpoint = &servers[random.below(servers.len())];
-        let Ok(mut dialer) = site.bare.dialer(endpoint) else { return };
+        let Ok(mut dialer) = node.bare.dialer(endpoint) else { return };
         if let Ok(Ok(channel)) = timeout(Duration::from_secs(1), dialer.next()).await {
             let once = Random::new(random.draw());
             match random.one_in(3) {
                 true => half_a_packet(channel, &*packets).await,
-                false => abuse(site.clone(), channel, once).await,
+                false => abuse(node.clone(), channel, once).await,
             }
         }
         sleep(Duration::from_millis(1 + random.below(60) as u64)).await;
@@ -61,15 +61,15 @@ const GARBAGE: &str = "garbage in place of a packet";
 /// What the peer was sent that claims more bytes than there ever are.
 const CLAIM: &str = "a claimed length without its bytes";
 /// The peer was sent answers to nothing.
-const STRAY: &str = "replies that nobody asked for";
-/// The peer writes to somebody who does not read.
+const STRAY: &str = "replies without a request";
+/// The peer writes to a client that does not read.
 const DEAF: &str = "a peer that never reads";
 
 /// Every way in which a channel is treated badly, for scenarios to demand.
 pub(super) const ABUSES: [Situation; 4] =
     [Situation::Seen(GARBAGE), Situation::Seen(CLAIM), Situation::Seen(STRAY), Situation::Seen(DEAF)];
 
-async fn abuse(site: Site, mut channel: Channel, mut random: Random) {
+async fn abuse(node: Node, mut channel: Channel, mut random: Random) {
     let (what, bytes) = match random.below(4) {
         0 => (GARBAGE, noise(&mut random)),
         1 => (CLAIM, claim(&mut random)),
@@ -82,12 +82,12 @@ async fn abuse(site: Site, mut channel: Channel, mut random: Random) {
         let mut out = WriteBuffer::default();
         out.put(bytes);
         if let Ok(Ok(())) = timeout(Duration::from_millis(200), write(&mut channel, &mut out)).await {
-            site.stage.situation(Situation::Seen(what));
+            node.context.situation(Situation::Seen(what));
         }
     }
     sleep(Duration::from_millis(random.below(400) as u64)).await;
-    if what == DEAF && site.stage.with_history(|history| history.open()) > 0 {
-        site.stage.situation(Situation::Seen(DEAF));
+    if what == DEAF && node.context.with_history(|history| history.open()) > 0 {
+        node.context.situation(Situation::Seen(DEAF));
     }
     if random.one_in(2) {
         channel.write.abort();

@@ -9,8 +9,8 @@ use super::{
     ClientSetup, Extra, Load, Reach, Scenario, ServerSetup, client, flaws, forwarder, hostile, promises,
     server,
 };
-use crate::fault::FaultKind as K;
-use crate::stage;
+use crate::context;
+use crate::faults::FaultKind as K;
 
 /// Every scenario, in order.
 #[must_use]
@@ -127,7 +127,7 @@ fn lost_links() -> Vec<Scenario> {
     let lanes = Scenario {
         faults: &[K::Reset, K::Eof, K::DialHung, K::DialRefused, K::DialSlow],
         most_faults: 8,
-        situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(stage::LANE_DEAD)],
+        situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(context::LANE_DEAD)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
         load: Load::busy(),
         ..Scenario::quiet("lanes", "four lanes of which one is lost, and cannot be dialled for a while")
@@ -166,8 +166,8 @@ fn many_servers() -> Vec<Scenario> {
         situations: &[
             Fault(K::Crash, CallsInFlight),
             Fault(K::Reset, InPacket),
-            Seen(stage::FAILED_OVER),
-            Seen(stage::FAILED_BACK),
+            Seen(context::FAILED_OVER),
+            Seen(context::FAILED_BACK),
         ],
         load: Load::busy(),
         ..Scenario::quiet("failover", "an active and a standby server, either of which is lost")
@@ -176,7 +176,7 @@ fn many_servers() -> Vec<Scenario> {
         servers: 2,
         reach: Reach::Standby,
         faults: &[K::Crash, K::Bounce, K::PowerLoss],
-        situations: &[Seen(stage::ALL_DOWN)],
+        situations: &[Seen(context::ALL_DOWN)],
         client: ClientSetup { down_after: 2, ..ClientSetup::default() },
         load: Load::busy(),
         ..Scenario::quiet("both-down", "every server is down, and comes back")

@@ -1,10 +1,10 @@
-//! What a client does in one run.
+//! The load of a client.
 
 use std::time::Duration;
 
-use super::bodies::{Asked, SHORTEST, SHORTEST_REPLY, SPOILS_REPLY, Task};
 use crate::history::Manner;
 use crate::random::Random;
+use crate::stack::bodies::{Asked, SHORTEST, SHORTEST_REPLY, SPOILS_REPLY, Task};
 
 /// How many calls, of which kinds, over which time. Shares are in 1000.
 #[derive(Debug, Clone)]

@@ -1,12 +1,13 @@
-//! What is promised when peers do as they like, servers end, and users write parts of their own.
+//! Scenarios of hostile peers, server ends and parts that users write.
 
 use std::time::Duration;
 
 use super::Situation::{Fault, Seen};
 use super::When::CallsInFlight;
-use super::{ClientSetup, Extra, Load, Reach, Runs, Scenario, ServerSetup, client, guests, runs, server};
-use crate::fault::FaultKind as K;
-use crate::stage;
+use super::{ClientSetup, Extra, Load, Reach, Runs, Scenario, ServerSetup, client, guests, server};
+use crate::context;
+use crate::faults::FaultKind as K;
+use crate::stack::runs::SITUATIONS;
 
 /// Every one.
 pub(super) fn promises() -> Vec<Scenario> {
@@ -17,12 +18,12 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Calls that may wait a second, so that whoever is not served waits for something else than its turn.
+/// Calls that may wait a second, so that a peer that is not served waits for something else than its turn.
 fn patient() -> Load {
     Load { timeout: (ms(1000), ms(2000)), ..Load::default() }
 }
 
-/// Nobody takes what is another's share.
+/// No peer takes another's share.
 fn shares() -> Vec<Scenario> {
     let deaf_clients = Scenario {
         extra: Extra::DeafClients(5),
@@ -71,7 +72,7 @@ fn ends() -> Vec<Scenario> {
         reach: Reach::Standby,
         faults: &[K::Restart, K::Slice, K::Reset],
         most_faults: 3,
-        situations: &[Fault(K::Restart, CallsInFlight), Seen(stage::FAILED_OVER)],
+        situations: &[Fault(K::Restart, CallsInFlight), Seen(context::FAILED_OVER)],
         load: Load::busy(),
         ..Scenario::quiet(
             "rolling-restart",
@@ -105,7 +106,7 @@ fn members() -> Vec<Scenario> {
         reach: Reach::Standby,
         one_may_stay_broken: true,
         faults: &[K::StallBoth, K::StallToClient, K::StallToServer],
-        situations: &[Fault(K::StallBoth, CallsInFlight), Seen(stage::FAILED_OVER)],
+        situations: &[Fault(K::StallBoth, CallsInFlight), Seen(context::FAILED_OVER)],
         load: Load::busy(),
         ..Scenario::quiet("silent-member", "a server of two that accepts, and then says nothing")
     }]
@@ -115,7 +116,7 @@ fn members() -> Vec<Scenario> {
 fn parts() -> Vec<Scenario> {
     let executors = Scenario {
         faults: &[K::Slice, K::Storm, K::Reset],
-        situations: &runs::SITUATIONS,
+        situations: &SITUATIONS,
         client: ClientSetup { runs: Runs::Any, ..ClientSetup::default() },
         server: ServerSetup { runs: Runs::Any, ..ServerSetup::default() },
         load: Load { machines: 400, slow: 150, slowest: ms(20), ..patient() },

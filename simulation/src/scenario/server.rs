@@ -1,4 +1,4 @@
-//! What a server does in a run.
+//! The server role.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use bytes::Bytes;
 use listenrain::BoxFuture;
 use tokio::time::sleep;
 
-use super::bodies::{Task, reply, understand};
 use super::{Extra, Reach, Scenario, Situation};
-use crate::fault::{Fault, FaultKind};
+use crate::context::RunContext;
+use crate::faults::{Fault, FaultKind};
+use crate::network::{Node, Role};
 use crate::panics::Injected;
+use crate::stack::bodies::{Task, reply, understand};
 use crate::stack::{Handler, Stack};
-use crate::stage::Stage;
-use crate::world::{Role, Site};
 
 /// How long a server may take to end once its clients are gone.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -24,95 +24,96 @@ const DRAINED_WITHIN: Duration = Duration::from_millis(200);
 
 /// The role of each server of `scenario`.
 pub(super) fn role(scenario: Arc<Scenario>, stack: Arc<dyn Stack>) -> Role {
-    Arc::new(move |site| {
+    Arc::new(move |node| {
         let (scenario, stack) = (scenario.clone(), stack.clone());
         Box::pin(async move {
             if scenario.extra == Extra::HostileServers {
-                super::hostile::serve(&site).await;
-            } else if let Err(why) = serve(&scenario, &*stack, &site).await {
-                site.stage.violation(format!("{} could not serve: {why}", site.name));
+                super::hostile::serve(&node).await;
+            } else if let Err(why) = serve(&scenario, &*stack, &node).await {
+                node.context.violation(format!("{} could not serve: {why}", node.name));
             }
         })
     })
 }
 
-async fn serve(scenario: &Scenario, stack: &dyn Stack, site: &Site) -> Result<(), String> {
+async fn serve(scenario: &Scenario, stack: &dyn Stack, node: &Node) -> Result<(), String> {
     loop {
-        let listener = site.listen().await?;
+        let listener = node.listen().await?;
         let endpoint = listener.endpoint().clone();
-        let is_standby = scenario.reach == Reach::Standby && site.server > Some(0);
-        let handler = handler(site.stage.clone(), site.who, is_standby);
-        let server = stack.serve(site, &scenario.server, listener, handler)?;
-        site.announce(endpoint);
-        let restart = next_restart(site);
+        let is_standby = scenario.reach == Reach::Standby && node.server > Some(0);
+        let handler = handler(node.context.clone(), node.who, is_standby);
+        let server = stack.serve(node, &scenario.server, listener, handler)?;
+        node.announce(endpoint);
+        let restart = next_restart(node);
         let begins = restart.map_or(Duration::MAX, |(_, fault)| fault.begins());
         tokio::select! {
             biased;
-            () = site.stage.over() => return end(site, &*server).await,
-            () = watch(scenario, site, &*server) => {}
-            () = sleep(begins.saturating_sub(site.stage.now())) => {}
+            () = node.context.over() => return end(node, &*server).await,
+            () = watch(scenario, node, &*server) => {}
+            () = sleep(begins.saturating_sub(node.context.now())) => {}
         }
         let Some((number, fault)) = restart else { continue };
-        site.stage.fired(number, site.who, false);
-        end(site, &*server).await?;
+        node.context.fired(number, node.who, false);
+        end(node, &*server).await?;
         drop(server);
-        let back = fault.ends(site.stage.plan().heal()).unwrap_or(Duration::MAX);
+        let back = fault.ends(node.context.plan().heal()).unwrap_or(Duration::MAX);
         tokio::select! {
             biased;
-            () = site.stage.over() => return Ok(()),
-            () = sleep(back.saturating_sub(site.stage.now())) => {}
+            () = node.context.over() => return Ok(()),
+            () = sleep(back.saturating_sub(node.context.now())) => {}
         }
     }
 }
 
-/// The next time that the server at `site` is to end in an orderly way and to begin anew, with its place in the plan.
-fn next_restart(site: &Site) -> Option<(usize, &Fault)> {
-    let (now, who) = (site.stage.now(), site.server?);
-    let all = site.stage.plan().faults.iter().enumerate();
+/// The next time that the server at `node` is to end in an orderly way and to begin anew, with its place in the plan.
+fn next_restart(node: &Node) -> Option<(usize, &Fault)> {
+    let (now, who) = (node.context.now(), node.server?);
+    let all = node.context.plan().faults.iter().enumerate();
     let to_come = all
         .filter(|(_, fault)| fault.kind == FaultKind::Restart && fault.concerns(who) && fault.begins() > now);
     to_come.min_by_key(|(_, fault)| fault.at_ms)
 }
 
 /// Ends in an orderly way, and looks that nothing is left.
-async fn end(site: &Site, server: &dyn crate::stack::Serving) -> Result<(), String> {
-    let began = site.stage.now();
+async fn end(node: &Node, server: &dyn crate::stack::Serving) -> Result<(), String> {
+    let began = node.context.now();
     server.drain(DRAIN).await;
-    let took = site.stage.now() - began;
+    let took = node.context.now() - began;
     if took > DRAIN + DRAINED_WITHIN {
-        site.stage.violation(format!("{} was given {DRAIN:?} to end, and took {took:?}", site.name));
+        node.context.violation(format!("{} was given {DRAIN:?} to end, and took {took:?}", node.name));
     }
     let left = server.in_use();
     if left != crate::stack::InUse::default() {
-        site.stage.violation(format!("{} has {left:?} in use after its end", site.name));
+        node.context.violation(format!("{} has {left:?} in use after its end", node.name));
     }
-    let left = super::client::channels_at_last(&site.stage, site.who).await;
+    let left = super::client::channels_at_last(&node.context, node.who).await;
     if left > 0 {
-        site.stage.violation(format!("{} has {left} channels open after its end", site.name));
+        node.context.violation(format!("{} has {left} channels open after its end", node.name));
     }
-    let left = site.stage.handlers(site.who);
+    let left = node.context.handlers(node.who);
     if left > 0 {
-        site.stage.violation(format!("{} has {left} handlers running after its end", site.name));
+        node.context.violation(format!("{} has {left} handlers running after its end", node.name));
     }
     Ok(())
 }
 
 /// Looks whether what is bounded stays so, for ever.
-async fn watch(scenario: &Scenario, site: &Site, server: &dyn crate::stack::Serving) {
+async fn watch(scenario: &Scenario, node: &Node, server: &dyn crate::stack::Serving) {
     let setup = &scenario.server;
     loop {
         // Each channel has limits of its own, and handlers outlive theirs.
-        let most = (setup.requests * site.stage.opened(site.who).max(1)) as u64;
+        let most = (setup.requests * node.context.opened(node.who).max(1)) as u64;
         let now = server.in_use();
-        site.stage.has_in_use(&site.name, now);
+        node.context.has_in_use(&node.name, now);
         if now.requests > most {
-            site.stage.violation(format!("{} has {} requests, the limit is {most}", site.name, now.requests));
+            node.context
+                .violation(format!("{} has {} requests, the limit is {most}", node.name, now.requests));
         }
         if now.requests >= setup.requests as u64 {
-            site.stage.situation(Situation::Seen(FULL));
+            node.context.situation(Situation::Seen(FULL));
         }
         if now.bytes >= setup.all.1 as u64 / 2 {
-            site.stage.situation(Situation::Seen(SHORT));
+            node.context.situation(Situation::Seen(SHORT));
         }
         sleep(Duration::from_millis(10)).await;
     }
@@ -131,22 +132,22 @@ pub(super) const STANDBY: &str = "a standby that is asked";
 pub(super) const ENDLESS: &str = "a handler that never ends by itself";
 
 /// Does what requests ask for.
-fn handler(stage: Stage, who: u16, is_standby: bool) -> Handler {
+fn handler(context: RunContext, who: u16, is_standby: bool) -> Handler {
     Arc::new(move |body: Bytes, _one_way| {
         let asked = understand(body);
         // From here on: a request whose future is dropped before it is polled may have executed.
-        let running = asked.as_ref().ok().map(|asked| stage.call_executes(who, asked.number));
+        let running = asked.as_ref().ok().map(|asked| context.call_executes(who, asked.number));
         if is_standby && running.is_some() {
-            stage.situation(Situation::Seen(STANDBY));
+            context.situation(Situation::Seen(STANDBY));
         }
-        let stage = stage.clone();
+        let context = context.clone();
         let answer: BoxFuture<'static, Result<Bytes, String>> = Box::pin(async move {
             let _running = running;
             let asked = asked?;
             match asked.task {
                 Task::Answer | Task::SpoilRequest | Task::SpoilReply => {}
                 Task::Forever => {
-                    stage.situation(Situation::Seen(ENDLESS));
+                    context.situation(Situation::Seen(ENDLESS));
                     pending().await
                 }
                 Task::Wait(wait) => sleep(wait).await,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use listenrain::{MessageCodec, MessageError, Payload};
 
+use super::bodies::{spoils_client, spoils_server};
 use crate::panics::Injected;
-use crate::scenario::{spoils_client, spoils_server};
 
 /// Messages are bytes, as they are.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct ScenarioBytes(pub(super) Whose);
 pub(super) enum Whose {
     Client,
     Server,
-    /// One who neither calls nor serves.
+    /// A party that neither calls nor serves.
     Nobody,
 }
 

@@ -7,9 +7,9 @@ use listenrain::{Executor, Inline, Job, Spawned};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 
+use super::Runs;
 use crate::panics::Injected;
 use crate::random::Random;
-use crate::scenario::Runs;
 
 /// Runs jobs as a scenario says.
 #[derive(Debug, Clone)]

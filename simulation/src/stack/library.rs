@@ -1,4 +1,4 @@
-//! listenrain, with its own protocol or a user's.
+//! The library as a stack, with its own protocol or a user's.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,10 +16,12 @@ use listenrain_transports::{ActiveStandby, Registry};
 
 use super::codec::{ScenarioBytes, Whose};
 use super::executors::Planned;
-use super::{Bodies, Caller, Handler, InUse, Serving, Stack, Told};
+use super::{
+    Bodies, Caller, ClientSetup, HANDLERS_AT_ONCE, Handler, InUse, LARGEST, Reach, Runs, ServerSetup,
+    Serving, Stack, Told,
+};
+use crate::network::Node;
 use crate::random::Random;
-use crate::scenario::{ClientSetup, HANDLERS_AT_ONCE, LARGEST, Reach, Runs, ServerSetup};
-use crate::world::Site;
 
 /// Makes the protocol of a party.
 type Named<M> = dyn Fn(&Party<'_>) -> Protocol<M> + Send + Sync;
@@ -80,7 +82,7 @@ impl Library<ScenarioBytes> {
 
 impl<M: MessageCodec> Library<M> {
     /// The library with a protocol of the user's, which `protocol` makes anew for each party, with the name that it is
-    /// given. `wrap` makes a message of the bytes that a scenario has somebody say, `unwrap` gives them back. These bytes,
+    /// given. `wrap` makes a message of the bytes that a scenario has a party say, `unwrap` gives them back. These bytes,
     /// of requests and of replies, begin with the number of their call, eight bytes, big-endian: protocols whose ids stand
     /// in messages take it for the id. Requests must lead to command 0 or to a command without a handler. Executors and the
     /// largest packet are the protocol's, not the scenario's.
@@ -126,16 +128,16 @@ impl<M: MessageCodec> Stack for Library<M> {
 
     fn client(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ClientSetup,
         reach: Reach,
         servers: &[Endpoint],
     ) -> Result<Arc<dyn Caller>, String> {
-        let seed = site.stage.random("backoff").draw();
+        let seed = node.context.random("backoff").draw();
         let configure = |builder: ClientBuilder<M>| configure(builder, setup, seed);
-        let protocol = |name| (self.protocol)(&Party::client(name, callbacks(site, setup), seed));
+        let protocol = |name| (self.protocol)(&Party::client(name, callbacks(node, setup), seed));
         let dial = |endpoint: &Endpoint| {
-            let dialer = site.transport.dialer(endpoint).map_err(|error| error.to_string())?;
+            let dialer = node.transport.dialer(endpoint).map_err(|error| error.to_string())?;
             let builder = configure(Client::builder(protocol("direct")));
             builder.dial(dialer).map_err(|error| error.to_string())
         };
@@ -144,24 +146,24 @@ impl<M: MessageCodec> Stack for Library<M> {
             Reach::Direct => Ways::Fixed(servers.iter().map(dial).collect::<Result<Vec<_>, _>>()?),
             Reach::Standby => {
                 let builder = configure(Client::builder(protocol("standby")));
-                Ways::Fixed(vec![builder.dial(standby(site, servers)?).map_err(|error| error.to_string())?])
+                Ways::Fixed(vec![builder.dial(standby(node, servers)?).map_err(|error| error.to_string())?])
             }
-            Reach::Pool { protocols } => Ways::Pooled(Pooled::new(self, site, setup, servers, protocols)?),
+            Reach::Pool { protocols } => Ways::Pooled(Pooled::new(self, node, setup, servers, protocols)?),
         };
         Ok(Arc::new(Calling { ways, wrap, unwrap }))
     }
 
     fn serve(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ServerSetup,
         listener: Box<dyn ChannelGenerator>,
         handler: Handler,
     ) -> Result<Arc<dyn Serving>, String> {
-        let seed = Random::of(site.stage.plan().seed, &site.name).draw();
-        let runs = setup.runs.of(site.stage.plan().seed, HANDLERS);
+        let seed = Random::of(node.context.plan().seed, &node.name).draw();
+        let runs = setup.runs.of(node.context.plan().seed, HANDLERS);
         if let Some(situation) = runs.situation().filter(|_| self.follows_setup) {
-            site.stage.situation(situation);
+            node.context.situation(situation);
         }
         let executor = Some(Planned::new(runs, setup.handlers, seed));
         let party = Party { name: "served", whose: Whose::Server, largest: setup.largest, executor };
@@ -213,8 +215,8 @@ pub(crate) const HANDLERS: &str = "handlers";
 pub(crate) const CALLBACKS: &str = "callbacks";
 
 /// What runs the callbacks of a client.
-fn callbacks(site: &Site, setup: &ClientSetup) -> Runs {
-    setup.runs.of(site.stage.plan().seed, CALLBACKS)
+fn callbacks(node: &Node, setup: &ClientSetup) -> Runs {
+    setup.runs.of(node.context.plan().seed, CALLBACKS)
 }
 
 /// Looks often, so that a dead link is noticed in simulated seconds.
@@ -235,12 +237,12 @@ fn configure<M: MessageCodec>(builder: ClientBuilder<M>, setup: &ClientSetup, se
         .health(health())
 }
 
-fn standby(site: &Site, servers: &[Endpoint]) -> Result<Box<dyn ChannelGenerator>, String> {
+fn standby(node: &Node, servers: &[Endpoint]) -> Result<Box<dyn ChannelGenerator>, String> {
     let mut members = Registry::new();
-    members.register(site.transport.clone()).map_err(|error| error.to_string())?;
+    members.register(node.transport.clone()).map_err(|error| error.to_string())?;
     let list = Endpoint::list("ha", servers).map_err(|error| error.to_string())?;
     let options = HaOptions::default().attempt_timeout(Duration::from_millis(500));
-    let options = options.seeded(site.stage.random("standby").draw());
+    let options = options.seeded(node.context.random("standby").draw());
     let transport = ActiveStandby::new(members).with_options(options).map_err(|error| error.to_string())?;
     transport.dialer(&list).map_err(|error| error.to_string())
 }
@@ -285,17 +287,17 @@ struct Pooled<M: MessageCodec> {
 impl<M: MessageCodec> Pooled<M> {
     fn new(
         library: &Library<M>,
-        site: &Site,
+        node: &Node,
         setup: &ClientSetup,
         servers: &[Endpoint],
         protocols: usize,
     ) -> Result<Self, String> {
-        let (transport, seed) = (site.transport.clone(), site.stage.random("backoff").draw());
+        let (transport, seed) = (node.transport.clone(), node.context.random("backoff").draw());
         let mut table = ProtocolTable::new();
         let mut ways = Vec::new();
         for number in 0..protocols.max(1) {
             let name = format!("pooled-{number}");
-            let protocol = (library.protocol)(&Party::client(&name, callbacks(site, setup), seed));
+            let protocol = (library.protocol)(&Party::client(&name, callbacks(node, setup), seed));
             let handle = table.register(protocol).map_err(|error| error.to_string())?;
             ways.extend(servers.iter().map(|endpoint| (endpoint.clone(), handle.clone())));
         }

@@ -1,10 +1,13 @@
-//! What is put through a scenario: something that calls and something that serves.
+//! Stacks under test: clients and servers that understand each other.
 //!
 //! [`Library`] is listenrain itself, with its own protocol or a user's.
 
+pub(crate) mod bodies;
 mod codec;
 mod executors;
 mod library;
+pub(crate) mod runs;
+mod setup;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,16 +19,19 @@ use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome};
 pub use self::codec::ScenarioBytes;
 pub use self::library::Library;
 pub(crate) use self::library::{CALLBACKS, HANDLERS};
-use crate::scenario::{ClientSetup, Reach, ServerSetup};
-pub use crate::stream::{BareBodies, Bodies};
-use crate::world::Site;
+pub use self::runs::Runs;
+pub use self::setup::{ClientSetup, Reach, ServerSetup};
+pub(crate) use self::setup::{HANDLERS_AT_ONCE, LARGEST};
+pub use crate::context::InUse;
+pub use crate::faults::{BareBodies, Bodies};
+use crate::network::Node;
 
 /// Makes clients and servers that understand each other.
 pub trait Stack: Send + Sync + fmt::Debug + 'static {
     /// Its name in reports.
     fn name(&self) -> &str;
 
-    /// What its packets are and carry, for whoever stands between its parties.
+    /// What its packets are and carry, for a layer between its parties.
     fn bodies(&self) -> Arc<dyn Bodies>;
 
     /// Whether it can say all that the library's own protocol can: ids in packets, errors, one-ways, pings.
@@ -39,27 +45,27 @@ pub trait Stack: Send + Sync + fmt::Debug + 'static {
         false
     }
 
-    /// A client at `site` that reaches `servers` as `reach` says.
+    /// A client at `node` that reaches `servers` as `reach` says.
     ///
     /// # Errors
     ///
     /// Why there is none, for people to read.
     fn client(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ClientSetup,
         reach: Reach,
         servers: &[Endpoint],
     ) -> Result<Arc<dyn Caller>, String>;
 
-    /// A server at `site` of what comes in by `listener`.
+    /// A server at `node` of what comes in by `listener`.
     ///
     /// # Errors
     ///
     /// Why there is none, for people to read.
     fn serve(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ServerSetup,
         listener: Box<dyn ChannelGenerator>,
         handler: Handler,
@@ -97,15 +103,4 @@ pub trait Serving: Send + Sync + 'static {
 
     /// What is in use now.
     fn in_use(&self) -> InUse;
-}
-
-/// What a side has in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct InUse {
-    /// Requests that have not ended.
-    pub requests: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Packets that wait to be written.
-    pub queued: u64,
 }

@@ -1,10 +1,10 @@
-//! What happened in a batch of runs, of all that could have.
+//! Coverage of a batch of runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Cell, Ran};
-use crate::fault::FaultKind;
+use crate::faults::FaultKind;
 use crate::scenario::Situation;
 
 /// In how many runs something could have happened, and in how many it did.
@@ -52,7 +52,7 @@ pub struct Coverage {
     pub faults: BTreeMap<FaultKind, Covered>,
     /// The situations of the scenarios that were played, where they could come about.
     pub situations: BTreeMap<(&'static str, Situation), Covered>,
-    /// Runs of each scenario on each world.
+    /// Runs of each scenario on each network.
     pub cells: BTreeMap<(&'static str, String), u64>,
     /// Runs whose plan had no fault.
     pub quiet: u64,
@@ -64,9 +64,9 @@ impl Coverage {
     /// Nothing has happened yet of what can in these cells.
     pub(super) fn of(cells: &[Cell]) -> Self {
         let mut coverage = Self::default();
-        for Cell { scenario, world } in cells {
-            coverage.faults.extend(scenario.faults_on(&**world).map(|kind| (kind, Covered::default())));
-            let situations = scenario.situations_on(&**world);
+        for Cell { scenario, network } in cells {
+            coverage.faults.extend(scenario.faults_on(&**network).map(|kind| (kind, Covered::default())));
+            let situations = scenario.situations_on(&**network);
             coverage.situations.extend(situations.map(|what| ((scenario.name, what), Covered::default())));
         }
         coverage
@@ -75,7 +75,7 @@ impl Coverage {
     /// One more run, in `cell`.
     pub(super) fn add(&mut self, cell: &Cell, ran: &Ran) {
         let scenario = cell.scenario.name;
-        *self.cells.entry((scenario, cell.world.name().to_owned())).or_default() += 1;
+        *self.cells.entry((scenario, cell.network.name().to_owned())).or_default() += 1;
         match ran.plan.faults.len() {
             0 => self.quiet += 1,
             1 => self.single += 1,
@@ -87,7 +87,7 @@ impl Coverage {
         for kind in kinds {
             self.faults.entry(kind).or_default().add(ran.fired.contains_key(&kind));
         }
-        for situation in cell.scenario.situations_on(&*cell.world) {
+        for situation in cell.scenario.situations_on(&*cell.network) {
             let covered = self.situations.entry((scenario, situation)).or_default();
             covered.add(ran.situations.contains(&situation));
         }
@@ -110,16 +110,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fault::{Fault, FaultPlan};
+    use crate::faults::{Fault, FaultPlan};
+    use crate::network::Local;
     use crate::scenario::{Scenario, When};
-    use crate::world::Local;
 
     const RESET: Situation = Situation::Fault(FaultKind::Reset, When::CallsInFlight);
 
     fn cell() -> Cell {
         const ELSEWHERE: Situation = Situation::Fault(FaultKind::Partition, When::CallsInFlight);
         let scenario = Scenario { situations: &[RESET, ELSEWHERE], ..Scenario::quiet("one", "one") };
-        Cell { scenario: Arc::new(scenario), world: Arc::new(Local::memory()) }
+        Cell { scenario: Arc::new(scenario), network: Arc::new(Local::memory()) }
     }
 
     fn ran(enabled: &[FaultKind], fired: &[FaultKind], seen: &[Situation]) -> Ran {

@@ -1,26 +1,26 @@
-//! Which seed is played where.
+//! Assignment of seeds to scenarios and networks.
 
 use std::sync::Arc;
 
-use crate::fault::FaultPlan;
+use crate::faults::FaultPlan;
+use crate::network::Network;
 use crate::scenario::Scenario;
-use crate::world::World;
 
-/// A scenario on a world that it applies to.
+/// A scenario on a network that it applies to.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Cell {
     /// What is played.
     pub scenario: Arc<Scenario>,
     /// Where.
-    pub world: Arc<dyn World>,
+    pub network: Arc<dyn Network>,
 }
 
 impl Cell {
     /// The plan of `seed` here.
     #[must_use]
     pub fn plan(&self, seed: u64) -> FaultPlan {
-        FaultPlan::draw(seed, &self.scenario, &*self.world)
+        FaultPlan::draw(seed, &self.scenario, &*self.network)
     }
 }
 
@@ -32,11 +32,13 @@ pub struct Deal {
 }
 
 impl Deal {
-    pub(super) fn new(scenarios: &[Arc<Scenario>], worlds: &[Arc<dyn World>], twice_every: u64) -> Self {
+    pub(super) fn new(scenarios: &[Arc<Scenario>], networks: &[Arc<dyn Network>], twice_every: u64) -> Self {
         let on = |scenario: &Arc<Scenario>| {
             let scenario = scenario.clone();
-            let apply = worlds.iter().filter(|world| scenario.applies_to(&***world));
-            apply.map(|world| Cell { scenario: scenario.clone(), world: world.clone() }).collect::<Vec<_>>()
+            let apply = networks.iter().filter(|network| scenario.applies_to(&***network));
+            apply
+                .map(|network| Cell { scenario: scenario.clone(), network: network.clone() })
+                .collect::<Vec<_>>()
         };
         Self { cells: scenarios.iter().flat_map(on).collect(), twice_every }
     }
@@ -73,8 +75,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::fault::FaultKind;
-    use crate::world::Local;
+    use crate::faults::FaultKind;
+    use crate::network::Local;
 
     fn deal(scenarios: usize, twice_every: u64) -> Deal {
         let scenarios: Vec<_> = (0..scenarios).map(|_| Arc::new(Scenario::quiet("quiet", "quiet"))).collect();

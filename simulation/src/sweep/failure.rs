@@ -1,10 +1,10 @@
-//! A run that failed: what was wrong, how to see it again, and the smallest plan that still fails.
+//! A failed run, how to replay it, and its smallest plan.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Cell, Ran, Shrunk, Stop, Within, run, run_twice, shrink};
-use crate::fault::FaultPlan;
+use crate::faults::FaultPlan;
 use crate::stack::Stack;
 
 /// A run that failed.
@@ -27,14 +27,14 @@ pub struct Failure {
     twice: bool,
 }
 
-/// How often a plan is played before it counts as one that does not fail, where a world is not deterministic.
+/// How often a plan is played before it counts as one that does not fail, where a network is not deterministic.
 const TRIES: usize = 3;
 
 impl Failure {
     /// That `ran` failed, which was played `twice`. `command` is what stands before the flags of its replay.
     pub(super) fn new(ran: Ran, twice: bool, command: &str) -> Self {
-        let FaultPlan { seed, scenario, world, .. } = &ran.plan;
-        let replay = format!("{command} --seed {seed} --scenario {scenario} --world {world}");
+        let FaultPlan { seed, scenario, network, .. } = &ran.plan;
+        let replay = format!("{command} --seed {seed} --scenario {scenario} --network {network}");
         Self {
             replay,
             violations: ran.violations,
@@ -57,11 +57,11 @@ impl Failure {
         is_alike: impl Fn(&[String]) -> bool,
     ) {
         let play = if self.twice { run_twice } else { run };
-        let tries = if cell.world.is_deterministic() { 1 } else { TRIES };
+        let tries = if cell.network.is_deterministic() { 1 } else { TRIES };
         let mut violations = self.violations.clone();
         let mut smallest = shrink(&self.plan, within, |plan| {
             let fails = |_| {
-                let ran = (!stop.is_set()).then(|| play(plan, &cell.scenario, &cell.world, stack))?;
+                let ran = (!stop.is_set()).then(|| play(plan, &cell.scenario, &cell.network, stack))?;
                 is_alike(&ran.violations).then_some(ran.violations)
             };
             match (0..tries).find_map(fails) {

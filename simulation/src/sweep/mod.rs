@@ -1,4 +1,4 @@
-//! Many seeds, dealt over scenarios and worlds: what they covered, and what failed, down to the smallest plan.
+//! Many seeds, dealt over scenarios and networks: what they covered, and what failed, down to the smallest plan.
 //!
 //! [`sweep`] takes a range of seeds and gives a [`Sweep`], which is told what else it needs and then [run](Sweep::run):
 //!
@@ -29,16 +29,16 @@ pub use self::run::{Ran, run, run_twice};
 pub use self::shrink::{Shrunk, Within, shrink};
 pub use self::swept::Swept;
 use crate::command::this_program;
+use crate::network::{self, Network};
 use crate::scenario::{self, Scenario};
 use crate::stack::{Library, Stack};
-use crate::world::{self, World};
 
-/// A sweep of `seeds`: every scenario on every world that it applies to, with the library and its own protocol, until it
+/// A sweep of `seeds`: every scenario on every network that it applies to, with the library and its own protocol, until it
 /// is told otherwise.
 pub fn sweep(seeds: Range<u64>) -> Sweep {
     Sweep {
         seeds,
-        worlds: world::all(),
+        networks: network::all(),
         scenarios: scenario::all(),
         stack: Arc::new(Library::native()),
         jobs: thread::available_parallelism().map_or(1, usize::from),
@@ -55,7 +55,7 @@ pub fn sweep(seeds: Range<u64>) -> Sweep {
 #[must_use]
 pub struct Sweep {
     seeds: Range<u64>,
-    worlds: Vec<Arc<dyn World>>,
+    networks: Vec<Arc<dyn Network>>,
     scenarios: Vec<Arc<Scenario>>,
     stack: Arc<dyn Stack>,
     jobs: usize,
@@ -73,14 +73,14 @@ impl Sweep {
     /// Most [jobs](Self::jobs).
     pub const MOST_JOBS: usize = 256;
 
-    /// Plays on `world` alone. Default: every world of [`world::all`].
-    pub fn world(self, world: impl World) -> Self {
-        self.worlds([Arc::new(world) as Arc<dyn World>])
+    /// Plays on `network` alone. Default: every network of [`network::all`].
+    pub fn network(self, network: impl Network) -> Self {
+        self.networks([Arc::new(network) as Arc<dyn Network>])
     }
 
-    /// Plays on these worlds alone.
-    pub fn worlds(mut self, worlds: impl IntoIterator<Item = Arc<dyn World>>) -> Self {
-        self.worlds = worlds.into_iter().collect();
+    /// Plays on these networks alone.
+    pub fn networks(mut self, networks: impl IntoIterator<Item = Arc<dyn Network>>) -> Self {
+        self.networks = networks.into_iter().collect();
         self
     }
 
@@ -114,7 +114,7 @@ impl Sweep {
     }
 
     /// One run in so many is made twice, and must give the same trace; each cell has its turn. 0: none. Default: 8.
-    /// Where a world is not deterministic nothing is compared.
+    /// Where a network is not deterministic nothing is compared.
     pub fn twice_every(mut self, runs: u64) -> Self {
         self.twice_every = runs;
         self
@@ -126,7 +126,7 @@ impl Sweep {
         self
     }
 
-    /// What stands before `--seed N --scenario NAME --world NAME` in the commands that show a failure again. Default:
+    /// What stands before `--seed N --scenario NAME --network NAME` in the commands that show a failure again. Default:
     /// this repository's own tool.
     pub fn replayed_by(mut self, command: impl Into<String>) -> Self {
         self.replay = command.into();
@@ -148,7 +148,7 @@ impl Sweep {
     /// How the seeds are dealt.
     #[must_use]
     pub fn deal(&self) -> Deal {
-        Deal::new(&self.scenarios, &self.worlds, self.twice_every)
+        Deal::new(&self.scenarios, &self.networks, self.twice_every)
     }
 
     /// Makes every run, then shrinks the plans of those that failed.
@@ -159,7 +159,7 @@ impl Sweep {
     /// # Panics
     ///
     /// When the system gives no thread.
-    #[must_use = "a sweep that nobody looks at has proved nothing"]
+    #[must_use = "a sweep whose result is not looked at has proved nothing"]
     pub fn run(&self) -> Swept {
         workers::sweep(self)
     }
@@ -169,7 +169,7 @@ impl fmt::Debug for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sweep")
             .field("seeds", &self.seeds)
-            .field("worlds", &self.worlds)
+            .field("networks", &self.networks)
             .field("stack", &self.stack)
             .finish_non_exhaustive()
     }

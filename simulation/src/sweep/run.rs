@@ -1,4 +1,4 @@
-//! One run: a plan played on a world, and judged.
+//! One run: a plan played on a network, and judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::fault::{FaultKind, FaultPlan};
-use crate::gauge;
+use crate::allocations;
+use crate::context::RunContext;
+use crate::faults::{FaultKind, FaultPlan};
 use crate::history::History;
+use crate::network::{Network, time_limit};
 use crate::oracle::judge;
 use crate::panics::Panics;
 use crate::scenario::{Scenario, Situation};
 use crate::stack::Stack;
-use crate::stage::Stage;
 use crate::trace::{Event, Trace};
-use crate::world::{World, time_limit};
 
 /// What became of one run.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct Ran {
     pub calls: usize,
     /// How many ended in which way, by its [name](crate::history::End::name).
     pub ends: BTreeMap<&'static str, usize>,
-    /// Most bytes that were allocated at once; `None` without [`Counted`](crate::gauge::Counted) as the allocator.
+    /// Most bytes that were allocated at once; `None` without [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
     pub memory: Option<usize>,
     /// How long it lasted by its own clock.
     pub simulated: Duration,
@@ -52,15 +52,15 @@ impl Ran {
         self.violations.is_empty()
     }
 
-    /// What happened in the run of `plan` on `stage`.
-    fn of(plan: FaultPlan, stage: &Stage) -> Self {
+    /// What happened in the run of `plan` on `context`.
+    fn of(plan: FaultPlan, context: &RunContext) -> Self {
         Self {
-            trace: stage.trace(),
-            fired: stage.kinds_fired(),
-            situations: stage.situations(),
-            calls: stage.with_history(|history| history.calls().len()),
-            ends: stage.with_history(ends),
-            simulated: stage.lasted(),
+            trace: context.trace(),
+            fired: context.kinds_fired(),
+            situations: context.situations(),
+            calls: context.with_history(|history| history.calls().len()),
+            ends: context.with_history(ends),
+            simulated: context.lasted(),
             ..Self::nothing(plan)
         }
     }
@@ -97,7 +97,7 @@ fn most_memory(scenario: &Scenario, events: u64) -> usize {
 const MOST_LEFT: usize = 256 << 10;
 
 /// How long a run may take by a real clock. Those in simulated time take less than a second, those in real time a few
-/// more than their own [limit](crate::world::time_limit) in the worst case; what takes longer is stuck in a loop that
+/// more than their own [limit](crate::network::time_limit) in the worst case; what takes longer is stuck in a loop that
 /// never waits.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 
@@ -111,10 +111,10 @@ const STUCK_AFTER: Duration = Duration::from_secs(120);
 pub fn run(
     plan: &FaultPlan,
     scenario: &Arc<Scenario>,
-    world: &Arc<dyn World>,
+    network: &Arc<dyn Network>,
     stack: &Arc<dyn Stack>,
 ) -> Ran {
-    run_within(STUCK_AFTER.max(2 * time_limit(plan)), plan, scenario, world, stack)
+    run_within(STUCK_AFTER.max(2 * time_limit(plan)), plan, scenario, network, stack)
 }
 
 /// As [`run`], for `limit` of real time at most.
@@ -122,7 +122,7 @@ fn run_within(
     limit: Duration,
     plan: &FaultPlan,
     scenario: &Arc<Scenario>,
-    world: &Arc<dyn World>,
+    network: &Arc<dyn Network>,
     stack: &Arc<dyn Stack>,
 ) -> Ran {
     let began = Instant::now();
@@ -130,30 +130,30 @@ fn run_within(
     let (tell, told) = channel();
     let play = {
         let (plan, scenario) = (plan.clone(), scenario.clone());
-        let (world, stack) = (world.clone(), stack.clone());
+        let (network, stack) = (network.clone(), stack.clone());
         let watched = panics.clone();
         move || {
             watched.watch_this_thread();
-            gauge::forget_thread_peak();
-            let cast = scenario.cast(&stack);
-            let stage = world.play(&plan, &cast);
-            let memory = gauge::thread_peak();
-            let mut violations = judge(&stage, &scenario, &*stack);
-            let most = most_memory(&scenario, stage.events());
+            allocations::forget_thread_peak();
+            let roles = scenario.roles(&stack);
+            let context = network.play(&plan, &roles);
+            let memory = allocations::thread_peak();
+            let mut violations = judge(&context, &scenario, &*stack);
+            let most = most_memory(&scenario, context.events());
             if let Some(memory) = memory.filter(|memory| *memory > most) {
                 violations.push(format!("{memory} bytes were allocated at once, at most {most} may be"));
             }
-            let before = gauge::thread_live();
-            let mut ran = Ran { violations, memory, ..Ran::of(plan, &stage) };
+            let before = allocations::thread_live();
+            let mut ran = Ran { violations, memory, ..Ran::of(plan, &context) };
             // What was noted is kept.
-            let kept = before.and_then(|before| Some(gauge::thread_live()?.saturating_sub(before)));
-            drop((stage, cast));
-            let left = kept.and_then(|kept| Some(gauge::thread_live()?.saturating_sub(kept)));
+            let kept = before.and_then(|before| Some(allocations::thread_live()?.saturating_sub(before)));
+            drop((context, roles));
+            let left = kept.and_then(|kept| Some(allocations::thread_live()?.saturating_sub(kept)));
             if let Some(left) = left.filter(|left| *left > MOST_LEFT) {
                 ran.violations
                     .push(format!("{left} bytes were left after the run, at most {MOST_LEFT} may be"));
             }
-            // Nobody listens any more where it took too long.
+            // The receiver is gone where it took too long.
             let _ = tell.send(ran);
         }
     };
@@ -187,17 +187,17 @@ fn ends(history: &History) -> BTreeMap<&'static str, usize> {
     })
 }
 
-/// Plays `plan` twice; where the world is deterministic both must be the same, event by event.
+/// Plays `plan` twice; where the network is deterministic both must be the same, event by event.
 #[must_use]
 pub fn run_twice(
     plan: &FaultPlan,
     scenario: &Arc<Scenario>,
-    world: &Arc<dyn World>,
+    network: &Arc<dyn Network>,
     stack: &Arc<dyn Stack>,
 ) -> Ran {
-    let mut first = run(plan, scenario, world, stack);
-    if world.is_deterministic() {
-        let second = run(plan, scenario, world, stack);
+    let mut first = run(plan, scenario, network, stack);
+    if network.is_deterministic() {
+        let second = run(plan, scenario, network, stack);
         first.repeated = Some(second.trace.hash());
         if let Some(difference) = first.trace.first_difference(&second.trace) {
             first.violations.push(format!("the same plan gave another run: {difference}"));
@@ -216,15 +216,15 @@ mod tests {
     use std::sync::mpsc::Receiver;
 
     use super::*;
-    use crate::fault::Family;
+    use crate::faults::Family;
+    use crate::network::Roles;
     use crate::stack::Library;
-    use crate::world::Cast;
 
-    /// A world in which nothing ends until somebody says so, or in which it panics.
+    /// A network in which nothing ends until the test says so, or in which it panics.
     #[derive(Debug)]
     struct Odd(Option<Mutex<Receiver<()>>>);
 
-    impl World for Odd {
+    impl Network for Odd {
         fn name(&self) -> &str {
             "odd"
         }
@@ -237,18 +237,19 @@ mod tests {
             &[]
         }
 
-        fn play(&self, plan: &FaultPlan, _cast: &Cast) -> Stage {
-            let Some(over) = &self.0 else { panic!("an odd world") };
+        fn play(&self, plan: &FaultPlan, _cast: &Roles) -> RunContext {
+            let Some(over) = &self.0 else { panic!("an odd network") };
             let _ = over.lock().unwrap().recv();
-            Stage::new(plan.clone(), Arc::new(|| Duration::ZERO))
+            RunContext::new(plan.clone(), Arc::new(|| Duration::ZERO))
         }
     }
 
     fn violations(odd: Odd) -> Vec<String> {
         let scenario = Arc::new(Scenario::quiet("quiet", "quiet"));
-        let (world, stack): (Arc<dyn World>, Arc<dyn Stack>) = (Arc::new(odd), Arc::new(Library::native()));
-        let plan = FaultPlan::draw(1, &scenario, &*world);
-        run_within(Duration::from_millis(100), &plan, &scenario, &world, &stack).violations
+        let (network, stack): (Arc<dyn Network>, Arc<dyn Stack>) =
+            (Arc::new(odd), Arc::new(Library::native()));
+        let plan = FaultPlan::draw(1, &scenario, &*network);
+        run_within(Duration::from_millis(100), &plan, &scenario, &network, &stack).violations
     }
 
     #[test]
@@ -261,6 +262,6 @@ mod tests {
         );
         drop(over);
         let said = violations(Odd(None));
-        assert!(said.len() == 1 && said[0].starts_with("panicked: an odd world at "), "{said:?}");
+        assert!(said.len() == 1 && said[0].starts_with("panicked: an odd network at "), "{said:?}");
     }
 }

@@ -1,10 +1,10 @@
-//! The smallest plan that still fails: fewer faults, then fewer calls, then simpler faults.
+//! Shrinking of fault plans.
 //!
-//! It knows nothing of worlds: whether a plan fails is asked of a predicate.
+//! It knows nothing of networks: whether a plan fails is asked of a predicate.
 
 use std::time::{Duration, Instant};
 
-use crate::fault::{Fault, FaultKind, FaultPlan};
+use crate::faults::{Fault, FaultKind, FaultPlan};
 
 /// How long a plan may be shrunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +163,8 @@ mod tests {
     }
 
     fn plan(faults: Vec<Fault>) -> FaultPlan {
-        let (scenario, world) = ("one".to_owned(), "memory".to_owned());
-        FaultPlan { seed: 1, scenario, world, calls: 80, heal_ms: 2500, faults }
+        let (scenario, network) = ("one".to_owned(), "memory".to_owned());
+        FaultPlan { seed: 1, scenario, network, calls: 80, heal_ms: 2500, faults }
     }
 
     fn many() -> FaultPlan {

@@ -1,4 +1,4 @@
-//! What a batch found, for people to read.
+//! Summary of a batch as text.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, swept: &Swept) -> fmt::Result {
 fn write_coverage(f: &mut fmt::Formatter<'_>, swept: &Swept) -> fmt::Result {
     let coverage = &swept.coverage;
     writeln!(f, "runs")?;
-    for (scenario, worlds) in swept.by_scenario() {
-        let worlds = worlds.iter().map(|(world, runs)| format!("{world} {runs}"));
-        write_wrapped(f, &format!("{scenario}:"), worlds)?;
+    for (scenario, networks) in swept.by_scenario() {
+        let networks = networks.iter().map(|(network, runs)| format!("{network} {runs}"));
+        write_wrapped(f, &format!("{scenario}:"), networks)?;
     }
     if !coverage.faults.is_empty() {
         writeln!(f, "\nfaults: runs in which each happened, of those that had it")?;

@@ -1,4 +1,4 @@
-//! What a batch of runs found.
+//! Result of a batch.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,14 +19,14 @@ pub struct Swept {
     pub compared: u64,
     /// How many failed.
     pub failed: u64,
-    /// Those that failed, by seed: the first [`MOST_FAILURES`](Self::MOST_FAILURES), and of one scenario on one world the
+    /// Those that failed, by seed: the first [`MOST_FAILURES`](Self::MOST_FAILURES), and of one scenario on one network the
     /// first [`MOST_OF_ONE`](Self::MOST_OF_ONE).
     pub failures: Vec<Failure>,
     /// What happened in them.
     pub coverage: Coverage,
     /// How many calls were made.
     pub calls: u64,
-    /// Most bytes that one run had allocated at once; `None` without [`Counted`](crate::gauge::Counted) as the allocator.
+    /// Most bytes that one run had allocated at once; `None` without [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
     pub memory: Option<usize>,
     /// How long all runs lasted by their own clocks, together.
     pub simulated: Duration,
@@ -41,7 +41,7 @@ pub struct Swept {
 impl Swept {
     /// Most failures that are kept and shrunk; more are counted.
     pub const MOST_FAILURES: usize = 20;
-    /// Most failures of one scenario on one world that are kept: they are likely to be the same.
+    /// Most failures of one scenario on one network that are kept: they are likely to be the same.
     pub const MOST_OF_ONE: usize = 3;
 
     pub(super) fn nothing(seeds: Range<u64>, is_partial: bool) -> Self {
@@ -80,7 +80,7 @@ impl Swept {
     /// Keeps `failure` unless there are enough with a lower seed, whichever comes first.
     fn keep(&mut self, failure: Failure) {
         let of_one = |other: &Failure| {
-            (&other.plan.scenario, &other.plan.world) == (&failure.plan.scenario, &failure.plan.world)
+            (&other.plan.scenario, &other.plan.network) == (&failure.plan.scenario, &failure.plan.network)
         };
         let same: Vec<_> = (0..self.failures.len()).filter(|at| of_one(&self.failures[*at])).collect();
         if let Some(last) = same.get(Self::MOST_OF_ONE - 1) {
@@ -122,12 +122,12 @@ impl Swept {
         self.simulated.as_secs_f64() / self.took.as_secs_f64().max(1e-6)
     }
 
-    /// Runs of each scenario, and on which worlds.
+    /// Runs of each scenario, and on which networks.
     #[must_use]
     pub fn by_scenario(&self) -> BTreeMap<&'static str, Vec<(&str, u64)>> {
         let mut scenarios: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for ((scenario, world), runs) in &self.coverage.cells {
-            scenarios.entry(*scenario).or_default().push((world.as_str(), *runs));
+        for ((scenario, network), runs) in &self.coverage.cells {
+            scenarios.entry(*scenario).or_default().push((network.as_str(), *runs));
         }
         scenarios
     }
@@ -144,16 +144,16 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::network::Local;
     use crate::random::Random;
     use crate::scenario::Scenario;
-    use crate::world::Local;
 
     #[test]
     fn the_failures_that_are_kept_do_not_depend_on_which_ended_first() {
         let cells: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h"]
             .map(|name| Cell {
                 scenario: Arc::new(Scenario::quiet(name, "fails")),
-                world: Arc::new(Local::memory()),
+                network: Arc::new(Local::memory()),
             })
             .into();
         let kept = |mut seeds: Vec<u64>| {

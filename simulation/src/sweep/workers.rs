@@ -1,4 +1,4 @@
-//! Plays a batch on several threads, and gathers what they find.
+//! Worker threads of a batch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -70,9 +70,9 @@ fn play(sweep: &Sweep, deal: &Arc<Deal>) -> Receiver<(u64, Ran)> {
                 let Some(seed) = (next < count).then(|| first + next) else { return };
                 let Some(cell) = deal.cell(seed) else { return };
                 let play = if deal.is_twice(seed) { run_twice } else { run };
-                let mut ran = play(&cell.plan(seed), &cell.scenario, &cell.world, &stack);
+                let mut ran = play(&cell.plan(seed), &cell.scenario, &cell.network, &stack);
                 if ran.is_good() {
-                    // Nobody asks for it any more, and there may be many.
+                    // It is asked for no more, and there may be many.
                     ran.trace = Trace::new();
                 }
                 if tell.send((seed, ran)).is_err() {

@@ -12,17 +12,17 @@ use std::time::Duration;
 use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, Decoded, Kind, NativePackets, Packet, PacketCodec};
-use listenrain_simulation::layer::{Layer, Side, with_read};
-use listenrain_simulation::lineup::subject;
+use listenrain_simulation::faults::{Layer, Side, with_read};
+use listenrain_simulation::registry::subject;
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use super::fixture::{Fixture, fails};
-use super::hooks::{
+use crate::hooks::{
     Generators, Halves, Polled, changed_channels, deliver, lock, read_piece, upon, upon_transport,
 };
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "forgets-beyond-a-hundred",
         "G01",
@@ -77,7 +77,7 @@ pub const FIXTURES: &[Fixture] = &[
         "deaf-after-a-refusal",
         "G11",
         "on the first channel after a dial that failed no byte is ever read",
-        "made while nobody listened: call 9: a call ended without its reply: no reply",
+        "made while there was no listener: call 9: a call ended without its reply: no reply",
         || {
             Generators::new(AtomicBool::new(false))
                 .channel(|was_refused, side, channel| {
@@ -137,15 +137,16 @@ pub const FIXTURES: &[Fixture] = &[
             let twice = Generators::new(AtomicUsize::new(0)).next(|refusals, side, below| {
                 Box::pin(async move {
                     let next = below.next().await;
-                    match (&next, side) {
-                        (_, Side::Listener) => next,
-                        (Err(_), _) => {
-                            refusals.fetch_add(1, Ordering::AcqRel);
-                            next
-                        }
-                        (Ok(_unused), _) if refusals.swap(0, Ordering::AcqRel) >= 6 => below.next().await,
-                        (Ok(_), _) => next,
+                    if side == Side::Listener {
+                        return next;
                     }
+                    let refused = if next.is_ok() { refusals.swap(0, Ordering::AcqRel) } else { 0 };
+                    refusals.fetch_add(usize::from(next.is_err()), Ordering::AcqRel);
+                    if refused >= 6 {
+                        let _unused = next;
+                        return below.next().await;
+                    }
+                    next
                 })
             });
             upon_transport(subject("tcp").transport().clone(), twice)

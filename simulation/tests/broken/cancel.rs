@@ -11,10 +11,10 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::WriteBuffer;
 
 use super::fixture::{Fixture, fails, hangs};
-use super::hooks::{Halves, deliver, lock, read_piece, reads, writes};
 use super::integrity::reads_wait_for_writes;
+use crate::hooks::{Halves, deliver, lock, read_piece, reads, writes};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     hangs(
         "starts-anew-with-a-new-waker",
         "D01",

@@ -6,10 +6,10 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Bytes, BytesMut};
 
 use super::fixture::{Fixture, fails, hangs};
-use super::hooks::{Halves, deliver, let_go, read_piece, reads, swallow, writes};
 use super::integrity::holding_back;
+use crate::hooks::{Halves, deliver, let_go, read_piece, reads, swallow, writes};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "loses-the-tail-on-close",
         "C01",

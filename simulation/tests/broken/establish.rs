@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use listenrain::transport::generator;
 use listenrain::{Channel, ChannelGenerator, Endpoint, NextError};
 use listenrain_simulation::conformance::BlackHole;
-use listenrain_simulation::layer::{Side, with_read};
+use listenrain_simulation::faults::{Side, with_read};
 use listenrain_transports::channel::pair;
 use tokio::task::yield_now;
 
 use super::fixture::{Fixture, fails, hangs};
 use super::hello::{Hello, first};
-use super::hooks::{Generators, Halves, Next, channels, lock, read_piece};
+use crate::hooks::{Generators, Halves, Next, channels, lock, read_piece};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "lies-about-its-peer",
         "A01",
@@ -35,8 +35,8 @@ pub const FIXTURES: &[Fixture] = &[
     fails(
         "waits-for-a-listener",
         "A02",
-        "a dial that nobody listens for never ends",
-        "where nobody listens, took longer than 3 s",
+        "a dial without a listener never ends",
+        "where there is no listener, took longer than 3 s",
         || {
             let generators = Generators::new(()).next(|(), _, below| {
                 Box::pin(async {
@@ -344,7 +344,7 @@ impl ChannelGenerator for Breaking {
                     unless_broken(broken)?;
                     below.poll_write(cx, from)
                 });
-            Ok(listenrain_simulation::layer::Layer::channel(&halves, Side::Dialer, channel))
+            Ok(listenrain_simulation::faults::Layer::channel(&halves, Side::Dialer, channel))
         })
     }
 

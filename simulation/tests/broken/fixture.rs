@@ -3,21 +3,21 @@
 use listenrain_simulation::conformance::{Subject, Verdict};
 
 /// One transport that is broken in one way.
-pub struct Fixture {
-    pub name: &'static str,
+pub(crate) struct Fixture {
+    pub(crate) name: &'static str,
     /// The id of the case that is there for it.
-    pub case: &'static str,
+    pub(crate) case: &'static str,
     /// What it does wrong.
-    pub breaks: &'static str,
+    pub(crate) breaks: &'static str,
     /// How that case must end.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The text that the case must say: one that ends otherwise has found something else.
-    pub reason: &'static str,
-    pub make: fn() -> Subject,
+    pub(crate) reason: &'static str,
+    pub(crate) make: fn() -> Subject,
 }
 
 /// A fixture whose case fails for this reason.
-pub const fn fails(
+pub(crate) const fn fails(
     name: &'static str,
     case: &'static str,
     breaks: &'static str,
@@ -28,7 +28,7 @@ pub const fn fails(
 }
 
 /// A fixture whose case is not over within its limit, with this under way.
-pub const fn hangs(
+pub(crate) const fn hangs(
     name: &'static str,
     case: &'static str,
     breaks: &'static str,

@@ -4,10 +4,11 @@ use listenrain_simulation::conformance::Subject;
 
 use super::fixture::Fixture;
 use super::hello::Hello;
-use super::{calls, cancel, close, establish, flow, framing, hooks, integrity};
+use super::{calls, cancel, close, establish, flow, framing, integrity};
+use crate::hooks;
 
 /// Every broken transport, in the order of the cases that are there for them.
-pub fn fixtures() -> impl Iterator<Item = &'static Fixture> {
+pub(crate) fn fixtures() -> impl Iterator<Item = &'static Fixture> {
     let groups = [
         establish::FIXTURES,
         integrity::FIXTURES,
@@ -21,5 +22,8 @@ pub fn fixtures() -> impl Iterator<Item = &'static Fixture> {
 }
 
 /// The transports that the broken ones are built upon.
-pub const SOUND: [(&str, fn() -> Subject); 2] =
+pub(crate) const SOUND: [Named; 2] =
     [("sound", hooks::sound), ("sound-with-a-hello", || Hello::Sound.subject())];
+
+/// A name, and what makes the transport of it.
+type Named = (&'static str, fn() -> Subject);

@@ -9,17 +9,17 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, NextError};
-use listenrain_simulation::layer::{Layer, Side};
+use listenrain_simulation::faults::{Layer, Side};
 
 use super::fixture::{Fixture, fails, hangs};
-use super::hooks::{Generators, Halves, Polled, WINDOW, channels, deliver, let_go, lock, read_piece, writes};
+use crate::hooks::{Generators, Halves, Polled, WINDOW, channels, deliver, let_go, lock, read_piece, writes};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "buffers-without-end",
         "E01",
         "a write takes all there is, whether anything is read or not",
-        "bytes were taken although nobody reads, allowed are 67108864",
+        "bytes were taken although the peer does not read, allowed are 67108864",
         || {
             Halves::each(WriteBuffer::default)
                 .write(|held, below, cx, from| {

@@ -10,9 +10,9 @@ use listenrain::{Abilities, Decoded, Kind, NativePackets, Packet, PacketCodec, P
 use listenrain_simulation::conformance::{Framing, Subject};
 
 use super::fixture::{Fixture, fails, hangs};
-use super::hooks::{deliver, lock, read_piece, reads, sound};
+use crate::hooks::{deliver, lock, read_piece, reads, sound};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "takes-nothing-for-missing",
         "F01",

@@ -13,11 +13,11 @@ use listenrain::{
     BoxFuture, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, NextError, Transport,
 };
 use listenrain_simulation::conformance::{RawPeer, Subject};
-use listenrain_simulation::layer::{Layer, ReadFilter, Side, with_read};
+use listenrain_simulation::faults::{Layer, ReadFilter, Side, with_read};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::hooks::{Listening, Next, Polled, deliver, read_piece, sound, upon_transport};
+use crate::hooks::{Listening, Next, Polled, deliver, read_piece, sound, upon_transport};
 
 const HELLO: &[u8] = b"hello, listener\n";
 const WELCOME: &[u8] = b"welcome\n";
@@ -26,7 +26,7 @@ const GREETED_WITHIN: Duration = Duration::from_secs(4);
 
 /// What is done wrong with a hello.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hello {
+pub(crate) enum Hello {
     /// Nothing.
     Sound,
     /// The next connection is looked at when the one before it was greeted, or has run out of time.
@@ -39,7 +39,7 @@ pub enum Hello {
 
 impl Hello {
     /// A transport with this hello, and peers that need not say it.
-    pub fn subject(self) -> Subject {
+    pub(crate) fn subject(self) -> Subject {
         let below = sound().transport().clone();
         let raw = below.clone();
         let raw = move |endpoint: Endpoint| {
@@ -130,7 +130,7 @@ async fn greet(mut channel: Channel) -> io::Result<Channel> {
 }
 
 /// Delivers `held` before what is read.
-pub fn first(mut held: Bytes) -> impl ReadFilter {
+pub(crate) fn first(mut held: Bytes) -> impl ReadFilter {
     move |below: &mut dyn ChannelRead, cx: &mut Context<'_>, into: &mut ReadBuffer| -> Polled<usize> {
         if held.is_empty() { below.poll_read(cx, into) } else { deliver(std::mem::take(&mut held), into) }
     }

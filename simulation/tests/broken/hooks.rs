@@ -1,5 +1,7 @@
 //! What broken transports are made of: a sound one, and one layer of hooks that do one thing wrong.
 
+#![allow(dead_code, reason = "the broken transports and the faulty stacks need different parts")]
+
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,39 +14,39 @@ use listenrain::{
     Transport,
 };
 use listenrain_simulation::conformance::Subject;
-use listenrain_simulation::layer::{Layer, Layered, ReadFilter, Side, WriteFilter, with_read, with_write};
+use listenrain_simulation::faults::{Layer, Layered, ReadFilter, Side, WriteFilter, with_read, with_write};
 use listenrain_transports::InProcess;
 use listenrain_transports::channel::ChannelOptions;
 
 /// Bytes that wait in one direction at most: little, so that full is soon.
-pub const WINDOW: usize = 64 << 10;
+pub(crate) const WINDOW: usize = 64 << 10;
 
 /// The sound transport that most are built upon.
-pub fn sound() -> Subject {
+pub(crate) fn sound() -> Subject {
     let transport =
         InProcess::new(ChannelOptions::default().capacity(WINDOW)).expect("a capacity within its bounds");
     Subject::from(transport).in_memory()
 }
 
 /// The sound transport with `layer` on top.
-pub fn upon(layer: impl Layer) -> Subject {
+pub(crate) fn upon(layer: impl Layer) -> Subject {
     upon_transport(sound().transport().clone(), layer).in_memory()
 }
 
 /// `below` with `layer` on top.
-pub fn upon_transport(below: Arc<dyn Transport>, layer: impl Layer) -> Subject {
+pub(crate) fn upon_transport(below: Arc<dyn Transport>, layer: impl Layer) -> Subject {
     Subject::shared(Arc::new(Layered::new(below, Arc::new(layer))))
 }
 
 /// Locks, also behind a panic.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub type Polled<T> = Poll<io::Result<T>>;
+pub(crate) type Polled<T> = Poll<io::Result<T>>;
 
 /// Hooks of the two halves of channels, which share a state `S`; what has no hook is forwarded.
-pub struct Halves<S> {
+pub(crate) struct Halves<S> {
     state: Box<dyn Fn() -> Arc<Mutex<S>> + Send + Sync>,
     hooks: Arc<Hooks<S>>,
 }
@@ -65,12 +67,12 @@ struct Hooks<S> {
 
 impl<S: Send + 'static> Halves<S> {
     /// Each channel with a state of its own.
-    pub fn each(state: impl Fn() -> S + Send + Sync + 'static) -> Self {
+    pub(crate) fn each(state: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self::new(Box::new(move || Arc::new(Mutex::new(state()))))
     }
 
     /// All channels of a transport with one state.
-    pub fn all(state: S) -> Self {
+    pub(crate) fn all(state: S) -> Self {
         let state = Arc::new(Mutex::new(state));
         Self::new(Box::new(move || state.clone()))
     }
@@ -92,53 +94,61 @@ impl<S: Send + 'static> Halves<S> {
         self
     }
 
-    pub fn read(self, read: Read<S>) -> Self {
+    pub(crate) fn read(self, read: Read<S>) -> Self {
         self.with(|hooks| hooks.read = read)
     }
 
-    pub fn write(self, write: Write<S>) -> Self {
+    pub(crate) fn write(self, write: Write<S>) -> Self {
         self.with(|hooks| hooks.write = write)
     }
 
-    pub fn flush(self, flush: Step<S>) -> Self {
+    pub(crate) fn flush(self, flush: Step<S>) -> Self {
         self.with(|hooks| hooks.flush = flush)
     }
 
-    pub fn shutdown(self, shutdown: Step<S>) -> Self {
+    pub(crate) fn shutdown(self, shutdown: Step<S>) -> Self {
         self.with(|hooks| hooks.shutdown = shutdown)
     }
 
-    pub fn abort(self, abort: Act<S>) -> Self {
+    pub(crate) fn abort(self, abort: Act<S>) -> Self {
         self.with(|hooks| hooks.abort = abort)
     }
 
-    pub fn dropped(self, dropped: Act<S>) -> Self {
+    pub(crate) fn dropped(self, dropped: Act<S>) -> Self {
         self.with(|hooks| hooks.dropped = dropped)
     }
 
     /// The sound transport with these halves.
-    pub fn subject(self) -> Subject {
+    pub(crate) fn subject(self) -> Subject {
         upon(self)
     }
 }
 
 /// The sound transport whose reads are these.
-pub fn reads<S: Send + 'static>(state: impl Fn() -> S + Send + Sync + 'static, read: Read<S>) -> Subject {
+pub(crate) fn reads<S: Send + 'static>(
+    state: impl Fn() -> S + Send + Sync + 'static,
+    read: Read<S>,
+) -> Subject {
     Halves::each(state).read(read).subject()
 }
 
 /// The sound transport whose writes are these.
-pub fn writes<S: Send + 'static>(state: impl Fn() -> S + Send + Sync + 'static, write: Write<S>) -> Subject {
+pub(crate) fn writes<S: Send + 'static>(
+    state: impl Fn() -> S + Send + Sync + 'static,
+    write: Write<S>,
+) -> Subject {
     Halves::each(state).write(write).subject()
 }
 
 /// The sound transport whose channels `change` has changed.
-pub fn channels(change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static) -> Subject {
+pub(crate) fn channels(change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static) -> Subject {
     upon(changed_channels(change))
 }
 
 /// The layer that changes channels so.
-pub fn changed_channels(change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static) -> impl Layer {
+pub(crate) fn changed_channels(
+    change: impl Fn(Side, Channel) -> Channel + Send + Sync + 'static,
+) -> impl Layer {
     Changed(change)
 }
 
@@ -213,12 +223,12 @@ impl<S: Send + 'static> WriteFilter for Half<S> {
     }
 }
 
-pub type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
-pub type Listening<'a> = BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>>;
-pub type Dialer = Result<Box<dyn ChannelGenerator>, EndpointError>;
+pub(crate) type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
+pub(crate) type Listening<'a> = BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>>;
+pub(crate) type Dialer = Result<Box<dyn ChannelGenerator>, EndpointError>;
 
 /// Hooks of generators, which share a state `T`; what has no hook is forwarded.
-pub struct Generators<T> {
+pub(crate) struct Generators<T> {
     state: T,
     next: for<'a> fn(&'a T, Side, &'a mut dyn ChannelGenerator) -> Next<'a>,
     channel: fn(&T, Side, Channel) -> Channel,
@@ -227,7 +237,7 @@ pub struct Generators<T> {
 }
 
 impl<T: Send + Sync + 'static> Generators<T> {
-    pub fn new(state: T) -> Self {
+    pub(crate) fn new(state: T) -> Self {
         Self {
             state,
             next: |_, _, below| below.next(),
@@ -237,22 +247,25 @@ impl<T: Send + Sync + 'static> Generators<T> {
         }
     }
 
-    pub fn next(mut self, next: for<'a> fn(&'a T, Side, &'a mut dyn ChannelGenerator) -> Next<'a>) -> Self {
+    pub(crate) fn next(
+        mut self,
+        next: for<'a> fn(&'a T, Side, &'a mut dyn ChannelGenerator) -> Next<'a>,
+    ) -> Self {
         self.next = next;
         self
     }
 
-    pub fn channel(mut self, channel: fn(&T, Side, Channel) -> Channel) -> Self {
+    pub(crate) fn channel(mut self, channel: fn(&T, Side, Channel) -> Channel) -> Self {
         self.channel = channel;
         self
     }
 
-    pub fn dialer(mut self, dialer: fn(&T, &dyn Transport, &Endpoint) -> Dialer) -> Self {
+    pub(crate) fn dialer(mut self, dialer: fn(&T, &dyn Transport, &Endpoint) -> Dialer) -> Self {
         self.dialer = dialer;
         self
     }
 
-    pub fn listen(
+    pub(crate) fn listen(
         mut self,
         listen: for<'a> fn(&'a T, &'a dyn Transport, &'a Endpoint) -> Listening<'a>,
     ) -> Self {
@@ -261,7 +274,7 @@ impl<T: Send + Sync + 'static> Generators<T> {
     }
 
     /// The sound transport with these generators.
-    pub fn subject(self) -> Subject {
+    pub(crate) fn subject(self) -> Subject {
         upon(self)
     }
 }
@@ -291,14 +304,14 @@ impl<T: Send + Sync + 'static> Layer for Generators<T> {
 }
 
 /// One read below, as one piece; an empty one is the end.
-pub fn read_piece(below: &mut dyn ChannelRead, cx: &mut Context<'_>) -> Polled<Bytes> {
+pub(crate) fn read_piece(below: &mut dyn ChannelRead, cx: &mut Context<'_>) -> Polled<Bytes> {
     let mut buffer = ReadBuffer::default();
     let count = ready!(below.poll_read(cx, &mut buffer))?;
     Poll::Ready(Ok(buffer.take(count)))
 }
 
 /// Delivers `piece`.
-pub fn deliver(piece: impl Into<Bytes>, into: &mut ReadBuffer) -> Polled<usize> {
+pub(crate) fn deliver(piece: impl Into<Bytes>, into: &mut ReadBuffer) -> Polled<usize> {
     let piece = piece.into();
     let count = piece.len();
     into.push(piece);
@@ -306,7 +319,11 @@ pub fn deliver(piece: impl Into<Bytes>, into: &mut ReadBuffer) -> Polled<usize> 
 }
 
 /// Writes all of `held` below.
-pub fn let_go(held: &mut WriteBuffer, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Polled<()> {
+pub(crate) fn let_go(
+    held: &mut WriteBuffer,
+    below: &mut dyn ChannelWrite,
+    cx: &mut Context<'_>,
+) -> Polled<()> {
     while !held.is_empty() {
         ready!(below.poll_write(cx, held))?;
     }
@@ -314,7 +331,7 @@ pub fn let_go(held: &mut WriteBuffer, below: &mut dyn ChannelWrite, cx: &mut Con
 }
 
 /// Says that all of `from` was written.
-pub fn swallow(from: &mut WriteBuffer) -> Polled<usize> {
+pub(crate) fn swallow(from: &mut WriteBuffer) -> Polled<usize> {
     let count = from.len();
     from.clear();
     Poll::Ready(Ok(count))

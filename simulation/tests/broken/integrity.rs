@@ -7,12 +7,12 @@ use bytes::{Buf, BytesMut};
 use listenrain::ChannelRead;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain_simulation::conformance::Subject;
-use listenrain_simulation::layer::{ReadFilter, Side, with_read};
+use listenrain_simulation::faults::{ReadFilter, Side, with_read};
 
 use super::fixture::{Fixture, fails, hangs};
-use super::hooks::{Halves, Polled, channels, deliver, let_go, read_piece, writes};
+use crate::hooks::{Halves, Polled, channels, deliver, let_go, read_piece, writes};
 
-pub const FIXTURES: &[Fixture] = &[
+pub(crate) const FIXTURES: &[Fixture] = &[
     fails(
         "drops-a-byte",
         "B01",
@@ -218,7 +218,7 @@ fn shortened(keeps: fn(usize) -> usize) -> Subject {
 }
 
 /// Halves whose writes of less than 4 KiB are held back until there are more.
-pub fn holding_back() -> Halves<WriteBuffer> {
+pub(crate) fn holding_back() -> Halves<WriteBuffer> {
     Halves::each(WriteBuffer::default).write(|held, below, cx, from| {
         if held.len() >= 4096 || from.len() >= 4096 {
             ready!(let_go(held, below, cx))?;
@@ -231,7 +231,7 @@ pub fn holding_back() -> Halves<WriteBuffer> {
 }
 
 /// Nothing is read while a write waits, once so many bytes were written.
-pub fn reads_wait_for_writes(after: usize) -> Subject {
+pub(crate) fn reads_wait_for_writes(after: usize) -> Subject {
     struct Gate {
         after: usize,
         written: usize,
@@ -269,7 +269,7 @@ fn mixed_up(number: u64, mailbox: &Mailbox) -> impl ReadFilter {
         let piece = ready!(read_piece(below, cx))?;
         let mut changed = BytesMut::from(&piece[..]);
         if let Some(byte) = changed.get_mut(10) {
-            let before = super::hooks::lock(&mailbox).replace((number, *byte));
+            let before = crate::hooks::lock(&mailbox).replace((number, *byte));
             if let Some((_, foreign)) = before.filter(|(other, _)| *other != number) {
                 *byte = foreign;
             }

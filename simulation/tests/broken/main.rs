@@ -5,6 +5,7 @@
 
 #[path = "mod.rs"]
 mod broken;
+mod hooks;
 #[path = "../tool/mod.rs"]
 mod tool;
 

@@ -13,27 +13,27 @@ use listenrain::{
     BoxFuture, Channel, ChannelGenerator, ChannelRead, ChannelWrite, Decoded, Endpoint, Kind, NativePackets,
     NextError, PacketCodec,
 };
-use listenrain_simulation::layer::{Layer, Layered, Side, with_read};
-use listenrain_simulation::world::Site;
+use listenrain_simulation::faults::{Layer, Layered, Side, with_read};
+use listenrain_simulation::network::Node;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use super::hooks::{Generators, Halves, Polled, let_go, lock};
+use crate::hooks::{Generators, Halves, Polled, let_go, lock};
 
 const HEADER: usize = 20;
 /// Bytes of the hello that a client begins a channel with.
 const HELLO: usize = HEADER + 10;
 
-/// `site` whose transport has `layer` on top.
-pub fn at(site: &Site, layer: impl Layer) -> Site {
-    let mut site = site.clone();
-    site.transport = Arc::new(Layered::new(site.transport, Arc::new(layer)));
-    site
+/// `node` whose transport has `layer` on top.
+pub(crate) fn at(node: &Node, layer: impl Layer) -> Node {
+    let mut node = node.clone();
+    node.transport = Arc::new(Layered::new(node.transport, Arc::new(layer)));
+    node
 }
 
 /// A listener whose channels `change` has changed.
-pub fn listener(
+pub(crate) fn listener(
     below: Box<dyn ChannelGenerator>,
-    change: impl Fn(Channel) -> Channel + Send + 'static,
+    change: impl FnMut(Channel) -> Channel + Send + 'static,
 ) -> Box<dyn ChannelGenerator> {
     Box::new(Changed { below, change })
 }
@@ -43,9 +43,12 @@ struct Changed<F> {
     change: F,
 }
 
-impl<F: Fn(Channel) -> Channel + Send + 'static> ChannelGenerator for Changed<F> {
+impl<F: FnMut(Channel) -> Channel + Send + 'static> ChannelGenerator for Changed<F> {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async { Ok((self.change)(self.below.next().await?)) })
+        Box::pin(async {
+            let channel = self.below.next().await?;
+            Ok((self.change)(channel))
+        })
     }
 
     fn endpoint(&self) -> &Endpoint {
@@ -62,7 +65,7 @@ fn reset() -> Polled<usize> {
 }
 
 /// The first request of each channel is written twice.
-pub fn repeats_the_first() -> impl Layer {
+pub(crate) fn repeats_the_first() -> impl Layer {
     #[derive(Default)]
     struct Repeating {
         input: ReadBuffer,
@@ -95,7 +98,7 @@ pub fn repeats_the_first() -> impl Layer {
 }
 
 /// A channel but the first swallows what is written behind its hello, and ends.
-pub fn swallows_after_a_redial() -> impl Layer {
+pub(crate) fn swallows_after_a_redial() -> impl Layer {
     struct Swallowing {
         left: usize,
         reader: Option<Waker>,
@@ -122,17 +125,17 @@ pub fn swallows_after_a_redial() -> impl Layer {
                     return Poll::Ready(Ok(count));
                 }
                 state.reader.take().into_iter().for_each(Waker::wake);
-                super::hooks::swallow(from)
+                crate::hooks::swallow(from)
             });
         halves.channel(side, channel)
     })
 }
 
 /// Halves of channels that are not dropped before `kept` is.
-pub type Graveyard = Arc<Mutex<Vec<(Option<Box<dyn ChannelRead>>, Option<Box<dyn ChannelWrite>>)>>>;
+pub(crate) type Graveyard = Arc<Mutex<Vec<(Option<Box<dyn ChannelRead>>, Option<Box<dyn ChannelWrite>>)>>>;
 
 /// `channel`, whose halves are put into `kept` in place of being dropped.
-pub fn kept_open(mut channel: Channel, kept: &Graveyard) -> Channel {
+pub(crate) fn kept_open(mut channel: Channel, kept: &Graveyard) -> Channel {
     channel.read =
         Box::new(Kept { half: Some(channel.read), bury: Box::new(bury(kept, |half| (Some(half), None))) });
     channel.write =
@@ -188,8 +191,15 @@ impl ChannelWrite for Kept<Box<dyn ChannelWrite>> {
     }
 }
 
+/// Each end of a channel is counted in `ends`.
+pub(crate) fn counting_ends(ends: Arc<AtomicUsize>) -> impl Fn(Channel) -> Channel + Send + 'static {
+    changed(Halves::all(ends).dropped(|ends, _| {
+        ends.fetch_add(1, Ordering::Relaxed);
+    }))
+}
+
 /// A channel that was not read for a while is read again after five seconds.
-pub fn stays_held() -> impl Fn(Channel) -> Channel + Send + 'static {
+pub(crate) fn stays_held() -> impl Fn(Channel) -> Channel + Send + 'static {
     const HELD_UP: Duration = Duration::from_millis(15);
     type State = (Option<Instant>, Option<Pin<Box<Sleep>>>);
     changed(Halves::each(State::default).read(|(had_some_at, held), below, cx, into| {
@@ -207,14 +217,14 @@ pub fn stays_held() -> impl Fn(Channel) -> Channel + Send + 'static {
 }
 
 /// A channel ends by a reset at this age.
-pub fn reset_after(age: Duration) -> impl Fn(Channel) -> Channel + Send + 'static {
+pub(crate) fn reset_after(age: Duration) -> impl Fn(Channel) -> Channel + Send + 'static {
     changed(Halves::each(move || Box::pin(sleep(age))).read(|end, below, cx, into| {
         if end.as_mut().poll(cx).is_ready() { reset() } else { below.poll_read(cx, into) }
     }))
 }
 
 /// What a client says first never comes.
-pub fn without_hello() -> impl Fn(Channel) -> Channel + Send + 'static {
+pub(crate) fn without_hello() -> impl Fn(Channel) -> Channel + Send + 'static {
     changed(Halves::each(|| HELLO).read(|left, below, cx, into| {
         loop {
             let mut heard = ReadBuffer::default();
@@ -231,7 +241,7 @@ pub fn without_hello() -> impl Fn(Channel) -> Channel + Send + 'static {
 }
 
 /// A channel ends by a reset when a packet claims more than `largest` bytes.
-pub fn reset_by_larger(largest: usize) -> impl Fn(Channel) -> Channel + Send + 'static {
+pub(crate) fn reset_by_larger(largest: usize) -> impl Fn(Channel) -> Channel + Send + 'static {
     let state = move || (NativePackets::default().with_max_packet(largest), ReadBuffer::default());
     changed(Halves::each(state).read(|(packets, passed), below, cx, into| {
         let mut heard = ReadBuffer::default();
@@ -251,7 +261,7 @@ pub fn reset_by_larger(largest: usize) -> impl Fn(Channel) -> Channel + Send + '
 }
 
 /// Of the channels of a server only one is written to at a time, until it has taken what there was.
-pub fn one_writer() -> impl Fn(Channel) -> Channel + Send + 'static {
+pub(crate) fn one_writer() -> impl Fn(Channel) -> Channel + Send + 'static {
     #[derive(Default)]
     struct Stuck {
         who: Option<usize>,
@@ -288,7 +298,7 @@ pub fn one_writer() -> impl Fn(Channel) -> Channel + Send + 'static {
 }
 
 /// A listener that leaves alone what comes while `most` of its channels are open.
-pub fn deaf_when_full(below: Box<dyn ChannelGenerator>, most: usize) -> Box<dyn ChannelGenerator> {
+pub(crate) fn deaf_when_full(below: Box<dyn ChannelGenerator>, most: usize) -> Box<dyn ChannelGenerator> {
     Box::new(DeafWhenFull { below, most, open: Arc::default(), left_alone: Vec::new() })
 }
 
@@ -324,7 +334,7 @@ impl ChannelGenerator for DeafWhenFull {
 }
 
 /// Every dial leads to the first of `servers` that can be dialed.
-pub fn first_open(servers: &[Endpoint]) -> impl Layer {
+pub(crate) fn first_open(servers: &[Endpoint]) -> impl Layer {
     Generators::new(servers.to_vec()).dialer(|servers, below, endpoint| {
         let dialers = servers.iter().map(|server| below.dialer(server)).collect::<Result<_, _>>()?;
         Ok(Box::new(FirstOpen { dialers, endpoint: endpoint.clone() }))

@@ -3,24 +3,26 @@
 
 #[path = "mod.rs"]
 mod faulty;
+#[path = "../broken/hooks.rs"]
+mod hooks;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use listenrain_simulation::gauge::Counted;
+use listenrain_simulation::allocations::AllocationCounter;
+use listenrain_simulation::network::Local;
 use listenrain_simulation::scenario::{self, Scenario};
 use listenrain_simulation::stack::{Library, Stack};
 use listenrain_simulation::sweep::{Ran, run, run_twice};
-use listenrain_simulation::world::Local;
-use listenrain_simulation::{FaultPlan, World};
+use listenrain_simulation::{FaultPlan, Network};
 
 use self::faulty::list;
 use self::faulty::stack::Faulty;
 
 // Some mistakes show in memory.
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: AllocationCounter = AllocationCounter;
 
 /// Within how many seeds a mistake must be noticed.
 const SEEDS: u64 = 60;
@@ -29,21 +31,21 @@ const FAULTS: usize = 3;
 
 struct Played {
     scenario: Arc<Scenario>,
-    world: Arc<dyn World>,
+    network: Arc<dyn Network>,
 }
 
 impl Played {
     fn of(faulty: &Faulty) -> Self {
         let scenario = scenario::named(faulty.scenario).unwrap_or_else(|| panic!("{faulty:?}"));
-        Self { scenario, world: Arc::new(Local::memory()) }
+        Self { scenario, network: Arc::new(Local::memory()) }
     }
 
     fn plan(&self, seed: u64) -> FaultPlan {
-        FaultPlan::draw(seed, &self.scenario, &*self.world)
+        FaultPlan::draw(seed, &self.scenario, &*self.network)
     }
 
     fn play(&self, plan: &FaultPlan, stack: &Arc<dyn Stack>) -> Ran {
-        run(plan, &self.scenario, &self.world, stack)
+        run(plan, &self.scenario, &self.network, stack)
     }
 
     /// `plan` without the faults that are not needed to show the mistake.
@@ -68,9 +70,8 @@ fn mistake(faulty: &'static Faulty) -> Option<String> {
     let (played, stack) = (Played::of(faulty), faulty.stack());
     let shows = |plan: &FaultPlan| faulty.shown_by(&played.play(plan, &stack).violations).is_some();
     let Some(caught) = (1..=SEEDS).map(|seed| played.plan(seed)).find(shows) else {
-        let said = (1..=3).map(|seed| played.play(&played.plan(seed), &stack).violations);
-        let said =
-            said.map(|violations| violations.into_iter().take(3).collect::<Vec<_>>()).collect::<Vec<_>>();
+        let said = (1..=SEEDS).flat_map(|seed| played.play(&played.plan(seed), &stack).violations);
+        let said: BTreeSet<_> = said.take(20).collect();
         return Some(format!(
             "{faulty:?} passes {} for {SEEDS} seeds, which say: {said:#?}",
             faulty.scenario
@@ -124,7 +125,7 @@ fn a_faulty_stack_does_the_same_for_the_same_plan() {
     // Broken by a wrapper that goes by the order of a hash map, or by a clock of its own.
     for faulty in list::all() {
         let played = Played::of(faulty);
-        let ran = run_twice(&played.plan(7), &played.scenario, &played.world, &faulty.stack());
+        let ran = run_twice(&played.plan(7), &played.scenario, &played.network, &faulty.stack());
         let differs = ran.violations.iter().find(|violation| violation.contains("gave another run"));
         assert_eq!(differs, None, "{faulty:?}");
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test needs another part")]
 
 mod channels;
-#[path = "../broken/hooks.rs"]
-mod hooks;
-pub mod list;
-pub mod stack;
+pub(crate) mod list;
+mod original;
+mod own;
+pub(crate) mod stack;

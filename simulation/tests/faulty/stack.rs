@@ -2,39 +2,40 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{BoxFuture, CallError, ChannelGenerator, Endpoint, Outcome};
+use listenrain_simulation::network::Node;
 use listenrain_simulation::scenario::{ClientSetup, Reach, ServerSetup};
 use listenrain_simulation::stack::{
     Bodies, Caller, Handler, InUse, Library, ScenarioBytes, Serving, Stack, Told,
 };
-use listenrain_simulation::world::Site;
 
-pub type Native = Library<ScenarioBytes>;
-pub type Called = Result<Arc<dyn Caller>, String>;
-pub type Served = Result<Arc<dyn Serving>, String>;
+pub(crate) type Native = Library<ScenarioBytes>;
+pub(crate) type Called = Result<Arc<dyn Caller>, String>;
+pub(crate) type Served = Result<Arc<dyn Serving>, String>;
 
 /// One faulty stack, and the scenario that notices.
-pub struct Faulty {
-    pub name: &'static str,
+pub(crate) struct Faulty {
+    pub(crate) name: &'static str,
     /// The flaw of the original that it has, as in `docs/flaws.md`, or `own`.
-    pub flaw: &'static str,
+    pub(crate) flaw: &'static str,
     /// Its mistake, in one sentence.
-    pub meaning: &'static str,
+    pub(crate) meaning: &'static str,
     /// The scenario that notices.
-    pub scenario: &'static str,
+    pub(crate) scenario: &'static str,
     /// What that scenario says then: one whole sentence, in which `#` stands for a number or a time, and `…` at its end for
     /// whatever follows. A run in which nothing else is said has failed for another reason.
-    pub says: &'static str,
-    pub client: fn(&Native, &Site, &ClientSetup, Reach, &[Endpoint]) -> Called,
-    pub serve: fn(&Native, &Site, &ServerSetup, Box<dyn ChannelGenerator>, Handler) -> Served,
+    pub(crate) says: &'static str,
+    pub(crate) client: fn(&Native, &Node, &ClientSetup, Reach, &[Endpoint]) -> Called,
+    pub(crate) serve: fn(&Native, &Node, &ServerSetup, Box<dyn ChannelGenerator>, Handler) -> Served,
 }
 
 impl Faulty {
     /// A sound one, to be given one mistake.
-    pub const fn new(
+    pub(crate) const fn new(
         (name, flaw): (&'static str, &'static str),
         meaning: &'static str,
         (scenario, says): (&'static str, &'static str),
@@ -45,35 +46,35 @@ impl Faulty {
             meaning,
             scenario,
             says,
-            client: |library, site, setup, reach, servers| library.client(site, setup, reach, servers),
-            serve: |library, site, setup, listener, handler| library.serve(site, setup, listener, handler),
+            client: |library, node, setup, reach, servers| library.client(node, setup, reach, servers),
+            serve: |library, node, setup, listener, handler| library.serve(node, setup, listener, handler),
         }
     }
 
     /// With clients that `client` makes.
-    pub const fn client(
+    pub(crate) const fn client(
         mut self,
-        client: fn(&Native, &Site, &ClientSetup, Reach, &[Endpoint]) -> Called,
+        client: fn(&Native, &Node, &ClientSetup, Reach, &[Endpoint]) -> Called,
     ) -> Self {
         self.client = client;
         self
     }
 
     /// With servers that `serve` makes.
-    pub const fn serve(
+    pub(crate) const fn serve(
         mut self,
-        serve: fn(&Native, &Site, &ServerSetup, Box<dyn ChannelGenerator>, Handler) -> Served,
+        serve: fn(&Native, &Node, &ServerSetup, Box<dyn ChannelGenerator>, Handler) -> Served,
     ) -> Self {
         self.serve = serve;
         self
     }
 
-    pub fn stack(&'static self) -> Arc<dyn Stack> {
+    pub(crate) fn stack(&'static self) -> Arc<dyn Stack> {
         Arc::new(Wrong { faulty: self, library: Library::native() })
     }
 
     /// That one of `violations` by which a run shows the mistake, if any is.
-    pub fn shown_by<'a>(&self, violations: &'a [String]) -> Option<&'a str> {
+    pub(crate) fn shown_by<'a>(&self, violations: &'a [String]) -> Option<&'a str> {
         violations.iter().map(String::as_str).find(|violation| is_said(self.says, violation))
     }
 }
@@ -103,39 +104,41 @@ impl Stack for Wrong {
         true
     }
 
-    fn client(&self, site: &Site, setup: &ClientSetup, reach: Reach, servers: &[Endpoint]) -> Called {
-        (self.faulty.client)(&self.library, site, setup, reach, servers)
+    fn client(&self, node: &Node, setup: &ClientSetup, reach: Reach, servers: &[Endpoint]) -> Called {
+        (self.faulty.client)(&self.library, node, setup, reach, servers)
     }
 
     fn serve(
         &self,
-        site: &Site,
+        node: &Node,
         setup: &ServerSetup,
         listener: Box<dyn ChannelGenerator>,
         handler: Handler,
     ) -> Served {
-        (self.faulty.serve)(&self.library, site, setup, listener, handler)
+        (self.faulty.serve)(&self.library, node, setup, listener, handler)
     }
 }
 
 /// A caller with hooks and a state of them; what has no hook is forwarded.
-pub struct Hooked<S> {
-    pub inner: Arc<dyn Caller>,
-    pub state: S,
-    pub call: for<'a> fn(&'a Self, usize, Bytes, Duration) -> BoxFuture<'a, Outcome<Bytes>>,
+pub(crate) struct Hooked<S> {
+    pub(crate) inner: Arc<dyn Caller>,
+    pub(crate) state: S,
+    pub(crate) call: for<'a> fn(&'a Self, usize, Bytes, Duration) -> BoxFuture<'a, Outcome<Bytes>>,
     /// What becomes of an outcome; nothing is told where there is none.
-    pub outcome: fn(&S, Outcome<Bytes>) -> Option<Outcome<Bytes>>,
-    pub close: for<'a> fn(&'a Self, Duration) -> BoxFuture<'a, ()>,
+    pub(crate) outcome: fn(&S, Outcome<Bytes>) -> Option<Outcome<Bytes>>,
+    pub(crate) close: for<'a> fn(&'a Self, Duration) -> BoxFuture<'a, ()>,
+    pub(crate) in_use: fn(&S, InUse) -> InUse,
 }
 
 impl<S: Clone + Send + Sync + 'static> Hooked<S> {
-    pub fn new(inner: Called, state: S) -> Result<Self, String> {
+    pub(crate) fn new(inner: Called, state: S) -> Result<Self, String> {
         Ok(Self {
             inner: inner?,
             state,
             call: |hooked, to, body, timeout| hooked.inner.call(to, body, timeout),
             outcome: |_, outcome| Some(outcome),
             close: |hooked, within| hooked.inner.close(within),
+            in_use: |_, in_use| in_use,
         })
     }
 }
@@ -170,14 +173,21 @@ impl<S: Clone + Send + Sync + 'static> Caller for Hooked<S> {
     }
 
     fn in_use(&self) -> InUse {
-        self.inner.in_use()
+        (self.in_use)(&self.state, self.inner.in_use())
     }
 }
 
-/// A server whose drain is another.
-pub struct Drained {
-    pub inner: Arc<dyn Serving>,
-    pub drain: for<'a> fn(&'a dyn Serving, Duration) -> BoxFuture<'a, ()>,
+/// A server whose drain is another, and which keeps places beside those of the library.
+pub(crate) struct Drained {
+    inner: Arc<dyn Serving>,
+    pub(crate) drain: for<'a> fn(&'a dyn Serving, Duration) -> BoxFuture<'a, ()>,
+    pub(crate) kept: Places,
+}
+
+impl Drained {
+    pub(crate) fn new(inner: Arc<dyn Serving>) -> Self {
+        Self { inner, drain: |inner, within| inner.drain(within), kept: Places::default() }
+    }
 }
 
 impl Serving for Drained {
@@ -186,7 +196,39 @@ impl Serving for Drained {
     }
 
     fn in_use(&self) -> InUse {
-        self.inner.in_use()
+        self.kept.beside(self.inner.in_use())
+    }
+}
+
+/// Places, each of which is kept unless it is given back.
+#[derive(Clone, Default)]
+pub(crate) struct Places(Arc<AtomicU64>);
+
+impl Places {
+    pub(crate) fn take(&self) -> Place {
+        Place { kept: self.0.clone(), is_back: false }
+    }
+
+    /// `in_use` and what is kept.
+    pub(crate) fn beside(&self, in_use: InUse) -> InUse {
+        InUse { requests: in_use.requests + self.0.load(Ordering::Relaxed), ..in_use }
+    }
+}
+
+pub(crate) struct Place {
+    kept: Arc<AtomicU64>,
+    is_back: bool,
+}
+
+impl Place {
+    pub(crate) fn give_back(mut self) {
+        self.is_back = true;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.kept.fetch_add(u64::from(!self.is_back), Ordering::Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use listenrain_simulation::network;
+use listenrain_simulation::simulated;
 use tokio::time::{Instant, sleep};
 use turmoil::Sim;
 
@@ -12,7 +12,7 @@ use super::support::*;
 
 /// A simulation with one server of `scheme`, which draws other randomness each time that it starts.
 fn with_server(scheme: &'static str, seed: u64) -> Sim<'static> {
-    let mut sim = network::builder(seed).build();
+    let mut sim = simulated::builder(seed).build();
     let starts = Rc::new(Cell::new(0));
     sim.host("server", move || {
         starts.set(starts.get() + 1);

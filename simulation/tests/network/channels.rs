@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use listenrain::{Channel, Transport};
-use listenrain_simulation::network::{self, SimulatedTcp};
+use listenrain_simulation::simulated::{self, SimulatedTcp};
 use tokio::time::{Instant, sleep, timeout};
 use turmoil::IpVersion;
 
@@ -18,7 +18,7 @@ fn between(
     serving: impl AsyncFnOnce(Channel) + 'static,
     asking: impl AsyncFnOnce(Channel) + 'static,
 ) {
-    let (mut sim, notes) = (network::builder(7).build(), Notes::default());
+    let (mut sim, notes) = (simulated::builder(7).build(), Notes::default());
     let noting = notes.clone();
     sim.client("server", async move {
         let transport = transport(scheme, "server", 1);
@@ -66,7 +66,7 @@ fn one_direction_ends_while_the_other_goes_on_over_quic() {
 
 #[test]
 fn both_sides_know_the_same_two_endpoints_by_the_names_of_their_hosts() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.client("server", async {
         let listening = SimulatedTcp::on("server").listen(&at("tcp", "server:0")).await;
         let mut listener = listening?;
@@ -158,7 +158,7 @@ async fn dialled(tcp: &SimulatedTcp, address: &str) -> (ErrorKind, bool) {
 
 #[test]
 fn a_dial_that_comes_to_nothing_says_why() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.host("server", std::future::pending);
     sim.client("client", async {
         let tcp = SimulatedTcp::on("client").connect_timeout(Duration::from_secs(3));
@@ -197,7 +197,7 @@ fn an_endpoint_that_is_none_of_tcps_is_refused_with_a_reason() {
 
 #[test]
 fn a_port_is_taken_until_its_listener_is_dropped_and_only_a_hosts_own_address_can_be_bound() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.host("other", std::future::pending);
     sim.client("server", async {
         let tcp = SimulatedTcp::on("server");
@@ -217,7 +217,7 @@ fn a_port_is_taken_until_its_listener_is_dropped_and_only_a_hosts_own_address_ca
 
 #[test]
 fn asking_a_listener_and_giving_up_loses_no_connection() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.client("server", async {
         let mut listener = SimulatedTcp::on("server").listen(&server_at("tcp")).await?;
         let mut accepted = Vec::new();
@@ -241,7 +241,7 @@ fn asking_a_listener_and_giving_up_loses_no_connection() {
 
 #[test]
 fn a_dial_that_is_given_up_reaches_nobody() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.client("server", async {
         let mut listener = SimulatedTcp::on("server").listen(&server_at("tcp")).await?;
         let mut first = listener.next().await?;
@@ -263,7 +263,7 @@ fn a_dial_that_is_given_up_reaches_nobody() {
 
 #[test]
 fn quic_dials_by_name_and_by_the_endpoint_that_a_listener_tells() {
-    let mut sim = network::builder(7).build();
+    let mut sim = simulated::builder(7).build();
     sim.client("server", async {
         let transport = transport("quic", "server", 1);
         let mut listener = transport.listen(&server_at("quic")).await?;
@@ -294,7 +294,7 @@ fn quic_dials_by_name_and_by_the_endpoint_that_a_listener_tells() {
 #[test]
 fn a_simulation_of_ipv6_carries_both_transports() {
     for scheme in ["tcp", "quic"] {
-        let mut sim = network::builder(7).ip_version(IpVersion::V6).build();
+        let mut sim = simulated::builder(7).ip_version(IpVersion::V6).build();
         sim.host("server", move || async move {
             serve(&*transport(scheme, "server", 1), &server_at(scheme)).await.ended().await?;
             Ok(())

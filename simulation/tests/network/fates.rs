@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use listenrain_simulation::network::udp::MOST_DELAYED;
-use listenrain_simulation::network::{self, Datagram, Fate, SimulatedUdp, Tamper};
+use listenrain_simulation::simulated::udp::MOST_DELAYED;
+use listenrain_simulation::simulated::{self, Datagram, Fate, SimulatedUdp, Tamper};
 use listenrain_transports::udp::{AsyncUdpSocket, BindUdp, RecvMeta, Transmit, UdpBinding};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -68,7 +68,7 @@ async fn received(at: &Arc<dyn AsyncUdpSocket>) -> Vec<(Duration, Vec<u8>)> {
 
 #[test]
 fn each_fate_is_carried_out() {
-    let mut sim = network::builder(1).build();
+    let mut sim = simulated::builder(1).build();
     sim.client("server", async {
         let arrived = received(&receiver().await).await;
         let what: Vec<_> = arrived.iter().map(|(_, bytes)| &bytes[..]).collect();
@@ -103,7 +103,7 @@ fn each_fate_is_carried_out() {
 
 #[test]
 fn a_delayed_datagram_dies_with_its_socket_and_so_does_its_task() {
-    let mut sim = network::builder(1).build();
+    let mut sim = simulated::builder(1).build();
     sim.client("server", async {
         assert!(received(&receiver().await).await.is_empty());
         Ok(())
@@ -127,7 +127,7 @@ fn a_delayed_datagram_dies_with_its_socket_and_so_does_its_task() {
 
 #[test]
 fn no_more_datagrams_are_delayed_at_once_than_the_limit() {
-    let mut sim = network::builder(1).udp_capacity(2 * MOST_DELAYED).build();
+    let mut sim = simulated::builder(1).udp_capacity(2 * MOST_DELAYED).build();
     sim.client("server", async {
         assert_eq!(received(&receiver().await).await.len(), MOST_DELAYED + 1);
         Ok(())
@@ -148,7 +148,7 @@ fn no_more_datagrams_are_delayed_at_once_than_the_limit() {
 
 /// Echoes 200 kB over QUIC whose datagrams, of both directions, have `fate`.
 fn quic_survives(fate: fn(usize) -> Fate) {
-    let mut sim = network::builder(2).build();
+    let mut sim = simulated::builder(2).build();
     sim.host("server", move || async move {
         let udp = SimulatedUdp::on("server").with_tamper(numbered(fate));
         serve(&quic(udp, "server", 1), &server_at("quic")).await.ended().await?;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use listenrain::Transport;
-use listenrain_simulation::network::{self, Datagram, Fate, SimulatedUdp, Tamper};
+use listenrain_simulation::simulated::{self, Datagram, Fate, SimulatedUdp, Tamper};
 
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ impl Tamper for Record {
 /// What passes when calls of some sizes are made, two at a time: `seed` is the network's, `quic_seed` the transports'.
 fn run(seed: u64, quic_seed: u64) -> Vec<Passed> {
     let recording = move || {
-        let (record, mut sim) = (Record::default(), network::builder(seed).build());
+        let (record, mut sim) = (Record::default(), simulated::builder(seed).build());
         let recorded = record.clone();
         let udp = move |host| SimulatedUdp::on(host).with_tamper(Arc::new(record.clone()));
         let server_udp = udp.clone();
@@ -88,7 +88,7 @@ fn another_seed_of_the_network_or_of_quic_gives_other_datagrams() {
 /// What a client that writes to a QUIC server which crashed and came back reads, and after how long. `seeds` gives the
 /// server's seed by the number of the start.
 fn after_a_crash(seeds: fn(u64) -> u64) -> (io::ErrorKind, Duration) {
-    let (mut sim, notes, found) = (network::builder(3).build(), Notes::default(), Rc::new(Cell::new(None)));
+    let (mut sim, notes, found) = (simulated::builder(3).build(), Notes::default(), Rc::new(Cell::new(None)));
     let starts = Cell::new(0);
     sim.host("server", move || {
         starts.set(starts.get() + 1);

@@ -13,7 +13,7 @@ use listenrain::{
     Backoff, CallError, ChannelRead, ChannelWrite, Client, Endpoint, Health, Protocol, RawBytes, Router,
     Server, Transport,
 };
-use listenrain_simulation::network::{self, SimulatedTcp, SimulatedUdp};
+use listenrain_simulation::simulated::{self, SimulatedTcp, SimulatedUdp};
 use listenrain_transports::Quic;
 use tokio::time::sleep;
 use turmoil::Sim;
@@ -83,7 +83,7 @@ pub(crate) fn quic(udp: SimulatedUdp, host: &str, seed: u64) -> Quic {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     bytes[8..8 + host.len()].copy_from_slice(host.as_bytes());
-    network::quic(udp, network::quic::options(), bytes).unwrap()
+    simulated::quic(udp, simulated::quic::options(), bytes).unwrap()
 }
 
 /// What a host writes down for the test that steps the simulation.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use turmoil::Sim;
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::{FOR_EVER, MS, PORT, Stage, steady, step_for};
+use super::{FOR_EVER, MS, PORT, RunContext, steady, step_for};
 
 /// A simulation whose `server` accepts streams and keeps them, unread.
 fn with_server() -> Sim<'static> {
@@ -24,23 +24,23 @@ fn with_server() -> Sim<'static> {
 
 #[test]
 fn a_crash_looks_like_an_orderly_end_to_the_peer() {
-    let (mut sim, stage) = (with_server(), Stage::default());
-    let noting = stage.clone();
+    let (mut sim, context) = (with_server(), RunContext::default());
+    let noting = context.clone();
     sim.client("client", async move {
         let mut stream = TcpStream::connect(("server", PORT)).await?;
         noting.reach(1);
         assert_eq!(stream.read(&mut [0]).await?, 0);
         Ok(())
     });
-    stage.step_until(&mut sim, 1);
+    context.step_until(&mut sim, 1);
     sim.crash("server");
     sim.run().unwrap();
 }
 
 #[test]
 fn a_crash_with_bytes_left_unread_resets_the_peer() {
-    let (mut sim, stage) = (with_server(), Stage::default());
-    let noting = stage.clone();
+    let (mut sim, context) = (with_server(), RunContext::default());
+    let noting = context.clone();
     sim.client("client", async move {
         let mut stream = TcpStream::connect(("server", PORT)).await?;
         stream.write_u8(1).await?;
@@ -49,15 +49,15 @@ fn a_crash_with_bytes_left_unread_resets_the_peer() {
         assert_eq!(stream.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
         Ok(())
     });
-    stage.step_until(&mut sim, 1);
+    context.step_until(&mut sim, 1);
     sim.crash("server");
     sim.run().unwrap();
 }
 
 #[test]
 fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_answered_with_a_reset() {
-    let (mut sim, stage) = (with_server(), Stage::default());
-    let noting = stage.clone();
+    let (mut sim, context) = (with_server(), RunContext::default());
+    let noting = context.clone();
     sim.client("client", async move {
         let mut stream = TcpStream::connect(("server", PORT)).await?;
         noting.reach(1);
@@ -69,13 +69,13 @@ fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_ans
         TcpStream::connect(("server", PORT)).await?;
         Ok(())
     });
-    stage.step_until(&mut sim, 1);
+    context.step_until(&mut sim, 1);
     sim.partition("client", "server");
     sim.crash("server");
     step_for(&mut sim, 1000 * MS);
     sim.bounce("server");
     sim.repair("client", "server");
-    stage.reach(2);
+    context.reach(2);
     sim.run().unwrap();
 }
 
@@ -83,8 +83,8 @@ fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_ans
 fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then() {
     // Nothing is delivered to a host that does not run, not even to be refused. When it is back all of that comes at once,
     // before its software has bound anything.
-    let (mut sim, stage) = (with_server(), Stage::default());
-    let noting = stage.clone();
+    let (mut sim, context) = (with_server(), RunContext::default());
+    let noting = context.clone();
     sim.client("client", async move {
         let connecting = tokio::spawn(TcpStream::connect(("server", PORT)));
         tokio::time::sleep(FOR_EVER).await;
@@ -95,7 +95,7 @@ fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then(
         Ok(())
     });
     sim.crash("server");
-    stage.step_until(&mut sim, 1);
+    context.step_until(&mut sim, 1);
     sim.bounce("server");
     sim.run().unwrap();
 }
@@ -103,14 +103,14 @@ fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then(
 #[test]
 fn datagrams_to_a_host_that_is_down_are_kept_until_it_is_back_and_find_nobody_then() {
     let mut sim = steady(MS).build();
-    let stage = Stage::default();
-    let noting = stage.clone();
+    let context = RunContext::default();
+    let noting = context.clone();
     sim.host("server", move || {
-        let stage = noting.clone();
+        let context = noting.clone();
         async move {
             let (socket, mut space) = (UdpSocket::bind(("0.0.0.0", PORT)).await?, [0; 1]);
             socket.recv_from(&mut space).await?;
-            stage.reach(space[0].into());
+            context.reach(space[0].into());
             std::future::pending().await
         }
     });
@@ -129,5 +129,5 @@ fn datagrams_to_a_host_that_is_down_are_kept_until_it_is_back_and_find_nobody_th
     assert_eq!(kept, 0, "it has left the link and stands where it can neither be seen nor stopped");
     sim.bounce("server");
     sim.run().unwrap();
-    assert_eq!(*stage.0.borrow(), 2, "the second one is the first that was heard");
+    assert_eq!(*context.0.borrow(), 2, "the second one is the first that was heard");
 }

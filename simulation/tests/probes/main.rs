@@ -31,25 +31,25 @@ fn steady(latency: Duration) -> Builder {
 
 /// What hosts tell one another and the test outside the network: when they are as far as the other wants them.
 #[derive(Debug, Clone, Default)]
-struct Stage(Rc<RefCell<u32>>);
+struct RunContext(Rc<RefCell<u32>>);
 
-impl Stage {
+impl RunContext {
     /// It is reached now.
-    fn reach(&self, stage: u32) {
-        *self.0.borrow_mut() = stage;
+    fn reach(&self, context: u32) {
+        *self.0.borrow_mut() = context;
     }
 
     /// Waits, on a host, until it is reached.
-    async fn reached(&self, stage: u32) {
-        while *self.0.borrow() < stage {
+    async fn reached(&self, context: u32) {
+        while *self.0.borrow() < context {
             // Nothing but the next step can bring it.
             tokio::time::sleep(MS).await;
         }
     }
 
     /// Steps the simulation until it is reached.
-    fn step_until(&self, sim: &mut Sim<'_>, stage: u32) {
-        while *self.0.borrow() < stage {
+    fn step_until(&self, sim: &mut Sim<'_>, context: u32) {
+        while *self.0.borrow() < context {
             sim.step().unwrap();
         }
     }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::{FOR_EVER, MS, PORT, Stage, steady};
+use super::{FOR_EVER, MS, PORT, RunContext, steady};
 
 #[test]
 fn a_write_arrives_as_one_read_whatever_its_size() {
@@ -61,8 +61,8 @@ fn a_lost_segment_stalls_the_stream_for_ever_and_nobody_is_told() {
 #[test]
 fn what_waits_unread_is_bounded_in_writes_and_not_in_bytes() {
     let mut sim = steady(MS).tcp_capacity(4).build();
-    let stage = Stage::default();
-    let full = stage.clone();
+    let context = RunContext::default();
+    let full = context.clone();
     sim.client("server", async move {
         let mut stream = TcpListener::bind(("0.0.0.0", PORT)).await?.accept().await?.0;
         full.reached(1).await;
@@ -77,10 +77,10 @@ fn what_waits_unread_is_bounded_in_writes_and_not_in_bytes() {
             assert_eq!(stream.try_write(&vec![0; 1 << 20])?, 1 << 20);
         }
         assert_eq!(stream.try_write(&[0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        stage.reach(1);
+        context.reach(1);
         // One read on the other side makes room, without a message of its own and its latency.
         timeout(5 * MS, stream.write_all(&[0])).await??;
-        stage.reach(2);
+        context.reach(2);
         Ok(())
     });
     sim.run().unwrap();

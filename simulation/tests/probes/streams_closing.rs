@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::{FOR_EVER, MS, PORT, Stage, steady};
+use super::{FOR_EVER, MS, PORT, RunContext, steady};
 
 #[test]
 fn one_direction_ends_while_the_other_goes_on_and_ending_it_twice_is_an_error() {
@@ -96,8 +96,8 @@ fn an_end_that_meets_a_socket_that_is_gone_may_cost_the_last_bytes() {
     // Both sides end in order, but nobody lingers: the reset that answers the second end overtakes the last bytes. A real
     // system delivers them.
     let mut sim = steady(MS).build();
-    let stage = Stage::default();
-    let (connected, ending) = (stage.clone(), stage.clone());
+    let context = RunContext::default();
+    let (connected, ending) = (context.clone(), context.clone());
     sim.client("server", async move {
         let mut stream = TcpListener::bind(("0.0.0.0", PORT)).await?.accept().await?.0;
         connected.reached(2).await;
@@ -116,11 +116,11 @@ fn an_end_that_meets_a_socket_that_is_gone_may_cost_the_last_bytes() {
         assert_eq!(stream.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
         Ok(())
     });
-    stage.step_until(&mut sim, 1);
+    context.step_until(&mut sim, 1);
     sim.set_link_latency("client", "server", 100 * MS);
-    stage.reach(2);
-    stage.step_until(&mut sim, 3);
+    context.reach(2);
+    context.step_until(&mut sim, 3);
     sim.set_link_latency("client", "server", MS);
-    stage.reach(4);
+    context.reach(4);
     sim.run().unwrap();
 }

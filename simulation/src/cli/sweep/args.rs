@@ -1,4 +1,4 @@
-//! What can be typed after `sweep`, `replay` and `list`.
+//! Arguments of `sweep`, `replay` and `list`.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::sweep::Sweep;
 /// At the end of each command's help.
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples of runs with faults:
-  listenrain-simulation list                             scenarios, worlds and faults
+  listenrain-simulation list                             scenarios, networks and faults
   listenrain-simulation sweep --seeds 0..500             500 runs, dealt over all of them
-  listenrain-simulation sweep --seeds 0..40 --scenario steady-load --world memory --partial
-  listenrain-simulation replay --seed 17 --scenario steady-load --world memory --trace
+  listenrain-simulation sweep --seeds 0..40 --scenario steady-load --network memory --partial
+  listenrain-simulation replay --seed 17 --scenario steady-load --network memory --trace
   listenrain-simulation replay --plan plan.json
 
 Exit codes: 0 all is well, 1 a run failed, or something that was enabled never happened, 2 wrong usage,
@@ -21,15 +21,15 @@ Exit codes: 0 all is well, 1 a run failed, or something that was enabled never h
 
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct SweepArgs {
-    /// Which seeds, from A up to but without B: one run each, dealt over scenarios and worlds in turn
+    /// Which seeds, from A up to but without B: one run each, dealt over scenarios and networks in turn
     #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = seeds)]
     pub(in crate::cli) seeds: Range<u64>,
     /// Scenarios, by name; `all` is every one
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "all")]
     pub(in crate::cli) scenario: Vec<String>,
-    /// Worlds, by name; `all` is every one
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "all")]
-    pub(in crate::cli) world: Vec<String>,
+    /// Networks, by name; `all` is every one
+    #[arg(long, alias = "world", value_name = "NAME,…", value_delimiter = ',', default_value = "all")]
+    pub(in crate::cli) network: Vec<String>,
     /// How many runs are made at the same time, 1 to 256. Default: as many as there are cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=Sweep::MOST_JOBS as i64))]
     pub(in crate::cli) jobs: Option<u16>,
@@ -52,16 +52,16 @@ pub(in crate::cli) struct SweepArgs {
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ReplayArgs {
     /// The seed
-    #[arg(long, value_name = "N", required_unless_present = "plan", requires_all = ["scenario", "world"])]
+    #[arg(long, value_name = "N", required_unless_present = "plan", requires_all = ["scenario", "network"])]
     pub(in crate::cli) seed: Option<u64>,
     /// The scenario, by name
     #[arg(long, value_name = "NAME", requires = "seed")]
     pub(in crate::cli) scenario: Option<String>,
-    /// The world, by name
-    #[arg(long, value_name = "NAME", requires = "seed")]
-    pub(in crate::cli) world: Option<String>,
+    /// The network, by name
+    #[arg(long, alias = "world", value_name = "NAME", requires = "seed")]
+    pub(in crate::cli) network: Option<String>,
     /// A plan in a file, as a sweep writes it, instead of a seed's; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "scenario", "world"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "scenario", "network"])]
     pub(in crate::cli) plan: Option<PathBuf>,
     #[arg(long, hide = true)]
     pub(in crate::cli) double: Option<String>,

@@ -1,4 +1,4 @@
-//! `sweep`: plays a batch, prints what it covered, and judges.
+//! `sweep`: plays a batch of seeds and prints what it covered.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
         shown.ended();
         if let Some(first) = ran.violations.first() {
             let plan = &ran.plan;
-            shown.say(&format!("seed {} of {} on {}: {first}", plan.seed, plan.scenario, plan.world));
+            shown.say(&format!("seed {} of {} on {}: {first}", plan.seed, plan.scenario, plan.network));
         }
     };
     let swept = sweep.until(stop).watched_by(watcher).run();
@@ -58,7 +58,7 @@ pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
 fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), String> {
     let sweep = crate::sweep(args.seeds.clone())
         .scenarios(choose::scenarios(&args.scenario, &tool.scenarios)?)
-        .worlds(choose::worlds(&args.world, &tool.worlds)?)
+        .networks(choose::networks(&args.network, &tool.networks)?)
         .shared_stack(tool.stack.clone())
         .twice_every(args.twice_every);
     let sweep = if args.partial { sweep.partial() } else { sweep };
@@ -67,8 +67,8 @@ fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), Str
         None => sweep,
     };
     if sweep.deal().cells().is_empty() {
-        let told = "none of these scenarios can be played on one of these worlds; `list` shows which can";
-        return Err(format!("--scenario, --world: {told}"));
+        let told = "none of these scenarios can be played on one of these networks; `list` shows which can";
+        return Err(format!("--scenario, --network: {told}"));
     }
     if let Some(folder) = &args.plans {
         fs::create_dir_all(folder)

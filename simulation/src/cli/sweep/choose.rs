@@ -1,10 +1,10 @@
-//! From names to scenarios and worlds.
+//! Scenarios and networks by name.
 
 use std::sync::Arc;
 
 use crate::cli::plan::check;
+use crate::network::Network;
 use crate::scenario::Scenario;
-use crate::world::World;
 
 /// Those of `all` that are named, in their order; `all` is every one.
 ///
@@ -17,15 +17,15 @@ pub(super) fn scenarios(named: &[String], all: &[Arc<Scenario>]) -> Result<Vec<A
     Ok(all.iter().filter(|scenario| is_among(scenario.name, named)).cloned().collect())
 }
 
-/// As [`scenarios`], for worlds.
+/// As [`scenarios`], for networks.
 ///
 /// # Errors
 ///
 /// As [`scenarios`].
-pub(super) fn worlds(named: &[String], all: &[Arc<dyn World>]) -> Result<Vec<Arc<dyn World>>, String> {
-    let known: Vec<_> = all.iter().map(|world| world.name()).collect();
-    check("--world", named, &known, |name, known| name == "all" || name == known)?;
-    Ok(all.iter().filter(|world| is_among(world.name(), named)).cloned().collect())
+pub(super) fn networks(named: &[String], all: &[Arc<dyn Network>]) -> Result<Vec<Arc<dyn Network>>, String> {
+    let known: Vec<_> = all.iter().map(|network| network.name()).collect();
+    check("--network", named, &known, |name, known| name == "all" || name == known)?;
+    Ok(all.iter().filter(|network| is_among(network.name(), named)).cloned().collect())
 }
 
 /// The scenario of this name.
@@ -37,13 +37,13 @@ pub(super) fn scenario(name: &str, all: &[Arc<Scenario>]) -> Result<Arc<Scenario
     one("--scenario", name, all, |scenario| scenario.name)
 }
 
-/// The world of this name.
+/// The network of this name.
 ///
 /// # Errors
 ///
 /// As [`scenarios`].
-pub(super) fn world(name: &str, all: &[Arc<dyn World>]) -> Result<Arc<dyn World>, String> {
-    one("--world", name, all, |world| world.name())
+pub(super) fn network(name: &str, all: &[Arc<dyn Network>]) -> Result<Arc<dyn Network>, String> {
+    one("--network", name, all, |network| network.name())
 }
 
 fn one<T: Clone>(flag: &str, name: &str, all: &[T], name_of: fn(&T) -> &str) -> Result<T, String> {

@@ -1,4 +1,4 @@
-//! `list`: scenarios and worlds, which of them go together, and what can go wrong.
+//! `list`: scenarios and networks, which of them go together, and what can go wrong.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use super::args::ListArgs;
 use crate::cli::Tool;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, print};
-use crate::fault::{Family, FaultKind};
+use crate::faults::{Family, FaultKind};
+use crate::network::Network;
 use crate::scenario::Scenario;
-use crate::world::World;
 
 /// Version of this schema. It grows by one whenever a reader of the last one could go wrong.
 const SCHEMA: u32 = 2;
@@ -46,7 +46,8 @@ pub(in crate::cli) fn list(args: &ListArgs, tool: &Tool) -> Exit {
 struct There<'a> {
     schema: u32,
     scenarios: Vec<ScenarioEntry<'a>>,
-    worlds: Vec<WorldEntry<'a>>,
+    #[serde(rename = "worlds")]
+    networks: Vec<NetworkEntry<'a>>,
     faults: Vec<FaultEntry>,
 }
 
@@ -55,13 +56,14 @@ struct ScenarioEntry<'a> {
     name: &'a str,
     meaning: &'a str,
     /// On which it is played.
-    worlds: Vec<&'a str>,
+    #[serde(rename = "worlds")]
+    networks: Vec<&'a str>,
     faults: Vec<&'static str>,
     situations: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct WorldEntry<'a> {
+struct NetworkEntry<'a> {
     name: &'a str,
     meaning: &'a str,
     deterministic: bool,
@@ -78,23 +80,23 @@ struct FaultEntry {
 
 impl<'a> There<'a> {
     fn of(tool: &'a Tool) -> Self {
-        let worlds = &tool.worlds;
+        let networks = &tool.networks;
         let scenario = |scenario: &'a Arc<Scenario>| ScenarioEntry {
             name: scenario.name,
             meaning: scenario.meaning,
-            worlds: worlds
+            networks: networks
                 .iter()
-                .filter(|world| scenario.applies_to(&***world))
-                .map(|world| world.name())
+                .filter(|network| scenario.applies_to(&***network))
+                .map(|network| network.name())
                 .collect(),
             faults: scenario.faults.iter().map(|kind| kind.name()).collect(),
             situations: scenario.situations.iter().map(ToString::to_string).collect(),
         };
-        let world = |world: &'a Arc<dyn World>| WorldEntry {
-            name: world.name(),
-            meaning: world.meaning(),
-            deterministic: world.is_deterministic(),
-            families: world.families().iter().map(|family| family_name(*family)).collect(),
+        let network = |network: &'a Arc<dyn Network>| NetworkEntry {
+            name: network.name(),
+            meaning: network.meaning(),
+            deterministic: network.is_deterministic(),
+            families: network.families().iter().map(|family| family_name(*family)).collect(),
         };
         let fault = |kind: &FaultKind| FaultEntry {
             name: kind.name(),
@@ -105,7 +107,7 @@ impl<'a> There<'a> {
         Self {
             schema: SCHEMA,
             scenarios: tool.scenarios.iter().map(scenario).collect(),
-            worlds: worlds.iter().map(world).collect(),
+            networks: networks.iter().map(network).collect(),
             faults: FaultKind::ALL.iter().map(fault).collect(),
         }
     }
@@ -119,7 +121,7 @@ impl<'a> There<'a> {
         let mut text = self.matrix();
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\nworlds");
-        for WorldEntry { name, meaning, deterministic, families } in &self.worlds {
+        for NetworkEntry { name, meaning, deterministic, families } in &self.networks {
             let repeats = if *deterministic { "repeats exactly" } else { "does not repeat exactly" };
             let _ = writeln!(text, "  {name}: {meaning}; {repeats}; faults: {}", families.join(", "));
         }
@@ -132,20 +134,20 @@ impl<'a> There<'a> {
         text
     }
 
-    /// Which scenario is played on which world.
+    /// Which scenario is played on which network.
     fn matrix(&self) -> String {
         let left = self.scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
         let mut text = format!("{:left$}", "scenario");
-        let columns: Vec<_> = self.worlds.iter().map(|world| world.name).collect();
-        columns.iter().for_each(|world| {
-            let _ = write!(text, "  {world}");
+        let columns: Vec<_> = self.networks.iter().map(|network| network.name).collect();
+        columns.iter().for_each(|network| {
+            let _ = write!(text, "  {network}");
         });
         text.push('\n');
         for scenario in &self.scenarios {
             let _ = write!(text, "{:left$}", scenario.name);
-            for world in &columns {
-                let shown = if scenario.worlds.contains(world) { "yes" } else { "-" };
-                let _ = write!(text, "  {shown:width$}", width = world.len());
+            for network in &columns {
+                let shown = if scenario.networks.contains(network) { "yes" } else { "-" };
+                let _ = write!(text, "  {shown:width$}", width = network.len());
             }
             let _ = writeln!(text, "  {}", scenario.meaning);
         }

@@ -11,11 +11,11 @@ use super::choose;
 use crate::cli::Tool;
 use crate::cli::exit::Exit;
 use crate::cli::output::print;
-use crate::fault::FaultPlan;
+use crate::faults::FaultPlan;
+use crate::network::Network;
 use crate::scenario::Scenario;
 use crate::stack::Stack;
 use crate::sweep::{Ran, run_twice};
-use crate::world::World;
 
 /// Most bytes of a file with a plan.
 const LONGEST_PLAN: u64 = 1 << 20;
@@ -44,20 +44,22 @@ pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
 struct Prepared {
     plan: FaultPlan,
     scenario: Arc<Scenario>,
-    world: Arc<dyn World>,
+    network: Arc<dyn Network>,
     stack: Arc<dyn Stack>,
 }
 
 impl Prepared {
     fn play(&self) -> Ran {
-        run_twice(&self.plan, &self.scenario, &self.world, &self.stack)
+        run_twice(&self.plan, &self.scenario, &self.network, &self.stack)
     }
 
     /// Whether it becomes the same again, for people to read.
     fn repeats(&self, ran: &Ran) -> String {
-        let (hash, count, world) = (ran.trace.hash(), ran.trace.count(), self.world.name());
+        let (hash, count, network) = (ran.trace.hash(), ran.trace.count(), self.network.name());
         match ran.repeated {
-            None => format!("trace {hash:016x}, {count} events; played once, since {world} does not repeat"),
+            None => {
+                format!("trace {hash:016x}, {count} events; played once, since {network} does not repeat")
+            }
             Some(again) if again == hash => {
                 format!("trace {hash:016x}, {count} events; played twice, identical")
             }
@@ -73,33 +75,33 @@ fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
     }
     let Some(path) = &args.plan else {
         let given = |name: &Option<String>| name.clone().unwrap_or_default();
-        let (scenario, world) = cell(&given(&args.scenario), &given(&args.world), tool)?;
-        let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*world);
-        return Ok(Prepared { plan, scenario, world, stack });
+        let (scenario, network) = cell(&given(&args.scenario), &given(&args.network), tool)?;
+        let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*network);
+        return Ok(Prepared { plan, scenario, network, stack });
     };
     let shown = path.display();
     let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
     let mut plan = FaultPlan::parse(&text)
         .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
-    let (scenario, world) =
-        cell(&plan.scenario, &plan.world, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
-    plan.fits(&scenario, &*world).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    let (scenario, network) =
+        cell(&plan.scenario, &plan.network, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    plan.fits(&scenario, &*network).map_err(|why| format!("--plan: {shown}: {why}"))?;
     if plan.calls == 0 {
         plan.calls = scenario.load.count(plan.seed);
     }
-    Ok(Prepared { plan, scenario, world, stack })
+    Ok(Prepared { plan, scenario, network, stack })
 }
 
-fn cell(scenario: &str, world: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn World>), String> {
+fn cell(scenario: &str, network: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn Network>), String> {
     let scenario = choose::scenario(scenario, &tool.scenarios)?;
-    let world = choose::world(world, &tool.worlds)?;
-    if !scenario.applies_to(&*world) {
-        let (scenario, world) = (scenario.name, world.name());
+    let network = choose::network(network, &tool.networks)?;
+    if !scenario.applies_to(&*network) {
+        let (scenario, network) = (scenario.name, network.name());
         return Err(format!(
-            "nothing of what is to go wrong in {scenario} can go wrong in {world}; see `list`"
+            "nothing of what is to go wrong in {scenario} can go wrong in {network}; see `list`"
         ));
     }
-    Ok((scenario, world))
+    Ok((scenario, network))
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -1,9 +1,9 @@
-//! What a batch found, as JSON.
+//! The report of a batch as JSON.
 
 use serde::Serialize;
 
 use crate::cli::report::Environment;
-use crate::fault::FaultPlan;
+use crate::faults::FaultPlan;
 use crate::sweep::{Covered, Failure, Swept};
 
 /// Version of this schema. It grows by one whenever a reader of the last one could go wrong.
@@ -41,7 +41,8 @@ struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct CellRuns<'a> {
     scenario: &'a str,
-    world: &'a str,
+    #[serde(rename = "world")]
+    network: &'a str,
     runs: u64,
 }
 
@@ -80,12 +81,12 @@ struct SmallestReport<'a> {
 impl<'a> Report<'a> {
     fn of(swept: &'a Swept) -> Self {
         let coverage = &swept.coverage;
-        let cell = |((scenario, world), runs): (&'a (&'static str, String), &u64)| CellRuns {
+        let cell = |((scenario, network), runs): (&'a (&'static str, String), &u64)| CellRuns {
             scenario,
-            world,
+            network,
             runs: *runs,
         };
-        let fault = |(kind, covered): (&crate::fault::FaultKind, &Covered)| FaultCoverage {
+        let fault = |(kind, covered): (&crate::faults::FaultKind, &Covered)| FaultCoverage {
             kind: kind.name(),
             enabled: covered.possible,
             happened: covered.happened,

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::calls::{DialLog, native};
-use crate::conformance::bed::{Bed, Gate, at_once};
 use crate::conformance::case::cases;
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::stack::{Executed, call, client, echo, message, server};
 
@@ -19,7 +19,7 @@ cases! {
     /// Waits between failed dials double from the first to the cap, jitter takes at most half of one and makes them
     /// differ, and after a channel that lasted they begin anew.
     H04 backoff_bounds: 0, backoff_bounds, [ZeroMq, Nng], only(&["tcp"]);
-    /// However many call, nobody is dialed more often than the waits allow; calls are refused at once meanwhile, and
+    /// However many call, the endpoint is dialed no more often than the waits allow; calls are refused at once meanwhile, and
     /// one dial answers all of them in the end.
     H05 storm_limit: 0, storm_limit, [Nng, Own], only(&["tcp"]);
 }
@@ -29,8 +29,8 @@ const CAP: Duration = Duration::from_millis(32);
 /// Failed dials until calls are refused.
 const DOWN_AFTER: u32 = 3;
 
-fn waits(bed: &mut Bed) -> Backoff {
-    Backoff::between(FIRST, CAP).down_after(DOWN_AFTER).seeded(bed.random.draw())
+fn waits(context: &mut TestContext) -> Backoff {
+    Backoff::between(FIRST, CAP).down_after(DOWN_AFTER).seeded(context.random.draw())
 }
 
 /// What the `number`th wait in a row is before its jitter is taken away.
@@ -39,8 +39,8 @@ fn full_wait(number: usize) -> Duration {
 }
 
 /// Beyond a wait: a dial, and in real time a machine that is busy with something else.
-fn slack(bed: &Bed) -> Duration {
-    if bed.subject.is_in_memory() { Duration::from_millis(5) } else { Duration::from_secs(1) }
+fn slack(context: &TestContext) -> Duration {
+    if context.subject.is_in_memory() { Duration::from_millis(5) } else { Duration::from_secs(1) }
 }
 
 /// No dial comes before its time, of which jitter takes at most half, nor later than `slack` after it.
@@ -61,13 +61,13 @@ fn are_due(dials: &[Instant], slack: Duration) -> Check {
 /// Longer than a channel has to live to count as one that worked.
 const LASTING: Duration = Duration::from_millis(150);
 
-async fn backoff_bounds(bed: &mut Bed) -> Check {
-    let slack = slack(bed);
-    let Gate { dialer, listener, .. } = bed.gate().await?;
+async fn backoff_bounds(context: &mut TestContext) -> Check {
+    let slack = slack(context);
+    let Endpoints { dialer, listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
     drop(listener);
     let (protocol, log) = (native()?, DialLog::default());
-    let client = client(&protocol, 0).backoff(waits(bed)).dial(log.on(dialer.generator))?;
+    let client = client(&protocol, 0).backoff(waits(context)).dial(log.on(dialer.generator))?;
     let failed = log.wait_for("10 dials", |entries| entries.begun.len() >= 10).await?.begun;
     are_due(&failed, slack)?;
     let capped: Vec<_> = failed[4..].windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -75,7 +75,7 @@ async fn backoff_bounds(bed: &mut Bed) -> Check {
 
     // A channel that has lasted makes the waits begin anew.
     let serving =
-        server(&protocol, echo(&Executed::default())).listen(bed.listen(&endpoint).await?.generator)?;
+        server(&protocol, echo(&Executed::default())).listen(context.listen(&endpoint).await?.generator)?;
     is_in(&client, "working", |state| matches!(state, ConnectionState::Working)).await?;
     call(&client, 1, 10).await?;
     sleep(LASTING).await;
@@ -105,12 +105,12 @@ const CALLERS: usize = 32;
 /// How long they go on.
 const STORM: Duration = Duration::from_millis(150);
 
-async fn storm_limit(bed: &mut Bed) -> Check {
-    let Gate { dialer, listener, .. } = bed.gate().await?;
+async fn storm_limit(context: &mut TestContext) -> Check {
+    let Endpoints { dialer, listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
     drop(listener);
     let (protocol, dials, accepts) = (native()?, DialLog::default(), DialLog::default());
-    let client = client(&protocol, 0).backoff(waits(bed)).dial(dials.on(dialer.generator))?;
+    let client = client(&protocol, 0).backoff(waits(context)).dial(dials.on(dialer.generator))?;
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         callers.spawn(call_until_answered(client.clone()));
@@ -121,7 +121,7 @@ async fn storm_limit(bed: &mut Bed) -> Check {
     ensure!(begun.len() > 3, "{} dials while {CALLERS} callers waited", begun.len());
     is_refused_while_down(&client).await?;
 
-    let listener = accepts.on(bed.listen(&endpoint).await?.generator);
+    let listener = accepts.on(context.listen(&endpoint).await?.generator);
     let _serving = server(&protocol, echo(&Executed::default())).listen(listener)?;
     let answering = async {
         while let Some(answered) = callers.join_next().await {
@@ -139,10 +139,10 @@ async fn storm_limit(bed: &mut Bed) -> Check {
 /// A call is refused without a dial of its own.
 async fn is_refused_while_down(client: &Client<RawBytes>) -> Check {
     is_in(client, "down", |state| matches!(state, ConnectionState::Down { .. })).await?;
-    match at_once("a call while nobody listens", client.call(message(0, 0))).await? {
+    match at_once("a call while there is no listener", client.call(message(0, 0))).await? {
         Err(CallError::Refused(Refusal::Down { cause: Some(_), .. })) => Ok(()),
         other => Err(Failure::new(format!(
-            "a call to nobody ended as {other:?}, expected refused, with the cause"
+            "a call without a server ended as {other:?}, expected refused, with the cause"
         ))),
     }
 }

@@ -4,7 +4,7 @@ use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::conformance::bed::at_once;
+use crate::conformance::context::at_once;
 use crate::conformance::failure::Check;
 
 /// Counts the channels of a generator, and those of its forks.

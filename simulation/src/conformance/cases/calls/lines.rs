@@ -1,4 +1,4 @@
-//! The channels between a client and whoever plays its server, each with a handle by which it can be lost.
+//! The channels between a client and its server, each with a handle by which it can be lost.
 //!
 //! A line ends on one side only, as if the system there had given it up; how the other side learns of it is the
 //! transport's business. So lines can be lost over any transport.
@@ -13,9 +13,9 @@ use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint,
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
-use crate::conformance::bed::{Bed, Gate, Roles};
+use crate::conformance::context::{Endpoints, Roles, TestContext};
 use crate::conformance::failure::{Check, Failure};
-use crate::layer::{ReadFilter, WriteFilter, with_read, with_write};
+use crate::faults::{ReadFilter, WriteFilter, with_read, with_write};
 
 /// Makes channels as a client asks for them: one end is the client's, the other waits to be taken.
 pub(super) struct Lines {
@@ -25,7 +25,7 @@ pub(super) struct Lines {
 
 struct Shared {
     /// The dialer, and the listener.
-    gate: tokio::sync::Mutex<Gate>,
+    endpoints: tokio::sync::Mutex<Endpoints>,
     endpoint: Endpoint,
     roles: Roles,
     far: UnboundedSender<Channel>,
@@ -34,14 +34,14 @@ struct Shared {
 }
 
 impl Lines {
-    /// In the roles of `bed`: the client's end is the near one.
-    pub(super) async fn new(bed: &Bed) -> Check<Self> {
-        let gate = bed.narrow_gate().await?;
+    /// In the roles of `context`: the client's end is the near one.
+    pub(super) async fn new(context: &TestContext) -> Check<Self> {
+        let endpoints = context.narrow_endpoints().await?;
         let (sender, far) = mpsc::unbounded_channel();
         let shared = Shared {
-            endpoint: gate.listener.endpoint().clone(),
-            gate: tokio::sync::Mutex::new(gate),
-            roles: bed.roles(),
+            endpoint: endpoints.listener.endpoint().clone(),
+            endpoints: tokio::sync::Mutex::new(endpoints),
+            roles: context.roles(),
             far: sender,
             opened: watch::Sender::default(),
         };
@@ -72,8 +72,8 @@ impl Lines {
 
 impl Shared {
     async fn open(self: Arc<Self>) -> Result<Channel, NextError> {
-        let mut gate = self.gate.lock().await;
-        let Gate { dialer, listener, .. } = &mut *gate;
+        let mut endpoints = self.endpoints.lock().await;
+        let Endpoints { dialer, listener, .. } = &mut *endpoints;
         let (dialled, accepted) = tokio::try_join!(dialer.next_channel(), listener.next_channel())?;
         let (near, far) = match self.roles {
             Roles::NearDials => (dialled, accepted),
@@ -82,7 +82,7 @@ impl Shared {
         let sides = (Line::default(), Line::default());
         let (near, far) = (sides.0.upon(near), sides.1.upon(far));
         self.opened.send_modify(|opened| opened.push(sides));
-        // Nobody may be there to take it: then it is dropped, as by a listener that is gone.
+        // There may be no server to take it: then it is dropped, as by a listener that is gone.
         let _ = self.far.send(far);
         Ok(near)
     }

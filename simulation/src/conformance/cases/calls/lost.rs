@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use super::dial_log::DialLog;
 use super::lines::{Line, Loss};
 use super::sides::{Both, Call, native};
-use crate::conformance::bed::{Bed, Gate, at_once};
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::stack::{Executed, call, client, echo, message, number_of, server};
 
@@ -20,10 +20,10 @@ type Told = (u64, Outcome<Bytes>);
 type Held = (Bytes, Responder<RawBytes>);
 type Lose = fn(&(Line, Line));
 
-pub(super) async fn connection_lost(bed: &mut Bed) -> Check {
-    let count = bed.size(200, 20) as u64;
+pub(super) async fn connection_lost(context: &mut TestContext) -> Check {
+    let count = context.size(200, 20) as u64;
     let (arrive, mut arrived) = mpsc::unbounded_channel();
-    let mut both = Both::start(bed, &native()?, holding(arrive)).await?;
+    let mut both = Both::start(context, &native()?, holding(arrive)).await?;
     let (tell, mut told) = mpsc::unbounded_channel();
     let ways: [(&str, Lose); 4] = [
         ("aborted by the client", |(near, _)| near.lose(Loss::Abort)),
@@ -41,7 +41,7 @@ pub(super) async fn connection_lost(bed: &mut Bed) -> Check {
         lose(&both.lines.nth(opened).await?);
         let ending = all_lost(&mut told, &mut ended, count);
         at_once("the end of every call", ending).await.and_then(|ended| ended).map_err(failed)?;
-        // What the server says now is said to nobody, also when the client has another channel.
+        // What the server says now reaches no caller, also when the client has another channel.
         for (message, responder) in held {
             let _ = responder.reply(message);
         }
@@ -109,14 +109,14 @@ async fn all_lost(told: &mut UnboundedReceiver<Told>, ended: &mut BTreeSet<u64>,
     Ok(())
 }
 
-pub(super) async fn reconnect(bed: &mut Bed) -> Check {
-    let count = bed.size(50, 8) as u64;
+pub(super) async fn reconnect(context: &mut TestContext) -> Check {
+    let count = context.size(50, 8) as u64;
     let (protocol, executed) = (native()?, Executed::default());
-    let Gate { dialer, listener, .. } = bed.gate().await?;
+    let Endpoints { dialer, listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
     let mut serving = server(&protocol, echo(&executed)).listen(listener.generator)?;
     let log = DialLog::default();
-    let client = client(&protocol, bed.random.draw()).dial(log.on(dialer.generator))?;
+    let client = client(&protocol, context.random.draw()).dial(log.on(dialer.generator))?;
     let mut states = client.connection().watch();
     let mut number = 0;
     answered(&client, &mut number, count).await?;
@@ -126,13 +126,13 @@ pub(super) async fn reconnect(bed: &mut Bed) -> Check {
         let is_lost = |state: &_| !matches!(state, ConnectionState::Working);
         let losing = at_once("noticing that the server is gone", states.wait_for(is_lost)).await?;
         drop(losing.map_err(|_| Failure::new("the connection is closed"))?);
-        log.wait_for("a dial where nobody listens", |entries| entries.failed > before).await?;
-        // Made while there is nobody to dial, they wait.
+        log.wait_for("a dial where there is no listener", |entries| entries.failed > before).await?;
+        // Made while there is no listener, they wait.
         let early: Vec<_> = (0..count).map(|at| Call::start(&client, number + 1 + at, 100)).collect();
         number += count;
-        serving = server(&protocol, echo(&executed)).listen(bed.listen(&endpoint).await?.generator)?;
+        serving = server(&protocol, echo(&executed)).listen(context.listen(&endpoint).await?.generator)?;
         for call in early {
-            call.answered().await.map_err(|failure| failure.at("made while nobody listened"))?;
+            call.answered().await.map_err(|failure| failure.at("made while there was no listener"))?;
         }
         answered(&client, &mut number, count).await.map_err(|failure| failure.at("after a reconnect"))?;
     }

@@ -14,7 +14,7 @@ pub(super) use self::sides::native;
 
 use crate::conformance::case::Threads;
 use crate::conformance::case::cases;
-use crate::hardship::Hardship::{OneByteReads, PendingStorms, ShortWrites};
+use crate::faults::Hardship::{OneByteReads, PendingStorms, ShortWrites};
 
 cases! {
     /// 1, 10, 100 and 1,000 calls in flight at once each get their own reply: by an id in the packet, by one in the
@@ -24,7 +24,7 @@ cases! {
     /// Replies in reverse and in a seeded order reach their calls, by an id in the packet and by one in the message.
     G02 out_of_order_replies: 0, matching::out_of_order, [ZeroMq], swapped(), only(&["tcp"]);
     /// When a channel is lost with many calls in flight, aborted or dropped by either side, each caller is told so at
-    /// once, and once; and what the server says later reaches nobody.
+    /// once, and once; and what the server says later reaches no caller.
     G10 connection_lost: 0, lost::connection_lost, [Nng, Own],
         swapped(), on(Threads::Two), under(&[ShortWrites, PendingStorms]);
     /// After a server has gone, a dial has failed and it has come back, calls that were made meanwhile and new ones are

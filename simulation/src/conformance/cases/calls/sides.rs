@@ -8,7 +8,7 @@ use listenrain::{
 use tokio::task::JoinHandle;
 
 use super::lines::{Lines, Opened};
-use crate::conformance::bed::Bed;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::stack::{check_message, client, message, number_of, protocol, server};
 
@@ -31,20 +31,20 @@ pub(super) fn in_order() -> Check<Protocol<RawBytes>> {
 /// A client of the library, and a server that serves what it dials.
 pub(super) struct Both {
     pub(super) client: Client<RawBytes>,
-    pub(super) server: Server,
+    _server: Server,
     pub(super) lines: Opened,
 }
 
 impl Both {
     pub(super) async fn start(
-        bed: &mut Bed,
+        context: &mut TestContext,
         protocol: &Protocol<RawBytes>,
         router: Router<RawBytes>,
     ) -> Check<Self> {
-        let lines = Lines::new(bed).await?;
-        let client = client(protocol, bed.random.draw()).dial(lines.dialer())?;
+        let lines = Lines::new(context).await?;
+        let client = client(protocol, context.random.draw()).dial(lines.dialer())?;
         let (listener, lines) = lines.listener();
-        Ok(Self { client, server: server(protocol, router).listen(listener)?, lines })
+        Ok(Self { client, _server: server(protocol, router).listen(listener)?, lines })
     }
 }
 

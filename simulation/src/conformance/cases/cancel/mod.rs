@@ -7,7 +7,7 @@ mod wakers;
 
 use crate::conformance::case::Threads;
 use crate::conformance::case::cases;
-use crate::hardship::Hardship::{PendingStorms, ShortWrites};
+use crate::faults::Hardship::{PendingStorms, ShortWrites};
 
 cases! {
     /// A read that is given up at any poll, with its waker and its buffer, loses no byte and repeats none.
@@ -23,7 +23,7 @@ cases! {
     /// Deadlines that have passed, that pass while a read and a write wait, and that are to come: each poll returns at
     /// once, no byte is lost, and all goes on afterwards.
     D05 deadlines: 0, deadlines::deadlines, [Nettest, GoNet, LibP2pIntegration], swapped();
-    /// Of several wakers the last one is woken, by reading, writing and accepting; and nobody is woken again and again
+    /// Of several wakers the last one is woken, by reading, writing and accepting; and no task is woken again and again
     /// while nothing happens.
     D06 waker_swap: 0, wakers::waker_swap, [Own], swapped();
     /// The halves of a channel wait in different tasks, on different threads, and each is woken for what is its own;
@@ -36,6 +36,6 @@ cases! {
     /// Channels and generators are `Send` and `'static`, as the compiler checks; and halves work on another thread than
     /// they were made on, and may be dropped on one without a runtime.
     D09 send_static_bounds: 0, tasks::send_static_bounds, [Turmoil], on(Threads::Two);
-    /// In 10,000 small messages each way on one channel, in strict turns, whoever waits is woken every time.
+    /// In 10,000 small messages each way on one channel, in strict turns, the task that waits is woken every time.
     D10 many_small_reads: 0, wakers::many_small_reads, [Own];
 }

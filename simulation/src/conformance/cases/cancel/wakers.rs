@@ -7,38 +7,38 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
 use crate::conformance::cases::MOST_UNREAD;
+use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::Wakes;
-use crate::conformance::tx::Tx;
+use crate::conformance::writer::CheckedWriter;
 
-/// How often somebody may be woken although nothing has happened, by a poll's own registering for instance.
+/// How often a task may be woken although nothing has happened, by a poll's own registering for instance.
 const SPURIOUS: usize = 10;
 /// How long nothing may happen.
 const QUIET: Duration = Duration::from_millis(10);
 
-pub(super) async fn waker_swap(bed: &mut Bed) -> Check {
-    let (mut near, mut far) = bed.pair().await?;
+pub(super) async fn waker_swap(context: &mut TestContext) -> Check {
+    let (mut near, mut far) = context.pair().await?;
     // Reading.
-    let last = wait_in_vain("a read", |cx| near.rx.poll_some(cx)).await?;
-    far.tx.send(10).await?;
+    let last = wait_in_vain("a read", |cx| near.reader.poll_some(cx)).await?;
+    far.writer.send(10).await?;
     woken("a read, when bytes came", &last).await?;
-    near.rx.through(10).await?;
-    let last = wait_in_vain("a read", |cx| near.rx.poll_some(cx)).await?;
+    near.reader.through(10).await?;
+    let last = wait_in_vain("a read", |cx| near.reader.poll_some(cx)).await?;
     // Writing.
-    let writer = write_in_vain(&mut near.tx).await?;
-    far.rx.until(woken("a write, when there was room", &writer)).await??;
+    let writer = write_in_vain(&mut near.writer).await?;
+    far.reader.until(woken("a write, when there was room", &writer)).await??;
     // The read still waits, and its end comes.
-    far.tx.shutdown().await?;
+    far.writer.shutdown().await?;
     woken("a read, when the end came", &last).await?;
-    near.rx.end().await?;
-    accepting(bed).await
+    near.reader.end().await?;
+    accepting(context).await
 }
 
-pub(super) async fn many_small_reads(bed: &mut Bed) -> Check {
-    let (mut near, mut far) = bed.pair().await?;
-    for turn in 0..bed.size(10_000, 2000) {
+pub(super) async fn many_small_reads(context: &mut TestContext) -> Check {
+    let (mut near, mut far) = context.pair().await?;
+    for turn in 0..context.size(10_000, 2000) {
         let taken = when_woken(round_trip(&mut near, &mut far, 8)).await;
         taken.and_then(|taken| taken).map_err(|failure| failure.at(format!("after {turn} turns")))?;
     }
@@ -46,30 +46,30 @@ pub(super) async fn many_small_reads(bed: &mut Bed) -> Check {
 }
 
 /// As [`wait_in_vain`], for a transport that is full, and perhaps has room again a moment later.
-async fn write_in_vain(tx: &mut Tx) -> Check<Arc<Wakes>> {
+async fn write_in_vain(writer: &mut CheckedWriter) -> Check<Arc<Wakes>> {
     for _ in 0..20 {
-        tx.fill(64 << 10, MOST_UNREAD).await?;
-        let mut more = tx.piece(64 << 10);
-        let waited = wait_in_vain("a write", |cx| tx.poll_take(cx, &mut more)).await;
+        writer.fill(64 << 10, MOST_UNREAD).await?;
+        let mut more = writer.piece(64 << 10);
+        let waited = wait_in_vain("a write", |cx| writer.poll_take(cx, &mut more)).await;
         if more.len() == 64 << 10 {
             return waited;
         }
     }
-    Err(Failure::new("a write finds room again and again although nobody reads"))
+    Err(Failure::new("a write finds room again and again although the peer does not read"))
 }
 
-async fn accepting(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+async fn accepting(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
     let mut accept = listener.generator.next();
     let last = wait_in_vain("an accept", |cx| accept.as_mut().poll(cx)).await?;
     let accepting = async {
-        woken("an accept, when somebody dialled", &last).await?;
+        woken("an accept, when a dial came", &last).await?;
         Ok(accept.await?)
     };
     let (mut near, channel) = tokio::try_join!(dialer.next(), accepting)?;
     let mut far = listener.end(channel);
     near.introduce(7).await?;
-    ensure!(far.meet().await? == Some(7), "somebody else was accepted");
+    ensure!(far.meet().await? == Some(7), "another dial was accepted");
     round_trip(&mut near, &mut far, 10).await
 }
 
@@ -95,7 +95,7 @@ async fn wait_in_vain<T: std::fmt::Debug>(
 }
 
 /// What `future` gives that is polled again only when its last poll's waker was woken. A timeout would not do: it polls
-/// once more when its time is up, and finds what nobody was woken for.
+/// once more when its time is up, and finds what no task was woken for.
 async fn when_woken<F: Future>(future: F) -> Check<F::Output> {
     let mut future = pin!(future);
     loop {

@@ -6,7 +6,7 @@ mod seen;
 
 use crate::conformance::case::Need;
 use crate::conformance::case::cases;
-use crate::hardship::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
+use crate::faults::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
 
 cases! {
     /// What was written and not flushed is read before the end that a shutdown makes, and what was flushed before the
@@ -24,7 +24,7 @@ cases! {
     /// After a shutdown every write fails at once, and no byte of it arrives.
     C05 write_after_local_shutdown: 0, orderly::write_after_local_shutdown, [GoNet, Netty], swapped();
     /// An abort, which here is a local close while others wait, wakes the waiting read; the read and a waiting write
-    /// then fail. (Dropping both halves leaves nobody who could wait.)
+    /// then fail. (Dropping both halves leaves no task that could wait.)
     C06 local_close_unblocks: 0, broken::local_close_unblocks, [Nettest],
         needs(&[Need::Abort]), swapped(), under(&[PendingStorms]);
     /// The peer of an abort reads an error, not an orderly end, and its writes fail; so too after a shutdown.

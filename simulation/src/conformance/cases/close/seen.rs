@@ -1,4 +1,4 @@
-//! How the end of a channel looks from above: to a packet codec, to a connection.
+//! The end of a channel as a codec and a connection see it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,24 @@ use listenrain::{
 };
 use tokio::sync::watch;
 
-use crate::conformance::bed::{Bed, Gate};
+use crate::conformance::context::{Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure, ensure};
 
-pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
+pub(super) async fn truncation_detect(context: &mut TestContext) -> Check {
     let codec = NativePackets::default();
     let mut frame = WriteBuffer::new(usize::MAX);
     let packet = Packet::new(Kind::Request, 1, vec![0xA5; 300]);
     codec.encode(&packet, &mut frame).map_err(|error| Failure::new(error.to_string()))?;
     let frame = frame.take_segment().unwrap_or_default();
     for cut in [1, 19, 20, 21, 150, frame.len() - 1] {
-        let mut gate = bed.gate().await?;
-        let (mut sender, reader) = tokio::try_join!(gate.dialer.try_next(), gate.listener.next_channel())?;
-        let (onward, mut far) = tokio::try_join!(gate.dialer.next_channel(), gate.listener.try_next())?;
+        let mut endpoints = context.endpoints().await?;
+        let (mut sender, reader) =
+            tokio::try_join!(endpoints.dialer.try_next(), endpoints.listener.next_channel())?;
+        let (onward, mut far) =
+            tokio::try_join!(endpoints.dialer.next_channel(), endpoints.listener.try_next())?;
         let (whole, part) = (frame.len(), frame.slice(..cut));
         let dying = async move {
-            sender.tx.say(part).await?;
+            sender.writer.say(part).await?;
             drop(sender);
             Ok::<_, Failure>(())
         };
@@ -39,19 +41,19 @@ pub(super) async fn truncation_detect(bed: &mut Bed) -> Check {
                 )));
             }
         }
-        let passed_on = far.rx.hear(1).await?;
+        let passed_on = far.reader.hear(1).await?;
         ensure!(passed_on.is_none(), "{cut} of {whole} bytes of a frame were passed on");
     }
     Ok(())
 }
 
-pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
-    let Gate { dialer, mut listener, .. } = bed.gate().await?;
+pub(super) async fn is_active_transitions(context: &mut TestContext) -> Check {
+    let Endpoints { dialer, mut listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
     let protocol = Protocol::builder("conformance", RawBytes).build();
     let protocol = protocol.map_err(|error| Failure::new(error.to_string()))?;
     let pauses =
-        Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(bed.random.draw());
+        Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(context.random.draw());
     let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator);
     let client = client.map_err(|error| Failure::new(error.to_string()))?;
     let mut states = client.connection().watch();
@@ -62,14 +64,14 @@ pub(super) async fn is_active_transitions(bed: &mut Bed) -> Check {
     let word = word.take_segment().unwrap_or_default();
     let mut far = listener.next().await?;
     for _ in 0..3 {
-        far.tx.say(word.clone()).await?;
+        far.writer.say(word.clone()).await?;
         enter(&mut states, "working", |state| matches!(state, ConnectionState::Working)).await?;
         drop(listener);
         drop(far);
         let is_without =
             |state: &_| matches!(state, ConnectionState::Recovering | ConnectionState::Down { .. });
         enter(&mut states, "recovering or down", is_without).await?;
-        listener = bed.listen(&endpoint).await?;
+        listener = context.listen(&endpoint).await?;
         far = listener.next().await?;
     }
     client.close().await;

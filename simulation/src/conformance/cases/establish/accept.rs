@@ -7,20 +7,20 @@ use listenrain::{BoxFuture, NextError};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
-use crate::conformance::bed::{Bed, Door, End, Gate, round_trip};
+use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 use crate::conformance::polls::{Wakes, once};
 use crate::random::Random;
 
-pub(super) async fn accept_cancel(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+pub(super) async fn accept_cancel(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
     for round in 0..20 {
         let dialling = async {
             let mut near = dialer.next().await?;
             near.introduce(round).await?;
             Ok(near)
         };
-        let accepting = accept_by_and_by(&mut listener, &mut bed.random);
+        let accepting = accept_by_and_by(&mut listener, &mut context.random);
         let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
         let met = far.meet().await?;
         ensure!(met == Some(round), "dial {round} was followed by accepting {met:?}");
@@ -30,7 +30,7 @@ pub(super) async fn accept_cancel(bed: &mut Bed) -> Check {
 }
 
 /// Accepts with futures that are dropped after some polls, woken or not, until one of them is ready.
-async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End> {
+async fn accept_by_and_by(listener: &mut Acceptor, random: &mut Random) -> Check<Connection> {
     let _busy = listener.waiting();
     loop {
         let mut accept = listener.generator.next();
@@ -53,12 +53,12 @@ async fn accept_by_and_by(listener: &mut Door, random: &mut Random) -> Check<End
 /// Dials at once of the burst.
 const BURST: u64 = 40;
 
-pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
-    let gate = bed.gate_at(&bed.scratch_with_short_queue()).await?;
-    let mut listener = gate.listener;
+pub(super) async fn accept_backlog_burst(context: &mut TestContext) -> Check {
+    let endpoints = context.endpoints_at(&context.scratch_with_short_queue()).await?;
+    let mut listener = endpoints.listener;
     let mut dials = JoinSet::new();
     for number in 0..BURST {
-        let dialer = bed.dialer(listener.endpoint())?;
+        let dialer = context.dialer(listener.endpoint())?;
         dials.spawn(dial_of_burst(dialer, number));
     }
     let dialling = async {
@@ -75,7 +75,7 @@ pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
     }?;
     ensure!(served > 0, "none of {BURST} dials at once was served");
     // The first that is accepted may still be one of those that gave up.
-    let mut late = bed.dialer(listener.endpoint())?;
+    let mut late = context.dialer(listener.endpoint())?;
     tokio::select! {
         biased;
         served = dial_of_burst_again(&mut late) => served,
@@ -84,11 +84,11 @@ pub(super) async fn accept_backlog_burst(bed: &mut Bed) -> Check {
 }
 
 /// Whether the dial was served; when it was not, it was refused cleanly.
-async fn dial_of_burst(mut dialer: Door, number: u64) -> Check<bool> {
+async fn dial_of_burst(mut dialer: Acceptor, number: u64) -> Check<bool> {
     match dialer.try_next().await {
         Ok(mut near) => {
             near.introduce(number).await?;
-            near.rx.through(8).await?;
+            near.reader.through(8).await?;
             Ok(true)
         }
         Err(error) if is_clean(&error) => Ok(false),
@@ -99,10 +99,10 @@ async fn dial_of_burst(mut dialer: Door, number: u64) -> Check<bool> {
     }
 }
 
-async fn dial_of_burst_again(dialer: &mut Door) -> Check {
+async fn dial_of_burst_again(dialer: &mut Acceptor) -> Check {
     let mut near = dialer.next().await?;
     near.introduce(BURST).await?;
-    near.rx.through(8).await
+    near.reader.through(8).await
 }
 
 fn is_clean(error: &NextError) -> bool {
@@ -119,15 +119,15 @@ fn is_clean(error: &NextError) -> bool {
     kinds.contains(&error.kind) && !error.is_final
 }
 
-/// Accepts for ever, and gives eight bytes to whoever introduces itself; comes back only with a failure.
-async fn serve(listener: &mut Door) -> Failure {
+/// Accepts for ever, and gives eight bytes to each channel that introduces itself; comes back only with a failure.
+async fn serve(listener: &mut Acceptor) -> Failure {
     let mut serving = JoinSet::new();
     loop {
         match listener.next().await {
             Ok(mut far) => serving.spawn(async move {
                 if far.meet().await?.is_some() {
-                    far.tx.send(8).await?;
-                    far.rx.until_over().await?;
+                    far.writer.send(8).await?;
+                    far.reader.until_over().await?;
                 }
                 Check::Ok(())
             }),
@@ -140,14 +140,14 @@ async fn serve(listener: &mut Door) -> Failure {
 /// takes as long as it waits.
 pub(super) const BEHIND: Duration = Duration::from_secs(2);
 
-pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+pub(super) async fn front_of_line(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
     let mut stalled = Vec::new();
     for polls in [0, 1, 1, 2, 3, 9] {
-        stalled.push(stall(bed.dialer(listener.endpoint())?, polls).await);
+        stalled.push(stall(context.dialer(listener.endpoint())?, polls).await);
     }
     for polls in [1, 2, 9] {
-        drop(stall(bed.dialer(listener.endpoint())?, polls).await);
+        drop(stall(context.dialer(listener.endpoint())?, polls).await);
     }
     let dialling = async {
         let mut near = dialer.next_in_the_end().await?;
@@ -163,11 +163,11 @@ pub(super) async fn front_of_line(bed: &mut Bed) -> Check {
 }
 
 /// A dial that is polled a few times and then left alone: half of a connection, or a whole one that says nothing.
-async fn stall(mut dialer: Door, polls: usize) -> Box<dyn Send> {
+async fn stall(mut dialer: Acceptor, polls: usize) -> Box<dyn Send> {
     let mut dial: BoxFuture<'static, _> = Box::pin(async move { dialer.try_next().await });
     for _ in 0..polls {
         if let Some(end) = once(|cx| dial.as_mut().poll(cx)).await {
-            // A queue that is full refuses, and that stalls nobody.
+            // A queue that is full refuses, and that stalls no dial.
             return Box::new(end);
         }
         yield_now().await;
@@ -175,8 +175,8 @@ async fn stall(mut dialer: Door, polls: usize) -> Box<dyn Send> {
     Box::new(dial)
 }
 
-/// Accepts until a channel introduces itself as `number`, whoever stands in front of it.
-async fn find(listener: &mut Door, number: u64) -> Check<End> {
+/// Accepts until a channel introduces itself as `number`, whatever stands in front of it.
+async fn find(listener: &mut Acceptor, number: u64) -> Check<Connection> {
     let mut meeting = JoinSet::new();
     loop {
         tokio::select! {

@@ -8,18 +8,18 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::refusal;
-use crate::conformance::bed::{Bed, End, Gate, at_once, round_trip};
+use crate::conformance::context::{Connection, Endpoints, TestContext, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 use crate::conformance::held::Held;
 use crate::conformance::polls::once;
 
-pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    let (mut near, mut far) = gate.connect().await?;
-    let (second, _far) = gate.connect().await?;
+pub(super) async fn connect_accept(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    let (mut near, mut far) = endpoints.connect().await?;
+    let (second, _far) = endpoints.connect().await?;
     // The channels of a list are its members'.
-    let members = gate.listener.endpoint().members()?;
-    let at = members.first().unwrap_or_else(|| gate.listener.endpoint());
+    let members = endpoints.listener.endpoint().members()?;
+    let at = members.first().unwrap_or_else(|| endpoints.listener.endpoint());
     let scheme = at.scheme();
     for end in [&near, &far] {
         ensure!(end.facts.scheme == scheme, "facts name the scheme {:?}, it is {scheme:?}", end.facts.scheme);
@@ -39,7 +39,7 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
         accepted.peer,
         accepted.local
     );
-    let capabilities = bed.transport.capabilities();
+    let capabilities = context.transport.capabilities();
     let is_known = dialled.credentials.is_some() || !dialled.certificates.is_empty();
     ensure!(
         is_known || !capabilities.peer_identity,
@@ -55,10 +55,10 @@ pub(super) async fn connect_accept(bed: &mut Bed) -> Check {
     round_trip(&mut near, &mut far, 10).await
 }
 
-pub(super) async fn dial_refused(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, listener, .. } = bed.gate().await?;
+pub(super) async fn dial_refused(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, listener, .. } = context.endpoints().await?;
     drop(listener);
-    // What a dialler's first dial leaves may be its own; what every dial leaves is a leak.
+    // What a dialer's first dial leaves may be its own; what every dial leaves is a leak.
     refusal(&mut dialer).await?;
     let before = Held::now();
     for _ in 0..3 {
@@ -69,13 +69,13 @@ pub(super) async fn dial_refused(bed: &mut Bed) -> Check {
     before.tasks_only().is_back(0).await
 }
 
-pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
-    let hole = match bed.subject.black_hole().await {
+pub(super) async fn dial_timeout(context: &mut TestContext) -> Check {
+    let hole = match context.subject.black_hole().await {
         Some(Ok(hole)) => hole,
         Some(Err(error)) => return Err(Failure::new(format!("the black hole could not be made: {error}"))),
         None => return Err(Failure::new("there is no black hole")),
     };
-    let mut dialer = bed.dialer(&hole.endpoint)?;
+    let mut dialer = context.dialer(&hole.endpoint)?;
     for _ in 0..2 {
         let what = format!("a dial of the black hole {}", hole.endpoint);
         let Err(error) = at_once(&what, dialer.try_next()).await? else {
@@ -92,10 +92,10 @@ pub(super) async fn dial_timeout(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    gate.connect().await?;
-    let Gate { mut dialer, mut listener, .. } = gate;
+pub(super) async fn dial_cancel(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    endpoints.connect().await?;
+    let Endpoints { mut dialer, mut listener, .. } = endpoints;
     let before = Held::now();
     for polls in 0..8 {
         let mut dial = dialer.generator.next();
@@ -116,7 +116,7 @@ pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
             let mut far = listener.next().await?;
             // What a dropped dial left in the queue is a channel that ends, never one that hangs.
             match at_once("the end of a channel whose dial was dropped", far.meet()).await?? {
-                Some(7) => return Ok::<End, Failure>(far),
+                Some(7) => return Ok::<Connection, Failure>(far),
                 Some(other) => {
                     return Err(Failure::new(format!("an accepted channel says that it is {other}")));
                 }
@@ -130,8 +130,8 @@ pub(super) async fn dial_cancel(bed: &mut Bed) -> Check {
     before.tasks_only().is_back(0).await
 }
 
-pub(super) async fn dial_before_listen(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, listener, .. } = bed.gate().await?;
+pub(super) async fn dial_before_listen(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
     drop(listener);
     let failed_often = Notify::new();
@@ -146,15 +146,15 @@ pub(super) async fn dial_before_listen(bed: &mut Bed) -> Check {
                 Err(_) if failures == 3 => failed_often.notify_one(),
                 Err(_) => {}
             }
-            // A dialler's pause between two tries.
+            // A dialer's pause between two tries.
             sleep(Duration::from_millis(1)).await;
         }
         Err(Failure::new("there are no more numbers"))
     };
     let accepting = async {
         failed_often.notified().await;
-        let mut far = bed.listen(&endpoint).await?.next().await?;
-        ensure!(far.meet().await? == Some(7), "somebody else was accepted");
+        let mut far = context.listen(&endpoint).await?.next().await?;
+        ensure!(far.meet().await? == Some(7), "another dial was accepted");
         Ok(far)
     };
     let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;

@@ -1,23 +1,23 @@
-//! What the two ends of each of several channels know.
+//! Facts of both ends of a channel.
 
 use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::conformance::bed::{Bed, Door, End, Gate};
+use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure, ensure};
 
 /// Pairs that are made one after the other, and again as many side by side.
 const PAIRS: u64 = 5;
 
-pub(super) async fn facts_of_pairs(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
+pub(super) async fn facts_of_pairs(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
     let mut pairs = Vec::new();
     for _ in 0..PAIRS {
-        pairs.push(gate.connect().await?);
+        pairs.push(endpoints.connect().await?);
     }
-    let Gate { dialer, mut listener, .. } = gate;
-    pairs.extend(side_by_side(bed, &dialer, &mut listener).await?);
+    let Endpoints { dialer, mut listener, .. } = endpoints;
+    pairs.extend(side_by_side(context, &dialer, &mut listener).await?);
     let mut dialled_from = BTreeSet::new();
     for (number, (near, far)) in pairs.iter().enumerate() {
         let (dialled, accepted) = (&near.facts, &far.facts);
@@ -36,12 +36,16 @@ pub(super) async fn facts_of_pairs(bed: &mut Bed) -> Check {
 }
 
 /// Dials that are all under way at once, by forks of one dialer where it has any; each accepted end is told whose it is.
-async fn side_by_side(bed: &Bed, dialer: &Door, listener: &mut Door) -> Check<Vec<(End, End)>> {
+async fn side_by_side(
+    context: &TestContext,
+    dialer: &Acceptor,
+    listener: &mut Acceptor,
+) -> Check<Vec<(Connection, Connection)>> {
     let mut dialling = JoinSet::new();
     for number in 0..PAIRS {
         let mut dialer = match dialer.fork() {
             Some(fork) => fork,
-            None => bed.dialer(listener.endpoint())?,
+            None => context.dialer(listener.endpoint())?,
         };
         dialling.spawn(async move {
             let mut near = dialer.next_in_the_end().await?;

@@ -1,4 +1,4 @@
-//! An accepted end that speaks while its dial is still under way.
+//! Data from an accepted end while its dial is under way.
 
 use std::future::pending;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use listenrain::{BoxFuture, Channel, NextError};
 use tokio::time::timeout;
 
-use crate::conformance::bed::{Bed, Gate, at_once};
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::polls::once;
 
 /// How long the accepting side is left alone with what it can do before the dial is polled once more.
 const ALONE: Duration = Duration::from_millis(2);
 
-pub(super) async fn accepted_end_speaks_first(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
+pub(super) async fn accepted_end_speaks_first(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
     for (number, size) in (1..).zip([1, 100, 5000, 1, 60_000]) {
-        let heard = first_word(&mut gate, number, size).await;
+        let heard = first_word(&mut endpoints, number, size).await;
         heard.map_err(|failure| failure.at(format!("{size} bytes that the accepted end says first")))?;
     }
     Ok(())
 }
 
-async fn first_word(gate: &mut Gate, number: u64, size: usize) -> Check {
-    let Gate { dialer, listener, .. } = gate;
+async fn first_word(endpoints: &mut Endpoints, number: u64, size: usize) -> Check {
+    let Endpoints { dialer, listener, .. } = endpoints;
     let _busy = (dialer.waiting(), listener.waiting());
     let mut dial = LateDial { dialling: dialer.generator.next(), dialled: None };
     let mut accept = listener.generator.next();
@@ -38,7 +38,7 @@ async fn first_word(gate: &mut Gate, number: u64, size: usize) -> Check {
     let mut far = listener.end(accepted);
     let mut saying = Box::pin(async move {
         far.introduce(number).await?;
-        far.tx.send(size).await?;
+        far.writer.send(size).await?;
         Check::Ok(far)
     });
     // What does not fit waits for the reader.
@@ -53,7 +53,7 @@ async fn first_word(gate: &mut Gate, number: u64, size: usize) -> Check {
     let hearing = async {
         let met = near.meet().await?;
         ensure!(met == Some(number), "the dialled end has heard {met:?}, the accepted end has said {number}");
-        near.rx.through(size).await
+        near.reader.through(size).await
     };
     let saying = async {
         match said {

@@ -7,35 +7,35 @@ use listenrain::Endpoint;
 use tokio::time::timeout;
 
 use super::refusal;
-use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
+use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 use crate::conformance::polls::once;
 
-pub(super) async fn listener_close(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    let (mut near, mut far) = gate.connect().await?;
-    let Gate { mut dialer, listener, .. } = gate;
-    // Where a dial needs the listener's help, nobody can be queued without it.
+pub(super) async fn listener_close(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    let (mut near, mut far) = endpoints.connect().await?;
+    let Endpoints { mut dialer, listener, .. } = endpoints;
+    // Where a dial needs the listener's help, no dial can be queued without it.
     let queued = timeout(Duration::from_millis(50), dialer.next()).await;
     drop(listener);
     if let Ok(queued) = queued {
         let what = "the end of a channel that was queued when its listener was dropped";
-        at_once(what, queued?.rx.until_over()).await??;
+        at_once(what, queued?.reader.until_over()).await??;
     }
     refusal(&mut dialer).await?;
     round_trip(&mut near, &mut far, 1000).await?;
     round_trip(&mut far, &mut near, 1000).await
 }
 
-pub(super) async fn duplicate_listen(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    let endpoint = gate.listener.endpoint().clone();
+pub(super) async fn duplicate_listen(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    let endpoint = endpoints.listener.endpoint().clone();
     for _ in 0..2 {
-        // While somebody waits there, too.
-        let mut accept = gate.listener.generator.next();
+        // While an accept waits there, too.
+        let mut accept = endpoints.listener.generator.next();
         let early = once(|cx| accept.as_mut().poll(cx)).await;
-        ensure!(early.is_none(), "an accept is ready although nobody has dialled");
-        match at_once("a second listener at a taken endpoint", bed.listen(&endpoint)).await? {
+        ensure!(early.is_none(), "an accept is ready although no dial is under way");
+        match at_once("a second listener at a taken endpoint", context.listen(&endpoint)).await? {
             Ok(_) => return Err(Failure::new(format!("a second listener was let in at {endpoint}"))),
             Err(error) => ensure!(
                 error.kind == ErrorKind::AddrInUse,
@@ -45,29 +45,29 @@ pub(super) async fn duplicate_listen(bed: &mut Bed) -> Check {
             ),
         }
     }
-    let (mut near, mut far) = gate.connect().await?;
+    let (mut near, mut far) = endpoints.connect().await?;
     round_trip(&mut near, &mut far, 1000).await
 }
 
-pub(super) async fn rebind_after_close(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    let endpoint = gate.listener.endpoint().clone();
+pub(super) async fn rebind_after_close(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    let endpoint = endpoints.listener.endpoint().clone();
     let mut kept = Vec::new();
     for round in 0..6 {
-        let (mut near, mut far) = gate.connect().await?;
+        let (mut near, mut far) = endpoints.connect().await?;
         round_trip(&mut near, &mut far, 100).await?;
         match round % 3 {
             0 => kept.push((near, far)),
             1 => drop(near),
             _ => drop(far),
         }
-        let Gate { dialer, listener, .. } = gate;
+        let Endpoints { dialer, listener, .. } = endpoints;
         drop((dialer, listener));
-        gate = bed
-            .gate_at(&endpoint)
+        endpoints = context
+            .endpoints_at(&endpoint)
             .await
             .map_err(|failure| failure.at(format!("round {round}, listening again")))?;
-        let now = gate.listener.endpoint();
+        let now = endpoints.listener.endpoint();
         ensure!(*now == endpoint, "listening again at {endpoint} became {now}");
     }
     for (near, far) in &mut kept {
@@ -76,16 +76,17 @@ pub(super) async fn rebind_after_close(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-pub(super) async fn ephemeral_addr(bed: &mut Bed) -> Check {
-    let scratch = bed.transport.scratch_endpoint();
-    let mut gates = [bed.gate_at(&scratch).await?, bed.gate().await?, bed.gate().await?];
-    for (index, gate) in gates.iter().enumerate() {
-        let at = gate.listener.endpoint();
+pub(super) async fn ephemeral_addr(context: &mut TestContext) -> Check {
+    let scratch = context.transport.scratch_endpoint();
+    let mut gates =
+        [context.endpoints_at(&scratch).await?, context.endpoints().await?, context.endpoints().await?];
+    for (index, endpoints) in gates.iter().enumerate() {
+        let at = endpoints.listener.endpoint();
         let twins = gates[index + 1..].iter().any(|other| other.listener.endpoint() == at);
         ensure!(!twins, "two listeners say that they are at {at}");
     }
-    for (number, gate) in gates.iter_mut().enumerate() {
-        let (mut near, mut far) = gate.connect().await?;
+    for (number, endpoints) in gates.iter_mut().enumerate() {
+        let (mut near, mut far) = endpoints.connect().await?;
         near.introduce(number as u64).await?;
         let met = far.meet().await?;
         ensure!(met == Some(number as u64), "dial {number} reached the listener of {met:?}");
@@ -93,20 +94,20 @@ pub(super) async fn ephemeral_addr(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-pub(super) async fn bad_address(bed: &mut Bed) -> Check {
-    let scratch = bed.transport.scratch_endpoint();
+pub(super) async fn bad_address(context: &mut TestContext) -> Check {
+    let scratch = context.transport.scratch_endpoint();
     let foreign = Endpoint::new("no-such-scheme", "nowhere")?;
     for bad in [foreign, scratch.clone().with_option("no_such_option", "1")]
         .iter()
-        .chain(bed.subject.bad_endpoints())
+        .chain(context.subject.bad_endpoints())
     {
-        refused_as_invalid(bed, bad).await?;
+        refused_as_invalid(context, bad).await?;
     }
     // Whether it is a bad one is the transport's to say.
     let long = scratch.with_address("x".repeat(4000));
-    let listening = at_once("listening at an endpoint of 4,000 characters", bed.listen(&long)).await?;
+    let listening = at_once("listening at an endpoint of 4,000 characters", context.listen(&long)).await?;
     if listening.is_err()
-        && let Ok(mut dialer) = bed.dialer(&long)
+        && let Ok(mut dialer) = context.dialer(&long)
     {
         let dialled = at_once("a dial of an endpoint of 4,000 characters", dialer.try_next()).await?;
         ensure!(dialled.is_err(), "an endpoint of 4,000 characters cannot be listened at, but dialled");
@@ -114,8 +115,8 @@ pub(super) async fn bad_address(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-async fn refused_as_invalid(bed: &Bed, bad: &Endpoint) -> Check {
-    if let Ok(mut dialer) = bed.dialer(bad) {
+async fn refused_as_invalid(context: &TestContext, bad: &Endpoint) -> Check {
+    if let Ok(mut dialer) = context.dialer(bad) {
         match at_once(&format!("a dial of {bad}"), dialer.try_next()).await? {
             Ok(_) => return Err(Failure::new(format!("a dial of {bad} gave a channel"))),
             Err(error) => {
@@ -124,7 +125,7 @@ async fn refused_as_invalid(bed: &Bed, bad: &Endpoint) -> Check {
             }
         }
     }
-    match at_once(&format!("listening at {bad}"), bed.listen(bad)).await? {
+    match at_once(&format!("listening at {bad}"), context.listen(bad)).await? {
         Ok(_) => Err(Failure::new(format!("{bad} can be listened at"))),
         Err(error) if error.is_final => Ok(()),
         Err(error) => Err(Failure::new(format!(

@@ -12,18 +12,18 @@ use std::io::ErrorKind;
 
 use listenrain::NextError;
 
-use crate::conformance::bed::{Door, at_once};
 use crate::conformance::case::Need;
 use crate::conformance::case::cases;
+use crate::conformance::context::{Acceptor, at_once};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
-use crate::hardship::Hardship::PendingStorms;
+use crate::faults::Hardship::PendingStorms;
 
 cases! {
     /// A dial and an accept give two open ends that know the same two endpoints and the scheme, and the peer's identity
     /// and the connection they share where the transport says so; a second channel's dialled end has another endpoint
     /// than the first's.
     A01 connect_accept: 0, dial::connect_accept, [LibP2pTransport, Nng];
-    /// A dial that nobody listens for fails at once, as refused or not found, says that asking again may help, and
+    /// A dial without a listener fails at once, as refused or not found, says that asking again may help, and
     /// leaves no task behind.
     A02 dial_refused: 0, dial::dial_refused, [Nng, Netty];
     /// A dial that is neither answered nor refused fails as timed out, within its bound.
@@ -31,7 +31,7 @@ cases! {
     /// A dial that is dropped before its first poll or later leaks nothing: what the listener accepts of it ends, and a
     /// later dial is served.
     A04 dial_cancel: 0, dial::dial_cancel, [LibP2pTransport, Nng, Netty], under(&[PendingStorms]);
-    /// A dialler that asks again and again reaches a listener that comes later.
+    /// A dialer that asks again and again reaches a listener that comes later.
     A05 dial_before_listen: 1, dial::dial_before_listen, [Nng, ZeroMq];
     /// An accept that is dropped, whenever that is, loses no connection that is queued.
     A06 accept_cancel: 0, accept::accept_cancel, [Nng, Turmoil], under(&[PendingStorms]);
@@ -48,11 +48,11 @@ cases! {
     /// Of many dials at once, more than the listener's queue holds where there is an option `backlog`, each is served
     /// or refused cleanly, and a later dial is served.
     A11 accept_backlog_burst: 1, accept::accept_backlog_burst, [Nng, Turmoil], under(&[PendingStorms]);
-    /// Dials that stall half-way, that are silent, or that went away keep nobody behind them from being accepted within
+    /// Dials that stall half-way, that are silent, or that went away keep no dial behind them from being accepted within
     /// two seconds.
     A12 front_of_line: 1, accept::front_of_line, [Turmoil], under(&[PendingStorms]);
-    /// A dialler and a listener give channel after channel, each of its own and alive until it is dropped; a failed
-    /// dial in between ends neither them nor the dialler.
+    /// A dialer and a listener give channel after channel, each of its own and alive until it is dropped; a failed
+    /// dial in between ends neither them nor the dialer.
     A13 generator_next_sequence: 0, sequence::generator_next_sequence, [Own], under(&[PendingStorms]);
     /// An endpoint of another scheme, with an option that does not exist, or that the transport's author calls bad is
     /// an error; one of 4,000 characters neither panics nor hangs.
@@ -70,10 +70,10 @@ cases! {
     A19 accepted_end_speaks_first: 0, first_word::accepted_end_speaks_first, [Own];
 }
 
-/// The failure of a dial that nobody listens for.
-async fn refusal(dialer: &mut Door) -> Check<NextError> {
+/// The failure of a dial without a listener.
+async fn refusal(dialer: &mut Acceptor) -> Check<NextError> {
     let endpoint = dialer.endpoint().clone();
-    let what = format!("a dial of {endpoint}, where nobody listens,");
+    let what = format!("a dial of {endpoint}, where there is no listener,");
     let Err(error) = at_once(&what, dialer.try_next()).await? else {
         return Err(Failure::new(format!("{what} gave a channel")));
     };

@@ -1,17 +1,17 @@
-//! Peers at a listener that no dialer of the transport has made.
+//! Raw peers at a listener.
 
 use bytes::Bytes;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 use super::accept::BEHIND;
-use crate::conformance::bed::{Bed, Door, End, Gate, round_trip};
+use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext, round_trip};
 use crate::conformance::failure::{Check, Failure, describe, ensure};
 use crate::conformance::raw::RawPeer;
 
-pub(super) async fn stalled_peers(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
-    let hello = hello(bed);
+pub(super) async fn stalled_peers(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
+    let hello = hello(context);
     let mut stalled = Vec::new();
     for (number, (what, said)) in (0..).zip([
         ("says nothing", Bytes::new()),
@@ -19,18 +19,18 @@ pub(super) async fn stalled_peers(bed: &mut Bed) -> Check {
         ("has said half of its hello", hello.slice(..hello.len() / 2)),
         ("lacks the last byte of its hello", hello.slice(..hello.len().saturating_sub(1))),
     ]) {
-        stalled.push(connected(bed, &listener, said).await?);
+        stalled.push(connected(context, &listener, said).await?);
         is_served(&mut dialer, &mut listener, number, &format!("behind a peer that {what}")).await?;
     }
     drop(stalled);
     is_served(&mut dialer, &mut listener, 100, "after peers that stalled have gone").await
 }
 
-pub(super) async fn foreign_bytes(bed: &mut Bed) -> Check {
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
-    let hello = hello(bed);
+pub(super) async fn foreign_bytes(context: &mut TestContext) -> Check {
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
+    let hello = hello(context);
     let mut noise = vec![0; 500];
-    noise.fill_with(|| bed.random.draw() as u8);
+    noise.fill_with(|| context.random.draw() as u8);
     for (number, (what, said)) in (0..).step_by(2).zip([
         ("silence", Bytes::new()),
         ("a request of another protocol", Bytes::from_static(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")),
@@ -40,7 +40,7 @@ pub(super) async fn foreign_bytes(bed: &mut Bed) -> Check {
         ("half a hello", hello.slice(..hello.len() / 2)),
         ("half a hello and then ones", [&hello[..hello.len() / 2], &[0xFF; 200]].concat().into()),
     ]) {
-        let peer = connected(bed, &listener, said).await?;
+        let peer = connected(context, &listener, said).await?;
         is_served(&mut dialer, &mut listener, number, &format!("beside a peer that said {what}")).await?;
         drop(peer);
         is_served(&mut dialer, &mut listener, number + 1, &format!("after a peer that said {what}")).await?;
@@ -48,13 +48,13 @@ pub(super) async fn foreign_bytes(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-fn hello(bed: &Bed) -> Bytes {
-    bed.subject.raw_dialer().map(|raw| raw.hello().clone()).unwrap_or_default()
+fn hello(context: &TestContext) -> Bytes {
+    context.subject.raw_dialer().map(|raw| raw.hello().clone()).unwrap_or_default()
 }
 
 /// A peer that has said this. It may be hung up on before its last byte.
-async fn connected(bed: &Bed, listener: &Door, said: Bytes) -> Check<Box<dyn RawPeer>> {
-    let raw = bed.subject.raw_dialer().ok_or_else(|| Failure::new("there is no raw dialer"))?;
+async fn connected(context: &TestContext, listener: &Acceptor, said: Bytes) -> Check<Box<dyn RawPeer>> {
+    let raw = context.subject.raw_dialer().ok_or_else(|| Failure::new("there is no raw dialer"))?;
     let peer = raw.connect(listener.endpoint()).await;
     let mut peer = peer.map_err(|error| Failure::new(format!("a raw dial failed: {error}")))?;
     if !said.is_empty() {
@@ -63,8 +63,8 @@ async fn connected(bed: &Bed, listener: &Door, said: Bytes) -> Check<Box<dyn Raw
     Ok(peer)
 }
 
-/// A dial is accepted in time, whoever else is there.
-async fn is_served(dialer: &mut Door, listener: &mut Door, number: u64, when: &str) -> Check {
+/// A dial is accepted in time, whatever other peers there are.
+async fn is_served(dialer: &mut Acceptor, listener: &mut Acceptor, number: u64, when: &str) -> Check {
     // No peer says such a number.
     let number = 0x1234_5678_9ABC_0000 + number;
     let dialling = async {
@@ -79,8 +79,8 @@ async fn is_served(dialer: &mut Door, listener: &mut Door, number: u64, when: &s
     round_trip(&mut near, &mut far, 1000).await.map_err(|failure| failure.at(when))
 }
 
-/// Accepts until a channel introduces itself as `number`. Whoever says something else was no dialer.
-async fn find(listener: &mut Door, number: u64) -> Check<End> {
+/// Accepts until a channel introduces itself as `number`. A peer that says something else was no dialer.
+async fn find(listener: &mut Acceptor, number: u64) -> Check<Connection> {
     let mut meeting = JoinSet::new();
     loop {
         tokio::select! {
@@ -94,7 +94,7 @@ async fn find(listener: &mut Door, number: u64) -> Check<End> {
                 Ok(mut far) => {
                     meeting.spawn(async move {
                         let met = far.meet().await?;
-                        ensure!(met == Some(number), "somebody else: {met:?}");
+                        ensure!(met == Some(number), "another channel: {met:?}");
                         Ok(far)
                     });
                 }

@@ -1,15 +1,15 @@
-//! One generator, many channels.
+//! Several channels of one generator.
 
 use super::refusal;
-use crate::conformance::bed::{Bed, Gate, round_trip};
+use crate::conformance::context::{Endpoints, TestContext, round_trip};
 use crate::conformance::failure::{Check, ensure};
 
-pub(super) async fn generator_next_sequence(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
-    let endpoint = gate.listener.endpoint().clone();
+pub(super) async fn generator_next_sequence(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
+    let endpoint = endpoints.listener.endpoint().clone();
     let mut pairs = Vec::new();
     for _ in 0..4 {
-        pairs.push(gate.connect().await?);
+        pairs.push(endpoints.connect().await?);
     }
     for _ in 0..2 {
         for (near, far) in &mut pairs {
@@ -18,14 +18,14 @@ pub(super) async fn generator_next_sequence(bed: &mut Bed) -> Check {
         }
     }
     drop(pairs.remove(0));
-    let Gate { mut dialer, listener, .. } = gate;
+    let Endpoints { mut dialer, listener, .. } = endpoints;
     drop(listener);
     refusal(&mut dialer).await?;
     refusal(&mut dialer).await?;
-    let mut listener = bed.listen(&endpoint).await?;
+    let mut listener = context.listen(&endpoint).await?;
     let (mut near, mut far) = tokio::try_join!(dialer.next(), listener.next())?;
     near.introduce(7).await?;
-    ensure!(far.meet().await? == Some(7), "somebody else was accepted after a failed dial");
+    ensure!(far.meet().await? == Some(7), "another dial was accepted after a failed one");
     round_trip(&mut near, &mut far, 100).await?;
     for (near, far) in &mut pairs {
         round_trip(near, far, 100).await?;

@@ -1,12 +1,12 @@
-//! What is given back.
+//! Leaks of tasks, descriptors and memory.
 
 use std::sync::Arc;
 
 use crate::conformance::alone::Alone;
 use crate::conformance::attempt::Ending;
-use crate::conformance::bed::{Bed, Gate, round_trip};
 use crate::conformance::case::Case;
 use crate::conformance::cases::{MOST_UNREAD, cases};
+use crate::conformance::context::{Endpoints, TestContext, round_trip};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::held::{Held, Left};
 use crate::conformance::trial::{Settings, Trial};
@@ -14,39 +14,39 @@ use crate::conformance::trial::{Settings, Trial};
 /// Bytes by which memory may differ: a table that has grown, a cache of the runtime's.
 const SLACK: usize = 64 << 10;
 
-pub(super) async fn open_close_10k(bed: &mut Bed) -> Check {
-    bed.note_what_is_not_counted();
-    let rounds = bed.size(10_000, 1000);
-    let mut gate = bed.gate().await?;
+pub(super) async fn open_close_10k(context: &mut TestContext) -> Check {
+    context.note_what_is_not_counted();
+    let rounds = context.size(10_000, 1000);
+    let mut endpoints = context.endpoints().await?;
     // Tables and caches grow to their size.
-    open_and_close(&mut gate, rounds / 10).await?;
+    open_and_close(&mut endpoints, rounds / 10).await?;
     let before = Held::now();
-    open_and_close(&mut gate, rounds).await?;
+    open_and_close(&mut endpoints, rounds).await?;
     before.is_back(SLACK).await.map_err(|failure| failure.at(format!("after {rounds} channels")))
 }
 
-async fn open_and_close(gate: &mut Gate, rounds: usize) -> Check {
+async fn open_and_close(endpoints: &mut Endpoints, rounds: usize) -> Check {
     for round in 0..rounds {
-        let (mut near, mut far) = gate.connect().await?;
+        let (mut near, mut far) = endpoints.connect().await?;
         match round % 4 {
             0 => {
                 round_trip(&mut near, &mut far, 10).await?;
-                near.tx.shutdown().await?;
-                far.rx.end().await?;
+                near.writer.shutdown().await?;
+                far.reader.end().await?;
             }
-            1 => near.tx.send(10).await?,
-            2 => far.tx.abort(),
+            1 => near.writer.send(10).await?,
+            2 => far.writer.abort(),
             _ => drop(near),
         }
     }
     Ok(())
 }
 
-pub(super) async fn leak_accounting(bed: &mut Bed) -> Check {
-    bed.note_what_is_not_counted();
+pub(super) async fn leak_accounting(context: &mut TestContext) -> Check {
+    context.note_what_is_not_counted();
     let mut looked_at = 0;
     for case in cases().filter(|case| !case.is_alone) {
-        let trial = quick(bed.trial(), case);
+        let trial = quick(context.trial(), case);
         let once =
             || async { judged(trial.run_accounted().await).map_err(|failure| failure.at(case.test_name())) };
         if !once().await? {
@@ -84,25 +84,25 @@ fn judged((ending, left): (Ending, Left)) -> Check<bool> {
     Ok(ending == Ending::Passed)
 }
 
-pub(super) async fn left_open_then_close(bed: &mut Bed) -> Check {
+pub(super) async fn left_open_then_close(context: &mut TestContext) -> Check {
     // What the transport itself needs is there after its first channel.
-    bed.gate().await?.connect().await?;
+    context.endpoints().await?.connect().await?;
     let before = Held::now();
-    let Gate { mut dialer, mut listener, .. } = bed.gate().await?;
+    let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
     let mut left = Vec::new();
     let mut others = Vec::new();
     for number in 0..10 {
         let (mut near, mut far) = tokio::try_join!(dialer.next(), listener.next())?;
         near.introduce(number).await?;
         far.meet().await?;
-        near.tx.offer(bed.size(50_000, 2000)).await?;
+        near.writer.offer(context.size(50_000, 2000)).await?;
         left.push(far);
         others.push(near);
     }
     drop((left, listener));
     for near in &mut others {
-        near.rx.until_over().await?;
-        near.tx.until_error(MOST_UNREAD).await?;
+        near.reader.until_over().await?;
+        near.writer.until_error(MOST_UNREAD).await?;
     }
     drop((others, dialer));
     before.tasks_only().is_back(0).await

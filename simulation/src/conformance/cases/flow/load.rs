@@ -1,21 +1,21 @@
-//! Many channels, many messages.
+//! Load: many channels, many messages.
 
 use tokio::task::JoinSet;
 
-use crate::conformance::bed::{Bed, Door, End, Gate};
+use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure};
 
 /// Bytes of a message.
 const MESSAGE: usize = 100;
 
-pub(super) async fn stress(bed: &mut Bed) -> Check {
+pub(super) async fn stress(context: &mut TestContext) -> Check {
     for (channels, messages) in [(1, 1), (1, 100), (50, 10), (1, 1000)] {
-        let messages = bed.size(messages, messages.min(10));
-        let mut gate = bed.gate().await?;
+        let messages = context.size(messages, messages.min(10));
+        let mut endpoints = context.endpoints().await?;
         let mut tasks = JoinSet::new();
         let mut open = Vec::new();
         for _ in 0..channels {
-            open.push(gate.connect().await?);
+            open.push(endpoints.connect().await?);
         }
         for (near, far) in open {
             tasks.spawn(ask(near, messages));
@@ -31,33 +31,33 @@ pub(super) async fn stress(bed: &mut Bed) -> Check {
 }
 
 /// Two messages are under way at once.
-async fn ask(mut near: End, messages: usize) -> Check {
-    near.tx.send(MESSAGE).await?;
+async fn ask(mut near: Connection, messages: usize) -> Check {
+    near.writer.send(MESSAGE).await?;
     for _ in 1..messages {
-        near.tx.send(MESSAGE).await?;
-        near.rx.through(MESSAGE).await?;
+        near.writer.send(MESSAGE).await?;
+        near.reader.through(MESSAGE).await?;
     }
-    near.rx.through(MESSAGE).await
+    near.reader.through(MESSAGE).await
 }
 
-async fn echo(mut far: End, messages: usize) -> Check {
+async fn echo(mut far: Connection, messages: usize) -> Check {
     for _ in 0..messages {
-        far.rx.through(MESSAGE).await?;
-        far.tx.send(MESSAGE).await?;
+        far.reader.through(MESSAGE).await?;
+        far.writer.send(MESSAGE).await?;
     }
-    // Closed by whoever asked, so that the last answer is not cut off.
-    far.rx.until_over().await?;
+    // Closed by the end that asked, so that the last answer is not cut off.
+    far.reader.until_over().await?;
     Ok(())
 }
 
-/// Diallers, several times as many as the queue holds.
+/// Dialers, several times as many as the queue holds.
 const DIALLERS: u64 = 16;
 
-pub(super) async fn more_than_limit(bed: &mut Bed) -> Check {
-    let Gate { listener, .. } = bed.gate_at(&bed.scratch_with_short_queue()).await?;
+pub(super) async fn more_than_limit(context: &mut TestContext) -> Check {
+    let Endpoints { listener, .. } = context.endpoints_at(&context.scratch_with_short_queue()).await?;
     let mut dialling = JoinSet::new();
     for number in 0..DIALLERS {
-        let dialer = bed.dialer(listener.endpoint())?;
+        let dialer = context.dialer(listener.endpoint())?;
         dialling.spawn(dial_until_served(dialer, number));
     }
     let served = async {
@@ -73,20 +73,20 @@ pub(super) async fn more_than_limit(bed: &mut Bed) -> Check {
     }
 }
 
-async fn dial_until_served(mut dialer: Door, number: u64) -> Check {
+async fn dial_until_served(mut dialer: Acceptor, number: u64) -> Check {
     let mut near = dialer.next_in_the_end().await?;
     near.introduce(number).await?;
-    near.rx.through(MESSAGE).await
+    near.reader.through(MESSAGE).await
 }
 
 /// One after the other; comes back only with a failure.
-async fn serve_slowly(mut listener: Door) -> Failure {
+async fn serve_slowly(mut listener: Acceptor) -> Failure {
     let mut served = Vec::new();
     loop {
         let serving = async {
             let mut far = listener.next().await?;
             if far.meet().await?.is_some() {
-                far.tx.send(MESSAGE).await?;
+                far.writer.send(MESSAGE).await?;
             }
             Check::Ok(far)
         };

@@ -1,4 +1,4 @@
-//! Group E: flow control, load, and what is given back.
+//! Group E: flow control, load and leaks.
 
 mod backpressure;
 mod leaks;
@@ -6,7 +6,7 @@ mod load;
 
 use crate::conformance::case::Threads;
 use crate::conformance::case::cases;
-use crate::hardship::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
+use crate::faults::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
 
 cases! {
     /// A peer that does not read makes the writer wait before 64 MiB were taken.
@@ -32,7 +32,7 @@ cases! {
     /// Channels that were left open with bytes unread end at the other side when their owner goes, generators and all;
     /// then nothing is left of either side.
     E07 left_open_then_close: 1, leaks::left_open_then_close, [LibP2pMuxer];
-    /// Of more diallers than a listener's queue holds, where there is an option `backlog`, each gets its channel in the
+    /// Of more dialers than a listener's queue holds, where there is an option `backlog`, each gets its channel in the
     /// end by asking again.
     E08 more_than_limit: 2, load::more_than_limit, [LibP2pIntegration], under(&[PendingStorms]);
 }

@@ -6,20 +6,20 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
-use crate::conformance::bed::End;
+use crate::conformance::context::Connection;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::framing::{Codec, Framing};
-use crate::conformance::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// Writes packets, and decodes what the transport has delivered, checking the contract of the codec at every call.
 pub(super) struct Framed {
-    pub(super) end: End,
+    pub(super) end: Connection,
     pub(super) codec: Codec,
 }
 
 impl Framed {
-    pub(super) fn new(mut end: End, codec: &Codec) -> Self {
-        end.rx.read_into(ReadBuffer::new(codec.buffers()));
+    pub(super) fn new(mut end: Connection, codec: &Codec) -> Self {
+        end.reader.read_into(ReadBuffer::new(codec.buffers()));
         Self { end, codec: codec.clone() }
     }
 
@@ -34,12 +34,12 @@ impl Framed {
         for packet in packets {
             bytes.extend_from_slice(&encoded(&self.codec, packet)?);
         }
-        self.end.tx.say(bytes).await
+        self.end.writer.say(bytes).await
     }
 
     /// What the codec makes of the bytes that have come: a packet, or that one is missing.
     pub(super) fn decode(&mut self) -> Check<Result<Option<Packet>, PacketError>> {
-        let buffer = self.end.rx.buffer();
+        let buffer = self.end.reader.buffer();
         let before = buffer.len();
         if before == 0 {
             return Ok(Ok(None));
@@ -81,9 +81,9 @@ impl Framed {
                 Ok(None) => {}
                 decoded => return Ok(decoded),
             }
-            let read = self.end.rx.more().await?;
+            let read = self.end.reader.more().await?;
             if !matches!(read, Ok(1..)) {
-                let had = self.end.rx.buffer().len();
+                let had = self.end.reader.buffer().len();
                 ensure!(
                     had == 0 && read.is_ok(),
                     "instead of the rest of a packet, {had} bytes of which have come, there was {read:?}"
@@ -125,9 +125,9 @@ impl Framed {
 
     /// Reads until `count` bytes wait.
     pub(super) async fn until(&mut self, count: usize) -> Check {
-        while self.end.rx.buffer().len() < count {
-            let had = self.end.rx.buffer().len();
-            let read = self.end.rx.more().await?;
+        while self.end.reader.buffer().len() < count {
+            let had = self.end.reader.buffer().len();
+            let read = self.end.reader.more().await?;
             ensure!(matches!(read, Ok(1..)), "after {had} of {count} bytes there was {read:?}");
         }
         Ok(())
@@ -135,7 +135,7 @@ impl Framed {
 
     /// Whether every byte that has come was part of a packet that was taken.
     pub(super) fn expect_nothing(&mut self) -> Check {
-        let left = self.end.rx.buffer().len();
+        let left = self.end.reader.buffer().len();
         ensure!(left == 0, "{left} bytes are left that belong to no packet");
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::framed::Framed;
-use crate::conformance::bed::{Bed, Door, Gate, at_once};
+use crate::conformance::context::{Acceptor, Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::framing::Codec;
 use crate::conformance::stack::{Executed, call, client, echo, protocol, server};
@@ -20,17 +20,18 @@ pub(super) struct Served {
     pub(super) due: usize,
     calls: u64,
     pub(super) server: Server,
-    dialer: Door,
+    dialer: Acceptor,
 }
 
 impl Served {
-    pub(super) async fn start(bed: &mut Bed, codec: &Codec) -> Check<Self> {
-        let Gate { dialer, listener, .. } = bed.gate().await?;
+    pub(super) async fn start(context: &mut TestContext, codec: &Codec) -> Check<Self> {
+        let Endpoints { dialer, listener, .. } = context.endpoints().await?;
         let protocol = protocol(codec.clone()).build()?;
         let executed = Executed::default();
         let endpoint = listener.endpoint().clone();
         let server = server(&protocol, echo(&executed)).listen(listener.generator)?;
-        let neighbour = client(&protocol, bed.random.draw()).dial(bed.dialer(&endpoint)?.generator)?;
+        let neighbour =
+            client(&protocol, context.random.draw()).dial(context.dialer(&endpoint)?.generator)?;
         let mut served = Self { neighbour, executed, due: 0, calls: 0, dialer, server };
         served.is_unharmed().await?;
         Ok(served)

@@ -11,16 +11,18 @@ mod refused;
 mod sessions;
 mod sizes;
 
-use crate::conformance::bed::Bed;
 use crate::conformance::case::cases;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::Check;
 use crate::conformance::framing::Framing;
-use crate::hardship::Hardship::{CoalescedWrites, OneByteReads, PendingStorms, ShortWrites};
+use crate::faults::Hardship::{CoalescedWrites, OneByteReads, PendingStorms, ShortWrites};
 
 /// Runs `check` with every packet codec of the subject, each on channels of its own.
-async fn each(bed: &mut Bed, check: impl AsyncFn(&mut Bed, &Framing) -> Check) -> Check {
-    for framing in bed.subject.framings().to_vec() {
-        check(bed, &framing).await.map_err(|failure| failure.at(format!("{} packets", framing.name())))?;
+async fn each(context: &mut TestContext, check: impl AsyncFn(&mut TestContext, &Framing) -> Check) -> Check {
+    for framing in context.subject.framings().to_vec() {
+        check(context, &framing)
+            .await
+            .map_err(|failure| failure.at(format!("{} packets", framing.name())))?;
     }
     Ok(())
 }

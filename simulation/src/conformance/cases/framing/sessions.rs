@@ -10,24 +10,25 @@ use tokio::task::yield_now;
 use super::each;
 use super::framed::{Framed, encoded, packet};
 use super::library::{Served, until_counted};
-use crate::conformance::bed::Bed;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Codec;
-use crate::conformance::tx::Tx;
+use crate::conformance::writer::CheckedWriter;
 use crate::random::Random;
 
 /// A server reads single bytes, and answers as if they were whole packets.
-pub(super) async fn byte_by_byte(bed: &mut Bed) -> Check {
-    each(bed, async |bed, framing| requests_byte_by_byte(bed, &framing.with_max(1000)).await).await
+pub(super) async fn byte_by_byte(context: &mut TestContext) -> Check {
+    each(context, async |context, framing| requests_byte_by_byte(context, &framing.with_max(1000)).await)
+        .await
 }
 
-async fn requests_byte_by_byte(bed: &mut Bed, codec: &Codec) -> Check {
-    let mut served = Served::start(bed, codec).await?;
+async fn requests_byte_by_byte(context: &mut TestContext, codec: &Codec) -> Check {
+    let mut served = Served::start(context, codec).await?;
     let mut peer = served.dial(codec).await?;
     for (number, size) in (1..).zip([0, 1, 300, 0, 77, 1]) {
         let asked = packet(codec, number, size);
         let bytes = encoded(codec, &asked)?;
-        say_byte_by_byte(&mut peer.end.tx, &bytes, || served.server.counts().received_bytes).await?;
+        say_byte_by_byte(&mut peer.end.writer, &bytes, || served.server.counts().received_bytes).await?;
         if size == 300 {
             // Answered together with the next.
             continue;
@@ -48,22 +49,22 @@ fn reply(codec: &Codec, number: u64, size: usize) -> Packet {
 }
 
 /// Writes and flushes one byte after the other, each when the one before it was read.
-async fn say_byte_by_byte(tx: &mut Tx, bytes: &Bytes, received: impl Fn() -> u64) -> Check {
+async fn say_byte_by_byte(writer: &mut CheckedWriter, bytes: &Bytes, received: impl Fn() -> u64) -> Check {
     let before = received();
     for at in 0..bytes.len() {
-        tx.say(bytes.slice(at..=at)).await?;
+        writer.say(bytes.slice(at..=at)).await?;
         until_counted(before + at as u64 + 1, &received).await?;
     }
     Ok(())
 }
 
-pub(super) async fn round_trip(bed: &mut Bed) -> Check {
-    let count = bed.size(400, 40);
-    each(bed, async |bed, framing| {
+pub(super) async fn round_trip(context: &mut TestContext) -> Check {
+    let count = context.size(400, 40);
+    each(context, async |context, framing| {
         let codec = framing.with_max(200_000);
-        let (near, far) = bed.pair().await?;
+        let (near, far) = context.pair().await?;
         let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
-        let random = &mut bed.random;
+        let random = &mut context.random;
         let mut sent: Vec<_> = (0..count).map(|_| random_packet(&codec, random)).collect();
         // Twice one that gets a buffer of its own, once behind another of its kind.
         let long = packet(&codec, random.draw(), ReadBuffer::OWN_BUFFER_FROM + random.below(1000));
@@ -72,7 +73,7 @@ pub(super) async fn round_trip(bed: &mut Bed) -> Check {
         let mut cuts = Random::new(random.draw());
         let sending = async {
             send_in_random_pieces(&mut near, &sent, &mut cuts).await?;
-            near.end.tx.shutdown().await
+            near.end.writer.shutdown().await
         };
         let reading = async {
             for (at, packet) in sent.iter().enumerate() {
@@ -125,9 +126,9 @@ async fn send_in_random_pieces(near: &mut Framed, packets: &[Packet], random: &m
         encoding.map_err(|error| Failure::new(format!("a packet cannot be encoded: {error}")))?;
         while stream.len() > 5000 {
             let piece = random.size(5000);
-            near.end.tx.say(stream.copy_to_bytes(piece)).await?;
+            near.end.writer.say(stream.copy_to_bytes(piece)).await?;
         }
     }
     let rest = stream.copy_to_bytes(stream.len());
-    near.end.tx.say(rest).await
+    near.end.writer.say(rest).await
 }

@@ -1,36 +1,36 @@
-//! Packets of every size at which something changes.
+//! Packet sizes at the limits.
 
 use listenrain::buffer::ReadBuffer;
 
 use super::each;
 use super::framed::{Framed, packet};
-use crate::conformance::bed::Bed;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Framing;
 
-pub(super) async fn empty(bed: &mut Bed) -> Check {
-    sized(bed, |_| 0).await
+pub(super) async fn empty(context: &mut TestContext) -> Check {
+    sized(context, |_| 0).await
 }
 
-pub(super) async fn one(bed: &mut Bed) -> Check {
-    sized(bed, |_| 1).await
+pub(super) async fn one(context: &mut TestContext) -> Check {
+    sized(context, |_| 1).await
 }
 
-pub(super) async fn just_below(bed: &mut Bed) -> Check {
-    sized(bed, |max| max - 1).await
+pub(super) async fn just_below(context: &mut TestContext) -> Check {
+    sized(context, |max| max - 1).await
 }
 
-pub(super) async fn longest(bed: &mut Bed) -> Check {
-    sized(bed, |max| max).await
+pub(super) async fn longest(context: &mut TestContext) -> Check {
+    sized(context, |max| max).await
 }
 
 /// A packet whose size depends on the longest that is allowed, alone and among others.
-async fn sized(bed: &mut Bed, size: fn(usize) -> usize) -> Check {
+async fn sized(context: &mut TestContext, size: fn(usize) -> usize) -> Check {
     // A longer one gets a buffer of its own while it is read.
-    let large = bed.size(100_000, ReadBuffer::OWN_BUFFER_FROM + 500);
-    each(bed, async |bed, framing| {
+    let large = context.size(100_000, ReadBuffer::OWN_BUFFER_FROM + 500);
+    each(context, async |context, framing| {
         for max in [1000, large] {
-            exchange(bed, framing, max, size(max))
+            exchange(context, framing, max, size(max))
                 .await
                 .map_err(|failure| failure.at(format!("{} of at most {max} bytes", size(max))))?;
         }
@@ -39,9 +39,9 @@ async fn sized(bed: &mut Bed, size: fn(usize) -> usize) -> Check {
     .await
 }
 
-async fn exchange(bed: &mut Bed, framing: &Framing, max: usize, size: usize) -> Check {
+async fn exchange(context: &mut TestContext, framing: &Framing, max: usize, size: usize) -> Check {
     let codec = framing.with_max(max);
-    let (near, far) = bed.pair().await?;
+    let (near, far) = context.pair().await?;
     let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
     let sizes = [size, 300, size, size, 7, size];
     let sent: Vec<_> = (1..).zip(sizes).map(|(number, size)| packet(&codec, number, size)).collect();
@@ -51,7 +51,7 @@ async fn exchange(bed: &mut Bed, framing: &Framing, max: usize, size: usize) -> 
             near.send(packet).await?;
         }
         near.send_all(together).await?;
-        near.end.tx.shutdown().await
+        near.end.writer.shutdown().await
     };
     let reading = async {
         for packet in &sent {

@@ -1,53 +1,53 @@
-//! Much at once.
+//! Bulk transfers.
 
 use std::io;
 
-use crate::conformance::bed::{Bed, End, round_trip};
+use crate::allocations;
+use crate::conformance::context::{Connection, TestContext, round_trip};
 use crate::conformance::failure::{Check, Failure, ensure};
-use crate::gauge;
 
-pub(super) async fn basic_io_1mib(bed: &mut Bed) -> Check {
-    let total = bed.size(1 << 20, 16 << 10);
-    let (mut near, mut far) = bed.pair().await?;
+pub(super) async fn basic_io_1mib(context: &mut TestContext) -> Check {
+    let total = context.size(1 << 20, 16 << 10);
+    let (mut near, mut far) = context.pair().await?;
     for _ in 0..2 {
         let sending = async {
-            near.tx.write_in(total, 1024).await?;
-            near.tx.flush().await
+            near.writer.write_in(total, 1024).await?;
+            near.writer.flush().await
         };
-        tokio::try_join!(sending, far.rx.through(total))?;
+        tokio::try_join!(sending, far.reader.through(total))?;
         std::mem::swap(&mut near, &mut far);
     }
-    near.tx.shutdown().await?;
-    far.rx.end().await
+    near.writer.shutdown().await?;
+    far.reader.end().await
 }
 
-pub(super) async fn ping_pong_1000(bed: &mut Bed) -> Check {
-    let (mut near, mut far) = bed.pair().await?;
-    for _ in 0..bed.size(1000, 100) {
+pub(super) async fn ping_pong_1000(context: &mut TestContext) -> Check {
+    let (mut near, mut far) = context.pair().await?;
+    for _ in 0..context.size(1000, 100) {
         round_trip(&mut near, &mut far, 8).await?;
     }
     Ok(())
 }
 
-pub(super) async fn full_duplex_bulk(bed: &mut Bed) -> Check {
-    let total = bed.size(4 << 20, 64 << 10);
-    let (near, far) = bed.pair().await?;
+pub(super) async fn full_duplex_bulk(context: &mut TestContext) -> Check {
+    let total = context.size(4 << 20, 64 << 10);
+    let (near, far) = context.pair().await?;
     both_ways(near, far, total).await
 }
 
-pub(super) async fn large_64mib_single_write(bed: &mut Bed) -> Check {
-    bed.note_what_is_not_counted();
-    let total = bed.size(64 << 20, 16 << 20);
-    let (mut near, mut far) = bed.pair().await?;
-    let mut whole = near.tx.piece(total);
-    gauge::forget_peak();
-    let before = gauge::live();
+pub(super) async fn large_64mib_single_write(context: &mut TestContext) -> Check {
+    context.note_what_is_not_counted();
+    let total = context.size(64 << 20, 16 << 20);
+    let (mut near, mut far) = context.pair().await?;
+    let mut whole = near.writer.piece(total);
+    allocations::forget_peak();
+    let before = allocations::live();
     let sending = async {
-        near.tx.take_all(&mut whole).await?;
-        near.tx.flush().await
+        near.writer.take_all(&mut whole).await?;
+        near.writer.flush().await
     };
-    tokio::try_join!(sending, far.rx.through(total))?;
-    if let Some((before, peak)) = before.zip(gauge::peak()).filter(|_| bed.alone) {
+    tokio::try_join!(sending, far.reader.through(total))?;
+    if let Some((before, peak)) = before.zip(allocations::peak()).filter(|_| context.alone) {
         let beside = peak.saturating_sub(before);
         ensure!(beside < total / 2, "{beside} bytes were held beside the {total} that were written at once");
     }
@@ -57,11 +57,11 @@ pub(super) async fn large_64mib_single_write(bed: &mut Bed) -> Check {
 /// Channels that carry much at once.
 const LOADED: usize = 3;
 
-pub(super) async fn volume_on_every_channel(bed: &mut Bed) -> Check {
-    let total = bed.size(4 << 20, 1 << 20);
+pub(super) async fn volume_on_every_channel(context: &mut TestContext) -> Check {
+    let total = context.size(4 << 20, 1 << 20);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..LOADED {
-        let (near, far) = bed.pair().await?;
+        let (near, far) = context.pair().await?;
         tasks.spawn(async move {
             let at = |failure: Failure| failure.at(format!("channel {number} of {LOADED}"));
             both_ways(near, far, total).await.map_err(at)
@@ -73,19 +73,26 @@ pub(super) async fn volume_on_every_channel(bed: &mut Bed) -> Check {
     Ok(())
 }
 
-async fn both_ways(near: End, far: End, total: usize) -> Check {
-    let (End { tx: mut near_tx, rx: mut near_rx, .. }, End { tx: mut far_tx, rx: mut far_rx, .. }) =
-        (near, far);
-    tokio::try_join!(near_tx.send(total), far_tx.send(total), near_rx.through(total), far_rx.through(total))?;
+async fn both_ways(near: Connection, far: Connection, total: usize) -> Check {
+    let (
+        Connection { writer: mut near_writer, reader: mut near_reader, .. },
+        Connection { writer: mut far_writer, reader: mut far_reader, .. },
+    ) = (near, far);
+    tokio::try_join!(
+        near_writer.send(total),
+        far_writer.send(total),
+        near_reader.through(total),
+        far_reader.through(total)
+    )?;
     Ok(())
 }
 
-pub(super) async fn no_crosstalk(bed: &mut Bed) -> Check {
-    let total = bed.size(256 << 10, 8 << 10);
+pub(super) async fn no_crosstalk(context: &mut TestContext) -> Check {
+    let total = context.size(256 << 10, 8 << 10);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..16 {
-        let (mut near, mut far) = bed.pair().await?;
-        let pieces = bed.random.sizes(total / 2048, 4096);
+        let (mut near, mut far) = context.pair().await?;
+        let pieces = context.random.sizes(total / 2048, 4096);
         tasks.spawn(async move {
             for piece in pieces {
                 round_trip(&mut near, &mut far, piece).await?;
@@ -99,11 +106,11 @@ pub(super) async fn no_crosstalk(bed: &mut Bed) -> Check {
         open.push(ended??);
     }
     for (near, far) in &mut open {
-        for (tx, rx) in [(&mut near.tx, &mut far.rx), (&mut far.tx, &mut near.rx)] {
-            let early: Option<io::Result<usize>> = rx.some_now().await?;
-            ensure!(early.is_none(), "bytes came that nobody wrote: {early:?}");
-            tx.send(1).await?;
-            rx.through(1).await?;
+        for (writer, reader) in [(&mut near.writer, &mut far.reader), (&mut far.writer, &mut near.reader)] {
+            let early: Option<io::Result<usize>> = reader.some_now().await?;
+            ensure!(early.is_none(), "bytes came that were not written: {early:?}");
+            writer.send(1).await?;
+            reader.through(1).await?;
         }
     }
     Ok(())

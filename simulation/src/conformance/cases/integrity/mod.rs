@@ -5,7 +5,7 @@ mod sizes;
 
 use crate::conformance::case::Threads;
 use crate::conformance::case::cases;
-use crate::hardship::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
+use crate::faults::Hardship::{CoalescedWrites, PendingStorms, ShortWrites};
 
 cases! {
     /// 1 MiB in pieces of 1 KiB each way, byte for byte; then the end, after the last byte and not before.
@@ -32,7 +32,7 @@ cases! {
     B08 vectored_write: 1, sizes::vectored_write, [Netty], swapped(), under(&[ShortWrites]);
     /// What was written and flushed is read by the peer without anything else happening, a close least of all.
     B09 flush_semantics: 0, sizes::flush_semantics, [RustLibP2pMuxer], swapped(), under(&[CoalescedWrites]);
-    /// 16 channels at work at once: each end reads its own channel's bytes and nobody else's.
+    /// 16 channels at work at once: each end reads its own channel's bytes and no other's.
     B10 no_crosstalk: 0, bulk::no_crosstalk, [LibP2pTransport, LibP2pIntegration], under(&[PendingStorms]);
     /// Seeded sizes, flushes and pauses, both ways at once, many at powers of two and beside them.
     B11 random_io_sizes: 0, sizes::random_io_sizes, [Nettest, Own],

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::task::yield_now;
 
-use crate::conformance::bed::Bed;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, ensure};
 
 /// Writes and reads in a row, none of which has to wait.
 const ROUNDS: usize = 20_000;
-/// Turns that somebody else has to get meanwhile: a small part of those that a fair thread would give.
+/// Turns that another task has to get meanwhile: a small part of those that a fair thread would give.
 const LEAST_TURNS: usize = 20;
 
-pub(super) async fn busy_ends_share(bed: &mut Bed) -> Check {
-    let (mut near, mut far) = bed.pair().await?;
+pub(super) async fn busy_ends_share(context: &mut TestContext) -> Check {
+    let (mut near, mut far) = context.pair().await?;
     let (turns, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let neighbour = tokio::spawn({
         let (turns, is_over) = (turns.clone(), is_over.clone());
@@ -28,9 +28,9 @@ pub(super) async fn busy_ends_share(bed: &mut Bed) -> Check {
     // A task of its own, so that its turns are those of any task.
     let busy = tokio::spawn(async move {
         for _ in 0..ROUNDS {
-            let mut piece = near.tx.piece(100);
-            near.tx.take_all(&mut piece).await?;
-            far.rx.through(100).await?;
+            let mut piece = near.writer.piece(100);
+            near.writer.take_all(&mut piece).await?;
+            far.reader.through(100).await?;
         }
         Check::Ok(())
     });

@@ -3,14 +3,14 @@
 use std::io::ErrorKind;
 
 use super::relay::Relay;
-use crate::conformance::bed::{Bed, Gate, at_once, round_trip};
+use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
 use crate::conformance::failure::{Check, ensure};
 
-pub(super) async fn lanes_are_apart(bed: &mut Bed) -> Check {
-    let mut gate = bed.gate().await?;
+pub(super) async fn lanes_are_apart(context: &mut TestContext) -> Check {
+    let mut endpoints = context.endpoints().await?;
     let mut lanes = Vec::new();
     for _ in 0..5 {
-        lanes.push(gate.connect().await?);
+        lanes.push(endpoints.connect().await?);
     }
     let groups: Vec<_> = lanes.iter().map(|(near, _)| near.facts.group).collect();
     ensure!(
@@ -22,18 +22,18 @@ pub(super) async fn lanes_are_apart(bed: &mut Bed) -> Check {
     // One ends in order, one is dropped with bytes unread, one is aborted from either side.
     let mut ways = lanes.into_iter();
     if let Some((mut near, mut far)) = ways.next() {
-        near.tx.shutdown().await?;
-        far.rx.end().await?;
+        near.writer.shutdown().await?;
+        far.reader.end().await?;
     }
     if let Some((near, mut far)) = ways.next() {
-        far.tx.send(100).await?;
+        far.writer.send(100).await?;
         drop((near, far));
     }
     for (near, far) in ways {
         let (mut aborts, mut hears) = (near, far);
-        aborts.tx.abort();
+        aborts.writer.abort();
         drop(aborts);
-        let error = at_once("hearing of an abort", hears.rx.until_error()).await??;
+        let error = at_once("hearing of an abort", hears.reader.until_error()).await??;
         ensure!(
             error.kind() == ErrorKind::ConnectionReset,
             "an aborted channel's peer read {:?}",
@@ -44,15 +44,15 @@ pub(super) async fn lanes_are_apart(bed: &mut Bed) -> Check {
     at_once(what, round_trip(&mut kept_near, &mut kept_far, 1000)).await?.map_err(|failure| failure.at(what))
 }
 
-pub(super) async fn no_early_data(bed: &mut Bed) -> Check {
+pub(super) async fn no_early_data(context: &mut TestContext) -> Check {
     // Farewells have no way once the relay is gone, and are waited for until then.
-    let scratch = bed.transport.scratch_endpoint().with_option("idle_timeout", "1s");
-    let Gate { mut listener, .. } = bed.gate_at(&scratch).await?;
+    let scratch = context.transport.scratch_endpoint().with_option("idle_timeout", "1s");
+    let Endpoints { mut listener, .. } = context.endpoints_at(&scratch).await?;
     let relay = Relay::to(listener.endpoint().address().to_owned()).await?;
     let through = listener.endpoint().clone().with_address(relay.address.to_string());
     // What the first has learnt of the listener is there for the second.
     for _ in 0..2 {
-        let mut dialer = bed.dialer(&through)?;
+        let mut dialer = context.dialer(&through)?;
         let meeting = async { tokio::try_join!(dialer.next(), listener.next()) };
         let (mut near, mut far) = at_once("a dial through a relay", meeting).await??;
         round_trip(&mut near, &mut far, 100).await?;
