@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::listenrain::{NativePackets, Transport};
-use listenrain_simulation::fault::{Fault, FaultKind, FaultPlan};
+use listenrain_simulation::context::RunContext;
+use listenrain_simulation::faults::{Fault, FaultKind, FaultPlan};
+use listenrain_simulation::network::{Node, Roles};
 use listenrain_simulation::stack::BareBodies;
-use listenrain_simulation::stage::Stage;
-use listenrain_simulation::world::{Cast, Site};
 use tokio::time::Instant;
 
 use crate::limits::MAX_PAYLOAD;
@@ -22,7 +22,7 @@ const HEAL: Duration = Duration::from_secs(1_000_000);
 
 /// What a scenario adds to both ends of every channel, in the order in which it lies on the transport.
 #[derive(Default)]
-pub(super) struct Faults(Vec<Stage>);
+pub(super) struct Faults(Vec<RunContext>);
 
 impl Faults {
     /// Those of a cell; `began` says when its timed window begins.
@@ -30,17 +30,17 @@ impl Faults {
         let Some(scenario) = &config.scenario else { return Self::default() };
         // The link's time goes on before the timed part: bytes travel then too.
         let start = Instant::now();
-        let link = link(scenario).map(|plan| Stage::untraced(plan, Arc::new(move || start.elapsed())));
+        let link = link(scenario).map(|plan| RunContext::untraced(plan, Arc::new(move || start.elapsed())));
         let began = Arc::clone(began);
         let clock = move || began.get().map_or(Duration::ZERO, |began| began.elapsed() + BEFORE);
         let faults: Vec<_> = scenario.simulated_faults().filter_map(fault).collect();
         let faults = (!faults.is_empty()).then(|| plan(scenario, faults));
-        let faults = faults.map(|plan| Stage::untraced(plan, Arc::new(clock)));
+        let faults = faults.map(|plan| RunContext::untraced(plan, Arc::new(clock)));
         Self(link.into_iter().chain(faults).collect())
     }
 
     pub(super) fn over(&self, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
-        self.0.iter().fold(transport, |transport, stage| layered(stage, transport))
+        self.0.iter().fold(transport, |transport, run| layered(run, transport))
     }
 }
 
@@ -61,7 +61,7 @@ fn plan(scenario: &Scenario, faults: Vec<Fault>) -> FaultPlan {
     FaultPlan {
         seed: scenario.seed,
         scenario: scenario.name.clone(),
-        world: String::new(),
+        network: String::new(),
         calls: 0,
         heal_ms: HEAL.as_millis() as u64,
         faults,
@@ -73,20 +73,20 @@ fn fault(of: &load::Fault) -> Option<Fault> {
     Some(Fault { amount: of.amount, ..Fault::new(kind, of.at + BEFORE, of.lasts) })
 }
 
-fn layered(stage: &Stage, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
+fn layered(run: &RunContext, transport: Arc<dyn Transport>) -> Arc<dyn Transport> {
     let packets = NativePackets::default().with_max_packet(MAX_PAYLOAD as usize);
-    let cast = Cast {
+    let roles = Roles {
         servers: Vec::new(),
         client: Arc::new(|_| Box::pin(std::future::ready(()))),
         bodies: Arc::new(BareBodies(Arc::new(packets))),
     };
     let listen = transport.scratch_endpoint();
-    Site::new(stage, &cast, cast.client_number(), transport, listen).transport
+    Node::new(run, &roles, roles.client_number(), transport, listen).transport
 }
 
 #[cfg(test)]
 mod tests {
-    use listenrain_simulation::fault::Family;
+    use listenrain_simulation::faults::Family;
 
     use super::*;
 
