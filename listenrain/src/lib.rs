@@ -47,7 +47,7 @@ mod wire;
 pub use channel::{Channel, ChannelEnd, ChannelFacts, ChannelRead, ChannelWrite, OnEnd};
 pub use client::{Client, ClientBuilder};
 pub use connection::{
-    Backoff, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Course, Overflow,
+    Backoff, BackoffState, Connection, ConnectionLimits, ConnectionOptions, ConnectionState, Overflow,
 };
 pub use correlation::{Correlation, HashPool, StateMachinePool};
 pub use counters::Counts;

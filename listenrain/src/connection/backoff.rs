@@ -1,4 +1,4 @@
-//! How long to wait before dialling again.
+//! Backoff: waits between dials of the same endpoint.
 
 use std::time::Duration;
 
@@ -47,22 +47,22 @@ impl Backoff {
         self
     }
 
-    /// One dialler's course through these waits. Those with other numbers have other jitter, of the same seed too.
+    /// The state of one dialer in these waits. Those of other numbers have other jitter, of the same seed too.
     #[must_use]
-    pub fn course(&self, number: usize) -> Course {
-        Course { backoff: self.clone(), random: Random::new(self.seed).of(number as u64), failures: 0 }
+    pub fn state(&self, number: usize) -> BackoffState {
+        BackoffState { backoff: self.clone(), random: Random::new(self.seed).of(number as u64), failures: 0 }
     }
 }
 
-/// Where one dialler stands in its [`Backoff`].
+/// The state of one dialer in its [`Backoff`].
 #[derive(Debug)]
-pub struct Course {
+pub struct BackoffState {
     backoff: Backoff,
     random: Random,
     failures: u32,
 }
 
-impl Course {
+impl BackoffState {
     /// Starts again with the first wait.
     pub fn succeeded(&mut self) {
         self.failures = 0;
@@ -91,21 +91,21 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_cap_and_jitter_takes_at_most_half() {
         let backoff = Backoff::between(Duration::from_millis(10), Duration::from_millis(100)).seeded(7);
-        let mut course = backoff.course(0);
+        let mut state = backoff.state(0);
         for full in [10, 20, 40, 80, 100, 100] {
-            let wait = course.failed();
+            let wait = state.failed();
             let full = Duration::from_millis(full);
             assert!(wait <= full && wait >= full / 2, "{wait:?} for {full:?}");
         }
-        course.succeeded();
-        assert!(course.failed() <= Duration::from_millis(10));
+        state.succeeded();
+        assert!(state.failed() <= Duration::from_millis(10));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_waits() {
         let waits = |seed| {
-            let mut course = Backoff::default().seeded(seed).course(1);
-            (0..8).map(|_| course.failed()).collect::<Vec<_>>()
+            let mut state = Backoff::default().seeded(seed).state(1);
+            (0..8).map(|_| state.failed()).collect::<Vec<_>>()
         };
         assert_eq!(waits(1), waits(1));
         assert_ne!(waits(1), waits(2));

@@ -1,4 +1,4 @@
-//! One lane: dials, runs the link, and dials again.
+//! A lane: dials, runs the link, and dials again.
 //!
 //! A channel that is superseded is not cut: the lane first dials the better one, moves over to it, and leaves the old
 //! one to a task that closes it when the last call that left on it has ended. One whose peer says goodbye is left to such a task
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::Shared;
-use super::backoff::Course;
+use super::backoff::BackoffState;
 use super::finishing::Finishing;
 use super::role::Caller;
 use super::state::ConnectionState;
@@ -68,7 +68,7 @@ pub(super) struct Lane {
     pub(super) shared: Arc<Shared>,
     pub(super) number: usize,
     pub(super) dialer: Dialer,
-    course: Course,
+    backoff: BackoffState,
     random: Random,
 }
 
@@ -76,7 +76,7 @@ impl Lane {
     pub(super) fn new(shared: &Arc<Shared>, number: usize, dialer: Dialer) -> Self {
         let backoff = &shared.options.backoff;
         let random = Random::new(backoff.seed).of(number as u64 + 1000);
-        Self { shared: Arc::clone(shared), number, dialer, course: backoff.course(number), random }
+        Self { shared: Arc::clone(shared), number, dialer, backoff: backoff.state(number), random }
     }
 
     /// Runs until the connection is closed, or its dialer says that it never will succeed.
@@ -104,7 +104,7 @@ impl Lane {
 
     /// A dial has failed; gives how long to wait, unless none will succeed.
     fn failed(&mut self, error: NextError, began: Instant) -> Option<Duration> {
-        let (wait, is_final) = (self.course.failed(), error.is_final);
+        let (wait, is_final) = (self.backoff.failed(), error.is_final);
         if is_final {
             self.shared.traffic.lanes.over(self.number);
         }
@@ -121,12 +121,12 @@ impl Lane {
             match self.run_link(next).await {
                 LaneEnd::Superseded(channel) => next = *channel,
                 LaneEnd::Lost { has_worked: true, .. } => {
-                    self.course.succeeded();
+                    self.backoff.succeeded();
                     // Others were cut off by the same event, and must not all come back at the same moment.
                     return self.shared.options.backoff.first.mul_f64(self.random.fraction());
                 }
                 LaneEnd::Lost { cause, .. } => {
-                    let wait = self.course.failed();
+                    let wait = self.backoff.failed();
                     self.shared.failed(self.no_channel(&cause), opened, false);
                     return wait;
                 }
@@ -147,13 +147,13 @@ impl Lane {
             count(&self.shared.counters.failed_dials);
         }
         if why.is_refusal() || farewell.is_young {
-            let wait = self.course.failed();
+            let wait = self.backoff.failed();
             // Another peer of a generator's may take what this one never will.
             let is_hopeless = why.is_lasting() && farewell.heeds == Heeds::Lane;
             self.shared.failed(self.no_channel(&LinkError::Goodbye(why)), opened, is_hopeless);
             return wait.max(asked);
         }
-        self.course.succeeded();
+        self.backoff.succeeded();
         if farewell.has_heard {
             return asked;
         }
@@ -196,7 +196,7 @@ impl Lane {
             return pending().await;
         }
         sleep_until(opened + FLAPPING).await;
-        let mut course = self.shared.options.backoff.course(self.number);
+        let mut backoff = self.shared.options.backoff.state(self.number);
         loop {
             match self.dial().await {
                 Ok(channel) => return channel,
@@ -205,7 +205,7 @@ impl Lane {
                     if error.is_final {
                         return pending().await;
                     }
-                    sleep(course.failed()).await;
+                    sleep(backoff.failed()).await;
                 }
             }
         }

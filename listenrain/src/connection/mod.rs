@@ -42,7 +42,7 @@ use crate::primitives::traffic::Traffic;
 use crate::protocol::Parts;
 use crate::timers::{GuardedTimers, deadline_in};
 
-pub use backoff::{Backoff, Course};
+pub use backoff::{Backoff, BackoffState};
 pub(crate) use call::{Callback, Wait};
 pub(crate) use callbacks::Callbacks;
 pub(crate) use clock::{block_on_until, is_inside_runtime};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use listenrain::channel::ChannelEnd;
-use listenrain::{Backoff, Course, GoodbyeReason, LinkError, NextError};
+use listenrain::{Backoff, BackoffState, GoodbyeReason, LinkError, NextError};
 use tokio::time::Instant;
 
 /// A channel that lived at least this long has lasted; one that did not counts as a failure of its member. Well above a
@@ -26,7 +26,7 @@ pub(super) struct Health {
 
 #[derive(Debug)]
 struct Standing {
-    course: Course,
+    backoff: BackoffState,
     /// Failures that were counted. What began before the last of them tells nothing new by failing too.
     failures: u64,
     /// Dials that gave a channel.
@@ -56,7 +56,7 @@ impl Begun {
 impl Health {
     pub(super) fn new(members: usize, backoff: &Backoff) -> Self {
         let fresh = |number| Standing {
-            course: backoff.course(number),
+            backoff: backoff.state(number),
             failures: 0,
             opened: 0,
             waits_until: None,
@@ -129,7 +129,7 @@ impl Health {
             return;
         }
         standing.failures += 1;
-        let wait = after + standing.course.failed();
+        let wait = after + standing.backoff.failed();
         standing.stay_away(wait);
     }
 
@@ -236,7 +236,7 @@ impl Life {
         let (member, begun) = (self.member, self.begun);
         match Verdict::of(cause, answered, begun.age() >= STABLE) {
             Verdict::Nothing => {}
-            Verdict::Well => self.health.lock()[member].course.succeeded(),
+            Verdict::Well => self.health.lock()[member].backoff.succeeded(),
             Verdict::Failed => self.health.failed(member, begun, last.elapsed()),
             Verdict::Silent => self.health.fell_silent(member, begun, last.elapsed()),
         }
@@ -260,7 +260,7 @@ impl Drop for Life {
             return;
         }
         if self.begun.age() >= STABLE {
-            self.health.lock()[self.member].course.succeeded();
+            self.health.lock()[self.member].backoff.succeeded();
         } else {
             self.health.failed(self.member, self.begun, Duration::ZERO);
         }
