@@ -39,9 +39,9 @@ examples:
 shows:
     .ci/shows/all
 
-# Licences and sources of dependencies; needs cargo-deny.
+# Licences, sources and advisories of dependencies; needs cargo-deny and the network.
 deny:
-    cargo deny check licenses sources bans
+    cargo deny check
 
 # Everything that CI checks.
 ci:
