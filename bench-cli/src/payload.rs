@@ -1,4 +1,4 @@
-//! What a payload holds, so that a reply can be checked: a stamp at the start of each 4 KiB, and known bytes between.
+//! Payloads and their check: a stamp at the start of each 4 KiB, and known bytes between.
 //!
 //! A stamp is the request's number and the stamp's own offset in the payload, eight bytes each, little-endian. The
 //! bytes between depend on nothing but their place in their block, so a buffer that comes back needs new stamps only.

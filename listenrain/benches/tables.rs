@@ -1,4 +1,4 @@
-//! What every call passes through: the in-flight table, the send queue, the table of the user's ids, the timers.
+//! Benchmarks of the tables on a call's way: in-flight table, send queue, table of user ids, timers.
 //!
 //! Each is measured with 1,000 others there, since that is what it has to be quick with.
 //! `cargo bench -p listenrain --bench tables`; with `-- --test` each runs once.

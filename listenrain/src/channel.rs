@@ -155,11 +155,11 @@ pub struct Channel {
     /// Ready when its generator would rather give another one, such as a channel to the active endpoint while this one
     /// leads to a standby. A connection then asks for that one, and lets this one finish its calls. `None`: never.
     pub superseded: Option<BoxFuture<'static, ()>>,
-    /// Told how it ended, once, by the connection or server that used it. `None`: nobody asks.
+    /// Called with how it ended, once, by the connection or server that used it. `None`: not reported.
     pub ended: Option<OnEnd>,
 }
 
-/// Told how a channel ended.
+/// A callback for the end of a channel.
 pub type OnEnd = Box<dyn FnOnce(&ChannelEnd) + Send>;
 
 /// How a channel ended.

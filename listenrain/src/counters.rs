@@ -1,4 +1,4 @@
-//! What a connection or server has counted.
+//! Counters of a connection or server.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -45,7 +45,7 @@ counters! {
     reconnects,
     /// Dials that failed, and channels that were refused as a whole: full, not admitted, another version.
     failed_dials,
-    /// Replies to calls that had ended, and replies nobody asked for.
+    /// Replies to calls that had ended, and replies without a call.
     late_replies,
     /// Replies dropped since too many bytes of them were not taken by their callers.
     dropped_replies,

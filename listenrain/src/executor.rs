@@ -50,7 +50,7 @@ pub struct Job {
 pub(crate) trait Work: Send + Sync {
     /// Goes on with it; after it is done it stays so.
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
-    /// Nobody goes on with it. Does nothing once it is done.
+    /// It is not polled any more. Does nothing once it is done.
     fn abandon(&self);
 }
 

@@ -1,4 +1,4 @@
-//! Code of the user's, which may panic wherever it is called.
+//! Guarded calls of user code, whose panics are caught.
 //!
 //! A panic is caught where it happens and ends one call or one channel. What cannot be caught is a second panic while the
 //! first one unwinds frames of the user's own: the standard library ends the process then.

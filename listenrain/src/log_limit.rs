@@ -1,4 +1,4 @@
-//! Limits how often something that a peer can cause is logged.
+//! Rate limit of log lines that a peer can cause.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -13,7 +13,7 @@ use crate::primitives::keyed::Keyed;
 use crate::protocol::{ProtocolHandle, ProtocolId};
 use crate::transport::{Transport, TransportId};
 
-/// What names a pooled connection: all that decides whom it trusts and what it speaks. Only callers who agree on the
+/// What names a pooled connection: all that decides which peers it trusts and what it speaks. Only callers who agree on the
 /// transport, the endpoint with its options, and the protocol share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -111,7 +111,7 @@ pub enum PoolError {
     /// A setting is out of range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// The transport cannot be told from others, so that nobody may share what it dials: implement [`Transport::id`].
+    /// The transport cannot be told from others, so that what it dials cannot be shared: implement [`Transport::id`].
     #[error("connections of transport `{0}` cannot be pooled: it has no id")]
     NoTransportId(String),
     /// A part of the user's panicked.

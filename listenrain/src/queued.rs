@@ -1,4 +1,4 @@
-//! What stands in a send queue, and the one place where a queue is called.
+//! Entries of a send queue, and the one place where a queue is called.
 
 use std::fmt;
 use std::sync::Arc;

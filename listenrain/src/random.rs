@@ -1,4 +1,4 @@
-//! Random numbers that spread what would otherwise happen at the same time.
+//! Random numbers for jitter.
 
 use std::hash::{BuildHasher, Hasher};
 

@@ -8,7 +8,7 @@ use crate::error::Outcome;
 #[doc(alias = "StatMachine")]
 #[doc(alias = "SyncStatMachine")]
 pub trait StateMachine<M>: Send + 'static {
-    /// How the call ended. A panic in here harms nobody else.
+    /// How the call ended. A panic in here harms no other call.
     fn ended(self: Box<Self>, outcome: Outcome<M>);
 }
 

@@ -1,4 +1,4 @@
-//! The one switch for concurrency primitives.
+//! Synchronisation primitives: the one switch between those of std and a model checker's.
 //!
 //! `primitives` names nothing outside itself but this module, so that the models in `simulation/tests` can include
 //! the very same files beside a `sync` of loom types.

@@ -142,7 +142,7 @@ pub struct OptionInfo {
     pub meaning: &'static str,
     /// Which values are allowed, with their unit and bounds.
     pub allowed: &'static str,
-    /// What it is when nobody sets it, as a value that may be given.
+    /// Its default, as a value that may be given.
     pub default: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Who goes first, and that nobody goes on for ever: requests in line, lanes, and links.
+//! Fairness between requests in line, lanes and links.
 
 mod support;
 

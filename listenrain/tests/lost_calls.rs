@@ -1,4 +1,4 @@
-//! What becomes of calls when their channel is lost, or none can be had.
+//! Outcomes of calls whose channel is lost, or for which no channel can be had.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What once went wrong, and how.
+//! Regression tests: each names what went wrong.
 
 mod support;
 

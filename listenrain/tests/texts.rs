@@ -1,4 +1,4 @@
-//! What peers are told and what is logged: two things, and what a peer can cause is logged a few times at most.
+//! Error texts to peers and log lines, and how often a peer can cause one.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What a text holds of recorded runs, between markers: written anew from the runs, so that nobody types a figure.
+//! Generated blocks between markers in a text, written from recorded runs so that figures are never typed.
 
 use std::ops::Range;
 

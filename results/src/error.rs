@@ -1,4 +1,4 @@
-//! What can go wrong with a run file, one enum for reading and one for recording.
+//! Errors of run files, one enum for reading and one for recording.
 
 use std::io;
 use std::path::PathBuf;

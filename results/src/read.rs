@@ -1,4 +1,4 @@
-//! From text to a [`Run`], with errors that say where.
+//! The parser of run files: from text to a [`Run`], with errors that say where.
 
 use serde::Deserialize;
 

@@ -9,7 +9,7 @@
 //! * **Half-close**: a shutdown closes the program's standard input; its output goes on.
 //! * **Abort**: none; the other end reads the end of its input, and a packet codec has to notice a packet that was cut.
 //! * **Dropping**: closes both pipes. A program that has not ended 2 s later is killed. It is reaped in any case, by a
-//!   task of its own that nobody waits for; when the runtime goes first, the program is killed at once.
+//!   detached task of its own; when the runtime goes first, the program is killed at once.
 //! * **Backpressure**: the system's pipe buffers, 64 KiB each way on Linux.
 //! * **Peer identity**: the process id of the program, as `pid` in [`more`](listenrain::ChannelFacts::more).
 //!

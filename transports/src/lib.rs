@@ -11,7 +11,7 @@
 //! | [`channel`] | `channel://name` | a channel inside one process, which moves `Bytes` and can be made to fail |
 //! | `exec` | `exec://program%20argument`, `exec://-` | a child process, on Unix; not among [`all`] |
 //! | [`ha`] | `ha:tcp://a:1,unix:///b` | active/standby over any of them |
-//! | [`certificates`] | | who one is and whom one believes, for those that encrypt |
+//! | [`certificates`] | | identity and trust, for those that encrypt |
 //! | [`udp`] | | UDP sockets, the system's or injected ones |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |

@@ -1,4 +1,4 @@
-//! What only the in-process channel promises. All is in memory, so time is paused and nothing is waited for in vain.
+//! Promises of the in-process channel alone. All is in memory, so time is paused and nothing is waited for in vain.
 
 mod support;
 

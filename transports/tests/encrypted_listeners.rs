@@ -1,4 +1,4 @@
-//! What both transports that encrypt promise to listeners about certificates, checked on each of them.
+//! Certificate checks of listeners, on both transports that encrypt.
 
 #[path = "support/certificates.rs"]
 mod certificates;

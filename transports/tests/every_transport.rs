@@ -1,4 +1,4 @@
-//! What every transport of this crate promises beyond the conformance kit, which is in `listenrain-simulation`.
+//! Promises of every transport beyond the conformance kit, which is in `listenrain-simulation`.
 
 mod support;
 

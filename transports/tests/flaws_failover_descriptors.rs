@@ -1,4 +1,4 @@
-//! What failing over gives back. In a program of its own, since it counts what the whole process holds.
+//! Resources that failing over gives back. In a program of its own, since it counts what the whole process holds.
 #![cfg(target_os = "linux")]
 
 #[path = "support/calls.rs"]

@@ -1,4 +1,4 @@
-//! What hostile peers can make a server hold. In a program of its own, whose every allocation is counted.
+//! Memory that hostile peers can make a server hold. In a program of its own, whose every allocation is counted.
 
 #[path = "support/calls.rs"]
 mod calls;

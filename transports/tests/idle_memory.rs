@@ -1,4 +1,4 @@
-//! What a connection costs that never sends. In a program of its own, whose every allocation is counted.
+//! Memory of a connection that never sends. In a program of its own, whose every allocation is counted.
 
 #[path = "support/counted.rs"]
 mod counted;

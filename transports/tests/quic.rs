@@ -1,4 +1,4 @@
-//! What only QUIC promises. Real sockets on loopback: waits are for events, under a watchdog.
+//! Promises of QUIC alone. Real sockets on loopback: waits are for events, under a watchdog.
 
 #[path = "support/certificates.rs"]
 mod certificates;

@@ -1,4 +1,4 @@
-//! What a QUIC listener holds for peers, and that those that prove nothing or use nothing keep nobody out.
+//! Limits of a QUIC listener for peers that prove nothing or use nothing, which keep no other peer out.
 
 #[path = "support/certificates.rs"]
 mod certificates;

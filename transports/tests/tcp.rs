@@ -1,4 +1,4 @@
-//! What only TCP promises. Real sockets on loopback: waits are for events, under a watchdog.
+//! Promises of TCP alone. Real sockets on loopback: waits are for events, under a watchdog.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What a TLS listener holds for peers that have proved nothing, and that they keep nobody out.
+//! Limits of a TLS listener for peers that have proved nothing, which keep no other peer out.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What tells one transport from another: clones are the same, and whatever changes what is reached or trusted makes another.
+//! Transport ids: clones share one, and whatever changes what is reached or trusted makes another.
 
 #[path = "support/certificates.rs"]
 mod certificates;

@@ -1,4 +1,4 @@
-//! What only Unix sockets promise. Real sockets: waits are for events, under a watchdog.
+//! Promises of Unix sockets alone. Real sockets: waits are for events, under a watchdog.
 #![cfg(unix)]
 
 mod support;

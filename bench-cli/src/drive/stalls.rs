@@ -1,4 +1,4 @@
-//! What goes wrong on purpose: a server that reads nothing for a while, on any transport, and a scenario's other faults.
+//! Fault injection while measuring: a server that stops reading, on any transport, and a scenario's other faults.
 
 use std::io;
 use std::pin::Pin;

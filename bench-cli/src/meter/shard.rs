@@ -1,4 +1,4 @@
-//! One thread's shard of the meter.
+//! A thread's shard of the meter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -48,7 +48,7 @@ pub(crate) enum Ended {
     #[error("worker 0 is gone: {0}")]
     Gone(String),
     /// The word to start came when it should have started.
-    #[error("the word to start came {0:?} too late")]
+    #[error("the start message came {0:?} after the start that it announced")]
     Late(Duration),
     /// The parts do not add up.
     #[error("the parts cannot be merged: {0}")]

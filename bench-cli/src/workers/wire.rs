@@ -121,7 +121,7 @@ pub(super) enum WireError {
     Broken(#[from] io::Error),
     #[error("it sent a line of more than {0} bytes")]
     TooLong(usize),
-    #[error("it does not speak as a worker does: {0}")]
+    #[error("unexpected message: {0}")]
     Unknown(#[from] serde_json::Error),
 }
 

@@ -1,4 +1,4 @@
-//! What runs the tests of a program that needs a `main` of its own: it is the tool, and starts itself again for each cell.
+//! A test harness for programs with a `main` of their own: each is the tool, and starts itself again for each cell.
 
 use std::env;
 use std::process::{Command, ExitCode, Output};

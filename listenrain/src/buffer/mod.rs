@@ -1,4 +1,4 @@
-//! Bytes on their way in and out of a channel.
+//! Buffers between a channel and a codec, for reading and writing.
 //!
 //! [`ReadBuffer`] holds what a channel delivered and a packet codec has not taken yet; [`WriteBuffer`] holds what a
 //! packet codec encoded and a channel has not taken yet; [`BufferPool`] lends the large buffers and gets them back.

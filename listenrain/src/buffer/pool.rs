@@ -1,4 +1,4 @@
-//! Large buffers, lent out and given back.
+//! `BufferPool`: large buffers that are lent out and given back.
 //!
 //! A fresh 4 MiB allocation is page faults and a cold cache each time, so large packets are read into buffers that
 //! come back when the last holder of their bytes lets go.
@@ -23,7 +23,7 @@ pub trait BufferPool: Send + Sync + Debug + 'static {
     /// has backed yet: it hands out a recycled buffer, or one with at most `committed` bytes of fresh capacity.
     fn lend(&self, len: usize, committed: usize) -> BytesMut;
 
-    /// Takes a buffer that nobody reads any more.
+    /// Takes a buffer back that is no longer in use.
     fn give_back(&self, buffer: BytesMut);
 }
 

@@ -1,4 +1,4 @@
-//! Bytes on their way out: small pieces flattened together, large ones kept as they are.
+//! `WriteBuffer`: outgoing bytes, small pieces flattened together, large ones kept as they are.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

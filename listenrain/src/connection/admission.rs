@@ -1,4 +1,4 @@
-//! Room for one more call: at once, or in line until its deadline.
+//! Admission of calls: room for one more, at once or in line until its deadline.
 
 use std::future::Future;
 use std::pin::Pin;

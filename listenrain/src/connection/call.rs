@@ -1,4 +1,4 @@
-//! One call, from its payload to its outcome.
+//! A call, from its payload to its outcome.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Who sees to it that a caller hears of its deadline, whatever became of the tasks behind its call.
+//! Deadlines of callers, kept also when the tasks behind their calls are gone.
 
 use std::future::Future;
 use std::pin::Pin;

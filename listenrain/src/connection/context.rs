@@ -1,4 +1,4 @@
-//! What is known of a call in flight.
+//! Context of a call in flight.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Dials of a connection that failed in a row.
+//! Count of dials of a connection that failed in a row.
 
 use tokio::time::Instant;
 

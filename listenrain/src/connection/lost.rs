@@ -1,4 +1,4 @@
-//! What becomes of calls when their channel is lost, their peer says goodbye, or no channel can be had.
+//! Lost channels: the outcome of their calls, after a loss, a goodbye or failed dials.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Replies that have come and have not been taken by their callers.
+//! Replies that have come and whose callers have not taken them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -1,4 +1,4 @@
-//! What packets mean on the side that calls.
+//! The client's role on a link: what it does with each packet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the users, the lanes and the keeper of a connection share.
+//! State that the users, the lanes and the keeper of a connection share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

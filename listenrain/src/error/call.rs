@@ -1,4 +1,4 @@
-//! How a call ends.
+//! `CallError` and `Outcome`: how a call ends.
 
 use super::MessageError;
 use super::link::LinkError;

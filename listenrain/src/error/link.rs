@@ -1,4 +1,4 @@
-//! How packets and channels fail.
+//! Errors of packets and channels.
 
 use std::io;
 use std::sync::Arc;

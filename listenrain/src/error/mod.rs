@@ -1,4 +1,4 @@
-//! How calls, links and packets fail.
+//! Error types of calls, links and packets.
 
 mod call;
 mod link;

@@ -1,4 +1,4 @@
-//! Why a generator has no next channel.
+//! `NextError`: why a generator has no next channel.
 
 use std::error::Error;
 use std::io;

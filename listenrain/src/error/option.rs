@@ -1,4 +1,4 @@
-//! Settings that are out of range.
+//! `OptionError`: settings that are out of range.
 
 /// A setting that is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

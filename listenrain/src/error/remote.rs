@@ -1,4 +1,4 @@
-//! What a peer says, and how it stands in a packet.
+//! Errors that a peer reports, and their encoding in a packet.
 
 /// Why a peer did not execute a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! How a link ends, and what it has to tell before.
+//! End of a link: its cause, and the packets that were not written.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The one place where the halves of a channel are called.
+//! Guarded calls of a channel's halves: the one place where they are polled.
 
 use std::io;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! Whether the peer is still there.
+//! Health checks: pings, and when a silent or stuck peer counts as gone.
 
 use std::time::Duration;
 

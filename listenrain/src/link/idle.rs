@@ -1,4 +1,4 @@
-//! Links on which nothing happens give back their buffers.
+//! Idle links, which give back their buffers.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

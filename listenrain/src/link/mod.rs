@@ -1,4 +1,4 @@
-//! One open channel at work: a single future reads, decodes, encodes and writes.
+//! The link: one open channel at work, a single future that reads, decodes, encodes and writes.
 //!
 //! Both halves are polled in turn, so either half failing ends both at once, reading never waits for writing, and dropping
 //! the future closes the channel. Its task polls it; a caller may write in that task's place. What the packets mean is the

@@ -1,4 +1,4 @@
-//! How others steer a link.
+//! Signals to a link from its connection or server: finish, write out, stop, tick.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! The one place where a packet codec is called.
+//! Guarded calls of a packet codec: the one place where it is called.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the two ends of a channel say of themselves: hello at its beginning, goodbye at its end.
+//! Session packets: hello at the beginning of a channel, goodbye at its end.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Handing over work that has a bound: what is beyond it waits.
+//! A bounded handover of work: what exceeds the bound waits.
 
 use std::collections::VecDeque;
 

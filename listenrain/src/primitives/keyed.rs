@@ -1,4 +1,4 @@
-//! One value a key, made once however many ask, removed only by who means this very one.
+//! A map of values that are made once per key, and removed only by a holder of that very value.
 
 use std::collections::BTreeMap;
 

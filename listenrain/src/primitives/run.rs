@@ -1,4 +1,4 @@
-//! One request of a server: its handler, which may be polled and ended at the same time, and how far it has come.
+//! State of one request of a server: its handler, which may be polled and ended at once, and its progress.
 
 use std::task::Waker;
 

@@ -1,4 +1,4 @@
-//! Whether a request that has come is taken, has to wait for room, or is refused.
+//! Admission control of requests: taken, waiting for room, or refused.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

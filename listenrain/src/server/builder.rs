@@ -30,7 +30,7 @@ use crate::transport::ChannelGenerator;
 #[non_exhaustive]
 pub enum OnDisconnect {
     /// They go on; their replies go nowhere, and are counted. The default, since half-done work is worse than work
-    /// nobody waits for.
+    /// no caller waits for.
     #[default]
     Finish,
     /// Their futures are dropped, also when the peer has only ended its writing: that cannot be told from a peer that is

@@ -1,4 +1,4 @@
-//! From a request's payload to its handler.
+//! Dispatch: from a request's payload to its handler.
 
 use std::sync::Arc;
 

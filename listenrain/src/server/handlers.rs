@@ -1,4 +1,4 @@
-//! What handlers get and give.
+//! Types that handlers receive and return.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How much a server takes on at once.
+//! `ServerLimits`: how much a server takes on at once.
 
 use crate::connection::{BYTES, REQUESTS, check_limit};
 use crate::error::OptionError;

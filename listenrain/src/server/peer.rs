@@ -1,4 +1,4 @@
-//! What outlives the reading of an accepted channel: handlers may still hold it.
+//! State of an accepted channel that outlives its link, since handlers may still hold it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

@@ -34,7 +34,7 @@ pub enum RespondError {
     #[error("reply cannot be encoded: {0}")]
     Encode(#[source] MessageError),
     /// It was a one-way message, which wants no reply.
-    #[error("a one-way message wants no reply")]
+    #[error("one-way messages cannot be replied to")]
     OneWay,
 }
 

@@ -121,7 +121,7 @@ impl<M: MessageCodec> Router<M> {
         self
     }
 
-    /// Lets handlers go on past the deadlines of their requests, for work that is worth finishing although nobody waits for
+    /// Lets handlers go on past the deadlines of their requests, for work that is worth finishing although no caller waits for
     /// its reply any more. By default a handler is dropped at its request's deadline, and its caller is told so.
     #[must_use]
     pub fn run_past_deadlines(mut self) -> Self {

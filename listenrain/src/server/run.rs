@@ -1,4 +1,4 @@
-//! One request, from its handler's start until it is answered and its handler has ended.
+//! State of one request, from its handler's start until it is answered and its handler has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What packets mean on the side that serves.
+//! The server's role on a link: what it does with each packet.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What panics when it is told to.
+//! Values that panic when they are told to.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! One cell.
+//! Schema of a cell.
 
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ pub struct Cell {
     /// The phase of the scenario that this cell is.
     #[serde(default)]
     pub phase: Option<String>,
-    /// One-way requests handed over inside the timed window. Nobody answers them: they are in no time and not in
+    /// One-way requests handed over inside the timed window. They are not answered: they are in no time and not in
     /// `requests`; those of an open loop are in its `intended` and `dropped`.
     #[serde(default)]
     pub one_ways: u64,
@@ -157,7 +157,7 @@ impl Cell {
 
     /// Requests that came to nothing: those that went wrong, and those of an open loop that were due and never sent.
     ///
-    /// Whoever waited for one has no reply, so a latency limit counts it as too late.
+    /// A caller that waited for one has no reply, so a latency limit counts it as too late.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.errors + self.open_loop.as_ref().map_or(0, |open| open.dropped)

@@ -1,4 +1,4 @@
-//! What came of measuring several values of one thing against each other.
+//! Comparison of several values of one thing.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct Comparison {
     pub noise_floor: f64,
     /// Every value but the first, in every cell, by every metric.
     pub rows: Vec<ComparisonRow>,
-    /// The cells' blocks, for whoever wants to analyse them anew.
+    /// The cells' blocks, for another analysis.
     pub samples: Vec<BlockSample>,
 }
 

@@ -1,4 +1,4 @@
-//! How a cell was driven, and each of its launches.
+//! Schema of a launch, and of how a cell was driven.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The self-check of a closed loop.
+//! Little's law: the self-check of a closed loop.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

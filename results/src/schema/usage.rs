@@ -1,4 +1,4 @@
-//! What a measurement used: processor, memory, switches, faults, of a process and of the whole machine.
+//! Resource usage of a measurement: CPU, memory, context switches, page faults, of a process and of the machine.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What came of a search for the highest rate, of a check against a baseline, and of a run that was spread over workers.
+//! Verdicts of a search, of a check against a baseline, and of a run that was spread over workers.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

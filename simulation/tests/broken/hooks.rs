@@ -1,4 +1,4 @@
-//! What broken transports are made of: a sound one, and one layer of hooks that do one thing wrong.
+//! Broken transports: a sound one under a layer of hooks that do one thing wrong.
 
 #![allow(dead_code, reason = "the broken transports and the faulty stacks need different parts")]
 

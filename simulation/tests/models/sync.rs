@@ -1,4 +1,4 @@
-//! What `crate::sync` is to the primitives here: loom's mutex and atomics, and switches for seeded bugs.
+//! Loom's mutex and atomics in place of `crate::sync`, and switches for seeded bugs.
 
 use std::cell::Cell;
 

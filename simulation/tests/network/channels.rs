@@ -1,4 +1,4 @@
-//! What one channel of the simulated network does, and its generators.
+//! Channels of the simulated network, and their generators.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

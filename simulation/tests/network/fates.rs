@@ -1,4 +1,4 @@
-//! What a tamper says of a datagram is what becomes of it.
+//! Fates of datagrams, as a tamper decides them.
 
 use std::future::poll_fn;
 use std::io::IoSliceMut;

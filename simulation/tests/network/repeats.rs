@@ -1,4 +1,4 @@
-//! One seed, one run.
+//! Determinism: one seed, one run.
 
 use std::cell::Cell;
 use std::io;

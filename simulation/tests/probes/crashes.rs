@@ -1,4 +1,4 @@
-//! What is left of a host that crashes.
+//! Probes of crashed hosts.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! What stands between two hosts.
+//! Probes of the links between two hosts.
 
 use std::io::ErrorKind;
 use std::time::Duration;

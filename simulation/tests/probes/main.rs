@@ -1,4 +1,4 @@
-//! What turmoil 0.7.2 really does, where that is less than a real network or otherwise worth knowing.
+//! Probes of turmoil 0.7.2: what it really does, where that is less than a real network or otherwise worth knowing.
 //!
 //! These are promises about the simulator, not about this project: what is built on it counts on each of them, or goes
 //! around it. One that fails after an upgrade says which of those to look at again.

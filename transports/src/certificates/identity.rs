@@ -58,7 +58,7 @@ impl Identity {
     }
 
     /// A throw-away identity for `localhost`, whose certificate it signs itself, valid from a day before `now` for 30 days
-    /// more. Nobody but who is told its [`fingerprint`](Self::fingerprint) can verify it.
+    /// more. Only a peer that knows its [`fingerprint`](Self::fingerprint) can verify it.
     ///
     /// The key is Ed25519, whose signatures all have one length: the datagrams of a handshake differ in nothing that a
     /// simulation records.

@@ -12,7 +12,7 @@ use rustls::{
 
 use super::{Fingerprint, provider};
 
-/// Believes whoever shows the pinned certificate and proves, by a signature over this very handshake, that its key is
+/// Trusts a peer that shows the pinned certificate and proves, by a signature over this very handshake, that its key is
 /// theirs.
 #[derive(Debug)]
 pub(super) struct Pinned {

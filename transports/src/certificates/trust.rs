@@ -13,13 +13,13 @@ use rustls::server::danger::ClientCertVerifier;
 use super::pinned::Pinned;
 use super::{CertificateError, Fingerprint, provider};
 
-/// What a peer's certificate must be. There is no third choice: somebody unknown is not believed.
+/// What a peer's certificate must be. There is no third choice: an unknown peer is not trusted.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Trust {
     /// It was signed by one of these, is valid now, and a listener's is made out to the name that was dialled.
     Authorities(Arc<RootCertStore>),
-    /// It is this very one, whoever signed it, whatever its name and its dates say. That the peer holds its key is still
+    /// It is this very one, whatever its issuer, its name and its dates say. That the peer holds its key is still
     /// checked.
     Pinned(Fingerprint),
 }

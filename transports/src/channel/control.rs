@@ -108,7 +108,7 @@ impl Control {
         self.name.cut();
     }
 
-    /// Whether dials are refused from now on, as if nobody listened. Channels that are open live on.
+    /// Whether dials are refused from now on, as if there were no listener. Channels that are open live on.
     pub fn refuse(&self, on: bool) {
         self.name.refuse(on);
     }

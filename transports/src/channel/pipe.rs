@@ -1,6 +1,6 @@
 //! One direction of a link: a bounded queue of chunks with a reader and a writer.
 //!
-//! It decides what each side sees and whom to wake; it knows neither the other direction nor names. See `link` for how
+//! It decides what each side sees and which tasks to wake; it knows neither the other direction nor names. See `link` for how
 //! two of them share their fate.
 
 use std::collections::VecDeque;

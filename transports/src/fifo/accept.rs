@@ -1,6 +1,6 @@
 //! The accept task: answers every dialer, and queues its channel.
 //!
-//! It runs whether or not somebody is accepting, so that a dialer learns at once that it is heard. While the queue is
+//! It runs whether or not the listener is being asked, so that a dialer learns at once that it is heard. While the queue is
 //! full it reads no request, and dialers wait. When the system is short of descriptors or memory it keeps the request at
 //! hand and tries again after a pause. Nothing that anybody writes into the rendezvous ends it.
 

@@ -1,7 +1,7 @@
 //! A listener's claim on its path, given back when it is dropped.
 //!
 //! The directory of the pairs is locked for as long as a listener lives; the system gives the lock back when its process
-//! dies. So whoever has the lock may clear away what an earlier listener has left. A rendezvous that somebody reads
+//! dies. So the holder of the lock may clear away what an earlier listener has left. A rendezvous that is read
 //! without the lock is left alone all the same.
 
 use std::fs::{self, DirBuilder, File, Metadata, symlink_metadata};

@@ -12,7 +12,7 @@
 //!   no dialer holds up another. What waits to be accepted is bounded by [`FifoOptions::backlog`], the requests behind it by
 //!   the rendezvous' pipe.
 //! * **Peer identity**: the user and group that own the pipe's file, as
-//!   [`credentials`](listenrain::ChannelFacts::credentials). No process: nobody vouches for one.
+//!   [`credentials`](listenrain::ChannelFacts::credentials). No process: the system vouches for none.
 //!
 //! A listener must run in a tokio runtime, and serves no longer than that runtime does.
 //!
@@ -31,7 +31,7 @@
 //!
 //! # How a connection comes about
 //!
-//! 1. The dialer opens the rendezvous for writing without waiting. When there is none, or none that somebody reads, it
+//! 1. The dialer opens the rendezvous for writing without waiting. When there is none, or none that is read, it
 //!    is refused at once.
 //! 2. It makes a pair under a name of 128 random bits, and opens both ends of both pipes, so that neither can end.
 //! 3. It writes one request of 40 bytes with that name into the rendezvous: all at once, so that many dialers never mix.
@@ -55,7 +55,7 @@
 //!
 //! Nothing: a listener that is dropped removes the rendezvous, all pairs and their directory, and a dial that fails or
 //! is dropped its pair. When a listener's process is killed its files stay until the next listener comes: it takes the
-//! lock, which the system has freed, finds that nobody reads the rendezvous, and clears away what is there. When a
+//! lock, which the system has freed, finds that the rendezvous is not read, and clears away what is there. When a
 //! dialer's process is killed before it is answered, a living listener removes its pair; see
 //! [`FifoOptions::connect_timeout`].
 
@@ -107,7 +107,7 @@ pub struct Fifo {
 transport! {
     Fifo: SCHEME, FifoOptions, [half_close, abort, between_processes];
 
-    /// The same transport, naming pairs by `entropy`. Whoever can guess its bytes and is the same user can take a
+    /// The same transport, naming pairs by `entropy`. A process of the same user that can guess its bytes can take a
     /// connection that is being dialled.
     with_entropy(entropy: Arc<dyn Entropy>) => entropy = entropy;
 }

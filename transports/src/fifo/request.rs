@@ -1,7 +1,7 @@
 //! The request format at the rendezvous, and a parser that skips anything else.
 //!
 //! It knows bytes only. A request is written at once and is shorter than any system's `PIPE_BUF`, so requests never
-//! mix; but whoever may open the rendezvous may write garbage between them, and reads cut where they like. Hence the
+//! mix; but a process that may open the rendezvous may write garbage between them, and reads cut where they like. Hence the
 //! magic number and the check: after garbage of any length the next whole request is found.
 
 use super::name::Name;

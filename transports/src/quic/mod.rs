@@ -14,7 +14,7 @@
 //!   `BrokenPipe`.
 //! * **Backpressure**: [`stream_window`](QuicOptions::stream_window) of the peer, and `send_window` of this side.
 //! * **A connection without a channel** is closed after [`idle_timeout`](QuicOptions::idle_timeout) by either side, and the next
-//!   dial makes another; so connections that nobody uses fill no listener.
+//!   dial makes another; so connections that are not used fill no listener.
 //! * **Peers that have proved nothing**, which is those without a channel so far, are bounded by
 //!   [`handshakes`](QuicOptions::handshakes) and in time, and all by [`connections`](QuicOptions::connections) and
 //!   [`per_address`](QuicOptions::per_address). When there is no room, the oldest of them is closed for a new one; until a peer
@@ -139,7 +139,7 @@ transport! {
 
     /// The same transport, drawing everything random from `seed`: connection ids, packet number skips, tokens. Keys of
     /// handshakes stay truly random, and all of one length, so that at equal seeds, times and options the datagrams have the
-    /// same lengths at the same times. For simulation only: whoever knows the seed can reset connections.
+    /// same lengths at the same times. For simulation only: a peer that knows the seed can reset connections.
     with_seed(seed: [u8; 32]) => reach.entropy = Entropy::seeded(seed);
 }
 

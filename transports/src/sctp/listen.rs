@@ -1,6 +1,6 @@
 //! The listener: a socket of its own, or one that earlier channels still use.
 //!
-//! A listener binds the first of its name's addresses that can be bound. Dropping it resets what nobody has accepted and
+//! A listener binds the first of its name's addresses that can be bound. Dropping it resets what was not accepted and
 //! frees its endpoint; channels that it gave live on, on its socket, which the next listener of the same transport takes
 //! over.
 

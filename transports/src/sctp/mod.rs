@@ -1,7 +1,7 @@
 //! SCTP over UDP (RFC 9260 in RFC 6951): `sctp://127.0.0.1:7000`, `sctp://[::1]:0`, `sctp://name:port`.
 //!
 //! The port is that of UDP; the SCTP port inside is an [option](SctpOptions::sctp_port). A dialer's channels are lanes of
-//! one association, each on a stream of its own: reliable, in order, and none held up by another that nobody reads.
+//! one association, each on a stream of its own: reliable, in order, and none held up by another that is not read.
 //!
 //! * **Half-close**: a shutdown is a message; the other direction goes on.
 //! * **Abort**: a message too, at once for this side. The peer sees `ConnectionReset`, this side `ConnectionAborted`.
@@ -18,8 +18,8 @@
 //!   [`associations`](SctpOptions::associations), or [`per_address`](SctpOptions::per_address) of its address.
 //! * **A peer that is gone**: at once where the system says that its port is closed (a dialer on Linux), or when it answers
 //!   that it knows no such association; else after `heartbeat x (max_retransmits + 1)`, 30 s by default.
-//! * **Peer identity**: its address, nothing more. **Nothing is encrypted**: SCTP's tags keep out whoever cannot see the
-//!   packets, not whoever can.
+//! * **Peer identity**: its address, nothing more. **Nothing is encrypted**: SCTP's tags keep out hosts that cannot see the
+//!   packets, not those that can.
 //!
 //! A listener's socket lives as long as channels of it do; the next listener of the same instance takes it over, another
 //! process cannot. A peer whose address changes is an unknown one. Facts of a channel name the association (`group`) and the
@@ -30,7 +30,7 @@
 //!
 //! `sctp-proto` moves the data: it cuts messages into chunks, paces, acknowledges, retransmits and puts them together. It
 //! was chosen over `dcsctp`, whose sockets cannot leave their thread, and which renders each packet as text for a log
-//! that nobody reads: 22 MB/s in memory where `sctp-proto` does 540 MB/s, and 1,250 MB/s with large packets. It was made
+//! that is not read: 22 MB/s in memory where `sctp-proto` does 540 MB/s, and 1,250 MB/s with large packets. It was made
 //! for WebRTC, where others look after the connection, and that shows. Found by trying version 0.10.8, and by reading it:
 //!
 //! | what it does | what is done instead |
@@ -66,7 +66,7 @@
 //! | 6 | ABORT | | both directions are over. The answer is ABORT, unless END or ABORT was said before |
 //! | 7 | CLOSED | | the listener's last word, once both sides have said END or ABORT: the stream is free again |
 //!
-//! A dialer says nothing more on a stream between OPEN and its answer, except ABORT. Whoever has said END sends no DATA;
+//! A dialer says nothing more on a stream between OPEN and its answer, except ABORT. A side that has said END sends no DATA;
 //! after ABORT a side says nothing but CLOSED. CREDIT, STOP and ABORT may cross with CLOSED, and are ignored then.
 //! Whatever else is out of turn, more DATA than was credited, credits above 2^32, a stream beyond those agreed on, or a
 //! message that is none of these is a [`Violation`]: the association is aborted, and every channel of it says why.

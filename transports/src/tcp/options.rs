@@ -17,7 +17,7 @@ options! {
     pub struct TcpOptions {}
 
     /// Whether a small write leaves at once (`TCP_NODELAY`) instead of waiting for the acknowledgement of the one
-    /// before it. Default: true; a call is one small write whose reply somebody waits for.
+    /// before it. Default: true; a call is one small write whose reply is waited for.
     nodelay(on: bool) = true,
         Flag, "a small write leaves at once (TCP_NODELAY)";
 

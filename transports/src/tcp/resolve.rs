@@ -17,7 +17,7 @@ pub trait Resolve: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     ///
-    /// When the name is unknown or nobody can be asked. The dial fails with it, and may be tried again.
+    /// When the name is unknown or no name server answers. The dial fails with it, and may be tried again.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 

@@ -6,8 +6,8 @@
 //! unfinished connection makes way when there is no room for another. When every place of a handshake is taken by a channel
 //! that waits to be accepted, no more connections are taken from TCP.
 //!
-//! What fails its handshake is told why and traced; it never ends the listener. Dropping the listener resets all that nobody
-//! has accepted.
+//! A peer that fails its handshake gets the reason as an alert; it is traced, and never ends the listener. Dropping the
+//! listener resets all that was not accepted.
 
 use std::io;
 use std::mem::MaybeUninit;

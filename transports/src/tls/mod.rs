@@ -13,7 +13,7 @@
 //! * **Backpressure**: the socket buffers of both ends, and 64 KiB before this side's.
 //! * **Peers that have proved nothing** are bounded: those that have sent nothing ([`silent`](TlsOptions::silent)), those in
 //!   their handshake ([`handshakes`](TlsOptions::handshakes)), both by address ([`per_address`](TlsOptions::per_address)) and in
-//!   time. When a set is full its oldest unfinished connection is closed, so that silent peers keep nobody out.
+//!   time. When a set is full its oldest unfinished connection is closed, so that silent peers keep no other peer out.
 //! * **Peer identity**: its certificate chain, in [`ChannelFacts::certificates`](listenrain::ChannelFacts); a listener's
 //!   always, a dialer's when it was asked.
 //!

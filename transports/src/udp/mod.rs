@@ -27,7 +27,7 @@ pub use self::system::SystemUdp;
 /// 2. Datagrams may be lost, doubled and reordered, never cut or changed. One [`Transmit`] may hold several of
 ///    `segment_size` bytes, if [`AsyncUdpSocket::max_transmit_segments`] says so; one [`RecvMeta`] may hold several of
 ///    `stride` bytes, if [`AsyncUdpSocket::max_receive_segments`] says so.
-/// 3. With a [`UdpBinding::peer`] it talks to that peer alone, and where the system learns that nobody listens there,
+/// 3. With a [`UdpBinding::peer`] it talks to that peer alone, and where the system learns that there is no listener,
 ///    that there is no way to it, or that it may not be reached, `try_send` or `poll_recv` fails once with
 ///    `ConnectionRefused`, `HostUnreachable`, `NetworkUnreachable` or `PermissionDenied`. The socket is not over then.
 ///    Without a peer no such failure is reported, since it would be one peer's.

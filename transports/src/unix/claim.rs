@@ -5,11 +5,11 @@
 //! and only then does the socket listen. To set them in time would not do by itself: who is let in by laxer permissions
 //! may find that the socket listens by now. Elsewhere the umask decides until the mode is set.
 //!
-//! What stands in the way is removed only when it is a socket that nobody has bound: dead, left by a process that was
+//! What stands in the way is removed only when it is a socket that is not bound: dead, left by a process that was
 //! killed. Two starters cannot take each other's live socket for a dead one, for three reasons:
 //!
 //! 1. Whether a socket file is bound is asked with a datagram socket. The system names the mismatch of types as soon as
-//!    the file is bound, even if nobody listens yet, and a listener sees no connection come and go.
+//!    the file is bound, even if there is no listener yet, and a listener sees no connection come and go.
 //! 2. It is asked and removed with the directory locked (`flock`). A path that holds a dead socket can only be taken
 //!    by removing that first, and every other starter needs the same lock for it: nothing bound can have taken its place
 //!    in between.

@@ -15,7 +15,7 @@
 //!
 //! A path is absolute; what an endpoint cannot hold, such as white space, `%` or `?`, is percent-encoded. How a path is
 //! taken and given back, and when a socket that is left over is removed, stands in [`claim`]. An abstract name leaves
-//! nothing behind, and has no permissions: whoever shares the network namespace may dial it.
+//! nothing behind, and has no permissions: any process in the network namespace may dial it.
 //!
 //! A dialling socket has no name of its own. On Linux the system chooses an abstract one for it, so that both sides know
 //! the same two endpoints; elsewhere, or where it has none to give, the dialer's endpoint is `None` on both sides.

@@ -21,26 +21,26 @@ options! {
     pub struct UnixOptions {}
 
     /// Permissions of a listener's socket file, whatever the process's umask; dialling needs the right to write. On
-    /// Linux they let in nobody else even while the file is being made.
+    /// Linux they let no other user in even while the file is being made.
     ///
     /// Unit: the nine permission bits, in octal as text. Default: 0600, this user alone, since what listens on a machine
     /// is seldom meant for everybody on it. Bounds: 0000 to 0777. Root may always dial. An abstract name has none. Some
     /// systems other than Linux and macOS ignore it: there a directory that others cannot enter protects the path.
     ///
-    /// Without the owner's right to write, nobody but root can tell whether a path that is left behind is in use, so that the
-    /// next listener there is refused with `AddrInUse` until somebody removes the file.
+    /// Without the owner's right to write, only root can tell whether a path that is left behind is in use, so that the
+    /// next listener there is refused with `AddrInUse` until the file is removed.
     mode(bits: u32) = 0o600,
         Text { allowed: "0000 to 0777, in octal", parse: parse_mode, show: |mode| format!("{mode:04o}") },
         "permissions of a listener's socket file";
 
-    /// User, and perhaps group, to whom a listener gives its socket file. Default: unchanged, so this process's. Giving
+    /// User, and perhaps group, to which a listener gives its socket file. Default: unchanged, so this process's. Giving
     /// it to another user takes privileges; without them listening fails with `PermissionDenied`.
     owner(uid: u32, gid: Option<u32>) -> Option<(u32, Option<u32>)> { Some((uid, gid)) } = None,
         or("unchanged", Text { allowed: "uid or uid:gid", parse: parse_owner, show: show_owner }),
         "user, and group, of a listener's socket file";
 
     /// The users whose peers a listener accepts. The channel of any other peer is closed at once, is counted by
-    /// [`Unix::turned_away`](super::Unix::turned_away), and accepting goes on; nobody is on the list unasked, not even
+    /// [`Unix::turned_away`](super::Unix::turned_away), and accepting goes on; no user is on the list unasked, not even
     /// root or this process's own user.
     ///
     /// Unit: user ids, joined by `+` as text. Default: any. Bounds: 1 to 1,024 of them.

@@ -1,4 +1,4 @@
-//! Who may listen where, and what is done about files that are there already.
+//! Claims of a path: which listener gets it, and what becomes of files that are there already.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! How a channel ends, beyond what every transport promises.
+//! Ends of a channel, beyond what every transport promises.
 
 use std::io::ErrorKind;
 

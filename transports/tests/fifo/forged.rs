@@ -1,4 +1,4 @@
-//! What anybody of the same user may write into a rendezvous.
+//! Forged bytes in a rendezvous, written by another process of the same user.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! What only named pipes promise. Real pipes and real processes: waits are for events, under a watchdog.
+//! Promises of named pipes alone. Real pipes and real processes: waits are for events, under a watchdog.
 #![cfg(unix)]
 
 mod child;

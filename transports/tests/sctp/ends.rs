@@ -1,4 +1,4 @@
-//! How associations end, and what is given back.
+//! Ends of associations, and the resources that they give back.
 
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a peer can use up, and associations that it begins and ends in its own way.
+//! Limits of what a peer can use up, and associations that it begins and ends in its own way.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;

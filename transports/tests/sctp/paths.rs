@@ -1,4 +1,4 @@
-//! What bad paths do to a channel.
+//! Bad paths: loss, duplicates and delay below a channel.
 
 use std::io::ErrorKind;
 use std::time::Duration;

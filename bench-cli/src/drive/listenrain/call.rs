@@ -1,4 +1,4 @@
-//! One call of the library, as the closed loop of callers wants it.
+//! A call of the library, as the closed loop of callers makes it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -22,7 +22,7 @@ pub(crate) enum MergeError {
     Merged(usize),
     #[error("part {0} is of `compare`, `search` or `check`: only what `run` measures can be merged")]
     NotOfRun(usize),
-    #[error("worker {index} is none of {count} workers")]
+    #[error("worker index {index} is out of range: the run has {count} workers")]
     OutOf { index: u64, count: u64 },
     #[error("worker {0} is there twice")]
     Twice(u64),

@@ -153,5 +153,5 @@ impl Coordinator {
 }
 
 pub(super) fn out_of_turn(who: Who) -> Aborted {
-    format!("{who} spoke out of turn: is it the same build?")
+    format!("{who} sent an unexpected message: is it the same build?")
 }

@@ -1,4 +1,4 @@
-//! The memory of a read buffer: what a link that answers for it asks and says.
+//! Memory of a read buffer, as a link accounts for it.
 
 use super::ReadBuffer;
 

@@ -1,4 +1,4 @@
-//! How much memory a read buffer keeps, and whether it says so.
+//! Tests of the memory that a read buffer keeps and reports.
 
 use std::mem::size_of;
 

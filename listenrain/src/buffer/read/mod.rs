@@ -1,4 +1,4 @@
-//! Bytes on their way in: one shared buffer for small packets, one buffer of its own for a large one.
+//! `ReadBuffer`: incoming bytes, a shared buffer for small packets, a buffer of its own for a large one.
 
 mod memory;
 mod shared;

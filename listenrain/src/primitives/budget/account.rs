@@ -1,4 +1,4 @@
-//! One user of a budget.
+//! An account: one user of a budget.
 
 use std::task::{Context, Poll};
 

@@ -1,4 +1,4 @@
-//! Who waits in line for a budget: an account's waiters in order, the accounts with the least in use first.
+//! The wait queue of a budget: waiters of an account in order, the account with the least in use first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::Waker;

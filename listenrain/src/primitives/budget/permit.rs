@@ -1,4 +1,4 @@
-//! Units in use.
+//! Permits: units of a budget in use.
 
 use std::task::{Context, Poll, ready};
 

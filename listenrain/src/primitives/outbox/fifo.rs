@@ -1,4 +1,4 @@
-//! The order in which packets are written: what a queue is, and the one that keeps the order in which they came.
+//! Send queues: the trait of their order, and the FIFO queue.
 
 use std::collections::{BTreeMap, VecDeque};
 

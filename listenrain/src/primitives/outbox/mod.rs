@@ -1,4 +1,4 @@
-//! What waits to be written on one lane, and the writer that waits for it.
+//! The outbox of a lane: packets that wait to be written, and the writer that waits for them.
 
 mod fifo;
 
