@@ -1,4 +1,4 @@
-//! What a link and a forwarding ask of the halves of their channels: again where they are interrupted, a reset at a bad end,
+//! Calls of a channel's halves by a link and by a forwarding: again where they are interrupted, a reset at a bad end,
 //! and patience at a good one.
 
 mod support;

@@ -1,4 +1,4 @@
-//! What a peer sees, over TCP, of a connection that the library ends for a bad reason: a reset, never an orderly end, which
+//! Bad ends over TCP, as a peer sees them: a reset, never an orderly end, which
 //! would make it take what has come for all there is.
 
 #[path = "support/calls.rs"]

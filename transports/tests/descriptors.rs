@@ -1,4 +1,4 @@
-//! What channels and connections give back. In a program of its own with one test, since it counts what the whole process
+//! Descriptors and tasks that channels and connections give back. In a program of its own with one test, since it counts what the whole process
 //! holds.
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! What a connection that does nothing costs a server, after a burst and when it was never used: the heap of the server alone,
+//! Memory of idle connections in a server, after a burst and when it was never used: the heap of the server alone,
 //! since its clients are another process. Over TCP and Unix sockets the figure is held to a limit, elsewhere it is printed.
 //!
 //! `LISTENRAIN_IDLE_CONNECTIONS` sets how many there are.

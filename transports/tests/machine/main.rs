@@ -1,5 +1,5 @@
-//! What needs something of the machine: IPv6, another user to become, usrsctp. Where that is missing the tests are ignored,
-//! counted as such, and it is said why; in the standard harness they could only pass.
+//! Tests that need something of the machine: IPv6, another user to become, usrsctp. Where that is missing they are ignored,
+//! counted as such, and the reason is printed; in the standard harness they could only pass.
 
 #[path = "../support/certificates.rs"]
 mod certificates;

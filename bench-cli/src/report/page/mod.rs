@@ -1,6 +1,6 @@
 //! One page for a browser: it needs no network, no other file and no script, and every figure on it is there as text.
 //!
-//! What came of it first, then what to know of it, then pictures, then the tables that they are made of.
+//! The results first, then notes on them, then pictures, then the tables that they are made of.
 
 mod by_load;
 mod by_time;
