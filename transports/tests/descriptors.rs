@@ -1,5 +1,5 @@
-//! Descriptors and tasks that channels and connections give back. In a program of its own with one test, since it counts what the whole process
-//! holds.
+//! Descriptors and tasks that channels and connections give back. In a program of its own with one test, since it counts
+//! what the whole process holds.
 #![cfg(target_os = "linux")]
 
 #[path = "support/calls.rs"]
