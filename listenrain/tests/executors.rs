@@ -1,4 +1,4 @@
-//! Limits of what a user's executor is given, and of what waits for it.
+//! What an executor of the user's is given, and what waits for it, has limits.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Outcomes of calls whose channel is lost, or for which no channel can be had.
+//! What becomes of calls when their channel is lost, or none can be had.
 
 mod support;
 

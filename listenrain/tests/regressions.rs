@@ -1,4 +1,4 @@
-//! Regression tests: each names what went wrong.
+//! What once went wrong, and how.
 
 mod support;
 

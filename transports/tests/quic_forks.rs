@@ -1,4 +1,4 @@
-//! Connections that dialers of QUIC share, over a network in memory, with time paused: a connection for their channels, made once, and
+//! What dialers of QUIC share, over a network in memory, with time paused: a connection for their channels, made once, and
 //! for as long as it is of use.
 
 #[path = "support/network.rs"]

@@ -1,4 +1,4 @@
-//! Fixtures: channels in memory, peers played by hand, and a few servers and clients.
+//! What the tests of the library say: channels in memory, peers played by hand, and a few servers and clients.
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
 mod halves;

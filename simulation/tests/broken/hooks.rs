@@ -1,4 +1,4 @@
-//! Broken transports: a sound one under a layer of hooks that do one thing wrong.
+//! What broken transports are made of: a sound one, and one layer of hooks that do one thing wrong.
 
 #![allow(dead_code, reason = "the broken transports and the faulty stacks need different parts")]
 

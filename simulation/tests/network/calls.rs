@@ -1,4 +1,4 @@
-//! Calls over the simulated network: each promise to a user of the library, over TCP and over QUIC.
+//! What a user of the library sees: each promise over TCP and over QUIC.
 
 use std::cell::Cell;
 use std::rc::Rc;

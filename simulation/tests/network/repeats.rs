@@ -1,4 +1,4 @@
-//! Determinism: one seed, one run.
+//! One seed, one run.
 
 use std::cell::Cell;
 use std::io;

@@ -1,4 +1,4 @@
-//! Sockets of endpoints, wrapped: a dialer's hears what the system says about the peer, a listener's
+//! What stands between an endpoint and its UDP socket: a dialer's hears what the system says about the peer, a listener's
 //! can be closed before its endpoint is.
 
 use std::io::{self, IoSliceMut};
