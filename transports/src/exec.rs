@@ -23,7 +23,7 @@
 use std::io::{self, Error, ErrorKind};
 use std::os::fd::AsFd;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use listenrain::transport::{BoxFuture, Capabilities, ChannelGenerator, NextError, Transport, generator};
@@ -34,6 +34,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::locks::lock;
 use crate::pipes;
 
 /// Enough for a program to notice the end of its input and to finish, and too little for many of them to pile up.
@@ -151,7 +152,7 @@ type Slot = Arc<Mutex<Option<Channel>>>;
 
 /// What is in the slot, the first time; then nothing until that is over.
 async fn only(slot: Slot, over: CancellationToken, at: Endpoint) -> Result<Channel, NextError> {
-    if let Some(first) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(first) = lock(&slot).take() {
         return Ok(first);
     }
     over.cancelled().await;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use futures_util::task::AtomicWaker;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{ChannelRead, ChannelWrite};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -162,4 +163,55 @@ impl<S: StreamSocket> Drop for WriteHalf<S> {
 /// Why nothing goes on after a local abort.
 pub(crate) fn aborted() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "this side aborted the channel")
+}
+
+/// What the two halves of one side of a channel know of each other.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    aborted: AtomicBool,
+    left_unread: AtomicBool,
+    reader: AtomicWaker,
+}
+
+/// How a half leaves its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    InOrder,
+    /// Bytes were left unread, so the peer must not believe that they arrived.
+    Unread,
+    Aborted,
+}
+
+impl Shared {
+    /// Why nothing goes on, once this side has aborted the channel.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.aborted.load(Ordering::Acquire) { Err(aborted()) } else { Ok(()) }
+    }
+
+    pub(crate) fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.reader.wake();
+    }
+
+    /// As [`check`](Self::check) for the reader, whose task an abort wakes.
+    pub(crate) fn check_read(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.reader.register(cx.waker());
+        self.check()
+    }
+
+    /// The reader is gone; says how.
+    pub(crate) fn leave_reading(&self, is_unread: bool) -> Left {
+        self.left_unread.store(is_unread, Ordering::Release);
+        drop(self.reader.take());
+        self.left()
+    }
+
+    /// How a half that goes now leaves the channel.
+    pub(crate) fn left(&self) -> Left {
+        match (self.check().is_err(), self.left_unread.load(Ordering::Acquire)) {
+            (true, _) => Left::Aborted,
+            (false, true) => Left::Unread,
+            (false, false) => Left::InOrder,
+        }
+    }
 }

@@ -62,6 +62,7 @@ pub mod ha;
 mod halves;
 #[cfg(any(feature = "sctp", all(unix, feature = "unix")))]
 mod jitter;
+mod locks;
 pub mod options;
 #[cfg(feature = "tls")]
 mod owned_task;

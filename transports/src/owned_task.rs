@@ -3,10 +3,12 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tokio::task::AbortHandle;
+
+use crate::locks::lock;
 
 /// Owns a spawned task. Dropping it drops the task's future before the drop returns, and with it what the future holds, such
 /// as a listening socket: aborting a task would do so only when the runtime comes to it.
@@ -34,7 +36,7 @@ impl OwnedTask {
 }
 
 fn poll_once(slot: &Mutex<Option<Running>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut running = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = lock(&slot);
     let polled = running.as_mut().map_or(Poll::Ready(()), |future| future.as_mut().poll(cx));
     if polled.is_ready() {
         *running = None;
@@ -44,7 +46,7 @@ fn poll_once(slot: &Mutex<Option<Running>>, cx: &mut Context<'_>) -> Poll<()> {
 
 impl Drop for OwnedTask {
     fn drop(&mut self) {
-        let running = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = lock(&self.slot).take();
         drop(running);
         self.task.abort();
     }
@@ -61,13 +63,6 @@ mod tests {
     use super::*;
     use tokio::runtime::Handle;
     use tokio::sync::oneshot;
-
-    #[tokio::test]
-    async fn it_runs_by_itself() {
-        let (sender, receiver) = oneshot::channel();
-        let _task = OwnedTask::spawn(async move { sender.send(7).unwrap() });
-        assert_eq!(receiver.await, Ok(7));
-    }
 
     #[tokio::test]
     async fn what_it_holds_is_gone_when_the_drop_returns() {

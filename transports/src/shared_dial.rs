@@ -3,11 +3,13 @@
 //! It knows neither what the connection is nor the channels on it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 use listenrain::{BoxFuture, NextError};
+
+use crate::locks::lock;
 
 /// An attempt to make a connection.
 type Attempt<T> = BoxFuture<'static, Result<Arc<T>, NextError>>;
@@ -44,14 +46,14 @@ impl<T: Send + Sync + 'static> SharedDial<T> {
     /// The attempt's.
     pub(crate) async fn get(&self, make: impl FnOnce() -> Attempt<T>) -> Result<Shareable<T>, NextError> {
         let (attempt, number) = {
-            let mut slot = self.lock();
+            let mut slot = lock(&self.slot);
             if let Some(current) = &slot.current {
                 return Ok(Shareable { connection: Arc::clone(current), is_fresh: false });
             }
             slot.join_or(make)
         };
         let made = attempt.await;
-        let mut slot = self.lock();
+        let mut slot = lock(&self.slot);
         // The first dial to hear of it notes it down; a later attempt is not this one's to end.
         if slot.attempts == number && slot.attempt.take().is_some() {
             (slot.current, slot.answers) = (made.clone().ok(), 0);
@@ -61,7 +63,7 @@ impl<T: Send + Sync + 'static> SharedDial<T> {
 
     /// Begins to open a channel on `connection`.
     pub(crate) fn ask<'a>(&'a self, connection: &'a Arc<T>) -> Asked<'a, T> {
-        let slot = self.lock();
+        let slot = lock(&self.slot);
         let answers = slot.is_current(connection).then_some(slot.answers);
         drop(slot);
         Asked { dial: self, connection, answers }
@@ -73,16 +75,12 @@ impl<T: Send + Sync + 'static> SharedDial<T> {
     }
 
     fn forget_if(&self, connection: &Arc<T>, condition: impl FnOnce(&Slot<T>) -> bool) {
-        let mut slot = self.lock();
+        let mut slot = lock(&self.slot);
         let goes = slot.is_current(connection) && condition(&slot);
         let old = if goes { slot.current.take() } else { None };
         drop(slot);
         // Dropping a connection may run anything.
         drop(old);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,7 +114,7 @@ impl<T: Send + Sync + 'static> Asked<'_, T> {
     /// The peer has answered: its connection is the current one again, unless there is another.
     pub(crate) fn answered(mut self) {
         self.answers = None;
-        let mut slot = self.dial.lock();
+        let mut slot = lock(&self.dial.slot);
         if slot.current.is_none() {
             (slot.current, slot.answers) = (Some(Arc::clone(self.connection)), 0);
         }
@@ -143,7 +141,7 @@ impl<T: Send + Sync + 'static> Default for SharedDial<T> {
 impl<T: Send + Sync + 'static> fmt::Debug for SharedDial<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedDial")
-            .field("is_current", &self.lock().current.is_some())
+            .field("is_current", &lock(&self.slot).current.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,15 @@
 //! The [`Transport`](listenrain::Transport) implementation of every transport with options of its own.
 
+use listenrain::{Endpoint, EndpointError};
+
 /// Implements [`Transport`](listenrain::Transport) for a struct with fields `options` and `id`, its constructor, and a method
 /// for each part that it can be given in place of its own. A transport with another part is another one, so each renews
 /// `id`: connections that are shared by transport and endpoint must not cross from one to the other.
 ///
 /// The struct implements `Default`, and has these methods of its own:
 ///
-/// * `understand`: the address and options of an endpoint, or why it is none of this transport's;
-/// * `dialing`: a dialer of what was understood;
+/// * `understand`: an endpoint, its address and options, or why it is none of this transport's;
+/// * `dialing`: a dialer of what was understood, with a method `dial`;
 /// * `listening`: a listener there;
 /// * `scratch`: a scratch endpoint.
 macro_rules! transport {
@@ -65,7 +67,9 @@ macro_rules! transport {
                 &self,
                 endpoint: &listenrain::Endpoint,
             ) -> Result<Box<dyn listenrain::ChannelGenerator>, listenrain::EndpointError> {
-                self.dialing(endpoint, self.understand(endpoint)?)
+                let understood = self.understand(endpoint)?;
+                let (at, dialer) = (understood.0.clone(), self.dialing(understood)?);
+                Ok(listenrain::transport::generator(at, move || dialer.clone().dial()))
             }
 
             fn listen<'a>(
@@ -79,7 +83,7 @@ macro_rules! transport {
                     let understood = self.understand(endpoint);
                     let understood =
                         understood.map_err(|error| listenrain::NextError::invalid("listen", error))?;
-                    Ok(Box::new(self.listening(endpoint, understood).await?) as _)
+                    Ok(Box::new(self.listening(understood).await?) as _)
                 })
             }
 
@@ -94,3 +98,11 @@ macro_rules! transport {
     };
 }
 pub(crate) use transport;
+
+/// `endpoint`, if it is for the transport of `scheme`.
+pub(crate) fn of_scheme(endpoint: &Endpoint, scheme: &str) -> Result<Endpoint, EndpointError> {
+    if endpoint.scheme() != scheme {
+        return Err(endpoint.invalid(format!("is not for the transport `{scheme}`")));
+    }
+    Ok(endpoint.clone())
+}

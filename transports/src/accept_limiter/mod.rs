@@ -6,9 +6,11 @@ mod admissions;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, oneshot};
+
+use crate::locks::lock;
 
 pub(crate) use self::admissions::{Admissions, Limits, Outlook, Source};
 
@@ -76,14 +78,14 @@ impl AcceptLimiter {
 
     /// What a new connection from `source` meets.
     pub(crate) fn outlook(&self, source: Source) -> Outlook {
-        self.shared.lock().outlook(source)
+        lock(&self.shared.admissions).outlook(source)
     }
 
     /// A place for a connection from `peer`; `None` when all are taken by proved ones. A connection that is evicted for it has
     /// been told, and leaves when its task runs.
     pub(crate) fn try_enter(&self, peer: SocketAddr) -> Option<Place> {
         let (handle, revoked) = oneshot::channel();
-        let (key, evicted) = self.shared.lock().enter(Source::of(peer.ip()), handle)?;
+        let (key, evicted) = lock(&self.shared.admissions).enter(Source::of(peer.ip()), handle)?;
         let has_evicted = !evicted.is_empty();
         if has_evicted {
             tracing::debug!(%peer, count = evicted.len(), "evicted the oldest unproved connection");
@@ -104,15 +106,9 @@ impl AcceptLimiter {
 
     /// Waits until a new connection could be admitted, be it by evicting another. For one task at a time.
     pub(crate) async fn room(&self) {
-        while !self.shared.lock().has_room() {
+        while !lock(&self.shared.admissions).has_room() {
             self.shared.has_room.notified().await;
         }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Admissions<oneshot::Sender<()>>> {
-        self.admissions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,18 +121,18 @@ impl Place {
 
     /// The connection is proved, and no longer evicted. Says whether it had not been before.
     pub(crate) fn prove(&self) -> bool {
-        self.shared.lock().prove(self.key)
+        lock(&self.shared.admissions).prove(self.key)
     }
 
     /// As [`prove`](Self::prove), and it no longer counts for its source.
     pub(crate) fn release(&self) -> bool {
-        self.shared.lock().release(self.key)
+        lock(&self.shared.admissions).release(self.key)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let handle = self.shared.lock().leave(self.key);
+        let handle = lock(&self.shared.admissions).leave(self.key);
         if handle.is_some() {
             self.shared.left.notify_one();
             self.shared.has_room.notify_one();
@@ -156,21 +152,6 @@ mod tests {
 
     fn limiter(all: usize) -> AcceptLimiter {
         AcceptLimiter::new(Limits { unproved: all, all, per_source: all }, Closures::default())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_oldest_is_told_to_make_way_and_is_counted() {
-        let limiter = limiter(2);
-        let mut first = limiter.enter(peer(1)).await;
-        let mut second = limiter.enter(peer(2)).await;
-        let third = limiter.enter(peer(3)).await;
-        first.revoked().await;
-        assert!(timeout(Duration::from_secs(1), second.revoked()).await.is_err());
-        assert!(!first.prove() && second.prove() && third.prove());
-        assert_eq!(limiter.shared.closures.evicted(), 1);
-        // It has left already, so that its end frees no place a second time.
-        drop(first);
-        assert!(limiter.try_enter(peer(4)).is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use listenrain::{Endpoint, NextError};
 use rustls::client::danger::ServerCertVerifier;
@@ -16,6 +16,8 @@ use rustls::{ClientConfig, ServerConfig, SignatureScheme};
 
 use super::options::{CertificateOptions, Shown};
 use super::{CertificateError, Fingerprint, Identity, Trust, file, provider};
+
+use crate::locks::lock;
 
 /// What one transport was given as such, in place of files, and what it makes itself. Cloning it shares the latter.
 #[derive(Debug, Clone)]
@@ -195,7 +197,7 @@ impl Credentials {
 
     /// The identity for a listener that names none: the one that `pin` names, or the one that the transport was given.
     fn known(&self, pin: Option<Fingerprint>) -> Result<Identity, Trouble> {
-        let made = self.throw_away.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let made = lock(&self.throw_away).clone();
         let made = made.filter(|identity| Some(identity.fingerprint()) == pin);
         made.or_else(|| self.identity.clone()).ok_or_else(|| {
             Trouble::Invalid(
@@ -207,7 +209,7 @@ impl Credentials {
     }
 
     fn throw_away(&self) -> Result<Identity, CertificateError> {
-        let mut made = self.throw_away.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = lock(&self.throw_away);
         if let Some(identity) = &*made {
             return Ok(identity.clone());
         }

@@ -11,17 +11,13 @@ use super::name::{Name, Names};
 /// Dials one name, once for each channel; a dial never waits.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    names: Arc<Names>,
-    endpoint: Endpoint,
-    options: ChannelOptions,
+    pub(super) names: Arc<Names>,
+    pub(super) endpoint: Endpoint,
+    pub(super) options: ChannelOptions,
 }
 
 impl Dialer {
-    pub(super) fn new(names: Arc<Names>, endpoint: Endpoint, options: ChannelOptions) -> Self {
-        Self { names, endpoint, options }
-    }
-
-    pub(super) fn dial(&self) -> Result<Channel, NextError> {
+    pub(super) async fn dial(self) -> Result<Channel, NextError> {
         let name = self.names.named(self.endpoint.address());
         let dialled = name.dial(&self.endpoint, self.names.number(), &self.options);
         dialled.map_err(|error| NextError::passing("dial", &self.endpoint, error))

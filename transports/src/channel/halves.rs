@@ -18,18 +18,14 @@ use super::pipe::Read;
 const FLATTEN_BELOW: usize = 512;
 
 pub(super) struct ReadHalf {
-    link: Arc<Link>,
-    side: Side,
+    pub(super) link: Arc<Link>,
+    pub(super) side: Side,
     /// Rings when the first chunk that is still on its way arrives. Only with latency, so that a channel without needs
     /// no runtime.
-    alarm: Option<Pin<Box<Sleep>>>,
+    pub(super) alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl ReadHalf {
-    pub(super) fn new(link: Arc<Link>, side: Side) -> Self {
-        Self { link, side, alarm: None }
-    }
-
     fn poll_alarm(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if alarm.deadline() != due {
@@ -69,14 +65,8 @@ impl Drop for ReadHalf {
 }
 
 pub(super) struct WriteHalf {
-    link: Arc<Link>,
-    side: Side,
-}
-
-impl WriteHalf {
-    pub(super) fn new(link: Arc<Link>, side: Side) -> Self {
-        Self { link, side }
-    }
+    pub(super) link: Arc<Link>,
+    pub(super) side: Side,
 }
 
 impl ChannelWrite for WriteHalf {

@@ -46,7 +46,8 @@ impl Link {
 
     /// The channel as `side` has it; once for each side.
     pub(super) fn channel(self: &Arc<Self>, side: Side, facts: ChannelFacts) -> Channel {
-        Channel::from_halves(ReadHalf::new(self.clone(), side), WriteHalf::new(self.clone(), side), facts)
+        let read = ReadHalf { link: self.clone(), side, alarm: None };
+        Channel::from_halves(read, WriteHalf { link: self.clone(), side }, facts)
     }
 
     /// The pipe that `side` reads from.

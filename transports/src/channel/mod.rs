@@ -24,13 +24,12 @@ mod pipe;
 
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, NextError, TransportId};
 
 use self::generators::{Dialer, Listener};
 use self::link::{Link, Side};
 use self::name::Names;
-use crate::transport::transport;
+use crate::transport::{of_scheme, transport};
 
 pub use self::control::{Control, Direction, Faults};
 pub use self::options::ChannelOptions;
@@ -49,8 +48,8 @@ transport! {
     InProcess: SCHEME, ChannelOptions, [half_close, abort, moves_bytes];
 }
 
-/// What an endpoint says: the options with its own on top.
-type Understood = ChannelOptions;
+/// What an endpoint says: itself, and the options with its own on top.
+type Understood = (Endpoint, ChannelOptions);
 
 impl InProcess {
     /// A handle that makes the channels of `name` slow, stuck or broken, those that are open and those to come.
@@ -62,13 +61,12 @@ impl InProcess {
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        if endpoint.scheme() != SCHEME {
-            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
-        }
+        let endpoint = of_scheme(endpoint, SCHEME)?;
         if endpoint.address().contains('#') {
             return Err(endpoint.invalid("a name cannot hold `#`, which stands before the number of a dial"));
         }
-        self.options.with_endpoint(endpoint)
+        let options = self.options.with_endpoint(&endpoint)?;
+        Ok((endpoint, options))
     }
 
     fn scratch(&self) -> Endpoint {
@@ -76,9 +74,16 @@ impl InProcess {
         Endpoint::new(SCHEME, &name).expect("a made-up name holds only letters, digits and a dash")
     }
 
-    fn bind(&self, asked: &Endpoint, options: &ChannelOptions) -> Result<Listener, NextError> {
+    fn dialing(&self, (endpoint, options): Understood) -> Result<Dialer, EndpointError> {
+        if endpoint.address().is_empty() {
+            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
+        }
+        Ok(Dialer { names: self.names.clone(), endpoint, options })
+    }
+
+    async fn listening(&self, (asked, options): Understood) -> Result<Listener, NextError> {
         if !asked.address().is_empty() {
-            return Listener::bind(&self.names, asked.clone(), options.clone());
+            return Listener::bind(&self.names, asked, options);
         }
         loop {
             let fresh = asked.clone().with_address(self.scratch().address());
@@ -87,25 +92,6 @@ impl InProcess {
                 return Ok(listener);
             }
         }
-    }
-
-    fn dialing(
-        &self,
-        endpoint: &Endpoint,
-        options: Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        if endpoint.address().is_empty() {
-            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
-        }
-        let dialer = Dialer::new(self.names.clone(), endpoint.clone(), options);
-        Ok(generator(endpoint.clone(), move || {
-            let dialer = dialer.clone();
-            async move { dialer.dial() }
-        }))
-    }
-
-    async fn listening(&self, endpoint: &Endpoint, options: Understood) -> Result<Listener, NextError> {
-        self.bind(endpoint, &options)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
 use listenrain::{Channel, ChannelFacts, Endpoint};
@@ -12,6 +12,8 @@ use super::control::{Direction, Faults};
 use super::link::{Link, Side};
 use super::options::ChannelOptions;
 use super::{SCHEME, endpoint_of_dial};
+
+use crate::locks::lock;
 
 /// The names of one instance. A name stays while a listener, a link or a control holds it.
 #[derive(Debug, Default)]
@@ -193,8 +195,4 @@ impl fmt::Debug for Name {
 
 fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionRefused, why)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
 //! The options of an in-process channel.
 
 use super::pipe::Limits;
-use crate::options::{COUNT, Count, Size, options};
+use crate::options::{COUNT, Within, count, options, size};
 
-const CAPACITY: Size = Size(1..=1 << 30);
-const CHUNKS: Count = Count(1..=1 << 20);
+const CAPACITY: Within<usize> = size(1..=1 << 30);
+const CHUNKS: Within<usize> = count(1..=1 << 20);
 
 options! {
     /// The options of [`InProcess`](super::InProcess), as a builder.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 use super::control::Faults;
 use super::link::Side;
+
+use crate::locks::lock;
 
 /// What may wait in one direction.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +106,7 @@ impl Pipe {
         cx: &mut Context<'_>,
         from: &mut WriteBuffer,
     ) -> Poll<io::Result<usize>> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.check_writer(side)?;
         if from.is_empty() {
             return Poll::Ready(Ok(0));
@@ -123,7 +125,7 @@ impl Pipe {
     }
 
     pub(super) fn read(&self, side: Side, cx: &mut Context<'_>, into: &mut ReadBuffer) -> io::Result<Read> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if let Some(reset) = state.reset {
             // An end that was seen stays one, whatever comes after it.
             return if state.end_seen { Ok(Read::Done(0)) } else { Err(reset.seen_by(side)) };
@@ -144,7 +146,7 @@ impl Pipe {
 
     /// Whether a write could still succeed.
     pub(super) fn check_writer(&self, side: Side) -> io::Result<()> {
-        match self.lock().reset {
+        match lock(&self.state).reset {
             Some(reset) => Err(reset.seen_by(side)),
             None => Ok(()),
         }
@@ -152,7 +154,7 @@ impl Pipe {
 
     /// The writer has said all it had to say.
     pub(super) fn end(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.ended.is_none() {
             state.ended = Some(state.faults.due());
         }
@@ -163,7 +165,7 @@ impl Pipe {
 
     /// The reader is gone; says whether it left bytes unread.
     pub(super) fn leave(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.reader_gone = true;
         let unread = std::mem::take(&mut state.queue);
         state.bytes = 0;
@@ -176,7 +178,7 @@ impl Pipe {
 
     /// Both ends are told, what waits is gone. The first reset stays.
     pub(super) fn reset(&self, reset: Reset) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.reset.get_or_insert(reset);
         let unread = std::mem::take(&mut state.queue);
         state.bytes = 0;
@@ -188,15 +190,11 @@ impl Pipe {
 
     /// Changes the faults of a pipe that is in use.
     pub(super) fn change(&self, change: impl FnOnce(&mut Faults)) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         change(&mut state.faults);
         let woken = [state.reader.take(), state.writer.take()];
         drop(state);
         woken.into_iter().for_each(wake);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::open::{End, inspect, is_same, nobody_reads, open, open_directory};
+use super::open::{End, inspect, nobody_reads, open, open_directory};
 use super::pair;
 use super::place::Place;
 use super::sweep::remove_pairs;
+use crate::paths::{is_same, remove_own};
 
 /// Another listener may remove the directory, or a dialer put a pair into it, in between two steps; as often as this
 /// only somebody does who wants to.
@@ -62,12 +63,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Somebody else may have put something of his own there by hand.
-        if symlink_metadata(&self.rendezvous).is_ok_and(|now| is_same(&now, &self.made))
-            && let Err(error) = fs::remove_file(&self.rendezvous)
-        {
-            tracing::warn!(path = %self.rendezvous.display(), %error, "a rendezvous stays on disk");
-        }
+        remove_own(&self.rendezvous, &self.made);
     }
 }
 

@@ -25,22 +25,13 @@ use crate::entropy::Entropy;
 /// Dials one place, once for each channel.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    endpoint: Endpoint,
-    place: Place,
-    options: FifoOptions,
-    entropy: Arc<dyn Entropy>,
+    pub(super) endpoint: Endpoint,
+    pub(super) place: Place,
+    pub(super) options: FifoOptions,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl Dialer {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        place: Place,
-        options: FifoOptions,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        Self { endpoint, place, options, entropy }
-    }
-
     async fn try_dial(&self) -> io::Result<Channel> {
         let owner = Uid::effective().as_raw();
         let rendezvous = open(self.place.rendezvous(), End::Write, owner).map_err(nobody_listens)?;

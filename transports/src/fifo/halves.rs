@@ -5,9 +5,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
@@ -19,7 +18,7 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio_util::io::poll_read_buf;
 
 use super::pair::Ends;
-use crate::halves::{aborted, poll_unpaid};
+use crate::halves::{Left, Shared, poll_unpaid};
 
 /// The mode of a pipe whose writer has ended in an orderly way.
 const ENDED: Mode = Mode::S_IRUSR;
@@ -52,7 +51,10 @@ impl ChannelRead for ReadHalf {
                 self.at_end = true;
                 Poll::Ready(self.end())
             }
-            Poll::Pending => self.shared.poll_aborted(cx).map(Err),
+            Poll::Pending => match self.shared.check_read(cx) {
+                Ok(()) => Poll::Pending,
+                Err(aborted) => Poll::Ready(Err(aborted)),
+            },
             ready => ready,
         }
     }
@@ -71,9 +73,8 @@ impl ReadHalf {
 impl Drop for ReadHalf {
     /// Asks the system rather than the runtime, which may not have heard yet of what has just arrived.
     fn drop(&mut self) {
-        if !self.at_end && unistd::read(&self.pipe, &mut [0]).is_ok_and(|count| count > 0) {
-            self.shared.left_unread.store(true, Ordering::Release);
-        }
+        let is_unread = !self.at_end && unistd::read(&self.pipe, &mut [0]).is_ok_and(|count| count > 0);
+        self.shared.leave_reading(is_unread);
     }
 }
 
@@ -126,7 +127,7 @@ impl ChannelWrite for WriteHalf {
 impl Drop for WriteHalf {
     fn drop(&mut self) {
         let Some(pipe) = &self.pipe else { return };
-        if self.shared.left_unread.load(Ordering::Acquire) {
+        if self.shared.left() == Left::Unread {
             return;
         }
         if let Err(error) = fchmod(pipe, ENDED) {
@@ -153,50 +154,6 @@ fn together<'a, 'b>(slices: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
         Some(0) => &slices[..1],
         Some(long) => &slices[..long],
         None => slices,
-    }
-}
-
-/// What the halves of one side know of each other.
-#[derive(Default)]
-struct Shared {
-    aborted: AtomicBool,
-    /// The read half is gone, and not everything had been read.
-    left_unread: AtomicBool,
-    reader: Mutex<Option<Waker>>,
-}
-
-impl Shared {
-    fn check(&self) -> io::Result<()> {
-        if self.aborted.load(Ordering::Acquire) { Err(aborted()) } else { Ok(()) }
-    }
-
-    fn abort(&self) {
-        let mut reader = self.lock();
-        self.aborted.store(true, Ordering::Release);
-        let woken = reader.take();
-        drop(reader);
-        if let Some(waker) = woken {
-            waker.wake();
-        }
-    }
-
-    /// What the reader is told when it is woken by an abort rather than by bytes.
-    fn poll_aborted(&self, cx: &Context<'_>) -> Poll<io::Error> {
-        let mut reader = self.lock();
-        if self.aborted.load(Ordering::Acquire) {
-            return Poll::Ready(aborted());
-        }
-        if !reader.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            let old = reader.replace(cx.waker().clone());
-            // Dropping a waker may run any code, so not under the lock.
-            drop(reader);
-            drop(old);
-        }
-        Poll::Pending
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -77,8 +77,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, NextError, TransportId};
 use nix::unistd::Uid;
 
 use self::dial::Dialer;
@@ -86,7 +85,7 @@ use self::listen::Listener;
 use self::name::Name;
 use self::place::Place;
 use crate::paths::encode;
-use crate::transport::transport;
+use crate::transport::{of_scheme, transport};
 
 pub use self::options::FifoOptions;
 pub use crate::entropy::{Entropy, SystemEntropy};
@@ -112,32 +111,25 @@ transport! {
     with_entropy(entropy: Arc<dyn Entropy>) => entropy = entropy;
 }
 
-/// What an endpoint says: its place, and the options with its own on top.
-type Understood = (Place, FifoOptions);
+/// What an endpoint says: itself, its place, and the options with its own on top.
+type Understood = (Endpoint, Place, FifoOptions);
 
 impl Fifo {
     fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        if endpoint.scheme() != SCHEME || endpoint.is_list() {
-            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
+        let endpoint = of_scheme(endpoint, SCHEME)?;
+        if endpoint.is_list() {
+            return Err(endpoint.invalid("is a list; write a path like fifo:///run/x"));
         }
-        Ok((Place::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+        let (place, options) = (Place::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
+        Ok((endpoint, place, options))
     }
 
-    fn dialing(
-        &self,
-        endpoint: &Endpoint,
-        (place, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let dialer = Dialer::new(endpoint.clone(), place, options, self.entropy.clone());
-        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    fn dialing(&self, (endpoint, place, options): Understood) -> Result<Dialer, EndpointError> {
+        Ok(Dialer { endpoint, place, options, entropy: self.entropy.clone() })
     }
 
-    async fn listening(
-        &self,
-        endpoint: &Endpoint,
-        (place, options): Understood,
-    ) -> Result<Listener, NextError> {
-        Listener::bind(endpoint, place, options, Uid::effective().as_raw())
+    async fn listening(&self, (endpoint, place, options): Understood) -> Result<Listener, NextError> {
+        Listener::bind(&endpoint, place, options, Uid::effective().as_raw())
     }
 
     /// A path below the directory for temporary files.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::options::{COUNT, Size, TIMEOUT, Where, options, or};
+use crate::options::{COUNT, TIMEOUT, Where, Within, options, or, size};
 
 /// Whether the system lets a program choose the size of a pipe.
 const HAS_SIZE: bool = cfg!(target_os = "linux");
-const PIPE: Size = Size(4096..=1 << 30);
+const PIPE: Within<usize> = size(4096..=1 << 30);
 
 options! {
     /// The options of [`Fifo`](super::Fifo), as a builder.

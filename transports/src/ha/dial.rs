@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{Error, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, EndpointError, NextError};
@@ -26,6 +26,7 @@ use super::health::Health;
 use super::options::{FailBack, HaOptions};
 use super::{Member, probe};
 use crate::dialing::timed_out;
+use crate::locks::lock;
 
 /// Dials the members of one list.
 pub(super) struct Dialer {
@@ -167,11 +168,11 @@ pub(super) async fn attempt(
 
 impl Found {
     pub(super) fn put(&self, member: usize, channel: Channel) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back((member, channel));
+        lock(&self.0).push_back((member, channel));
     }
 
     fn take(&self) -> Option<(usize, Channel)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        lock(&self.0).pop_front()
     }
 }
 

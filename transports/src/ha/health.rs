@@ -7,12 +7,14 @@
 //! to one dialer and its forks: the list that they were made from is never changed.
 
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use listenrain::channel::ChannelEnd;
 use listenrain::{Backoff, BackoffState, GoodbyeReason, LinkError, NextError};
 use tokio::time::Instant;
+
+use crate::locks::lock;
 
 /// A channel that lived at least this long has lasted; one that did not counts as a failure of its member. Well above a
 /// handshake across the world, well below what people wait for.
@@ -134,7 +136,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Standing>> {
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.members)
     }
 }
 
@@ -249,7 +251,7 @@ impl Life {
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 }
 
@@ -342,22 +344,6 @@ mod tests {
         ] {
             assert_eq!(Verdict::of(cause, answered, lasted), verdict, "{cause}, {answered}, {lasted}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_member_stands_behind_for_as_long_as_it_took_to_find_out_and_lanes_are_one_trouble() {
-        let health = health();
-        let lanes = [Life::new(health.clone(), 0), Life::new(health.clone(), 0)];
-        lanes.iter().for_each(Life::heard);
-        advance(MINUTE).await;
-        lanes.iter().for_each(|lane| lane.judge(&LinkError::Silent(MINUTE), true, None));
-        let wait = wait(&health, 0);
-        assert!((MINUTE..MINUTE + Duration::from_millis(101)).contains(&wait), "{wait:?}");
-        assert_eq!((health.sort(0..2), health.proof(0)), (vec![1, 0], Some(MINUTE)));
-        // Asked all the same, it answers.
-        let answering = Life::new(health.clone(), 0);
-        answering.heard();
-        assert_eq!((health.sort(0..2), health.proof(0)), (vec![0, 1], None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use listenrain::Backoff;
 
-use crate::options::{OneOf, Span, TIMEOUT, options};
+use crate::options::{OneOf, TIMEOUT, Within, options, span};
 
-const WAIT: Span = Span(Duration::from_millis(1)..=Duration::from_secs(86_400));
+const WAIT: Within<Duration> = span(Duration::from_millis(1)..=Duration::from_secs(86_400));
 
 /// When a connection that is on a standby goes back to a member before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

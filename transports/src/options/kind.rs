@@ -20,25 +20,38 @@ pub(crate) trait Kind {
 }
 
 /// Connections, channels and the like.
-pub(crate) const COUNT: Count = Count(1..=65_535);
+pub(crate) const COUNT: Within<usize> = count(1..=65_535);
 /// How long something may take.
-pub(crate) const TIMEOUT: Span = Span(Duration::from_millis(1)..=Duration::from_secs(3600));
+pub(crate) const TIMEOUT: Within<Duration> = span(Duration::from_millis(1)..=Duration::from_secs(3600));
 /// Bytes of a buffer.
-pub(crate) const BUFFER: Size = Size(1024..=1 << 30);
+pub(crate) const BUFFER: Within<usize> = size(1024..=1 << 30);
 /// Bytes of a socket's buffer, or the system's choice.
-pub(crate) const SOCKET_BUFFER: Or<Size> = or("system", BUFFER);
+pub(crate) const SOCKET_BUFFER: Or<Within<usize>> = or("system", BUFFER);
 
 /// On or off.
 pub(crate) struct Flag;
 
+/// A value between two others.
+pub(crate) struct Within<T> {
+    range: RangeInclusive<T>,
+    parse: fn(&str) -> Option<T>,
+    show: fn(T) -> String,
+}
+
 /// A number of things.
-pub(crate) struct Count(pub(crate) RangeInclusive<usize>);
+pub(crate) const fn count(range: RangeInclusive<usize>) -> Within<usize> {
+    Within { range, parse: |text| digits(text)?.try_into().ok(), show: |count| count.to_string() }
+}
 
 /// A number of bytes: `65536`, `64KiB`, `1MiB`.
-pub(crate) struct Size(pub(crate) RangeInclusive<usize>);
+pub(crate) const fn size(range: RangeInclusive<usize>) -> Within<usize> {
+    Within { range, parse: parse_size, show: show_size }
+}
 
 /// A duration with its unit: `250ms`, `30s`.
-pub(crate) struct Span(pub(crate) RangeInclusive<Duration>);
+pub(crate) const fn span(range: RangeInclusive<Duration>) -> Within<Duration> {
+    Within { range, parse: parse_duration, show: show_duration }
+}
 
 /// One of several names.
 pub(crate) struct OneOf<T: 'static>(pub(crate) &'static [(&'static str, T)]);
@@ -91,51 +104,19 @@ impl Kind for Flag {
     }
 }
 
-impl Kind for Count {
-    type Value = usize;
+impl<T: Copy + PartialOrd> Kind for Within<T> {
+    type Value = T;
 
-    fn parse(&self, text: &str) -> Option<usize> {
-        digits(text).and_then(|count| usize::try_from(count).ok()).filter(|count| self.0.contains(count))
+    fn parse(&self, text: &str) -> Option<T> {
+        (self.parse)(text).filter(|value| self.range.contains(value))
     }
 
-    fn show(&self, value: &usize) -> String {
-        value.to_string()
-    }
-
-    fn allowed(&self) -> String {
-        format!("{} to {}", self.0.start(), self.0.end())
-    }
-}
-
-impl Kind for Size {
-    type Value = usize;
-
-    fn parse(&self, text: &str) -> Option<usize> {
-        parse_size(text).filter(|size| self.0.contains(size))
-    }
-
-    fn show(&self, value: &usize) -> String {
-        show_size(*value)
+    fn show(&self, value: &T) -> String {
+        (self.show)(*value)
     }
 
     fn allowed(&self) -> String {
-        format!("{} to {}", show_size(*self.0.start()), show_size(*self.0.end()))
-    }
-}
-
-impl Kind for Span {
-    type Value = Duration;
-
-    fn parse(&self, text: &str) -> Option<Duration> {
-        parse_duration(text).filter(|duration| self.0.contains(duration))
-    }
-
-    fn show(&self, value: &Duration) -> String {
-        show_duration(*value)
-    }
-
-    fn allowed(&self) -> String {
-        format!("{} to {}", show_duration(*self.0.start()), show_duration(*self.0.end()))
+        format!("{} to {}", self.show(self.range.start()), self.show(self.range.end()))
     }
 }
 
@@ -221,7 +202,7 @@ mod tests {
     #[test]
     fn a_count_takes_digits_within_its_bounds_only() {
         let texts = ["0", "1", "3", "4", "+1", ""];
-        assert_eq!(texts.map(|text| Count(1..=3).parse(text)), [None, Some(1), Some(3), None, None, None]);
+        assert_eq!(texts.map(|text| count(1..=3).parse(text)), [None, Some(1), Some(3), None, None, None]);
         assert_eq!(Flag.parse("yes"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! quinn configuration, from options.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use quinn::crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig};
@@ -17,6 +17,8 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::QuicOptions;
 use super::entropy::Entropy;
+
+use crate::locks::lock;
 
 /// What an endpoint needs to know, whichever side it is on.
 pub(super) fn endpoint(options: &QuicOptions, entropy: &Entropy) -> EndpointConfig {
@@ -147,12 +149,12 @@ impl Judge {
     }
 
     pub(super) fn refused(&self) -> Option<rustls::Error> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.refused).clone()
     }
 
     fn keep<T>(&self, judged: Result<T, rustls::Error>) -> Result<T, rustls::Error> {
         judged.inspect_err(|error| {
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+            *lock(&self.refused) = Some(error.clone());
         })
     }
 }

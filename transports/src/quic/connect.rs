@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use listenrain::{Endpoint, NextError};
 use quinn::ConnectionId;
@@ -11,7 +10,7 @@ use tokio::time::timeout;
 use super::carrier::Carrier;
 use super::config::{self, Judge};
 use super::error::of_handshake;
-use super::socket::Hearing;
+use super::socket::GuardedSocket;
 use super::{QuicOptions, Reach};
 use crate::certificates::{ClientSide, Credentials, server_name};
 use crate::dialing::timed_out;
@@ -53,7 +52,7 @@ impl Target {
     async fn connect_to(&self, peer: SocketAddr, name: &str, side: &ClientSide) -> io::Result<Carrier> {
         let (options, reach) = (&self.options, &self.reach);
         let ask = UdpBinding::towards(peer).buffers(options.send_buffer, options.recv_buffer);
-        let socket = Arc::new(Hearing::new(reach.udp.bind(&ask).await?, config::largest_taken(options)));
+        let socket = GuardedSocket::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
         let local = socket.local_addr()?;
         // A dial to a free port of this host may get that very port as its own.
         if local == peer {
@@ -76,7 +75,7 @@ impl Target {
             error = socket.failure() => {
                 // There is nobody to say goodbye to, and whoever listens there next would keep a connection for the goodbye
                 // alone until it is idle for too long.
-                socket.silence();
+                socket.close();
                 return Err(error);
             }
         };

@@ -10,15 +10,16 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use quinn::{Endpoint, ServerConfig};
 use tokio::sync::Notify;
 
 use super::acceptor::Acceptor;
-use super::socket::Closable;
+use super::socket::GuardedSocket;
 use super::{QuicOptions, Reach, config};
+use crate::locks::lock;
 use crate::udp::UdpBinding;
 
 /// The addresses of one transport; cloning it shares them.
@@ -29,7 +30,7 @@ pub(super) struct Endpoints(Arc<Mutex<BTreeMap<SocketAddr, Arc<Bound>>>>);
 #[derive(Debug)]
 struct Bound {
     endpoint: Endpoint,
-    socket: Arc<Closable>,
+    socket: Arc<GuardedSocket>,
     /// The listener's, while there is one.
     acceptor: Mutex<Option<Arc<Acceptor>>>,
     vacated: Notify,
@@ -54,12 +55,12 @@ impl Endpoints {
         reach: &Reach,
         acceptor: impl FnOnce(SocketAddr) -> Arc<Acceptor>,
     ) -> io::Result<Place> {
-        if let Some(bound) = self.lock().get(&address) {
+        if let Some(bound) = lock(&self.0).get(&address) {
             bound.take_over(acceptor(address), server)?;
             return Ok(Place { endpoints: self.clone(), address, bound: bound.clone() });
         }
         let ask = UdpBinding::at(address).buffers(options.send_buffer, options.recv_buffer);
-        let socket = Arc::new(Closable::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?);
+        let socket = GuardedSocket::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
         let endpoint = Endpoint::new_with_abstract_socket(
             config::endpoint(options, &reach.entropy),
             Some(server),
@@ -69,24 +70,20 @@ impl Endpoints {
         let address = endpoint.local_addr()?;
         let acceptor = Mutex::new(Some(acceptor(address)));
         let bound = Arc::new(Bound { endpoint, socket, acceptor, vacated: Notify::new() });
-        self.lock().insert(address, bound.clone());
+        lock(&self.0).insert(address, bound.clone());
         tokio::spawn(Keeper { endpoints: self.clone(), address, bound: bound.clone() }.keep());
         Ok(Place { endpoints: self.clone(), address, bound })
     }
 
     /// Closes an address at which nobody listens and nothing lives.
     fn close_if_dead(&self, address: SocketAddr, bound: &Arc<Bound>) -> bool {
-        let mut endpoints = self.lock();
+        let mut endpoints = lock(&self.0);
         if bound.acceptor().is_some() || bound.endpoint.open_connections() > 0 {
             return false;
         }
         bound.socket.close();
         forget(&mut endpoints, address, bound);
         true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Arc<Bound>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,7 +129,7 @@ impl Keeper {
 impl Drop for Keeper {
     /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the acceptor tells the listener.
     fn drop(&mut self) {
-        forget(&mut self.endpoints.lock(), self.address, &self.bound);
+        forget(&mut lock(&self.endpoints.0), self.address, &self.bound);
         self.bound.vacate();
         self.bound.socket.close();
     }
@@ -140,7 +137,7 @@ impl Drop for Keeper {
 
 impl Bound {
     fn take_over(&self, acceptor: Arc<Acceptor>, server: ServerConfig) -> io::Result<()> {
-        let mut place = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = lock(&self.acceptor);
         if place.is_some() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -150,13 +147,13 @@ impl Bound {
     }
 
     fn vacate(&self) {
-        let acceptor = self.acceptor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let acceptor = lock(&self.acceptor).take();
         drop(acceptor);
         self.vacated.notify_waiters();
     }
 
     fn acceptor(&self) -> Option<Arc<Acceptor>> {
-        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.acceptor).clone()
     }
 
     /// Ready when nobody listens here and no connection is left.

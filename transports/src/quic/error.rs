@@ -139,18 +139,3 @@ pub(super) fn of_unanswered(unanswered: Unanswered, alpn: &str) -> io::Error {
         Unanswered::Lost(lost) => of_handshake(lost, None, alpn),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_alert_is_found_in_the_code_that_carries_it() {
-        for (value, expected) in
-            [(120, AlertDescription::NoApplicationProtocol), (48, AlertDescription::UnknownCA)]
-        {
-            assert_eq!(alert(TransportErrorCode::crypto(value)), Some(expected));
-        }
-        assert_eq!(alert(TransportErrorCode::CONNECTION_REFUSED), None);
-    }
-}

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -17,9 +18,8 @@ use tokio::time::{sleep, timeout};
 
 use super::carrier::{Hold, a_while};
 use super::error::{code, of_read, of_write};
-use super::link::{Left, Link};
 use super::room::Place;
-use crate::halves::aborted;
+use crate::halves::{Left, Shared};
 
 /// Below this a copy costs less than a piece of its own does, which is kept until it is acknowledged.
 const FLATTEN_BELOW: usize = 1024;
@@ -35,11 +35,20 @@ pub(super) fn split(
     (send, recv): (SendStream, RecvStream),
     place: Option<Place>,
 ) -> (ReadHalf, WriteHalf) {
-    let link = Arc::new(Link::new(place));
+    let link = Arc::new(Link { shared: Shared::default(), written: AtomicU64::new(0), _place: place });
     let stopped = Box::pin(send.stopped());
     let read =
         ReadHalf { recv, over: None, count: 0, stopped, link: link.clone(), _carrier: carrier.clone() };
     (read, WriteHalf { send: Some(send), link, carrier })
+}
+
+/// State shared by the two halves of a channel.
+struct Link {
+    shared: Shared,
+    /// Bytes that the connection took.
+    written: AtomicU64,
+    /// What the channel takes up of its dialer's limit.
+    _place: Option<Place>,
 }
 
 pub(super) struct ReadHalf {
@@ -89,9 +98,10 @@ impl ReadHalf {
     /// system that would be a reset, too.
     fn ended(&mut self) -> Result<(), (io::ErrorKind, String)> {
         let Some(Ok(Some(code))) = once(self.stopped.as_mut()) else { return Ok(()) };
+        let written = self.link.written.load(Ordering::Relaxed);
         match code::count_read(code) {
-            Some(read) if read < self.link.written() => {
-                let text = format!("the peer left after {read} of {} bytes", self.link.written());
+            Some(read) if read < written => {
+                let text = format!("the peer left after {read} of {written} bytes");
                 Err((io::ErrorKind::ConnectionReset, text))
             }
             _ => Ok(()),
@@ -108,9 +118,9 @@ impl ReadHalf {
 
 impl ChannelRead for ReadHalf {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        if self.link.is_aborted(cx) {
+        if let Err(aborted) = self.link.shared.check_read(cx) {
             let _ = self.recv.stop(code::ABORTED);
-            return Poll::Ready(Err(aborted()));
+            return Poll::Ready(Err(aborted));
         }
         if self.over.is_some() {
             return Poll::Ready(self.end());
@@ -128,7 +138,7 @@ impl Drop for ReadHalf {
         let mut cx = Context::from_waker(Waker::noop());
         let is_unread =
             self.over.is_none() && matches!(self.poll_chunk(&mut cx, usize::MAX), Poll::Ready(Ok(Some(_))));
-        let code = match self.link.leave_reading(is_unread) {
+        let code = match self.link.shared.leave_reading(is_unread) {
             Left::InOrder => code::read(self.count),
             Left::Unread => code::UNREAD,
             Left::Aborted => code::ABORTED,
@@ -147,9 +157,7 @@ pub(super) struct WriteHalf {
 
 impl WriteHalf {
     fn send(&mut self) -> io::Result<&mut SendStream> {
-        if self.link.was_aborted() {
-            return Err(aborted());
-        }
+        self.link.shared.check()?;
         self.send.as_mut().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -181,7 +189,7 @@ impl ChannelWrite for WriteHalf {
         // What was taken is empty now, or shorter by what was taken of it.
         pieces.into_iter().take(used).rev().for_each(|rest| from.untake(rest));
         let written = ready!(written).map_err(of_write)?;
-        self.link.count_written(written.bytes);
+        self.link.written.fetch_add(written.bytes as u64, Ordering::Relaxed);
         budget.made_progress();
         Poll::Ready(Ok(written.bytes))
     }
@@ -204,7 +212,7 @@ impl ChannelWrite for WriteHalf {
             // It fails where the peer has everything already; stopping what it writes is what it will see then.
             let _ = send.reset(code::ABORTED);
         }
-        self.link.abort();
+        self.link.shared.abort();
     }
 
     fn flatten_below(&self) -> usize {
@@ -216,7 +224,7 @@ impl Drop for WriteHalf {
     fn drop(&mut self) {
         let Some(mut send) = self.send.take() else { return };
         // Each fails only where the stream is over already.
-        let left = self.link.leave_writing();
+        let left = self.link.shared.left();
         let _ = match left {
             Left::InOrder => send.finish(),
             Left::Unread => send.reset(code::UNREAD),

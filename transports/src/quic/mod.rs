@@ -48,7 +48,6 @@ mod entropy;
 mod error;
 mod greeting;
 mod halves;
-mod link;
 mod listen;
 mod options;
 mod room;
@@ -56,8 +55,7 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, NextError, TransportId};
 use quinn::{Runtime, TokioRuntime};
 use rustls::time_provider::TimeProvider;
 
@@ -105,7 +103,7 @@ impl Default for Reach {
             resolver: Arc::new(SystemResolver),
             udp: Arc::new(SystemUdp),
             runtime: Arc::new(TokioRuntime),
-            entropy: Entropy::system(),
+            entropy: Entropy::System,
             endpoints: Endpoints::default(),
         }
     }
@@ -171,21 +169,12 @@ impl Quic {
         Ok((endpoint, address, options))
     }
 
-    fn dialing(
-        &self,
-        _: &Endpoint,
-        (endpoint, address, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (credentials, reach, dialled) = (self.credentials.clone(), self.reach.clone(), endpoint.clone());
-        let dialer = Dialer::new(Target { endpoint, address, options, credentials, reach });
-        Ok(generator(dialled, move || dialer.clone().dial()))
+    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
+        let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
+        Ok(Dialer::new(Target { endpoint, address, options, credentials, reach }))
     }
 
-    async fn listening(
-        &self,
-        _: &Endpoint,
-        (endpoint, address, options): Understood,
-    ) -> Result<Listener, NextError> {
+    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
         let (credentials, reach, closures) = (&self.credentials, &self.reach, self.closures.clone());
         Listener::bind(&endpoint, &address, options, credentials, reach, closures).await
     }

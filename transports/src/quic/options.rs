@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::Congestion;
 use crate::certificates::CertificateOptions;
-use crate::options::{COUNT, Count, Flag, OneOf, SOCKET_BUFFER, Size, TIMEOUT, options, or, or_noted};
+use crate::options::{
+    COUNT, Flag, OneOf, SOCKET_BUFFER, TIMEOUT, Within, count, options, or, or_noted, size,
+};
 
-const STREAMS: Count = Count(1..=10_000);
-const WINDOW: Size = Size(16 * 1024..=1 << 30);
-const MTU: Size = Size(1200..=65_527);
+const STREAMS: Within<usize> = count(1..=10_000);
+const WINDOW: Within<usize> = size(16 * 1024..=1 << 30);
+const MTU: Within<usize> = size(1200..=65_527);
 
 options! {
     /// The options of [`Quic`](super::Quic), as a builder.

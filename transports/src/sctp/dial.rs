@@ -130,7 +130,6 @@ async fn open(shared: &Arc<Shared>) -> Result<io::Result<Channel>, Unopened> {
     let opening = poll_fn(|cx| shared.act(|association| association.poll_open(cx)));
     let key = timeout(LANE_IS_DUE, opening).await.unwrap_or(Err(Unopened::Full))?;
     let channel = shared.channel(key);
-    let opened =
-        poll_fn(|cx| shared.act(|association| association.on_lane(key, |lane, _| lane.poll_opened(cx))));
+    let opened = poll_fn(|cx| shared.on_lane(key, |lane, _| lane.poll_opened(cx)));
     Ok(opened.await.map(|()| channel))
 }

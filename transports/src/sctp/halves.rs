@@ -11,24 +11,14 @@ use tokio::task::coop::poll_proceed;
 use super::shared::Shared;
 
 pub(super) struct ReadHalf {
-    shared: Arc<Shared>,
-    lane: usize,
-}
-
-impl ReadHalf {
-    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
-        Self { shared, lane }
-    }
+    pub(super) shared: Arc<Shared>,
+    pub(super) lane: usize,
 }
 
 impl ChannelRead for ReadHalf {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
         let budget = ready!(poll_proceed(cx));
-        let lane = self.lane;
-        let read = self
-            .shared
-            .act(|association| association.on_lane(lane, |lane, scope| lane.poll_read(cx, into, scope)));
-        let read = ready!(read);
+        let read = ready!(self.shared.on_lane(self.lane, |lane, scope| lane.poll_read(cx, into, scope)));
         budget.made_progress();
         Poll::Ready(read)
     }
@@ -36,59 +26,39 @@ impl ChannelRead for ReadHalf {
 
 impl Drop for ReadHalf {
     fn drop(&mut self) {
-        self.shared.act(|association| {
-            association.touch();
-            association.on_lane(self.lane, |lane, scope| lane.drop_reader(scope));
-        });
+        self.shared.let_go(self.lane, |lane, scope| lane.drop_reader(scope));
     }
 }
 
 pub(super) struct WriteHalf {
-    shared: Arc<Shared>,
-    lane: usize,
-}
-
-impl WriteHalf {
-    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
-        Self { shared, lane }
-    }
+    pub(super) shared: Arc<Shared>,
+    pub(super) lane: usize,
 }
 
 impl ChannelWrite for WriteHalf {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
         let budget = ready!(poll_proceed(cx));
-        let lane = self.lane;
-        let written = self
-            .shared
-            .act(|association| association.on_lane(lane, |lane, scope| lane.poll_write(cx, from, scope)));
-        let written = ready!(written);
+        let written = ready!(self.shared.on_lane(self.lane, |lane, scope| lane.poll_write(cx, from, scope)));
         budget.made_progress();
         Poll::Ready(written)
     }
 
     /// What was taken is on its way already.
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let lane = self.lane;
-        Poll::Ready(self.shared.act(|association| association.on_lane(lane, |lane, _| lane.flushed())))
+        Poll::Ready(self.shared.on_lane(self.lane, |lane, _| lane.flushed()))
     }
 
     fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let lane = self.lane;
-        Poll::Ready(
-            self.shared.act(|association| association.on_lane(lane, |lane, scope| lane.shutdown(scope))),
-        )
+        Poll::Ready(self.shared.on_lane(self.lane, |lane, scope| lane.shutdown(scope)))
     }
 
     fn abort(&mut self) {
-        self.shared.act(|association| association.on_lane(self.lane, |lane, scope| lane.abort(scope)));
+        self.shared.on_lane(self.lane, |lane, scope| lane.abort(scope));
     }
 }
 
 impl Drop for WriteHalf {
     fn drop(&mut self) {
-        self.shared.act(|association| {
-            association.touch();
-            association.on_lane(self.lane, |lane, scope| lane.drop_writer(scope));
-        });
+        self.shared.let_go(self.lane, |lane, scope| lane.drop_writer(scope));
     }
 }

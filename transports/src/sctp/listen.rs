@@ -4,12 +4,12 @@
 //! frees its endpoint; channels that it gave live on, on its socket, which the next listener of the same transport takes
 //! over.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use tokio::sync::mpsc::Receiver;
 
 use super::hub::{Acceptor, Greeter, Handle, Hub, Ports};
 use super::{Reach, SOCKET_BUFFER, SctpOptions};
@@ -21,7 +21,9 @@ use crate::udp::UdpBinding;
 /// Accepts channels at one address.
 pub(super) struct Listener {
     endpoint: Endpoint,
-    acceptor: Arc<Acceptor>,
+    /// The hub's, by which it is known there.
+    acceptor: Weak<Acceptor>,
+    waiting: Receiver<Channel>,
     hub: Arc<Handle>,
 }
 
@@ -32,17 +34,16 @@ impl Listener {
         options: SctpOptions,
         reach: &Reach,
     ) -> Result<Self, NextError> {
-        let acceptor = Arc::new(Acceptor::new(options));
+        let (acceptor, waiting) = Acceptor::new(options);
         let bound = bind_first(address, &*reach.resolver, |address| bind(address, &acceptor, reach)).await;
         let hub = bound.map_err(|error| cannot_listen(asked, error))?;
         let endpoint = asked.clone().with_address(hub.local.to_string());
-        Ok(Self { endpoint, acceptor, hub })
+        Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, hub })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {
-        let accepted = poll_fn(|cx| self.acceptor.poll_accept(cx)).await;
-        accepted.map_err(|error| {
-            let error = io::Error::new(error.kind(), error);
+        self.waiting.recv().await.ok_or_else(|| {
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "the listener's socket is gone");
             NextError::lasting("accept", &self.endpoint, error)
         })
     }
@@ -61,6 +62,10 @@ impl ChannelGenerator for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.hub.detach(&self.acceptor);
+        self.waiting.close();
+        while let Ok(mut channel) = self.waiting.try_recv() {
+            channel.write.abort();
+        }
     }
 }
 

@@ -92,8 +92,7 @@ mod wire;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, NextError, TransportId};
 
 use self::dial::{Dialer, Target};
 use self::hub::{Groups, Registry};
@@ -101,7 +100,7 @@ use self::listen::Listener;
 use crate::accept_limiter::Closures;
 use crate::tcp::address::{Address, endpoint};
 use crate::tcp::{Resolve, SystemResolver};
-use crate::transport::transport;
+use crate::transport::{of_scheme, transport};
 use crate::udp::{BindUdp, SystemUdp};
 
 pub use self::fault::{Loss, Violation};
@@ -145,8 +144,8 @@ transport! {
     with_entropy(entropy: Arc<dyn Entropy>) => reach.entropy = entropy;
 }
 
-/// What an endpoint says: its address, and the options with its own on top.
-type Understood = (Address, SctpOptions);
+/// What an endpoint says: itself, its address, and the options with its own on top.
+type Understood = (Endpoint, Address, SctpOptions);
 
 impl Sctp {
     /// How many associations without a channel its listeners have aborted so far to make way for newer ones: see
@@ -164,28 +163,17 @@ impl Sctp {
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        if endpoint.scheme() != SCHEME {
-            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
-        }
-        Ok((Address::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+        let endpoint = of_scheme(endpoint, SCHEME)?;
+        let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
+        Ok((endpoint, address, options))
     }
 
-    fn dialing(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let (target, reach) = (endpoint.clone(), self.reach.clone());
-        let dialer = Dialer::new(Target { endpoint: target, address, options, reach });
-        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
+        Ok(Dialer::new(Target { endpoint, address, options, reach: self.reach.clone() }))
     }
 
-    async fn listening(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Listener, NextError> {
-        Listener::bind(endpoint, &address, options, &self.reach).await
+    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
+        Listener::bind(&endpoint, &address, options, &self.reach).await
     }
 
     fn scratch(&self) -> Endpoint {

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::options::{BUFFER, COUNT, Count, Size, Span, TIMEOUT, options, or};
+use crate::options::{BUFFER, COUNT, TIMEOUT, Within, count, options, or, size, span};
 
-const MTU: Size = Size(576..=65_504);
-const HEARTBEAT: Span = Span(Duration::from_millis(100)..=Duration::from_secs(3600));
-const RETRANSMITS: Count = Count(1..=100);
+const MTU: Within<usize> = size(576..=65_504);
+const HEARTBEAT: Within<Duration> = span(Duration::from_millis(100)..=Duration::from_secs(3600));
+const RETRANSMITS: Within<usize> = count(1..=100);
 
 /// What every path of the internet carries: 1,280 bytes of IPv6, less its header and that of UDP, less 32 bytes for
 /// whatever tunnel is on the way.

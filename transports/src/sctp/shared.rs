@@ -1,21 +1,25 @@
 //! A handle to an association, shared by its hub and the halves of its channels.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use listenrain::{Channel, ChannelFacts};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::association::{Association, Role};
 use super::fault::Loss;
 use super::halves::{ReadHalf, WriteHalf};
-use super::hub::Notify;
+use super::lane::{Lane, Scope};
+
+use crate::locks::lock;
 
 /// The one handle to an association. It does not keep the hub alive, nor the association in it.
 pub(super) struct Shared {
     association: Mutex<Association>,
     /// What the hub knows it by.
     tag: u32,
-    notify: Arc<Notify>,
+    /// Wakes the hub.
+    wants: UnboundedSender<u32>,
     role: Role,
     facts: ChannelFacts,
 }
@@ -24,11 +28,11 @@ impl Shared {
     pub(super) fn new(
         association: Association,
         tag: u32,
-        notify: Arc<Notify>,
+        wants: UnboundedSender<u32>,
         facts: ChannelFacts,
     ) -> Arc<Self> {
         let role = association.role();
-        Arc::new(Self { association: Mutex::new(association), tag, notify, role, facts })
+        Arc::new(Self { association: Mutex::new(association), tag, wants, role, facts })
     }
 
     /// Acts on the association; afterwards wakes whom that concerns, and the hub if there is something to send.
@@ -39,14 +43,15 @@ impl Shared {
             (done, association.is_touched() && !was_touched)
         });
         if is_news {
-            self.notify.wants(self.tag);
+            // A hub that is gone has lost the association.
+            let _ = self.wants.send(self.tag);
         }
         done
     }
 
     /// As [`act`](Self::act), for the hub itself.
     pub(super) fn act_unheard<T>(&self, act: impl FnOnce(&mut Association) -> T) -> T {
-        let mut association = self.association.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut association = lock(&self.association);
         let done = act(&mut association);
         let woken = association.take_woken();
         drop(association);
@@ -55,6 +60,19 @@ impl Shared {
             waker.wake();
         }
         done
+    }
+
+    /// Acts on the lane at `key`, of which the caller holds a half.
+    pub(super) fn on_lane<T>(&self, key: usize, act: impl FnOnce(&mut Lane, &mut Scope<'_>) -> T) -> T {
+        self.act(|association| association.on_lane(key, act))
+    }
+
+    /// As [`on_lane`](Self::on_lane), by which the caller lets go of its half.
+    pub(super) fn let_go(&self, key: usize, act: impl FnOnce(&mut Lane, &mut Scope<'_>)) {
+        self.act(|association| {
+            association.touch();
+            association.on_lane(key, act);
+        });
     }
 
     /// The lane at `key` as a channel; once for each key.
@@ -68,8 +86,9 @@ impl Shared {
             end.with_address(address)
         });
         facts.more.insert("stream".to_owned(), stream.to_string());
-        let halves = (ReadHalf::new(self.clone(), key), WriteHalf::new(self.clone(), key));
-        Channel::from_halves(halves.0, halves.1, facts)
+        let read = ReadHalf { shared: self.clone(), lane: key };
+        let write = WriteHalf { shared: self.clone(), lane: key };
+        Channel::from_halves(read, write, facts)
     }
 
     pub(super) fn lose(&self, loss: Loss) {

@@ -21,22 +21,13 @@ use crate::dialing::within;
 /// Dials one endpoint, once for each channel.
 #[derive(Clone)]
 pub(crate) struct Dialer {
-    endpoint: Endpoint,
-    address: Address,
-    options: TcpOptions,
-    resolver: Arc<dyn Resolve>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: Address,
+    pub(crate) options: TcpOptions,
+    pub(crate) resolver: Arc<dyn Resolve>,
 }
 
 impl Dialer {
-    pub(crate) fn new(
-        endpoint: Endpoint,
-        address: Address,
-        options: TcpOptions,
-        resolver: Arc<dyn Resolve>,
-    ) -> Self {
-        Self { endpoint, address, options, resolver }
-    }
-
     /// A connected stream with its options set, or why there is none, within `connect_timeout`.
     pub(crate) async fn connect(&self) -> Result<TcpStream, NextError> {
         self.address.check_dialable(&self.endpoint)?;

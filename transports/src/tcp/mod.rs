@@ -23,13 +23,12 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, NextError, TransportId};
 
 use self::address::Address;
 use self::dial::Dialer;
 use self::listen::Listener;
-use crate::transport::transport;
+use crate::transport::{of_scheme, transport};
 
 pub use self::options::TcpOptions;
 pub use self::resolve::{Resolve, SystemResolver};
@@ -52,32 +51,22 @@ transport! {
     with_resolver(resolver: Arc<dyn Resolve>) => resolver = resolver;
 }
 
-/// What an endpoint says: its address, and the options with its own on top.
-type Understood = (Address, TcpOptions);
+/// What an endpoint says: itself, its address, and the options with its own on top.
+type Understood = (Endpoint, Address, TcpOptions);
 
 impl Tcp {
     fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        if endpoint.scheme() != SCHEME {
-            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
-        }
-        Ok((Address::of(endpoint)?, self.options.with_endpoint(endpoint)?))
+        let endpoint = of_scheme(endpoint, SCHEME)?;
+        let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
+        Ok((endpoint, address, options))
     }
 
-    fn dialing(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let dialer = Dialer::new(endpoint.clone(), address, options, self.resolver.clone());
-        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
+        Ok(Dialer { endpoint, address, options, resolver: self.resolver.clone() })
     }
 
-    async fn listening(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Listener, NextError> {
-        Listener::bind(endpoint, &address, options, &*self.resolver).await
+    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
+        Listener::bind(&endpoint, &address, options, &*self.resolver).await
     }
 
     fn scratch(&self) -> Endpoint {

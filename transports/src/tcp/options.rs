@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::options::{COUNT, Flag, SOCKET_BUFFER, Span, TIMEOUT, Where, options, or};
+use crate::options::{COUNT, Flag, SOCKET_BUFFER, TIMEOUT, Where, Within, options, or, span};
 
 /// Whether the system can bound what waits in a socket and has not been sent.
 const HAS_UNSENT: bool = cfg!(any(target_os = "android", target_os = "linux"));
-const KEEPALIVE: Span = Span(Duration::from_secs(1)..=Duration::from_secs(32_767));
+const KEEPALIVE: Within<Duration> = span(Duration::from_secs(1)..=Duration::from_secs(32_767));
 
 options! {
     /// The options of [`Tcp`](super::Tcp), as a builder.

@@ -1,16 +1,14 @@
 //! A staggered race over all addresses of a name.
 
-use std::collections::VecDeque;
-use std::error::Error;
-use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::sleep;
 
 /// How long an attempt is alone before the next address joins it: what RFC 8305 recommends.
 pub(super) const STAGGER: Duration = Duration::from_millis(250);
@@ -22,13 +20,24 @@ where
     A: Fn(SocketAddr) -> F,
     F: Future<Output = io::Result<T>>,
 {
-    let mut race = Race {
-        waiting: addresses.into(),
-        running: Vec::new(),
-        failed: Vec::new(),
-        stagger: Box::pin(sleep(STAGGER)),
-    };
-    poll_fn(|cx| race.poll(cx, &attempt)).await
+    let (mut waiting, mut failed) = (addresses.into_iter(), Vec::new());
+    let mut running = FuturesUnordered::new();
+    while let Some(address) = waiting.next() {
+        let attempt = attempt(address);
+        running.push(async move { (address, attempt.await) });
+        let mut stagger = pin!(sleep(STAGGER));
+        while !running.is_empty() {
+            tokio::select! {
+                biased;
+                Some((address, ended)) = running.next() => match ended {
+                    Ok(won) => return Ok(won),
+                    Err(error) => failed.push((address, error)),
+                },
+                () = &mut stagger, if waiting.len() > 0 => break,
+            }
+        }
+    }
+    Err(unreached(failed))
 }
 
 /// IPv6 and IPv4 in turn, starting with the family that the resolver prefers, each address once.
@@ -54,77 +63,20 @@ pub(crate) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     ordered
 }
 
-struct Race<F> {
-    waiting: VecDeque<SocketAddr>,
-    running: Vec<(SocketAddr, Pin<Box<F>>)>,
-    failed: Vec<(SocketAddr, io::Error)>,
-    stagger: Pin<Box<Sleep>>,
-}
-
-impl<F, T> Race<F>
-where
-    F: Future<Output = io::Result<T>>,
-{
-    fn poll(&mut self, cx: &mut Context<'_>, attempt: impl Fn(SocketAddr) -> F) -> Poll<io::Result<T>> {
-        loop {
-            if let Some(won) = self.poll_running(cx) {
-                return Poll::Ready(Ok(won));
-            }
-            let may_join = self.running.is_empty() || self.stagger.as_mut().poll(cx).is_ready();
-            let next = if may_join { self.waiting.pop_front() } else { None };
-            match next {
-                Some(address) => {
-                    self.running.push((address, Box::pin(attempt(address))));
-                    self.stagger = Box::pin(sleep(STAGGER));
-                }
-                None if self.running.is_empty() => return Poll::Ready(Err(self.error())),
-                None => return Poll::Pending,
-            }
-        }
-    }
-
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<T> {
-        let mut at = 0;
-        while let Some((address, future)) = self.running.get_mut(at) {
-            match future.as_mut().poll(cx) {
-                Poll::Ready(Ok(won)) => return Some(won),
-                Poll::Ready(Err(error)) => {
-                    self.failed.push((*address, error));
-                    drop(self.running.remove(at));
-                }
-                Poll::Pending => at += 1,
-            }
-        }
-        None
-    }
-
-    fn error(&mut self) -> io::Error {
-        let attempts = std::mem::take(&mut self.failed);
-        match attempts.first() {
-            Some((_, first)) => io::Error::new(first.kind(), Unreached { attempts }),
-            None => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
-        }
-    }
-}
-
 /// How each address failed. Its kind and source are the first one's, since that address was the preferred one.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
 struct Unreached {
-    attempts: Vec<(SocketAddr, io::Error)>,
+    text: String,
+    #[source]
+    first: io::Error,
 }
 
-impl fmt::Display for Unreached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (address, error)) in self.attempts.iter().enumerate() {
-            write!(f, "{}{address}: {error}", if index == 0 { "" } else { "; " })?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for Unreached {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.attempts.first().map(|(_, error)| error as _)
+fn unreached(failed: Vec<(SocketAddr, io::Error)>) -> io::Error {
+    let texts: Vec<_> = failed.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+    match failed.into_iter().next() {
+        Some((_, first)) => io::Error::new(first.kind(), Unreached { text: texts.join("; "), first }),
+        None => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
     }
 }
 
@@ -149,23 +101,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_address_delays_the_next_one_by_the_stagger_only() {
-        let start = Instant::now();
-        let won = race(vec![address(1), address(2)], |at| async move {
-            if at.port() == 1 { pending().await } else { Ok(at.port()) }
-        });
-        assert_eq!(won.await.unwrap(), 2);
-        assert_eq!(start.elapsed(), STAGGER);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failed_address_gives_way_at_once() {
-        let start = Instant::now();
-        let won = race(vec![address(1), address(2)], |at| async move {
-            if at.port() == 1 { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(at.port()) }
-        });
-        assert_eq!(won.await.unwrap(), 2);
-        assert_eq!(start.elapsed(), Duration::ZERO);
+    async fn a_silent_address_delays_the_next_one_by_the_stagger_and_a_failed_one_not_at_all() {
+        for (is_silent, delay) in [(true, STAGGER), (false, Duration::ZERO)] {
+            let start = Instant::now();
+            let won = race(vec![address(1), address(2)], |at| async move {
+                match at.port() {
+                    1 if is_silent => pending().await,
+                    1 => Err(io::ErrorKind::ConnectionRefused.into()),
+                    port => Ok(port),
+                }
+            });
+            assert_eq!((won.await.unwrap(), start.elapsed()), (2, delay));
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -185,12 +132,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn when_all_fail_every_address_is_named() {
         let lost = race(vec![address(1), address(2)], |at| async move {
-            let kind = if at.port() == 1 {
-                io::ErrorKind::ConnectionRefused
-            } else {
-                io::ErrorKind::HostUnreachable
-            };
-            Err::<(), _>(kind.into())
+            let kinds = [io::ErrorKind::ConnectionRefused, io::ErrorKind::HostUnreachable];
+            Err::<(), _>(kinds[usize::from(at.port()) - 1].into())
         });
         let error = lost.await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::incoming::Incoming;
 use super::session::{Decrypted, Session};
 use crate::halves::aborted;
+use crate::locks::lock;
 
 /// Every piece is copied once, into its record, however it lies.
 const FLATTEN_BELOW: usize = 512;
@@ -85,7 +86,7 @@ impl ChannelRead for ReadHalf {
 
 impl Drop for ReadHalf {
     fn drop(&mut self) {
-        let mut left = self.shared.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = lock(&self.shared.left);
         *left = std::mem::take(&mut self.incoming);
     }
 }

@@ -96,13 +96,4 @@ mod tests {
         }
         assert_eq!(offered, [8, 8, 8, 16, 32, 64, 128, 128].map(|kib| kib * 1024));
     }
-
-    #[test]
-    fn what_did_not_come_leaves_nothing_behind() {
-        let mut incoming = Incoming::default();
-        incoming.fill_by(|space| Ok(space.len())).unwrap();
-        std::io::copy(&mut incoming, &mut std::io::sink()).unwrap();
-        assert!(incoming.fill_by(|_| Err(io::ErrorKind::WouldBlock.into())).is_err());
-        assert!(incoming.is_empty());
-    }
 }

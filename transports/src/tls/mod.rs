@@ -32,8 +32,7 @@ mod session;
 
 use std::sync::Arc;
 
-use listenrain::transport::generator;
-use listenrain::{Channel, ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Channel, Endpoint, EndpointError, NextError, TransportId};
 use rustls::time_provider::TimeProvider;
 
 use self::dial::Dialer;
@@ -43,7 +42,7 @@ use self::session::Session;
 use crate::accept_limiter::Closures;
 use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::tcp::address::{self, Address};
-use crate::tcp::{Resolve, SystemResolver};
+use crate::tcp::{self, Resolve, SystemResolver};
 use crate::transport::transport;
 
 pub use self::options::TlsOptions;
@@ -104,21 +103,13 @@ impl Tls {
         Ok((endpoint, address, options))
     }
 
-    fn dialing(
-        &self,
-        _: &Endpoint,
-        (endpoint, address, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
+    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
         let (credentials, resolver) = (self.credentials.clone(), self.resolver.clone());
-        let dialer = Dialer::new(endpoint.clone(), address, options, credentials, resolver);
-        Ok(generator(endpoint, move || dialer.clone().dial()))
+        let tcp = tcp::dial::Dialer { endpoint, address, options: options.tcp.clone(), resolver };
+        Ok(Dialer { tcp, options, credentials })
     }
 
-    async fn listening(
-        &self,
-        _: &Endpoint,
-        (endpoint, address, options): Understood,
-    ) -> Result<Listener, NextError> {
+    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
         let (credentials, closures) = (&self.credentials, self.closures.clone());
         Listener::bind(&endpoint, &address, options, credentials, &*self.resolver, closures).await
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 use std::net::Shutdown;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut};
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::incoming::Incoming;
 use crate::certificates::HandshakeError;
+use crate::locks::lock;
 
 /// Most bytes, encrypted, that wait for room in the socket before no more are taken. Measured with echoes of 16 x 256 KiB:
 /// 32 KiB to 128 KiB cost the same, 256 KiB up to two thirds more, since it leaves the cache before it is sent.
@@ -60,7 +61,7 @@ impl Session {
 
     /// Decrypts as much of `incoming` as `into` has room for.
     pub(super) fn decrypt(&self, incoming: &mut Incoming, into: &mut impl BufMut) -> io::Result<Decrypted> {
-        let mut tls = self.lock();
+        let mut tls = lock(&self.tls);
         let mut count = 0;
         loop {
             count += tls.deliver(into);
@@ -82,7 +83,7 @@ impl Session {
 
     /// Encrypts the front of `from` and offers it to the socket; pending while too much waits there already.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        let mut tls = self.lock();
+        let mut tls = lock(&self.tls);
         tls.check_open()?;
         ready!(tls.poll_send(&self.socket, cx))?;
         let mut slices = [io::IoSlice::new(&[]); 64];
@@ -95,14 +96,14 @@ impl Session {
 
     /// Offers what is encrypted to the socket until nothing is left.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut tls = self.lock();
+        let mut tls = lock(&self.tls);
         tls.check_failed()?;
         tls.poll_send(&self.socket, cx)
     }
 
     /// Says the end to the peer, first encrypted, which cannot be forged, then by a FIN.
     pub(super) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut tls = self.lock();
+        let mut tls = lock(&self.tls);
         tls.check_failed()?;
         if !tls.end_sent {
             tls.end_sent = true;
@@ -152,11 +153,7 @@ impl Session {
 
     /// Whether nothing more can come.
     pub(super) fn is_over(&self) -> bool {
-        self.lock().is_over()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tls> {
-        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.tls).is_over()
     }
 }
 

@@ -76,3 +76,16 @@ impl UdpBinding {
         self
     }
 }
+
+/// Whether a socket tells such a failure once and outlives it, by the third point of [`BindUdp`]'s contract.
+pub(crate) fn is_about_peer(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let told = [
+        Kind::ConnectionRefused,
+        Kind::HostUnreachable,
+        Kind::NetworkUnreachable,
+        Kind::NetworkDown,
+        Kind::PermissionDenied,
+    ];
+    told.contains(&error.kind())
+}

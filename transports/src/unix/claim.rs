@@ -22,7 +22,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::time::{Instant, sleep};
 
 use super::UnixOptions;
+use crate::paths::remove_own;
 
 /// Each of them lost a race against another starter that is gone again.
 const MOST_TRIES: usize = 16;
@@ -44,7 +45,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Claim {
     path: PathBuf,
-    file: FileId,
+    made: fs::Metadata,
     /// The listener's socket once more, so that it cannot be closed before the file is removed.
     _bound: Socket,
 }
@@ -58,8 +59,8 @@ impl Claim {
         let _ = fchmod(socket, Mode::S_IRUSR | Mode::S_IWUSR);
         bind(&path, socket).await?;
         // Fails only when the file is gone again.
-        let file = FileId::of(&fs::symlink_metadata(&path)?);
-        let claim = Self { path, file, _bound: bound };
+        let made = fs::symlink_metadata(&path)?;
+        let claim = Self { path, made, _bound: bound };
         claim.set_permissions(options)?;
         Ok(claim)
     }
@@ -80,25 +81,9 @@ impl Claim {
 }
 
 impl Drop for Claim {
+    /// The file first, and only then the socket: until the file is gone nobody may take it for a dead one.
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| FileId::of(&found) == self.file)
-            && let Err(error) = fs::remove_file(&self.path)
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a socket file is left behind");
-        }
-    }
-}
-
-/// Tells one file from all others on the machine, for as long as it exists.
-#[derive(Debug, PartialEq, Eq)]
-struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    fn of(metadata: &fs::Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
+        remove_own(&self.path, &self.made);
     }
 }
 
@@ -193,20 +178,6 @@ async fn lock_directory(path: &Path) -> io::Result<Flock<File>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_claim_keeps_its_path_bound_until_the_file_is_gone() {
-        // In between, another starter would take the file for dead, and what it then binds could be removed.
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.sock");
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        let claim = Claim::take(&path, &socket, &UnixOptions::default()).await.unwrap();
-        drop(socket);
-        let error = holds_dead_socket(&path).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        drop(claim);
-        assert!(!path.exists());
-    }
 
     #[tokio::test]
     async fn a_failure_after_binding_leaves_no_file() {

@@ -27,16 +27,12 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// Dials one endpoint, once for each channel.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    endpoint: Endpoint,
-    address: Address,
-    options: UnixOptions,
+    pub(super) endpoint: Endpoint,
+    pub(super) address: Address,
+    pub(super) options: UnixOptions,
 }
 
 impl Dialer {
-    pub(super) fn new(endpoint: &Endpoint, address: Address, options: UnixOptions) -> Self {
-        Self { endpoint: endpoint.clone(), address, options }
-    }
-
     pub(super) async fn dial(self) -> Result<Channel, NextError> {
         self.try_dial().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
     }

@@ -32,13 +32,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::transport::generator;
-use listenrain::{ChannelGenerator, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, NextError, TransportId};
 
 use self::address::Address;
 use self::dial::Dialer;
 use self::listen::Listener;
-use crate::transport::transport;
+use crate::transport::{of_scheme, transport};
 
 pub use self::options::UnixOptions;
 
@@ -57,8 +56,8 @@ transport! {
     Unix: SCHEME, UnixOptions, [half_close, peer_identity, between_processes];
 }
 
-/// What an endpoint says: its address, and the options with its own on top.
-type Understood = (Address, UnixOptions);
+/// What an endpoint says: itself, its address, and the options with its own on top.
+type Understood = (Endpoint, Address, UnixOptions);
 
 impl Unix {
     /// How many peers its listeners have turned away so far because [`UnixOptions::allow_uid`] does not name their user.
@@ -68,34 +67,23 @@ impl Unix {
     }
 
     fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        if endpoint.scheme() != SCHEME {
-            return Err(endpoint.invalid(format!("is not for the transport `{SCHEME}`")));
-        }
-        let (address, options) = (Address::of(endpoint)?, self.options.with_endpoint(endpoint)?);
+        let endpoint = of_scheme(endpoint, SCHEME)?;
+        let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
         if let (Address::Abstract(_), Some((name, _))) =
             (&address, endpoint.options().find(|(name, _)| matches!(*name, "mode" | "owner")))
         {
             let why = format!("option `{name}` is for a path; an abstract name has no permissions");
             return Err(endpoint.invalid(why));
         }
-        Ok((address, options))
+        Ok((endpoint, address, options))
     }
 
-    fn dialing(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        let dialer = Dialer::new(endpoint, address, options);
-        Ok(generator(endpoint.clone(), move || dialer.clone().dial()))
+    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
+        Ok(Dialer { endpoint, address, options })
     }
 
-    async fn listening(
-        &self,
-        endpoint: &Endpoint,
-        (address, options): Understood,
-    ) -> Result<Listener, NextError> {
-        Listener::bind(endpoint, &address, options, self.turned_away.clone()).await
+    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
+        Listener::bind(&endpoint, &address, options, self.turned_away.clone()).await
     }
 
     fn scratch(&self) -> Endpoint {

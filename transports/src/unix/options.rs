@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::options::{COUNT, Count, Kind, SOCKET_BUFFER, TIMEOUT, Text, options, or};
+use crate::options::{COUNT, Kind, SOCKET_BUFFER, TIMEOUT, Text, Within, count, options, or};
 
 const UIDS: &str = "or 1 to 1024 user ids joined by +";
 const ALLOWED_UIDS: RangeInclusive<usize> = 1..=1024;
 const MODE: RangeInclusive<u32> = 0..=0o777;
 /// The last number stands for "leave it as it is".
-const ID: Count = Count(0..=u32::MAX as usize - 1);
+const ID: Within<usize> = count(0..=u32::MAX as usize - 1);
 
 options! {
     /// The options of [`Unix`](super::Unix), as a builder.

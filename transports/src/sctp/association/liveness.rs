@@ -109,36 +109,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_peer_is_asked_so_many_times_and_then_lost() {
-        let start = Instant::now();
-        let mut liveness = fresh(start);
-        for second in 1..=2 {
-            assert_eq!(liveness.deadline(), start + Duration::from_secs(second));
-            assert_eq!(liveness.poll(liveness.deadline()), Due::Question);
-            assert_eq!(liveness.poll(liveness.deadline() - Duration::from_millis(1)), Due::Nothing);
-        }
-        let patience = Duration::from_secs(3);
-        assert_eq!(liveness.poll(start + patience), Due::Lost(Loss::Silent(patience)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_answers_but_never_acknowledges_is_lost_too() {
-        let start = Instant::now();
-        let mut liveness = fresh(start);
-        liveness.sent(5, start);
-        let mut now = start;
-        for _ in 0..2 {
-            now += Duration::from_secs(1);
-            assert_eq!(liveness.poll(now), Due::Question);
-            liveness.heard(now);
-            // The same acknowledgement again is no progress.
-            liveness.acknowledged(u32::MAX, false, now);
-        }
-        let patience = Duration::from_secs(3);
-        assert_eq!(liveness.poll(start + patience), Due::Lost(Loss::Stuck(patience)));
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn progress_and_a_full_peer_buy_time_and_an_old_wait_is_no_new_one() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);

@@ -6,7 +6,6 @@
 
 mod acceptor;
 mod inbox;
-mod notify;
 mod outbox;
 mod registry;
 mod routing;
@@ -21,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::table::Table;
@@ -33,7 +33,6 @@ use crate::udp::AsyncUdpSocket;
 
 pub(super) use self::acceptor::Acceptor;
 pub(super) use self::inbox::{Datagram, Inbox};
-pub(super) use self::notify::Notify;
 pub(super) use self::outbox::Outbox;
 pub(super) use self::registry::{Handle, Registry};
 pub(super) use self::unknown_peer::{Greeter, own_init};
@@ -82,7 +81,7 @@ pub(super) struct Hub {
     /// Whether others had their turn since something was received.
     has_waited: bool,
     received: Vec<Datagram>,
-    wanting: Vec<u32>,
+    wanting: UnboundedReceiver<u32>,
     packets: Vec<Bytes>,
 }
 
@@ -96,9 +95,9 @@ impl Hub {
         groups: Arc<Groups>,
         closures: Closures,
     ) -> io::Result<Arc<Handle>> {
-        let handle = Handle::new(ports.socket.local_addr()?, Some(acceptor));
+        let (handle, wanting) = Handle::new(ports.socket.local_addr()?, Some(acceptor));
         registry.add(handle.clone());
-        let mut hub = Self::new(handle.clone(), ports, Some((greeter, registry)), groups);
+        let mut hub = Self::new((handle.clone(), wanting), ports, Some((greeter, registry)), groups);
         hub.closures = closures;
         tokio::spawn(hub.run());
         Ok(handle)
@@ -120,7 +119,7 @@ impl Hub {
     }
 
     fn new(
-        handle: Arc<Handle>,
+        (handle, wanting): (Arc<Handle>, UnboundedReceiver<u32>),
         ports: Ports,
         listening: Option<(Greeter, Arc<Registry>)>,
         groups: Arc<Groups>,
@@ -136,7 +135,7 @@ impl Hub {
             alarm: Box::pin(sleep_until(Instant::now())),
             has_waited: false,
             received: Vec::new(),
-            wanting: Vec::new(),
+            wanting,
             packets: Vec::new(),
         }
     }
@@ -167,8 +166,7 @@ impl Hub {
                 break;
             }
             self.has_waited = false;
-            self.handle.notify.take(cx, &mut self.wanting);
-            for tag in self.wanting.drain(..) {
+            while let Poll::Ready(Some(tag)) = self.wanting.poll_recv(cx) {
                 self.table.touch(tag);
             }
             self.table.touch_due(now);
@@ -210,7 +208,7 @@ impl Hub {
             match ports.outbox.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
-                    self.on_error(error);
+                    self.on_error(&error);
                     continue;
                 }
                 // They wait until there is room again: what they would say then is fresher.
@@ -259,7 +257,7 @@ impl Hub {
     }
 
     /// What the socket says of its only peer, or of itself.
-    fn on_error(&mut self, error: io::Error) {
+    fn on_error(&mut self, error: &io::Error) {
         use io::ErrorKind as Kind;
         let loss = match error.kind() {
             Kind::ConnectionRefused | Kind::ConnectionReset => Loss::Unreachable,
@@ -274,11 +272,9 @@ impl Hub {
             return;
         }
         self.lose_all(&loss);
-        if loss == Loss::Socket
-            && let Some(acceptor) = self.handle.acceptor()
-        {
-            acceptor.close(error);
-            self.handle.detach(&acceptor);
+        if loss == Loss::Socket {
+            tracing::warn!(local = %self.handle.local, %error, "a socket has failed");
+            self.handle.close();
         }
     }
 
@@ -300,9 +296,7 @@ impl Drop for Hub {
             && self.ports.is_some()
         {
             registry.forget(&self.handle);
-            if let Some(acceptor) = self.handle.acceptor() {
-                acceptor.close(io::Error::from(io::ErrorKind::ConnectionAborted));
-            }
+            self.handle.close();
         }
     }
 }

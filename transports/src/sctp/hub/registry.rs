@@ -5,37 +5,46 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, Weak};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::acceptor::Acceptor;
-use super::notify::Notify;
+
+use crate::locks::lock;
 
 /// What the world knows of a listening hub.
 #[derive(Debug)]
 pub(in super::super) struct Handle {
     pub(in super::super) local: SocketAddr,
-    pub(super) notify: Arc<Notify>,
+    /// Takes tags of associations that have something to send. An association says so once, until the hub has looked after it.
+    pub(super) wants: UnboundedSender<u32>,
     acceptor: Mutex<Option<Arc<Acceptor>>>,
 }
 
 impl Handle {
-    pub(super) fn new(local: SocketAddr, acceptor: Option<Arc<Acceptor>>) -> Arc<Self> {
-        Arc::new(Self { local, notify: Arc::default(), acceptor: Mutex::new(acceptor) })
+    pub(super) fn new(
+        local: SocketAddr,
+        acceptor: Option<Arc<Acceptor>>,
+    ) -> (Arc<Self>, UnboundedReceiver<u32>) {
+        let (wants, wanting) = unbounded_channel();
+        (Arc::new(Self { local, wants, acceptor: Mutex::new(acceptor) }), wanting)
     }
 
     pub(super) fn acceptor(&self) -> Option<Arc<Acceptor>> {
         lock(&self.acceptor).clone()
     }
 
-    /// Nobody listens by `acceptor` any more; what waits there is reset.
-    pub(in super::super) fn detach(&self, acceptor: &Arc<Acceptor>) {
-        let mut slot = lock(&self.acceptor);
-        if slot.as_ref().is_some_and(|known| Arc::ptr_eq(known, acceptor)) {
-            *slot = None;
-        }
-        drop(slot);
-        acceptor.close(std::io::ErrorKind::NotConnected.into());
-        self.notify.wake_hub();
+    /// Nobody listens by `acceptor` any more.
+    pub(in super::super) fn detach(&self, acceptor: &Weak<Acceptor>) {
+        lock(&self.acceptor).take_if(|known| Arc::as_ptr(known) == acceptor.as_ptr());
+        // No association has this tag; it only wakes the hub.
+        let _ = self.wants.send(0);
+    }
+
+    /// Nobody is accepted any more, and whoever listens hears so.
+    pub(super) fn close(&self) {
+        drop(lock(&self.acceptor).take());
     }
 }
 
@@ -97,8 +106,4 @@ fn forget(hubs: &mut BTreeMap<SocketAddr, Arc<Handle>>, handle: &Arc<Handle>) {
     if hubs.get(&handle.local).is_some_and(|known| Arc::ptr_eq(known, handle)) {
         hubs.remove(&handle.local);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -38,7 +38,7 @@ impl Hub {
         match polled {
             Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(error)) => {
-                self.on_error(error);
+                self.on_error(&error);
                 true
             }
             Poll::Pending => false,
@@ -135,7 +135,7 @@ impl Hub {
         let mut facts = ChannelFacts::new(SCHEME)
             .between(Some(endpoint(SCHEME, local)), Some(endpoint(SCHEME, agreed.peer)));
         facts.group = Some(self.groups.next());
-        let shared = Shared::new(association, tag, self.handle.notify.clone(), facts);
+        let shared = Shared::new(association, tag, self.handle.wants.clone(), facts);
         let local = Some(local.ip()).filter(|_| self.listening.is_some());
         self.table.insert(tag, shared.clone(), peer, local, place);
         Some(shared)

@@ -241,18 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_taken_over_whole() {
-        let long = packet(HEADER, kind::DATA, 0, b"123456");
-        let short = packet(HEADER, kind::COOKIE_ACK, 0, b"");
-        let both: Vec<_> =
-            [&long, &short].iter().map(|raw| Packet::parse(raw).unwrap().single().unwrap()).collect();
-        let bytes = packet_of(HEADER, both);
-        let read = Packet::parse(&bytes).unwrap();
-        assert!(read.is_intact() && read.single().is_none());
-        assert_eq!(read.chunks().map(|chunk| chunk.kind).collect::<Vec<_>>(), [kind::DATA, kind::COOKIE_ACK]);
-    }
-
-    #[test]
     fn the_last_data_of_a_packet_asks_for_an_answer_at_once() {
         let parts = [(kind::DATA, 3), (kind::DATA, 2), (kind::SACK, 0)];
         let parts = parts.map(|(kind, flags)| packet(HEADER, kind, flags, b"123456"));
