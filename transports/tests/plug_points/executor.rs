@@ -1,19 +1,19 @@
 //! An executor: one thread of its own, which knows nothing of any runtime.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, Thread};
 
 use listenrain::{Executor, Job};
 
 use crate::used::Used;
 
+/// Its thread ends with it.
 #[derive(Debug)]
 pub(crate) struct OwnThread {
-    jobs: Option<SyncSender<Job>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    jobs: SyncSender<Job>,
     used: Used,
     what: &'static str,
 }
@@ -24,18 +24,16 @@ impl OwnThread {
     pub(crate) fn new(what: &'static str, used: &Used) -> Self {
         // The library never has more unfinished jobs out, so that sending never blocks.
         let (jobs, taken) = sync_channel(Self::BOUND);
-        let thread = thread::spawn(move || taken.into_iter().for_each(run));
-        Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)), used: used.clone(), what }
+        thread::spawn(move || taken.into_iter().for_each(run));
+        Self { jobs, used: used.clone(), what }
     }
 }
 
 impl Executor for OwnThread {
     fn execute(&self, job: Job) {
         self.used.note(self.what);
-        if let Some(jobs) = &self.jobs {
-            // A thread that is gone drops the job, and the library answers for it.
-            let _ = jobs.send(job);
-        }
+        // A thread that is gone drops the job, and the library answers for it.
+        let _ = self.jobs.send(job);
     }
 
     fn bound(&self) -> usize {
@@ -44,17 +42,6 @@ impl Executor for OwnThread {
 
     fn runs_in_place(&self) -> bool {
         false
-    }
-}
-
-impl Drop for OwnThread {
-    fn drop(&mut self) {
-        self.jobs = None;
-        let thread = self.thread.get_mut().ok().and_then(Option::take);
-        // The last job may hold what drops this.
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
-            let _ = thread.join();
-        }
     }
 }
 

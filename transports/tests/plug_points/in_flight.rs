@@ -21,13 +21,11 @@ impl<K> Ordered<K> {
 impl<K: Ord + Send + 'static> StateMachinePool<K> for Ordered<K> {
     fn put(&mut self, id: K, call: CallId) -> bool {
         self.used.note("calls put");
-        match self.calls.entry(id) {
-            std::collections::btree_map::Entry::Occupied(_) => false,
-            std::collections::btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(call);
-                true
-            }
+        let is_new = !self.calls.contains_key(&id);
+        if is_new {
+            self.calls.insert(id, call);
         }
+        is_new
     }
 
     fn take(&mut self, id: &K) -> Option<CallId> {
@@ -39,14 +37,4 @@ impl<K: Ord + Send + 'static> StateMachinePool<K> for Ordered<K> {
     fn len(&self) -> usize {
         self.calls.len()
     }
-}
-
-#[test]
-fn an_id_that_is_taken_keeps_its_call() {
-    let mut calls = Ordered::new(&Used::default());
-    assert!(calls.put("a", CallId::from_bits(1)));
-    assert!(!calls.put("a", CallId::from_bits(2)));
-    assert_eq!(calls.take(&"a"), Some(CallId::from_bits(1)));
-    assert_eq!(calls.take(&"a"), None);
-    assert!(calls.is_empty());
 }

@@ -107,23 +107,3 @@ impl BufferPool for Shelf {
         }
     }
 }
-
-#[test]
-fn a_packet_reads_back_however_its_bytes_are_cut() {
-    let codec = TaggedPackets::new(&Used::default());
-    let mut output = WriteBuffer::new(0);
-    let packet = Packet::new(Kind::OneWay, 0, "drops");
-    codec.encode(&packet, &mut output).unwrap();
-    let mut input = ReadBuffer::new(codec.buffers());
-    while let Some(segment) = output.take_segment() {
-        for at in 0..segment.len() {
-            assert!(matches!(codec.decode(&mut input), Ok(Decoded::Incomplete { .. })));
-            input.push(segment.slice(at..=at));
-        }
-    }
-    let Ok(Decoded::Packet(back)) = codec.decode(&mut input) else {
-        panic!("no packet");
-    };
-    assert_eq!((back.kind, back.payload.into_bytes()), (packet.kind, "drops".into()));
-    assert!(input.is_empty());
-}

@@ -1,7 +1,7 @@
 //! Which plug-ins were really used, and how often.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Counts by name. Clones share their counts.
 #[derive(Debug, Clone, Default)]
@@ -9,14 +9,10 @@ pub(crate) struct Used(Arc<Mutex<BTreeMap<&'static str, usize>>>);
 
 impl Used {
     pub(crate) fn note(&self, what: &'static str) {
-        *self.counts().entry(what).or_default() += 1;
+        *self.0.lock().unwrap().entry(what).or_default() += 1;
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
-        self.counts().get(what).copied().unwrap_or(0)
-    }
-
-    fn counts(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap().get(what).copied().unwrap_or(0)
     }
 }
