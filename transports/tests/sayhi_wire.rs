@@ -1,7 +1,5 @@
 //! The say-hi example: its bytes are the original's, hostile ones are refused, and both sides talk.
 
-#[path = "../examples/sayhi/arguments.rs"]
-mod arguments;
 #[path = "../examples/sayhi/protocol.rs"]
 mod protocol;
 #[path = "../examples/sayhi/sides.rs"]
@@ -15,7 +13,6 @@ use listenrain_transports::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use arguments::Task;
 use protocol::{Hi, HiCodec, REQUEST, RESPONSE, sayhi};
 
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -134,18 +131,4 @@ async fn both_sides_talk_in_every_way() {
         assert!(server.drain(protocol::TIMEOUT).await.complete);
     })
     .await;
-}
-
-#[test]
-fn arguments_say_what_is_wrong_with_them() {
-    let parse = |words: &[&str]| Task::parse(words.iter().map(|word| (*word).to_owned()));
-    let endpoint = |text: &str| text.parse::<Endpoint>().unwrap();
-    assert_eq!(parse(&[]), Ok(Task::Both));
-    assert_eq!(parse(&["client"]), Ok(Task::Client(endpoint("tcp://127.0.0.1:8899"))));
-    assert_eq!(parse(&["server", "[::1]:1"]), Ok(Task::Server(endpoint("tcp://[::1]:1"))));
-    assert_eq!(parse(&["--help"]), Ok(Task::Help));
-    assert!(arguments::HELP.contains("usage"));
-    for wrong in [&["serve"][..], &["client", "a:1", "b"], &["server", "nowhere"]] {
-        parse(wrong).unwrap_err();
-    }
 }

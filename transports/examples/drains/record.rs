@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use listenrain::{CallError, Outcome};
+use listenrain::Outcome;
 
 /// The requests of one run.
 #[derive(Debug, Default)]
@@ -14,18 +14,18 @@ pub(crate) struct Record {
     next: AtomicU64,
     /// How often the handlers have run each request.
     ran: Mutex<HashMap<u64, u32>>,
-    /// What was told of each since the last look.
-    told: Mutex<Vec<(u64, Told)>>,
+    /// What the caller of each was told, and in which words.
+    told: Mutex<Vec<(u64, Told, String)>>,
 }
 
 /// What a caller was told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Reply,
     /// It never ran.
     Never,
     /// It may have run.
-    Maybe(CallError),
+    Maybe,
     /// Something that was never sent.
     Garbled,
 }
@@ -33,9 +33,9 @@ enum Told {
 /// What a run has come to.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    pub(crate) replies: u64,
-    pub(crate) never: u64,
-    pub(crate) maybe: u64,
+    pub(crate) replies: usize,
+    pub(crate) never: usize,
+    pub(crate) maybe: usize,
     /// Requests that servers had taken and not answered when they began to drain, and those that they refused then.
     pub(crate) taken: u64,
     pub(crate) refused: u64,
@@ -63,57 +63,32 @@ impl Record {
     }
 
     pub(crate) fn told(&self, number: u64, request: &Bytes, outcome: &Outcome<Bytes>) {
-        let told = match outcome {
-            Ok(reply) if reply == request => Told::Reply,
-            Ok(_) => Told::Garbled,
-            Err(error) if error.never_executed() => Told::Never,
-            Err(error) => Told::Maybe(error.clone()),
+        let (told, words) = match outcome {
+            Ok(reply) if reply == request => (Told::Reply, "its reply".to_owned()),
+            Ok(_) => (Told::Garbled, "somebody else's reply".to_owned()),
+            Err(error) if error.never_executed() => (Told::Never, "never".to_owned()),
+            Err(error) => (Told::Maybe, format!("maybe: {error:?}")),
         };
-        lock(&self.told).push((number, told));
+        lock(&self.told).push((number, told, words));
     }
 
-    /// Judges what callers were told since the last look.
+    /// Judges what callers were told, once all calls have ended. What never ran must not have run since.
     pub(crate) fn judge(&self, verdict: &mut Verdict) {
-        let told = std::mem::take(&mut *lock(&self.told));
-        let ran = lock(&self.ran);
-        for (number, told) in told {
-            let ran = ran.get(&number).copied().unwrap_or(0);
-            match &told {
-                Told::Reply => verdict.replies += 1,
-                Told::Never => verdict.never += 1,
-                Told::Maybe(_) => verdict.maybe += 1,
-                Told::Garbled => {}
-            }
-            let is_right = matches!((&told, ran), (Told::Reply, 1) | (Told::Never, 0));
-            if !is_right {
-                verdict.faults.push(format!("request {number} ran {ran} times, and its caller heard {told}"));
+        let (asked, ran, told) = (self.next.load(Ordering::Relaxed), lock(&self.ran), lock(&self.told));
+        let count = |what| told.iter().filter(|(_, told, _)| *told == what).count();
+        (verdict.replies, verdict.never, verdict.maybe) =
+            (count(Told::Reply), count(Told::Never), count(Told::Maybe));
+        for (number, told, words) in told.iter() {
+            let ran = ran.get(number).copied().unwrap_or(0);
+            if !matches!((told, ran), (Told::Reply, 1) | (Told::Never, 0)) {
+                verdict
+                    .faults
+                    .push(format!("request {number} ran {ran} times, and its caller heard {words}"));
             }
         }
-    }
-
-    /// Requests that no caller was told of, and those that nobody asked for.
-    pub(crate) fn judge_rest(&self, verdict: &mut Verdict) {
-        self.judge(verdict);
-        let (asked, ran) = (self.next.load(Ordering::Relaxed), lock(&self.ran));
-        let ended = verdict.replies + verdict.never + verdict.maybe;
-        if ended != asked {
-            verdict.faults.push(format!("{asked} calls were made, and {ended} have ended"));
-        }
-        // Those that were told that they never ran are looked at again: they must not have run since.
-        let executed: u64 = ran.values().map(|times| u64::from(*times)).sum();
-        if executed > verdict.replies + verdict.maybe || ran.keys().any(|number| *number >= asked) {
-            verdict.faults.push(format!("{executed} requests ran, and {} were answered", verdict.replies));
-        }
-    }
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reply => f.write_str("its reply"),
-            Self::Never => f.write_str("never"),
-            Self::Maybe(error) => write!(f, "maybe: {error:?}"),
-            Self::Garbled => f.write_str("somebody else's reply"),
+        if told.len() as u64 != asked || ran.keys().any(|number| *number >= asked) {
+            let (ended, ran) = (told.len(), ran.len());
+            verdict.faults.push(format!("{asked} calls were made, {ended} have ended, {ran} requests ran"));
         }
     }
 }

@@ -57,13 +57,12 @@ pub(crate) async fn run(
             verdict.faults.push(format!("drain {drain} ended as {drained:?}"));
         }
         verdict.refused += drained.refused;
-        record.judge(&mut verdict);
         server = fresh;
     }
     stop.store(true, Ordering::Relaxed);
     let ended = timeout(WITHIN, callers.join_all()).await;
     ended.map_err(|_| Failure::Fault("a call did not end".to_owned()))?;
-    record.judge_rest(&mut verdict);
+    record.judge(&mut verdict);
     client.close().await;
     server.drain(WITHIN).await;
     Ok(verdict)

@@ -39,50 +39,31 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match &words[..] {
         [] => demo().await,
-        ["-h" | "--help" | "help"] => {
-            println!("{HELP}");
-            Ok(())
+        [listen, upstream] | [listen, upstream, "native"] => {
+            carry(listen, upstream, Arc::new(NativePackets::default())).await
         }
-        [listen, upstream] => carry(listen, upstream, Arc::new(NativePackets::default())).await,
-        [listen, upstream, "native"] => carry(listen, upstream, Arc::new(NativePackets::default())).await,
         [listen, upstream, "original"] => carry(listen, upstream, Arc::new(OriginalPackets::default())).await,
-        _ => Err(Failure::Usage("two endpoints, and perhaps a framing".into())),
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Usage(why)) => {
-            eprintln!("{why}\n\n{HELP}");
-            ExitCode::from(2)
-        }
-        Err(Failure::Run(error)) => {
+        Err(error) => {
             eprintln!("{}", explain(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
-enum Failure {
-    Usage(String),
-    Run(Box<dyn Error>),
-}
-
-impl<E: Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Run(Box::new(error))
-    }
-}
-
 /// Carries packets between two endpoints until ctrl-c.
-async fn carry(listen: &str, upstream: &str, codec: Arc<dyn PacketCodec>) -> Result<(), Failure> {
+async fn carry(listen: &str, upstream: &str, codec: Arc<dyn PacketCodec>) -> Result<(), Box<dyn Error>> {
     let registry = listenrain_transports::all();
-    let usage = |error: &dyn Error| Failure::Usage(error.to_string());
-    let [listen, upstream] = [listen, upstream].map(str::parse::<Endpoint>);
-    let (listen, upstream) =
-        (listen.map_err(|error| usage(&error))?, upstream.map_err(|error| usage(&error))?);
-    let from = registry.for_endpoint(&listen).map_err(|error| usage(&error))?;
-    let to = registry.for_endpoint(&upstream).map_err(|error| usage(&error))?;
+    let (listen, upstream): (Endpoint, Endpoint) = (listen.parse()?, upstream.parse()?);
+    let (from, to) = (registry.for_endpoint(&listen)?, registry.for_endpoint(&upstream)?);
     // An upstream that cannot be understood is told now, not at the first channel.
-    to.dialer(&upstream).map_err(|error| usage(&error))?;
+    to.dialer(&upstream)?;
     let plane = Plane::start(from.listen(&listen).await?, Arc::clone(to), upstream, codec);
     println!("forwarding {} to {}", plane.endpoint(), plane.upstream());
     tokio::signal::ctrl_c().await?;
@@ -91,7 +72,7 @@ async fn carry(listen: &str, upstream: &str, codec: Arc<dyn PacketCodec>) -> Res
 }
 
 /// A client calls a server through a forwarder.
-async fn demo() -> Result<(), Failure> {
+async fn demo() -> Result<(), Box<dyn Error>> {
     const CALLS: usize = 1000;
     let tcp: Arc<dyn Transport> = Arc::new(Tcp::default());
     let protocol = Protocol::builder("echo", RawBytes).build()?;

@@ -1,8 +1,7 @@
 //! Accepts channels, dials one upstream for each, and carries packets between the two.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use listenrain::forward::{Forwarded, forward};
@@ -30,7 +29,7 @@ struct Shared {
     upstream: Endpoint,
     transport: Arc<dyn Transport>,
     codec: Arc<dyn PacketCodec>,
-    counts: Counts,
+    carried: Mutex<Carried>,
     /// Stops accepting.
     closing: CancellationToken,
     /// Ends the pairs.
@@ -38,16 +37,8 @@ struct Shared {
     tasks: TaskTracker,
 }
 
-#[derive(Default)]
-struct Counts {
-    pairs: AtomicU64,
-    failed: AtomicU64,
-    there: AtomicU64,
-    back: AtomicU64,
-}
-
 /// What a plane has carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Carried {
     pub(crate) pairs: u64,
     /// Pairs that ended in an error; their packets are not counted.
@@ -76,7 +67,7 @@ impl Plane {
             upstream,
             transport,
             codec,
-            counts: Counts::default(),
+            carried: Mutex::default(),
             closing: CancellationToken::new(),
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -99,19 +90,14 @@ impl Plane {
 
     /// Stops accepting, lets pairs end for at most `within`, then cuts them.
     pub(crate) async fn finish(self, within: Duration) -> Carried {
-        let Shared { counts, closing, cut, tasks, .. } = &*self.shared;
+        let Shared { closing, cut, tasks, .. } = &*self.shared;
         closing.cancel();
         tasks.close();
         if tokio::time::timeout(within, tasks.wait()).await.is_err() {
             cut.cancel();
             tasks.wait().await;
         }
-        Carried {
-            pairs: counts.pairs.load(Relaxed),
-            failed: counts.failed.load(Relaxed),
-            there: counts.there.load(Relaxed),
-            back: counts.back.load(Relaxed),
-        }
+        *self.shared.carried()
     }
 }
 
@@ -143,21 +129,23 @@ async fn accept(shared: Arc<Shared>, mut listener: Box<dyn ChannelGenerator>) {
 }
 
 impl Shared {
+    fn carried(&self) -> MutexGuard<'_, Carried> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn serve(&self, channel: Channel) {
-        self.counts.pairs.fetch_add(1, Relaxed);
-        let carried = self.cut.run_until_cancelled(self.pair(channel)).await;
-        match carried {
+        self.carried().pairs += 1;
+        match self.cut.run_until_cancelled(self.pair(channel)).await {
             Some(Ok(Forwarded { there, back, .. })) => {
-                self.counts.there.fetch_add(there, Relaxed);
-                self.counts.back.fetch_add(back, Relaxed);
+                let mut carried = self.carried();
+                carried.there += there;
+                carried.back += back;
             }
             Some(Err(error)) => {
-                self.counts.failed.fetch_add(1, Relaxed);
+                self.carried().failed += 1;
                 eprintln!("a pair ended: {error}");
             }
-            None => {
-                self.counts.failed.fetch_add(1, Relaxed);
-            }
+            None => self.carried().failed += 1,
         }
     }
 

@@ -12,7 +12,6 @@
 //!
 //! ADDR is `host:port`, by default the original's port on this host. Exit codes: 0 well, 1 a call failed, 2 wrong usage.
 
-mod arguments;
 mod protocol;
 mod sides;
 
@@ -22,25 +21,28 @@ use std::process::ExitCode;
 use listenrain::{Endpoint, Transport};
 use listenrain_transports::Tcp;
 
-use arguments::Task;
+const HELP: &str = "\
+usage: sayhi                  both sides in one process, on a free port
+       sayhi server [ADDR]    serves until ctrl-c
+       sayhi client [ADDR]    says hi to a server
+ADDR is host:port; default 127.0.0.1:8899";
+
+const DEFAULT_ADDR: &str = "127.0.0.1:8899";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let task = match Task::parse(std::env::args().skip(1)) {
-        Ok(task) => task,
-        Err(why) => {
-            eprintln!("{why}\n\n{}", arguments::HELP);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match &words[..] {
+        [] => both().await,
+        ["server"] => server(DEFAULT_ADDR).await,
+        ["server", address] => server(address).await,
+        ["client"] => client(DEFAULT_ADDR).await,
+        ["client", address] => client(address).await,
+        _ => {
+            eprintln!("{HELP}");
             return ExitCode::from(2);
         }
-    };
-    let done = match task {
-        Task::Help => {
-            println!("{}", arguments::HELP);
-            Ok(())
-        }
-        Task::Both => both().await,
-        Task::Server(endpoint) => server(&endpoint).await,
-        Task::Client(endpoint) => client(&endpoint).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,13 +56,13 @@ async fn main() -> ExitCode {
 async fn both() -> Result<(), Box<dyn Error>> {
     let server = sides::serve(&Tcp::default().scratch_endpoint(), print_request).await?;
     println!("server: listening at {}", server.endpoint());
-    client(server.endpoint()).await?;
+    client(server.endpoint().address()).await?;
     server.drain(protocol::TIMEOUT).await;
     Ok(())
 }
 
-async fn server(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
-    let server = sides::serve(endpoint, print_request).await?;
+async fn server(address: &str) -> Result<(), Box<dyn Error>> {
+    let server = sides::serve(&Endpoint::new("tcp", address)?, print_request).await?;
     println!("server: listening at {}", server.endpoint());
     tokio::select! {
         biased;
@@ -71,8 +73,8 @@ async fn server(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn client(endpoint: &Endpoint) -> Result<(), Box<dyn Error>> {
-    for (way, reply) in sides::greet(endpoint).await? {
+async fn client(address: &str) -> Result<(), Box<dyn Error>> {
+    for (way, reply) in sides::greet(&Endpoint::new("tcp", address)?).await? {
         println!("client: {way}: {reply}");
     }
     Ok(())
