@@ -58,8 +58,7 @@ async fn files_of_an_authority_and_its_leaf_are_enough_and_both_sides_know_who_i
         assert_eq!(far.facts.certificates, Vec::<Vec<u8>>::new());
         let pinned = given.unpinned(&*listener).with_option("pin", &leaf.identity.fingerprint().to_string());
         assert_eq!((&pinned, near.facts.peer.as_ref()), (listener.endpoint(), Some(&pinned)));
-        write_all(&mut *near.write, "ping".into()).await.unwrap();
-        assert_eq!(read_exactly(&mut *far.read, 4).await.unwrap(), "ping");
+        carries(&mut near, &mut far, "ping").await;
     })
     .await;
 }

@@ -3,6 +3,8 @@
 
 #[path = "support/calls.rs"]
 mod calls;
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/processes.rs"]
 mod processes;
 mod support;
@@ -20,8 +22,8 @@ const ANYWHERE: &str = "tcp://127.0.0.1:0";
 /// The test that a process runs which is to serve.
 const ENTRY: &str = "every_member_is_tried_and_the_way_back_is_found";
 
-fn start(endpoint: &str) -> Process {
-    Process::start(ENTRY, endpoint)
+async fn start(endpoint: &str) -> Process {
+    Process::start(ENTRY, endpoint).await
 }
 
 fn list(members: &[&Endpoint]) -> Endpoint {
@@ -56,46 +58,41 @@ async fn until_answered_by(client: &Client<RawBytes>, process: &Process) {
     .await;
 }
 
-#[test]
-fn every_member_is_tried_and_the_way_back_is_found() {
+#[tokio::test]
+async fn every_member_is_tried_and_the_way_back_is_found() {
     // LR16: the first dial error was the answer, a failed redial was the end, and nothing ever went back.
-    serve_if_told();
-    fail_over_and_back();
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn fail_over_and_back() {
-    let (active, standby) = (start(ANYWHERE), start(ANYWHERE));
+    serve_if_told().await;
+    let (active, standby) = (start(ANYWHERE).await, start(ANYWHERE).await);
     let (at_active, at_standby) = (active.endpoint.clone(), standby.endpoint.clone());
-    drop(active);
+    active.kill().await;
     let client = client_of(&list(&[&at_active, &at_standby]).with_option("fail_back", "eager"));
     assert_eq!(answered_by(&client).await, standby.id(), "the active member is down from the start");
 
-    let active = start(&at_active.to_string());
+    let active = start(&at_active.to_string()).await;
     until_answered_by(&client, &active).await;
-    drop(active);
+    active.kill().await;
     assert_eq!(answered_by(&client).await, standby.id(), "the active member is killed");
 
-    drop(standby);
+    standby.kill().await;
     let down = client.call_within(Bytes::from("who"), Duration::from_millis(300)).await.unwrap_err();
     assert!(
         down.never_executed()
             || matches!(down, listenrain::CallError::Lost { .. } | listenrain::CallError::Timeout)
     );
-    let standby = start(&at_standby.to_string());
+    let standby = start(&at_standby.to_string()).await;
     assert_eq!(answered_by(&client).await, standby.id(), "both were down, one is back");
 }
 
 #[tokio::test]
 async fn a_list_of_one_goes_on_after_its_member_restarts() {
     // LR16: the point of a list of one was back at the start, and there was "no channel" for ever.
-    let mut only = start(ANYWHERE);
+    let mut only = start(ANYWHERE).await;
     let at = only.endpoint.clone();
     let client = client_of(&list(&[&at]));
     for _ in 0..3 {
         assert_eq!(answered_by(&client).await, only.id());
-        drop(only);
-        only = start(&at.to_string());
+        only.kill().await;
+        only = start(&at.to_string()).await;
     }
     assert_eq!(answered_by(&client).await, only.id());
 }
@@ -103,14 +100,14 @@ async fn a_list_of_one_goes_on_after_its_member_restarts() {
 #[tokio::test]
 async fn trouble_is_forgotten_and_is_nobody_elses() {
     // LR17: a flagged endpoint stayed flagged in the user's own key, for every later connection.
-    let (active, standby) = (start(ANYWHERE), start(ANYWHERE));
+    let (active, standby) = (start(ANYWHERE).await, start(ANYWHERE).await);
     let at_active = active.endpoint.clone();
     let both = list(&[&at_active, &standby.endpoint]);
-    drop(active);
+    active.kill().await;
     let first = client_of(&both);
     assert_eq!(answered_by(&first).await, standby.id());
-    let active = start(&at_active.to_string());
+    let active = start(&at_active.to_string()).await;
     assert_eq!(answered_by(&client_of(&both)).await, active.id(), "a connection of its own has no trouble");
-    drop(standby);
+    standby.kill().await;
     until_answered_by(&first, &active).await;
 }

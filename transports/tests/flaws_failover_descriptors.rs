@@ -3,6 +3,8 @@
 
 #[path = "support/calls.rs"]
 mod calls;
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/processes.rs"]
 mod processes;
 mod support;
@@ -24,11 +26,11 @@ const NAME: &str = "a_hundred_failovers_under_load_lose_only_what_was_in_flight_
 const CALLERS: usize = 16;
 const FAILOVERS: usize = 100;
 
-#[test]
-fn a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing_behind() {
+#[tokio::test]
+async fn a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing_behind() {
     // LR15: an inverted condition left the connection of every failover open.
-    serve_if_told();
-    fail_over_and_over();
+    serve_if_told().await;
+    fail_over_and_over().await;
 }
 
 /// Calls until `stop`; says how many calls were lost. Every call is answered or lost within a second, lost only when it can
@@ -49,9 +51,11 @@ async fn call_on(
     lost
 }
 
-#[tokio::main(flavor = "current_thread")]
 async fn fail_over_and_over() {
-    let mut members = [(); 2].map(|()| Process::start(NAME, "tcp://127.0.0.1:0"));
+    let mut members = Vec::new();
+    for _ in 0..2 {
+        members.push(Process::start(NAME, "tcp://127.0.0.1:0").await);
+    }
     let list = Endpoint::list("ha", members.iter().map(|member| &member.endpoint)).unwrap();
     let list = list.with_option("first_wait", "1ms");
     let client = Arc::new(client(&**all().get("ha").unwrap() as &dyn Transport, &list));
@@ -63,20 +67,17 @@ async fn fail_over_and_over() {
     let mut callers: JoinSet<_> =
         (0..CALLERS).map(|_| call_on(client.clone(), stop.clone(), answered.clone())).collect();
     // Each is the active one and the standby in turn: who was killed is back, and is used when the other one is killed.
-    let mut used = 0;
     for _ in 0..FAILOVERS {
-        let active = members[used].id();
-        watched(answers.wait_for(|id| *id == active)).await.unwrap();
-        let endpoint = members[used].endpoint.to_string();
-        members[used].kill();
-        let standby = members[1 - used].id();
+        let (active, standby) = (members.remove(0), members[0].id());
+        watched(answers.wait_for(|id| *id == active.id())).await.unwrap();
+        let endpoint = active.endpoint.to_string();
+        active.kill().await;
         tokio::select! {
             biased;
             Some(ended) = callers.join_next() => panic!("a caller has ended: {ended:?}"),
             answered = watched(answers.wait_for(|id| *id == standby)) => drop(answered.unwrap()),
         }
-        members[used] = Process::start(NAME, &endpoint);
-        used = 1 - used;
+        members.push(Process::start(NAME, &endpoint).await);
     }
     stop.store(true, Ordering::Relaxed);
     let lost: usize = watched(callers.join_all()).await.into_iter().sum();

@@ -3,18 +3,16 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, Transport};
-use listenrain_transports::tcp::{Resolve, SystemResolver};
-use listenrain_transports::{ActiveStandby, Quic, Registry, Sctp, Tcp, Tls};
+use listenrain_transports::tcp::Resolve;
+use listenrain_transports::{ActiveStandby, Registry, Tcp};
 use support::*;
-use tokio::sync::{Barrier, Notify};
+use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 const FORKS: usize = 8;
@@ -72,27 +70,6 @@ impl Resolve for Together {
     }
 }
 
-/// Answers when it is told to, and counts who has asked.
-#[derive(Debug)]
-struct Gate {
-    at: SocketAddr,
-    asked: AtomicUsize,
-    open: Notify,
-}
-
-impl Resolve for Gate {
-    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-            self.open.notified().await;
-            Ok(vec![self.at])
-        })
-    }
-}
-
-/// Makes a transport that asks a resolver.
-type Make<'a> = &'a dyn Fn(Arc<dyn Resolve>) -> Arc<dyn Transport>;
-
 /// Where `listener` listens, and the same by a name that a resolver has to look up.
 fn by_name(listener: &dyn ChannelGenerator) -> (SocketAddr, Endpoint) {
     let at: SocketAddr = listener.endpoint().address().parse().unwrap();
@@ -125,55 +102,22 @@ async fn a_dial_that_is_dropped_at_any_point_harms_no_fork_of_its_dialer() {
 #[tokio::test]
 async fn dials_that_wait_for_a_resolver_wait_at_the_same_time() {
     // Lanes dialled one after the other, so that sixteen of them took sixteen times as long.
-    let tcp = |resolver| -> Arc<dyn Transport> { Arc::new(Tcp::default().with_resolver(resolver)) };
-    let tls = |resolver| -> Arc<dyn Transport> { Arc::new(Tls::default().with_resolver(resolver)) };
-    let make: [(&str, Make<'_>); 2] = [("tcp", &tcp), ("tls", &tls)];
-    for (scheme, make) in make {
-        for is_listed in [false, true] {
-            let plain = make(Arc::new(SystemResolver));
-            let listener = plain.listen(&plain.scratch_endpoint()).await.unwrap();
-            let (at, endpoint) = by_name(&*listener);
-            let serving = echo(listener);
-            let dialing = make(Arc::new(Together { at, barrier: Barrier::new(FORKS) }));
-            let dialer = if is_listed {
-                let mut registry = Registry::new();
-                registry.register(dialing).unwrap();
-                let list = Endpoint::list("ha", [&endpoint]).unwrap();
-                ActiveStandby::new(registry).dialer(&list).unwrap()
-            } else {
-                dialing.dialer(&endpoint).unwrap()
-            };
-            println!("on {scheme}, in a list: {is_listed}");
-            let channels = dial_all(&mut forks(dialer)).await;
-            assert_each_works(channels).await;
-            serving.abort();
-        }
-    }
-}
-
-#[tokio::test]
-async fn forks_whose_channels_share_a_connection_make_one() {
-    let quic = |resolver| -> Arc<dyn Transport> { Arc::new(Quic::default().with_resolver(resolver)) };
-    let sctp = |resolver| -> Arc<dyn Transport> { Arc::new(Sctp::default().with_resolver(resolver)) };
-    let make: [(&str, Make<'_>); 2] = [("quic", &quic), ("sctp", &sctp)];
-    for (scheme, make) in make {
-        println!("on {scheme}");
-        let plain = make(Arc::new(SystemResolver));
+    for is_listed in [false, true] {
+        let plain = Tcp::default();
         let listener = plain.listen(&plain.scratch_endpoint()).await.unwrap();
         let (at, endpoint) = by_name(&*listener);
         let serving = echo(listener);
-        let gate = Arc::new(Gate { at, asked: AtomicUsize::new(0), open: Notify::new() });
-        let mut dialers = forks(make(gate.clone()).dialer(&endpoint).unwrap());
-        let opening = async {
-            // Every dial had its turn, since they are polled in order by one task.
-            while gate.asked.load(Ordering::Relaxed) == 0 {
-                tokio::task::yield_now().await;
-            }
-            gate.open.notify_waiters();
+        let dialing = Tcp::default().with_resolver(Arc::new(Together { at, barrier: Barrier::new(FORKS) }));
+        let dialer = if is_listed {
+            let mut registry = Registry::new();
+            registry.register(Arc::new(dialing)).unwrap();
+            let list = Endpoint::list("ha", [&endpoint]).unwrap();
+            ActiveStandby::new(registry).dialer(&list).unwrap()
+        } else {
+            dialing.dialer(&endpoint).unwrap()
         };
-        let (channels, ()) = tokio::join!(dial_all(&mut dialers), watched(opening));
-        let groups: BTreeSet<_> = channels.iter().map(|channel| channel.facts.group).collect();
-        assert_eq!((groups.len(), gate.asked.load(Ordering::Relaxed)), (1, 1), "one connection, made once");
+        println!("in a list: {is_listed}");
+        let channels = dial_all(&mut forks(dialer)).await;
         assert_each_works(channels).await;
         serving.abort();
     }

@@ -171,17 +171,3 @@ fn is_same(page: &str, code: &str) -> bool {
     // A plain number of the code's may be bytes on the page.
     page.0 == code.0 && (page.1 == code.1 || (page.1 == "bytes" && code.1.is_empty()))
 }
-
-#[test]
-fn figures_are_compared_with_their_units() {
-    assert!(is_same("64 MiB a channel, beyond", "67108864"));
-    assert!(is_same("10 min of silence", "600s") && is_same("10 s", "10s"));
-    assert!(is_same("none: as `connections`", "None") && is_same("all", "all"));
-    assert!(!is_same("64 KiB", "67108864") && !is_same("10 channels", "10s") && !is_same("all", "3"));
-    assert_eq!(
-        (value("64 << 20"), value("Duration::from_secs(5)"), value("65_536")),
-        (64 << 20, 5000, 65_536)
-    );
-    let shown = fields(&ConnectionOptions::default());
-    assert!(shown.contains_key("ConnectionOptions::dial_timeout"), "{shown:?}");
-}

@@ -50,20 +50,6 @@ async fn closed(connection: &quinn::Connection) -> VarInt {
 }
 
 #[tokio::test]
-async fn connections_that_open_no_channel_keep_no_dial_waiting() {
-    let quic = patient(QuicOptions::default().handshakes(8));
-    let (mut listener, foreign) = Foreign::listen(quic.clone()).await;
-    let mut silent = Vec::new();
-    for _ in 0..100 {
-        silent.push(watched(foreign.connect_from(1)).await);
-    }
-    for _ in 0..3 {
-        dial(&quic, &mut *listener).await;
-    }
-    assert!((92..=95).contains(&quic.evicted()), "{}", quic.evicted());
-}
-
-#[tokio::test]
 async fn the_oldest_connection_without_a_channel_makes_way_from_one_beyond_the_limit_on() {
     const LIMIT: usize = 3;
     for count in LIMIT - 1..=LIMIT + 1 {

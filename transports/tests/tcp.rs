@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use listenrain::{BoxFuture, Endpoint, Transport};
 use listenrain_transports::Tcp;
-use listenrain_transports::tcp::{Resolve, TcpOptions};
+use listenrain_transports::tcp::Resolve;
 use support::*;
 
 /// Answers with the first address the first time, with the second the second time, and so on.
@@ -35,16 +35,6 @@ impl Resolve for Moving {
     }
 }
 
-/// Never answers.
-#[derive(Debug)]
-struct Silent;
-
-impl Resolve for Silent {
-    fn resolve<'a>(&'a self, _host: &'a str, _port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(std::future::pending())
-    }
-}
-
 fn std_listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
@@ -66,16 +56,6 @@ async fn port_zero_becomes_the_real_port_and_options_stay() {
     let error = watched(dialer.next()).await.unwrap_err();
     assert_eq!((error.kind, error.is_final), (ErrorKind::InvalidInput, true));
     assert!(error.source.unwrap().to_string().contains("port 0"));
-}
-
-#[tokio::test]
-async fn a_name_is_listened_at_and_dialled() {
-    let (mut listener, mut dialer) = at(&Tcp::default(), &"tcp://localhost:0".parse().unwrap()).await;
-    watched(connect(&mut *listener, &mut *dialer)).await;
-    let port = listener.endpoint().address().rsplit_once(':').unwrap().1;
-    let named = Endpoint::new("tcp", &format!("localhost:{port}")).unwrap();
-    let mut dialer = Tcp::default().dialer(&named).unwrap();
-    watched(connect(&mut *listener, &mut *dialer)).await;
 }
 
 #[tokio::test]
@@ -118,16 +98,6 @@ async fn a_listener_takes_the_first_address_that_can_be_bound() {
     assert_ne!(listener.endpoint().address(), taken.to_string());
     let error = tcp.listen(&moving()).await.err().unwrap();
     assert_eq!(error.kind, ErrorKind::AddrInUse);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dial_that_gets_no_answer_times_out() {
-    let options = TcpOptions::default().connect_timeout(Duration::from_secs(3));
-    let tcp = Tcp::new(options).unwrap().with_resolver(Arc::new(Silent));
-    let start = tokio::time::Instant::now();
-    let error = tcp.dialer(&moving()).unwrap().next().await.unwrap_err();
-    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
-    assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test]

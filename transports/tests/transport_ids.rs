@@ -8,160 +8,66 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use certificates::Authority;
-use listenrain::transport::TransportId;
 use listenrain::{
     Client, Protocol, ProtocolTable, RawBytes, Refusal, Request, Router, Server, SharedConnections, Transport,
 };
 use listenrain_transports::certificates::{Identity, Trust};
-use listenrain_transports::channel::ChannelOptions;
 use listenrain_transports::ha::HaOptions;
-use listenrain_transports::quic::QuicOptions;
-use listenrain_transports::sctp::SctpOptions;
-use listenrain_transports::tcp::{SystemResolver, TcpOptions};
-use listenrain_transports::tls::TlsOptions;
+use listenrain_transports::sctp::SystemEntropy;
+use listenrain_transports::tcp::SystemResolver;
 use listenrain_transports::udp::SystemUdp;
 use listenrain_transports::{ActiveStandby, InProcess, Quic, Registry, Sctp, Tcp, Tls};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::DefaultTimeProvider;
 use support::watched;
 
-/// A transport, a clone of it, and what its methods make of it, by name.
-struct Row {
-    scheme: String,
-    id: TransportId,
-    of_clone: TransportId,
-    others: Vec<(&'static str, TransportId)>,
-}
-
-/// `one`, with `others` made of clones of it.
-fn row<T: Transport + Clone>(one: &T, others: &[(&'static str, &dyn Fn(T) -> T)]) -> Row {
+/// Asserts that a clone of `one` is the same transport, and each of `others` another.
+fn assert_ids<T: Transport + Clone>(one: &T, others: &[T]) -> String {
     let id = |transport: &T| transport.id().expect("each has one");
-    Row {
-        scheme: one.scheme().to_owned(),
-        id: id(one),
-        of_clone: id(&one.clone()),
-        others: others.iter().map(|(name, change)| (*name, id(&change(one.clone())))).collect(),
+    assert_eq!(id(one), id(&one.clone()), "{}", one.scheme());
+    for (at, other) in others.iter().enumerate() {
+        assert_ne!(id(one), id(other), "{}: {at}", one.scheme());
     }
+    one.scheme().to_owned()
 }
 
-fn identity() -> Identity {
-    Identity::self_signed(UnixTime::now()).unwrap()
-}
-
-fn trust() -> Trust {
-    Trust::Pinned(identity().fingerprint())
-}
-
-fn rows() -> Vec<Row> {
-    let mut rows = vec![
-        row(
-            &Tcp::default(),
-            &[
-                ("new", &|_| Tcp::new(TcpOptions::default()).unwrap()),
-                ("default", &|_| Tcp::default()),
-                ("with_resolver", &|tcp| tcp.with_resolver(Arc::new(SystemResolver))),
-            ],
-        ),
-        row(
-            &Tls::default(),
-            &[
-                ("new", &|_| Tls::new(TlsOptions::default()).unwrap()),
-                ("default", &|_| Tls::default()),
-                ("with_identity", &|tls| tls.with_identity(identity())),
-                ("with_trust", &|tls| tls.with_trust(trust())),
-                ("with_client_trust", &|tls| tls.with_client_trust(trust())),
-                ("with_clock", &|tls| tls.with_clock(Arc::new(DefaultTimeProvider))),
-                ("with_resolver", &|tls| tls.with_resolver(Arc::new(SystemResolver))),
-            ],
-        ),
-        row(
-            &Quic::default(),
-            &[
-                ("new", &|_| Quic::new(QuicOptions::default()).unwrap()),
-                ("default", &|_| Quic::default()),
-                ("with_identity", &|quic| quic.with_identity(identity())),
-                ("with_trust", &|quic| quic.with_trust(trust())),
-                ("with_client_trust", &|quic| quic.with_client_trust(trust())),
-                ("with_clock", &|quic| quic.with_clock(Arc::new(DefaultTimeProvider))),
-                ("with_resolver", &|quic| quic.with_resolver(Arc::new(SystemResolver))),
-                ("with_udp", &|quic| quic.with_udp(Arc::new(SystemUdp))),
-                ("with_runtime", &|quic| quic.with_runtime(Arc::new(quinn::TokioRuntime))),
-                ("with_seed", &|quic| quic.with_seed([1; 32])),
-            ],
-        ),
-        row(
-            &Sctp::default(),
-            &[
-                ("new", &|_| Sctp::new(SctpOptions::default()).unwrap()),
-                ("default", &|_| Sctp::default()),
-                ("with_udp", &|sctp| sctp.with_udp(Arc::new(SystemUdp))),
-                ("with_resolver", &|sctp| sctp.with_resolver(Arc::new(SystemResolver))),
-                ("with_entropy", &|sctp| {
-                    sctp.with_entropy(Arc::new(listenrain_transports::sctp::SystemEntropy))
-                }),
-            ],
-        ),
-        row(
-            &InProcess::default(),
-            &[
-                ("new", &|_| InProcess::new(ChannelOptions::default()).unwrap()),
-                ("default", &|_| InProcess::default()),
-            ],
-        ),
-        row(
-            &ActiveStandby::new(Registry::new()),
-            &[
-                ("new", &|_| ActiveStandby::new(Registry::new())),
-                ("with_options", &|ha| ha.with_options(HaOptions::default()).unwrap()),
-            ],
-        ),
-    ];
-    rows.extend(rows_of_unix());
-    rows
-}
-
-#[cfg(unix)]
-fn rows_of_unix() -> Vec<Row> {
-    use listenrain_transports::fifo::{self, FifoOptions};
-    use listenrain_transports::unix::UnixOptions;
-    use listenrain_transports::{Exec, Fifo, Unix};
-
-    vec![
-        row(
-            &Unix::default(),
-            &[("new", &|_| Unix::new(UnixOptions::default()).unwrap()), ("default", &|_| Unix::default())],
-        ),
-        row(
-            &Fifo::default(),
-            &[
-                ("new", &|_| Fifo::new(FifoOptions::default()).unwrap()),
-                ("default", &|_| Fifo::default()),
-                ("with_entropy", &|fifo| fifo.with_entropy(Arc::new(fifo::SystemEntropy))),
-            ],
-        ),
-        row(&Exec::default(), &[("default", &|_| Exec::default())]),
-    ]
-}
-
-#[cfg(not(unix))]
-fn rows_of_unix() -> Vec<Row> {
-    Vec::new()
+/// As [`assert_ids`], of a transport that is made by default, from its options, and by the methods that are named.
+macro_rules! assert_ids {
+    ($transport:ident $(, $with:ident($part:expr))*) => {{
+        let one = $transport::default();
+        let from_options = $transport::new(one.options().clone()).unwrap();
+        assert_ids(&one, &[$transport::default(), from_options, $(one.clone().$with($part)),*])
+    }};
 }
 
 #[test]
 fn clones_are_the_same_transport_and_whatever_changes_one_makes_another() {
     // A pool that shares connections by endpoint alone would give a caller that trusts one authority a connection that was
     // authenticated by another.
-    let rows = rows();
-    for Row { scheme, id, of_clone, others } in &rows {
-        assert_eq!(id, of_clone, "{scheme}");
-        for (name, other) in others {
-            assert_ne!(id, other, "{scheme}: {name}");
-        }
+    let identity = Identity::self_signed(UnixTime::now()).unwrap();
+    let trust = Trust::Pinned(identity.fingerprint());
+    let (resolver, udp) = (Arc::new(SystemResolver), Arc::new(SystemUdp));
+    let ha = ActiveStandby::new(Registry::new());
+    let with_options = ha.clone().with_options(HaOptions::default()).unwrap();
+    let mut known = vec![
+        assert_ids!(Tcp, with_resolver(resolver.clone())),
+        assert_ids!(Tls, with_identity(identity.clone()), with_trust(trust.clone())),
+        assert_ids!(Quic, with_client_trust(trust.clone()), with_clock(Arc::new(DefaultTimeProvider))),
+        assert_ids!(Quic, with_resolver(resolver), with_udp(udp.clone()), with_seed([1; 32])),
+        assert_ids!(Sctp, with_udp(udp), with_entropy(Arc::new(SystemEntropy))),
+        assert_ids!(InProcess),
+        assert_ids(&ha, &[ActiveStandby::new(Registry::new()), with_options]),
+    ];
+    #[cfg(unix)]
+    {
+        use listenrain_transports::{Exec, Fifo, Unix};
+        known.push(assert_ids!(Unix));
+        known.push(assert_ids!(Fifo, with_entropy(Arc::new(SystemEntropy))));
+        known.push(assert_ids(&Exec::default(), &[Exec::default()]));
     }
-    let known: Vec<_> = rows.iter().map(|row| row.scheme.as_str()).collect();
     for transport in listenrain_transports::all().list() {
-        assert!(known.contains(&transport.scheme()), "{} is not in the table", transport.scheme());
+        let scheme = transport.scheme();
+        assert!(known.iter().any(|known| known == scheme), "{scheme} is not in the table");
     }
 }
 

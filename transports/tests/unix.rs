@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use listenrain::buffer::ReadBuffer;
 use listenrain::{ChannelGenerator, Endpoint, NextError, Transport};
@@ -154,15 +154,6 @@ mod paths {
         assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
         assert_eq!(near.facts.peer, far.facts.local);
     }
-
-    #[tokio::test]
-    async fn a_scratch_path_is_gone_with_its_listener() {
-        let (listener, _) = both_ends(&Unix::default()).await;
-        let path = PathBuf::from(listener.endpoint().address());
-        assert!(path.exists());
-        drop(listener);
-        assert!(!path.exists());
-    }
 }
 
 mod peers {
@@ -228,22 +219,6 @@ mod peers {
 mod channels {
     use super::*;
 
-    #[tokio::test]
-    async fn an_abort_ends_this_side_and_the_peers_writing() {
-        let (mut near, mut far) = watched(linked(&Unix::default())).await;
-        let mut read_half = near.read;
-        let reading = tokio::spawn(async move { read(&mut *read_half, &mut ReadBuffer::default()).await });
-        tokio::task::yield_now().await;
-        near.write.abort();
-        near.write.abort();
-        let error = write_all(&mut *near.write, "late".into()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
-        assert_eq!(watched(reading).await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionAborted);
-        assert_eq!(write_all(&mut *far.write, "x".into()).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
-        drop(near.write);
-        watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap();
-    }
-
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_abort_leaves_unread_what_has_come_and_so_is_a_reset() {
@@ -274,50 +249,6 @@ mod channels {
 }
 
 #[cfg(target_os = "linux")]
-mod backlog {
-    use super::*;
-
-    /// A listener with dials in its queue until the next one has to wait.
-    async fn full() -> (Box<dyn ChannelGenerator>, Vec<listenrain::Channel>) {
-        let unix = Unix::default();
-        let (listener, mut dialer) = at(&unix, &unix.scratch_endpoint().with_option("backlog", "1")).await;
-        let mut queued = Vec::new();
-        while let Some(dialled) = {
-            let mut dial = dialer.next();
-            once(|cx| dial.as_mut().poll(cx)).await
-        } {
-            queued.push(dialled.unwrap());
-            assert!(queued.len() < 100);
-        }
-        (listener, queued)
-    }
-
-    #[tokio::test]
-    async fn a_dial_waits_for_room_and_goes_on_when_there_is_some() {
-        let (mut listener, mut queued) = full().await;
-        let mut dialer = Unix::default().dialer(listener.endpoint()).unwrap();
-        let dial = tokio::spawn(async move { dialer.next().await });
-        tokio::task::yield_now().await;
-        while !queued.is_empty() {
-            let far = watched(listener.next()).await.unwrap();
-            assert_eq!(far.facts.peer, queued.remove(0).facts.local);
-        }
-        let near = watched(dial).await.unwrap().unwrap();
-        assert_eq!(watched(listener.next()).await.unwrap().facts.peer, near.facts.local);
-    }
-
-    #[tokio::test]
-    async fn a_dial_that_gets_no_room_times_out() {
-        let (listener, _queued) = full().await;
-        let endpoint = listener.endpoint().clone().with_option("connect_timeout", "20ms");
-        let error = watched(Unix::default().dialer(&endpoint).unwrap().next()).await.unwrap_err();
-        assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
-        let why = error.source.unwrap().to_string();
-        assert!(why.contains("20ms") && why.contains("connect_timeout"), "{why}");
-    }
-}
-
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_abstract_name_is_taken_once_and_free_again_with_its_listener() {
     let name = format!("unix://@listenrain%00{}", std::process::id()).parse().unwrap();
@@ -332,5 +263,101 @@ async fn an_abstract_name_is_taken_once_and_free_again_with_its_listener() {
         drop(listener);
         let error = watched(dialer.next()).await.unwrap_err();
         assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
+    }
+}
+
+/// Listeners that start at one path at the same time: none takes another's socket.
+mod starters {
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use nix::fcntl::{Flock, FlockArg};
+    use tokio::sync::Barrier;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_many_that_find_a_dead_socket_exactly_one_listens() {
+        // Without a lock the second would take what the first has just bound for dead, or remove it unseen.
+        let folder = folder();
+        for round in 0..100 {
+            let path = folder.path().join(round.to_string());
+            leave_dead_socket(&path);
+            let start = Arc::new(Barrier::new(8));
+            let starters: Vec<_> = (0..8)
+                .map(|_| {
+                    let (start, path) = (start.clone(), path.clone());
+                    tokio::spawn(async move {
+                        start.wait().await;
+                        listen(&path).await
+                    })
+                })
+                .collect();
+            let mut winners = Vec::new();
+            for starter in starters {
+                match watched(starter).await.unwrap() {
+                    Ok(listener) => winners.push(listener),
+                    Err(error) => assert_eq!(error.kind, ErrorKind::AddrInUse),
+                }
+            }
+            assert_eq!(winners.len(), 1, "round {round}");
+            let mut dialer = Unix::default().dialer(winners[0].endpoint()).unwrap();
+            watched(connect(&mut *winners[0], &mut *dialer)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn those_that_come_and_go_never_take_each_others_path() {
+        // A listener that removed its file after its socket could remove its successor's.
+        let folder = folder();
+        let path = folder.path().join("x.sock");
+        let comings = (0..4).map(|_| tokio::spawn(come_and_go(path.clone(), 200))).collect::<Vec<_>>();
+        let mut held = 0;
+        for coming in comings {
+            held += watched(coming).await.unwrap();
+        }
+        assert!(held > 0 && !path.exists());
+    }
+
+    /// Listens as often as it can; as long as it does, whoever dials the path must reach it.
+    async fn come_and_go(path: PathBuf, times: usize) -> usize {
+        let mut held = 0;
+        for _ in 0..times {
+            let mut listener = match listen(&path).await {
+                Ok(listener) => listener,
+                Err(error) => {
+                    assert_eq!(error.kind, ErrorKind::AddrInUse);
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            let mut dialer = Unix::default().dialer(listener.endpoint()).unwrap();
+            let (near, far) = watched(connect(&mut *listener, &mut *dialer)).await;
+            assert_eq!(near.facts.local, far.facts.peer, "somebody else got the connection");
+            held += 1;
+        }
+        held
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_that_stays_locked_ends_the_wait_and_a_dropped_wait_leaves_all_as_it_was() {
+        let folder = folder();
+        let path = folder.path().join("x.sock");
+        leave_dead_socket(&path);
+        let lock = || Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusiveNonblock);
+        let locked = lock().unwrap();
+        let error = listen(&path).await.err().unwrap();
+        assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
+        let why = error.source.unwrap().to_string();
+        assert!(why.contains("keeps it locked") && why.contains(folder.path().to_str().unwrap()), "{why}");
+
+        let endpoint = at_path(&path);
+        let unix = Unix::default();
+        let mut waiting = unix.listen(&endpoint);
+        assert!(once(|cx| waiting.as_mut().poll(cx)).await.is_none());
+        drop(waiting);
+        drop(locked);
+        drop(lock().expect("a dropped wait holds no lock"));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        listen(&path).await.unwrap();
     }
 }

@@ -176,32 +176,6 @@ async fn a_place_that_goes_from_one_listener_to_another_always_serves() {
     assert_eq!(scene.files(), [""; 0]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn dials_that_race_with_a_listener_that_goes_leave_nothing() {
-    for _ in 0..50 {
-        let scene = Scene::new();
-        let listener = scene.listen_with("backlog", "2").await;
-        let dials: Vec<_> = (0..8)
-            .map(|_| {
-                let mut dialer = scene.dialer();
-                tokio::spawn(async move { dialer.next().await })
-            })
-            .collect();
-        tokio::task::yield_now().await;
-        drop(listener);
-        for dial in dials {
-            match watched(dial).await.unwrap() {
-                Ok(mut near) => {
-                    let error = watched(read_to_end(&mut *near.read)).await.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-                }
-                Err(error) => assert_eq!(error.kind, ErrorKind::ConnectionRefused, "{error:?}"),
-            }
-        }
-        assert_eq!(scene.files(), [""; 0]);
-    }
-}
-
 #[test]
 fn a_listener_whose_runtime_is_gone_says_so_for_good_and_clears_its_place() {
     let scene = Scene::new();

@@ -6,8 +6,9 @@ mod claims;
 mod dials;
 mod ends;
 mod forged;
+#[path = "../support/child.rs"]
+mod player;
 mod processes;
-mod shortage;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -89,10 +90,8 @@ fn names(directory: &Path) -> Vec<String> {
 
 /// A byte each way.
 pub(crate) async fn exchange(near: &mut Channel, far: &mut Channel) {
-    for (from, to) in [(&mut near.write, &mut far.read), (&mut far.write, &mut near.read)] {
-        watched(write_all(&mut **from, "x".into())).await.unwrap();
-        assert_eq!(watched(read_exactly(&mut **to, 1)).await.unwrap(), "x");
-    }
+    carries(near, far, "x").await;
+    carries(far, near, "x").await;
 }
 
 #[tokio::test]
@@ -139,40 +138,6 @@ async fn each_side_knows_the_others_user_and_the_name_of_the_pair() {
     let local = near.facts.local.unwrap();
     assert!(local.address().starts_with(scene.pairs().to_str().unwrap()), "{local}");
     assert_ne!(Some(local), other.facts.local, "each connection has a name of its own");
-}
-
-#[tokio::test]
-async fn two_hundred_dialers_at_once_are_all_served_and_leave_nothing() {
-    const DIALERS: u32 = 200;
-    let scene = Scene::new();
-    let mut listener = scene.listen().await;
-    let dialers: Vec<_> = (0..DIALERS)
-        .map(|number| {
-            let mut dialer = scene.dialer();
-            tokio::spawn(async move {
-                let mut channel = dialer.next().await.unwrap();
-                write_all(&mut *channel.write, number.to_be_bytes().to_vec().into()).await.unwrap();
-                shutdown(&mut *channel.write).await.unwrap();
-                let echo = read_to_end(&mut *channel.read).await.unwrap();
-                assert_eq!(echo[..], number.to_be_bytes());
-            })
-        })
-        .collect();
-    let mut seen = Vec::new();
-    for _ in 0..DIALERS {
-        let mut channel = watched(listener.next()).await.unwrap();
-        let asked = watched(read_to_end(&mut *channel.read)).await.unwrap();
-        watched(write_all(&mut *channel.write, asked.clone())).await.unwrap();
-        seen.push(u32::from_be_bytes(asked[..].try_into().unwrap()));
-    }
-    for dialer in dialers {
-        watched(dialer).await.unwrap();
-    }
-    seen.sort_unstable();
-    assert_eq!(seen, (0..DIALERS).collect::<Vec<_>>());
-    assert_eq!(scene.files(), ["x", "x.pairs"]);
-    drop(listener);
-    assert_eq!(scene.files(), [""; 0]);
 }
 
 #[tokio::test]

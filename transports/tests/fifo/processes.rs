@@ -10,7 +10,8 @@ use listenrain::buffer::ReadBuffer;
 use listenrain_transports::Fifo;
 use nix::unistd::{Gid, Uid, setgid, setuid};
 
-use crate::child::{self, Player};
+use crate::child;
+use crate::player::Player;
 use crate::support::*;
 use crate::{Scene, at_path};
 
@@ -25,7 +26,7 @@ async fn a_killed_listener_is_a_reset_and_the_next_one_clears_its_place() {
     first.says("listening").await;
     let mut dialer = scene.dialer();
     let mut near = watched(dialer.next()).await.unwrap();
-    watched(write_all(&mut *near.write, "x".into())).await.unwrap();
+    write_all(&mut *near.write, "x".into()).await.unwrap();
     assert_eq!(watched(read_exactly(&mut *near.read, 1)).await.unwrap(), "x");
     let error = Fifo::default().listen(&scene.endpoint()).await.err().unwrap();
     assert_eq!(error.kind, ErrorKind::AddrInUse);
@@ -45,7 +46,7 @@ async fn a_killed_listener_is_a_reset_and_the_next_one_clears_its_place() {
     let mut second = Player::start(test, "listener", scene.rendezvous());
     second.says("listening").await;
     let mut near = watched(dialer.next()).await.unwrap();
-    watched(write_all(&mut *near.write, "y".into())).await.unwrap();
+    write_all(&mut *near.write, "y".into()).await.unwrap();
     assert_eq!(watched(read_exactly(&mut *near.read, 1)).await.unwrap(), "y");
     second.kill().await;
     let mut third = scene.listen().await;
@@ -150,42 +151,4 @@ pub(crate) async fn ordinary(dir: PathBuf) {
         assert_eq!(fill(&mut *near.write, 4096, usize::MAX).await, most);
     }
     println!("done");
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_thousand_connections_leave_no_descriptor_behind() {
-    if child::plays().await {
-        return;
-    }
-    let test = "processes::a_thousand_connections_leave_no_descriptor_behind";
-    let scene = Scene::new();
-    // Alone in its process, since it counts what the whole process holds.
-    let mut counter = Player::start(test, "counter", scene.rendezvous());
-    counter.says("counted").await;
-    counter.ends_well().await;
-    assert_eq!(scene.files(), [""; 0]);
-}
-
-/// What the other process does.
-pub(crate) async fn counter(path: PathBuf) {
-    let held = || fs::read_dir("/proc/self/fd").unwrap().count();
-    let before = held();
-    let mut listener = Fifo::default().listen(&at_path(&path)).await.unwrap();
-    let mut dialer = Fifo::default().dialer(&at_path(&path)).unwrap();
-    let listening = held();
-    for round in 0..1000 {
-        let (mut near, far) = watched(connect(&mut *listener, &mut *dialer)).await;
-        assert_eq!(held(), listening + 4, "two pipes, of which each side holds an end each");
-        match round % 3 {
-            0 => near.write.abort(),
-            1 => shutdown(&mut *near.write).await.unwrap(),
-            _ => {}
-        }
-        drop((near, far));
-        assert_eq!(held(), listening);
-    }
-    drop(listener);
-    until(|| held() <= before).await;
-    println!("counted");
 }

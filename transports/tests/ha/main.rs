@@ -123,20 +123,6 @@ async fn a_list_that_is_down_as_a_whole_recovers_with_whichever_member_returns()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_of_one_reconnects_like_the_member_itself() {
-    // LR16: a single-endpoint list could never reconnect, for its point was back at the start.
-    let mut bed = Bed::new(FailBack::Lazy);
-    bed.list = "ha:channel://active".parse().unwrap();
-    let client = bed.client();
-    for _ in 0..3 {
-        let active = bed.serve("active").await;
-        assert_eq!(ask(&client).await, "active");
-        drop(active);
-        pass(ms(500)).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn lazy_goes_back_at_the_next_dial_and_no_sooner() {
     let bed = Bed::new(FailBack::Lazy);
     let standby = bed.serve("standby").await;
@@ -252,23 +238,6 @@ async fn eager_probing_leaves_nothing_behind() {
     }
     assert_eq!((tasks(), standby.connections()), (before, 0));
     assert_eq!(bed.members.control("standby").open_channels(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn two_dialers_of_one_list_share_no_trouble() {
-    // LR17: the state of an endpoint lived in the user's shared key, and was never reset.
-    let bed = Bed::new(FailBack::Lazy);
-    let _standby = bed.serve("standby").await;
-    let mut first = bed.ha.dialer(&bed.list).unwrap();
-    // Kept open, for a channel that does not last is trouble too.
-    let mut open = vec![first.next().await.unwrap()];
-    let _active = bed.serve("active").await;
-    open.push(first.next().await.unwrap());
-    open.push(bed.ha.dialer(&bed.list).unwrap().next().await.unwrap());
-    pass(ms(100)).await;
-    open.push(first.next().await.unwrap());
-    let peers: Vec<_> = open.iter().map(peer).collect();
-    assert_eq!(peers, ["standby", "standby", "active", "active"], "trouble is a dialer's own, and passes");
 }
 
 #[tokio::test(start_paused = true)]

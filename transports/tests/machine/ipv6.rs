@@ -24,8 +24,7 @@ async fn exchange(transport: Arc<dyn Transport>) {
     let (mut near, mut far) = watched(connect(&mut *listener, &mut *dialer)).await;
     assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
     assert_eq!((&near.facts.local, &near.facts.peer), (&far.facts.peer, &far.facts.local));
-    write_all(&mut *near.write, "six".into()).await.unwrap();
-    assert_eq!(watched(read_exactly(&mut *far.read, 3)).await.unwrap(), "six");
+    carries(&mut near, &mut far, "six").await;
 }
 
 /// A test of those that do not encrypt.

@@ -16,34 +16,27 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-type Case = fn() -> Pin<Box<dyn Future<Output = ()>>>;
+type Case = (&'static str, fn() -> Pin<Box<dyn Future<Output = ()>>>);
 
-/// What is needed, why it is missing, and what is tried where it is not.
-struct Need {
-    name: &'static str,
-    missing: Option<String>,
-    cases: &'static [(&'static str, Case)],
-}
-
-macro_rules! need {
+/// The cases of a module with their names.
+macro_rules! cases {
     ($module:ident: $($case:ident),+ $(,)?) => {
-        Need {
-            name: stringify!($module),
-            missing: $module::missing(),
-            cases: &[$((stringify!($case), || Box::pin($module::$case()))),+],
-        }
+        (stringify!($module), $module::missing(), &[$((stringify!($case), || Box::pin($module::$case()))),+])
     };
 }
 
+/// What is needed, why it is missing, and what is tried where it is not.
+type Need = (&'static str, Option<String>, &'static [Case]);
+
 fn needs() -> Vec<Need> {
     vec![
-        need!(ipv6: plain_transports_work_end_to_end, certificates_are_checked_for_the_address),
-        need!(
+        cases!(ipv6: plain_transports_work_end_to_end, certificates_are_checked_for_the_address),
+        cases!(
             usrsctp: lanes_of_our_dialer_are_served_by_usrsctp, usrsctp_dials_our_listener,
             an_abort_and_a_drop_are_understood, a_peer_that_is_killed_is_noticed,
         ),
         #[cfg(unix)]
-        need!(
+        cases!(
             users: the_file_has_the_owner_that_was_asked_for,
             there_is_no_moment_in_which_somebody_else_can_connect,
             an_unlisted_user_is_turned_away_and_accepting_goes_on, a_user_without_the_rights_is_told_and_leaves_nothing,
@@ -52,21 +45,17 @@ fn needs() -> Vec<Need> {
     ]
 }
 
-impl Need {
-    fn trials(&self) -> impl Iterator<Item = Trial> {
-        self.cases.iter().map(|(name, case)| {
-            let (case, missing) = (*case, self.missing.clone());
-            let trial = Trial::ignorable_test(format!("{}::{name}", self.name), move || match missing {
-                // It was asked for all the same.
-                Some(why) => Ok(Completion::ignored_with(why)),
-                None => {
-                    run(case());
-                    Ok(Completion::Completed)
-                }
-            });
-            trial.with_ignored_flag(self.missing.is_some())
-        })
-    }
+fn trial((name, case): Case, module: &str, missing: Option<String>) -> Trial {
+    let is_missing = missing.is_some();
+    let trial = Trial::ignorable_test(format!("{module}::{name}"), move || {
+        // It was asked for all the same.
+        if let Some(why) = missing {
+            return Ok(Completion::ignored_with(why));
+        }
+        run(case());
+        Ok(Completion::Completed)
+    });
+    trial.with_ignored_flag(is_missing)
 }
 
 fn run(case: impl Future<Output = ()>) {
@@ -84,13 +73,13 @@ fn main() -> ExitCode {
         }
     }
     let (arguments, needs) = (Arguments::from_args(), needs());
-    let trials = needs.iter().flat_map(Need::trials).collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    if !arguments.list {
-        for need in &needs {
-            if let Some(why) = &need.missing {
-                println!("{} tests of `{}` are ignored: {why}", need.cases.len(), need.name);
-            }
+    let trials = needs
+        .iter()
+        .flat_map(|(module, missing, cases)| cases.iter().map(|case| trial(*case, module, missing.clone())));
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    for (module, missing, cases) in needs.iter().filter(|_| !arguments.list) {
+        if let Some(why) = missing {
+            println!("{} tests of `{module}` are ignored: {why}", cases.len());
         }
     }
     conclusion.exit_code()

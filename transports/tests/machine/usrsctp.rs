@@ -63,8 +63,7 @@ pub(crate) async fn an_abort_and_a_drop_are_understood() {
     let mut dropped = watched(dialer.next()).await.unwrap();
     write_all(&mut *aborted.write, "x".into()).await.unwrap();
     aborted.write.abort();
-    let error = read_to_end(&mut *aborted.read).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    assert_eq!(read_to_end(&mut *aborted.read).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
     write_all(&mut *dropped.write, "last words".into()).await.unwrap();
     drop((aborted, dropped, dialer));
     let said = watched(peer.rest()).await;
@@ -83,8 +82,7 @@ pub(crate) async fn a_peer_that_is_killed_is_noticed() {
     peer.child.wait().unwrap();
     // Without a word to send, the next question is what meets the closed port.
     write_all(&mut *lane.write, "anybody?".into()).await.unwrap();
-    let error = watched(read_to_end(&mut *lane.read)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(watched(read_to_end(&mut *lane.read)).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
 /// Sends `bytes` and ends; gives what comes back.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::network::Network;
 use crate::packet::{self, ABORT, SHUTDOWN, SHUTDOWN_COMPLETE};
 use crate::support::*;
-use crate::{Linked, both_ends, linked, on};
+use crate::{Linked, both_ends, linked, linked_on, on};
 
 /// Waits until no socket but `sockets` and no task but `tasks` are left; says how long that took.
 async fn until_given_back(network: &Network, sockets: usize, tasks_left: usize) -> Duration {
@@ -33,9 +33,8 @@ fn chunks_of(network: &Network, kind: u8) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_channel_delivers_and_then_everything_is_given_back() {
-    let network = Network::new(1);
     let before = tasks();
-    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, listener, dialer } = linked(SctpOptions::default()).await;
     write_all(&mut *near.write, pattern(500_000)).await.unwrap();
     drop((near, dialer));
     assert!(read_to_end(&mut *far.read).await.unwrap() == pattern(500_000));
@@ -50,23 +49,20 @@ async fn the_last_channel_delivers_and_then_everything_is_given_back() {
 
 #[tokio::test(start_paused = true)]
 async fn what_arrived_before_the_end_is_read_though_the_association_is_long_gone() {
-    let network = Network::new(1);
     let before = tasks();
-    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, listener, dialer } = linked(SctpOptions::default()).await;
     write_all(&mut *near.write, pattern(500_000)).await.unwrap();
     drop((near, dialer));
     until_given_back(&network, 1, before + 1).await;
     drop(listener);
     until_given_back(&network, 0, before).await;
     assert!(read_to_end(&mut *far.read).await.unwrap() == pattern(500_000));
-    let error = write_all(&mut *far.write, "x".into()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert_eq!(write_all(&mut *far.write, "x".into()).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dialer_keeps_its_association_for_a_second() {
-    let network = Network::new(1);
-    let Linked { near, far, mut listener, mut dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, near, far, mut listener, mut dialer } = linked(SctpOptions::default()).await;
     let group = near.facts.group;
     drop((near, far));
     sleep(Duration::from_millis(900)).await;
@@ -90,7 +86,8 @@ async fn what_is_on_a_long_way_is_not_given_up() {
             .connect_timeout(Duration::from_secs(7))
             .send_buffer(4 << 20)
             .recv_buffer(4 << 20);
-        let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, options)).await;
+        let Linked { mut near, mut far, listener, dialer, .. } =
+            linked_on(&network, &on(&network, options)).await;
         let start = Instant::now();
         // The dialer has nothing to say, and the listener's last word is queued behind all the rest.
         for (end, size) in [(&mut near, 0), (&mut far, 7 << 19)] {
@@ -113,7 +110,8 @@ async fn what_a_dropped_channel_had_written_may_take_its_time_but_not_for_ever()
     let network = Network::new(1);
     network.set(|faults| faults.latency = Duration::from_secs(1));
     let before = tasks();
-    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { mut near, mut far, listener, dialer, .. } =
+        linked_on(&network, &on(&network, SctpOptions::default())).await;
     let start = Instant::now();
     write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
     drop((near, dialer, listener));
@@ -123,7 +121,8 @@ async fn what_a_dropped_channel_had_written_may_take_its_time_but_not_for_ever()
     until_given_back(&network, 0, before).await;
     // So slow that it never gets done: the end comes all the same, and is none to the peer.
     network.set(|faults| faults.latency = Duration::from_millis(1));
-    let Linked { mut near, mut far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { mut near, mut far, listener, dialer, .. } =
+        linked_on(&network, &on(&network, SctpOptions::default())).await;
     network.set(|faults| (faults.latency, faults.loss) = (Duration::from_millis(400), 900));
     write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
     drop((near, dialer, listener));
@@ -138,36 +137,13 @@ async fn what_a_dropped_channel_had_written_may_take_its_time_but_not_for_ever()
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_gone_cannot_hold_up_the_end() {
-    let network = Network::new(1);
     let before = tasks();
-    let Linked { mut near, far, listener, dialer } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, far, listener, dialer } = linked(SctpOptions::default()).await;
     network.set(|faults| faults.is_cut = true);
     write_all(&mut *near.write, pattern(1000)).await.unwrap();
     drop((near, far, listener, dialer));
     let took = until_given_back(&network, 0, before).await;
     assert!(took <= Duration::from_secs(11), "{took:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dial_that_is_dropped_at_any_moment_leaves_nothing() {
-    let network = Network::new(1);
-    let before = tasks();
-    let (mut listener, mut dialer) = both_ends(&on(&network, SctpOptions::default())).await;
-    for micros in (0..8000).step_by(500) {
-        let given_up = tokio::time::timeout(Duration::from_micros(micros), dialer.next()).await;
-        drop(given_up);
-    }
-    drop(dialer);
-    let took = until_given_back(&network, 1, before + 1).await;
-    assert!(took < Duration::from_secs(3), "{took:?}");
-    // What they left in the queue is over.
-    while let Some(accepted) = once(|cx| listener.next().as_mut().poll(cx)).await {
-        let mut far = accepted.unwrap();
-        assert!(
-            matches!(read_to_end(&mut *far.read).await, Ok(bytes) if bytes.is_empty())
-                || read_to_end(&mut *far.read).await.is_err()
-        );
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +162,7 @@ async fn a_dial_that_is_dropped_while_its_cookie_is_on_the_way_makes_room_for_th
 async fn channels_outlive_their_listener_and_the_next_one_takes_the_socket_over() {
     let network = Network::new(1);
     let transport = on(&network, SctpOptions::default());
-    let Linked { mut near, mut far, listener, mut dialer } = linked(&transport).await;
+    let Linked { mut near, mut far, listener, mut dialer, .. } = linked_on(&network, &transport).await;
     let endpoint = listener.endpoint().clone();
     drop(listener);
     assert_eq!(network.sockets(), 2);
@@ -194,32 +170,23 @@ async fn channels_outlive_their_listener_and_the_next_one_takes_the_socket_over(
     assert_eq!(network.sockets(), 2);
     let error = listenrain::Transport::listen(&transport, &endpoint).await.err().unwrap();
     assert_eq!(error.kind, ErrorKind::AddrInUse);
-    write_all(&mut *near.write, "old".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 3).await.unwrap(), "old");
+    carries(&mut near, &mut far, "old").await;
     let (mut near, mut far) = connect(&mut *again, &mut *dialer).await;
-    write_all(&mut *near.write, "new".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 3).await.unwrap(), "new");
+    carries(&mut near, &mut far, "new").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_runtime_that_ends_takes_no_reader_with_it() {
-    let network = Network::new(1);
-    let transport = on(&network, SctpOptions::default());
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let elsewhere = std::thread::spawn(move || {
+    let elsewhere = std::thread::spawn(|| {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let linked = runtime.block_on(linked(&transport));
-        drop(runtime);
-        sender.send(linked).unwrap();
+        runtime.block_on(linked(SctpOptions::default()))
     });
-    elsewhere.join().unwrap();
-    let mut linked = receiver.recv().unwrap();
+    let mut linked = elsewhere.join().unwrap();
     for end in [&mut linked.near, &mut linked.far] {
-        let error = read_to_end(&mut *end.read).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(read_to_end(&mut *end.read).await.unwrap_err().kind(), ErrorKind::ConnectionAborted);
     }
     let error = linked.listener.next().await.unwrap_err();
     assert!(error.is_final);
-    assert_eq!(network.sockets(), 0);
+    assert_eq!(linked.network.sockets(), 0);
 }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::network::Network;
 use crate::packet::*;
-use crate::peer::{Peer, hostile, listener_address};
+use crate::peer::{Hostile, Peer, hostile, listener_address};
 use crate::support::*;
 use crate::{both_ends, on};
 
@@ -30,12 +30,12 @@ async fn any_number_of_half_open_associations_takes_up_nothing() {
         }
     }
     let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
-    write_all(&mut *near.write, "in".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 2).await.unwrap(), "in");
+    carries(&mut near, &mut far, "in").await;
     // And the limit holds for those that are not half open.
     let mut second =
         listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
     assert_eq!(second.next().await.unwrap_err().kind, ErrorKind::ConnectionRefused);
+    assert_eq!(transport.evicted(), 0, "one that has a channel makes way for nobody");
     drop((near, far, dialer));
     sleep(Duration::from_secs(2)).await;
     connect(&mut *listener, &mut *second).await;
@@ -43,9 +43,7 @@ async fn any_number_of_half_open_associations_takes_up_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_while_nothing_can_be_sent_does_not_pile_up() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, transport) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { network, mut peer, mut listener, transport } = hostile().await;
     let _far = peer.open(&mut *listener).await;
     network.set(|faults| faults.is_full = true);
     let before = network.sent().len();
@@ -74,9 +72,7 @@ async fn what_is_asked_while_nothing_can_be_sent_does_not_pile_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_opens_and_aborts_lanes_and_acknowledges_nothing_is_aborted() {
-    let network = Network::new(1);
-    let (mut peer, _listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { network, mut peer, listener: _listener, .. } = hostile().await;
     for round in 0..2000 {
         peer.send(0, 50, &[1, 0, 1, 0, 0]);
         peer.send(0, 50, &[6]);
@@ -93,8 +89,8 @@ async fn a_peer_that_opens_and_aborts_lanes_and_acknowledges_nothing_is_aborted(
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_cookie_or_one_of_another_peer_begins_nothing() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
+    let Hostile { network, mut listener, .. } = hostile().await;
+    let mut peer = Peer::new(&network, "10.0.0.11:9000");
     let cookie = peer.cookie().await;
     let mut thief = Peer::new(&network, "10.0.0.10:9000");
     thief.tag = peer.tag;
@@ -110,12 +106,12 @@ async fn a_stale_cookie_or_one_of_another_peer_begins_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_association_without_a_lane_is_ended() {
-    let network = Network::new(1);
-    let (mut peer, _listener, _) = hostile(&network).await;
-    peer.associate().await;
+async fn an_association_without_a_lane_is_ended_and_counted() {
+    let Hostile { peer, listener: _listener, transport, .. } = hostile().await;
     let start = tokio::time::Instant::now();
+    assert_eq!(transport.timed_out(), 0);
     let (_, value) = peer.hear(SHUTDOWN).await;
+    assert_eq!((transport.timed_out(), transport.evicted()), (1, 0));
     assert_eq!(start.elapsed().as_secs(), 10);
     assert_eq!(number(&value, 0), peer.tsn.wrapping_sub(1), "what was received, which is nothing");
     peer.say(&[chunk(SHUTDOWN_ACK, 0, &[])]);
@@ -124,9 +120,7 @@ async fn an_association_without_a_lane_is_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_begins_anew_resets_what_it_had() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { mut peer, mut listener, .. } = hostile().await;
     let mut old = peer.open(&mut *listener).await;
     (peer.own_tag, peer.tsn, peer.sequence) = (78, 1, 0);
     peer.associate().await;
@@ -138,9 +132,7 @@ async fn a_peer_that_begins_anew_resets_what_it_had() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_shuts_down_gets_what_was_written_and_its_lanes_are_reset() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { mut peer, mut listener, .. } = hostile().await;
     let mut channel = peer.open(&mut *listener).await;
     write_all(&mut *channel.write, "last words".into()).await.unwrap();
     let (_, value) = peer.hear(DATA).await;
@@ -157,24 +149,19 @@ async fn a_peer_that_shuts_down_gets_what_was_written_and_its_lanes_are_reset() 
 
 #[tokio::test(start_paused = true)]
 async fn what_a_peer_had_ended_is_read_even_though_it_then_aborts() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { mut peer, mut listener, .. } = hostile().await;
     let mut channel = peer.open(&mut *listener).await;
     peer.send(0, 53, b"all of it");
     peer.send(0, 50, &[4]);
     peer.say(&[chunk(ABORT, 0, &[])]);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(read_to_end(&mut *channel.read).await.unwrap(), "all of it");
-    let error = write_all(&mut *channel.write, "x".into()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert_eq!(write_all(&mut *channel.write, "x".into()).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
 }
 
 #[tokio::test(start_paused = true)]
 async fn chunks_that_are_far_ahead_or_never_complete_are_bounded() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { network, mut peer, mut listener, .. } = hostile().await;
     let mut channel = peer.open(&mut *listener).await;
     sleep(Duration::from_millis(300)).await;
     let first = peer.tsn;
@@ -204,9 +191,7 @@ async fn chunks_that_are_far_ahead_or_never_complete_are_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn no_packet_makes_many() {
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { network, mut peer, mut listener, .. } = hostile().await;
     let _channel = peer.open(&mut *listener).await;
     sleep(Duration::from_secs(1)).await;
     let answers =
@@ -223,9 +208,7 @@ async fn no_packet_makes_many() {
 #[tokio::test(start_paused = true)]
 async fn single_bytes_cost_little_more_than_a_byte() {
     // One allocation for each would cost the receiver dozens of bytes for every one that the window lets in.
-    let network = Network::new(1);
-    let (mut peer, mut listener, _) = hostile(&network).await;
-    peer.associate().await;
+    let Hostile { mut peer, mut listener, .. } = hostile().await;
     let mut channel = peer.open(&mut *listener).await;
     for _ in 0..10_000 {
         peer.send(0, 53, b"x");

@@ -37,14 +37,21 @@ async fn both_ends(transport: &Sctp) -> (Box<dyn ChannelGenerator>, Box<dyn Chan
 
 /// Both ends of one channel, with what made them.
 struct Linked {
+    network: Network,
     near: Channel,
     far: Channel,
     listener: Box<dyn ChannelGenerator>,
     dialer: Box<dyn ChannelGenerator>,
 }
 
-async fn linked(transport: &Sctp) -> Linked {
+/// Both ends of a channel on a network of its own.
+async fn linked(options: SctpOptions) -> Linked {
+    let network = Network::new(1);
+    linked_on(&network, &on(&network, options)).await
+}
+
+async fn linked_on(network: &Network, transport: &Sctp) -> Linked {
     let (mut listener, mut dialer) = both_ends(transport).await;
     let (near, far) = support::connect(&mut *listener, &mut *dialer).await;
-    Linked { near, far, listener, dialer }
+    Linked { network: network.clone(), near, far, listener, dialer }
 }

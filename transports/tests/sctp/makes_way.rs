@@ -1,7 +1,5 @@
 //! Associations without a channel: they are bounded, hold little, and keep nobody out.
 
-use std::io::ErrorKind;
-
 use listenrain::{ChannelGenerator, Transport};
 use listenrain_transports::Sctp;
 use listenrain_transports::sctp::SctpOptions;
@@ -52,17 +50,6 @@ async fn the_oldest_association_without_a_channel_makes_way_from_one_beyond_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn associations_that_have_a_channel_make_way_for_nobody() {
-    let network = Network::new(1);
-    let transport = on(&network, SctpOptions::default().associations(2));
-    let (mut listener, mut dialer) = both_ends(&transport).await;
-    let _first = dial(&transport, &mut *listener).await;
-    let _second = dial(&transport, &mut *listener).await;
-    assert_eq!(dialer.next().await.unwrap_err().kind, ErrorKind::ConnectionRefused);
-    assert_eq!(transport.evicted(), 0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_address_at_its_limit_makes_way_for_itself_and_no_other_does() {
     let network = Network::new(1);
     let transport = on(&network, SctpOptions::default().per_address(Some(2)));
@@ -76,20 +63,6 @@ async fn an_address_at_its_limit_makes_way_for_itself_and_no_other_does() {
         assert!(!is_aborted(peer).await);
     }
     assert_eq!(transport.evicted(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_association_that_opens_no_channel_in_time_ends_and_is_counted() {
-    let network = Network::new(1);
-    let options = SctpOptions::default().connect_timeout(Duration::from_secs(4));
-    let transport = on(&network, options);
-    let (mut listener, _) = both_ends(&transport).await;
-    let _dialled = dial(&transport, &mut *listener).await;
-    let silent = associated(&network, 100, 1).await;
-    tokio::time::sleep(Duration::from_millis(3900)).await;
-    assert_eq!(transport.timed_out(), 0);
-    silent.hear(SHUTDOWN).await;
-    assert_eq!((transport.timed_out(), transport.evicted()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

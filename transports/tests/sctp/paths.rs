@@ -7,15 +7,15 @@ use listenrain::Transport;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::Instant;
 
-use crate::network::{Faults, Network};
+use crate::network::{Faults, Network, Sent};
 use crate::support::*;
-use crate::{Linked, linked, on};
+use crate::{Linked, linked, linked_on, on};
 
-/// A mebibyte both ways at once; says the network's trace and how many datagrams were lost.
-async fn exchange(seed: u64, faults: Faults) -> (u64, usize) {
+/// A mebibyte both ways at once; says what was sent and how many datagrams were lost.
+async fn exchange(seed: u64, faults: Faults) -> (Vec<Sent>, usize) {
     let network = Network::new(seed);
     network.set(|now| *now = faults);
-    let Linked { mut near, mut far, .. } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { mut near, mut far, .. } = linked_on(&network, &on(&network, SctpOptions::default())).await;
     let bytes = pattern(1 << 20);
     let send = async |end: &mut dyn listenrain::ChannelWrite| {
         write_all(end, bytes.clone()).await.unwrap();
@@ -28,7 +28,7 @@ async fn exchange(seed: u64, faults: Faults) -> (u64, usize) {
         read_to_end(&mut *near.read),
     );
     assert!(there.unwrap() == bytes && back.unwrap() == bytes, "seed {seed}");
-    (network.trace(), network.lost())
+    (network.sent(), network.lost())
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,13 +40,6 @@ async fn a_mebibyte_arrives_intact_though_every_tenth_datagram_is_lost() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_doubled_and_overtaken_arrives_once_and_in_order() {
-    for seed in 0..10 {
-        exchange(seed, Faults { twice: 300, late: 500, ..Faults::default() }).await;
-    }
-}
-
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     let run = |seed| {
@@ -55,8 +48,7 @@ fn the_same_seed_gives_the_same_trace() {
         let faults = Faults { loss: 50, twice: 50, late: 100, ..Faults::default() };
         runtime.block_on(exchange(seed, faults)).0
     };
-    assert_eq!(run(1), run(1));
-    assert_ne!(run(1), run(2));
+    assert!(run(1) == run(1) && run(1) != run(2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +56,7 @@ async fn a_peer_that_vanishes_is_noticed_in_the_time_that_the_options_say() {
     let network = Network::new(1);
     let options = SctpOptions::default().heartbeat(Duration::from_secs(2)).max_retransmits(3);
     for is_writing in [false, true] {
-        let Linked { mut near, mut far, .. } = linked(&on(&network, options.clone())).await;
+        let Linked { mut near, mut far, .. } = linked_on(&network, &on(&network, options.clone())).await;
         network.set(|faults| faults.is_cut = true);
         let start = Instant::now();
         if is_writing {
@@ -89,7 +81,7 @@ async fn a_peer_that_vanishes_is_noticed_in_the_time_that_the_options_say() {
 async fn a_path_that_swallows_large_packets_is_an_error_that_names_the_mtu() {
     let network = Network::new(1);
     let options = SctpOptions::default().mtu(Some(8 << 10));
-    let Linked { mut near, far: _far, .. } = linked(&on(&network, options)).await;
+    let Linked { mut near, far: _far, .. } = linked_on(&network, &on(&network, options)).await;
     network.set(|faults| faults.longest = 1500);
     write_all(&mut *near.write, pattern(100_000)).await.unwrap();
     let start = Instant::now();
@@ -101,8 +93,7 @@ async fn a_path_that_swallows_large_packets_is_an_error_that_names_the_mtu() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_that_ends_in_time_costs_nothing_but_time() {
-    let network = Network::new(1);
-    let Linked { mut near, mut far, .. } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, .. } = linked(SctpOptions::default()).await;
     network.set(|faults| faults.is_cut = true);
     write_all(&mut *near.write, pattern(100_000)).await.unwrap();
     shutdown(&mut *near.write).await.unwrap();
@@ -118,7 +109,7 @@ async fn packets_are_never_larger_than_the_mtu() {
     // The crate below does not count all of its headers; tiny messages show it.
     let network = Network::new(1);
     let options = SctpOptions::default().mtu(Some(600));
-    let Linked { mut near, mut far, .. } = linked(&on(&network, options)).await;
+    let Linked { mut near, mut far, .. } = linked_on(&network, &on(&network, options)).await;
     let mut bytes = 0;
     for size in (1..40).chain([600, 1000, 10_000]).cycle().take(2000) {
         write_all(&mut *near.write, pattern(size)).await.unwrap();
@@ -130,39 +121,6 @@ async fn packets_are_never_larger_than_the_mtu() {
     }
     let longest = network.sent().iter().map(|sent| sent.bytes.len()).max().unwrap();
     assert!(longest == 600, "{longest}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dial_that_nobody_answers_times_out_and_one_that_is_refused_does_not_wait() {
-    let network = Network::new(1);
-    let options = SctpOptions::default().connect_timeout(Duration::from_secs(3));
-    let transport = on(&network, options);
-    let mut dialer =
-        listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
-    let start = Instant::now();
-    let error = dialer.next().await.unwrap_err();
-    assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
-    assert!(start.elapsed() < Duration::from_millis(10), "{:?}", start.elapsed());
-    network.set(|faults| faults.is_cut = true);
-    let start = Instant::now();
-    let error = dialer.next().await.unwrap_err();
-    assert_eq!((error.kind, error.is_final), (ErrorKind::TimedOut, false));
-    assert_eq!(start.elapsed().as_secs(), 3);
-    assert!(error.source.unwrap().to_string().contains("connect_timeout"));
-    drop(dialer);
-    assert_eq!(network.sockets(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dial_that_nobody_waited_for_is_no_reason_to_try_the_same_association_again() {
-    // Whoever is less patient than the dialer would be given the dead one each time, until it counts as lost.
-    let network = Network::new(3);
-    let Linked { near, mut listener, mut dialer, .. } = linked(&on(&network, SctpOptions::default())).await;
-    network.set(|now| now.loss = 1000);
-    assert!(tokio::time::timeout(Duration::from_secs(1), dialer.next()).await.is_err());
-    network.set(|now| now.loss = 0);
-    let (fresh, _far) = connect(&mut *listener, &mut *dialer).await;
-    assert_ne!(fresh.facts.group, near.facts.group);
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,9 +92,19 @@ impl Peer {
     }
 }
 
-pub(crate) async fn hostile(network: &Network) -> (Peer, Box<dyn ChannelGenerator>, Sctp) {
-    let options = SctpOptions::default().recv_buffer(10_000);
-    let transport = on(network, options);
+/// A listener, and a peer that has associated with it.
+pub(crate) struct Hostile {
+    pub(crate) network: Network,
+    pub(crate) transport: Sctp,
+    pub(crate) listener: Box<dyn ChannelGenerator>,
+    pub(crate) peer: Peer,
+}
+
+pub(crate) async fn hostile() -> Hostile {
+    let network = Network::new(1);
+    let transport = on(&network, SctpOptions::default().recv_buffer(10_000));
     let (listener, _) = both_ends(&transport).await;
-    (Peer::new(network, "10.0.0.9:9000"), listener, transport)
+    let mut peer = Peer::new(&network, "10.0.0.9:9000");
+    peer.associate().await;
+    Hostile { network, transport, listener, peer }
 }

@@ -63,24 +63,3 @@ async fn for_dialers_with_lanes(transport: Arc<dyn Transport>) {
     watched(dialers.join_all()).await;
     watched(serving).await.unwrap();
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn channels_come_and_go_while_others_work() {
-    let transport = Sctp::default();
-    let mut listener = transport.listen(&transport.scratch_endpoint()).await.unwrap();
-    let mut dialer = transport.dialer(listener.endpoint()).unwrap();
-    let serving = tokio::spawn(async move {
-        let mut served = JoinSet::new();
-        while let Ok(channel) = listener.next().await {
-            served.spawn(serve(channel));
-        }
-    });
-    let busy = watched(dialer.next()).await.unwrap();
-    let working = tokio::spawn(echo(busy, 8 << 20));
-    for round in 0..500 {
-        let channel = watched(dialer.next()).await.unwrap();
-        watched(echo(channel, round)).await;
-    }
-    watched(working).await.unwrap();
-    serving.abort();
-}

@@ -8,15 +8,15 @@ use tokio::time::sleep;
 
 use crate::network::Network;
 use crate::packet::*;
-use crate::peer::{Peer, hostile, listener_address};
+use crate::peer::{Hostile, Peer, hostile, listener_address};
 use crate::support::*;
-use crate::{Linked, linked, on};
+use crate::{Linked, linked, linked_on, on};
 
 #[tokio::test(start_paused = true)]
 async fn garbage_disturbs_nobody() {
     let network = Network::new(5);
     let Linked { mut near, mut far, listener: _listener, .. } =
-        linked(&on(&network, SctpOptions::default())).await;
+        linked_on(&network, &on(&network, SctpOptions::default())).await;
     let (here, there) = (network.sent()[0].from, listener_address());
     let bytes = pattern(1 << 20);
     let reading = tokio::spawn(async move { read_to_end(&mut *far.read).await });
@@ -25,13 +25,8 @@ async fn garbage_disturbs_nobody() {
         shutdown(&mut *near.write).await.unwrap();
     };
     let throwing = async {
-        let mut random = 0x1234_5678_9abc_def1u64;
-        let mut next = move || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random
-        };
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut next = move || random.u64(..);
         for _ in 0..3000 {
             let sent = network.sent();
             let mut bent = sent[next() as usize % sent.len()].bytes.clone();
@@ -59,15 +54,9 @@ async fn garbage_disturbs_nobody() {
 #[tokio::test(start_paused = true)]
 async fn whatever_a_peer_says_the_listener_goes_on() {
     // Well-formed packets with the right tag and checksum, and any content at all.
-    let network = Network::new(1);
-    let (_, mut listener, transport) = hostile(&network).await;
-    let mut random = 0x0dd0_feed_beef_cafeu64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let Hostile { network, mut listener, transport, .. } = hostile().await;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut next = move || random.u64(..);
     for round in 0..300u16 {
         let mut peer = Peer::new(&network, &format!("10.0.1.{}:{}", round % 250 + 1, 1000 + round));
         peer.tsn = next() as u32 | 1;
@@ -109,8 +98,7 @@ async fn whatever_a_peer_says_the_listener_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_know_the_tag_or_has_another_address_cannot_end_anything() {
-    let network = Network::new(1);
-    let Linked { mut near, mut far, .. } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, .. } = linked(SctpOptions::default()).await;
     write_all(&mut *near.write, "x".into()).await.unwrap();
     read_exactly(&mut *far.read, 1).await.unwrap();
     let sent = network.sent();
@@ -140,8 +128,7 @@ async fn who_does_not_know_the_tag_or_has_another_address_cannot_end_anything() 
         network.inject(here, there, &packet(tag, &[chunk(SHUTDOWN_COMPLETE, 1, &[])]));
     }
     sleep(Duration::from_secs(1)).await;
-    write_all(&mut *near.write, "alive".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 5).await.unwrap(), "alive");
+    carries(&mut near, &mut far, "alive").await;
     // And the real one does end it.
     network.inject(here, there, &packet(dialers, &[chunk(ABORT, 1, &[])]));
     assert_eq!(read_to_end(&mut *far.read).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -149,9 +136,7 @@ async fn who_does_not_know_the_tag_or_has_another_address_cannot_end_anything() 
 
 #[tokio::test(start_paused = true)]
 async fn late_copies_of_the_handshake_neither_end_nor_begin_anything() {
-    let network = Network::new(1);
-    let Linked { mut near, mut far, mut listener, dialer } =
-        linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, mut listener, dialer } = linked(SctpOptions::default()).await;
     let replay = |count: usize| {
         for sent in network.sent().into_iter().take(count) {
             network.inject(sent.from, sent.to, &sent.bytes);
@@ -160,8 +145,7 @@ async fn late_copies_of_the_handshake_neither_end_nor_begin_anything() {
     // The crate that moves data would end the association at a late copy of an INIT.
     replay(8);
     sleep(Duration::from_millis(100)).await;
-    write_all(&mut *near.write, "alive".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 5).await.unwrap(), "alive");
+    carries(&mut near, &mut far, "alive").await;
     drop((near, far, dialer));
     sleep(Duration::from_secs(5)).await;
     assert_eq!(network.sockets(), 1);
@@ -175,12 +159,10 @@ async fn late_copies_of_the_handshake_neither_end_nor_begin_anything() {
 #[tokio::test(start_paused = true)]
 async fn a_late_copy_of_the_first_word_ends_nothing_when_nobody_listens_any_more() {
     // A refusal carries the tag that the dialer gave, which is its association's.
-    let network = Network::new(1);
-    let Linked { mut near, mut far, listener, .. } = linked(&on(&network, SctpOptions::default())).await;
+    let Linked { network, mut near, mut far, listener, .. } = linked(SctpOptions::default()).await;
     drop(listener);
     let first = network.sent()[0].clone();
     network.inject(first.from, first.to, &first.bytes);
     sleep(Duration::from_secs(1)).await;
-    write_all(&mut *near.write, "alive".into()).await.unwrap();
-    assert_eq!(read_exactly(&mut *far.read, 5).await.unwrap(), "alive");
+    carries(&mut near, &mut far, "alive").await;
 }

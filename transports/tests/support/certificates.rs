@@ -13,8 +13,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     PKCS_ED25519,
 };
-use rustls::pki_types::{PrivatePkcs8KeyDer, UnixTime};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 
 /// Valid around now for whoever has a right clock.
@@ -75,6 +79,37 @@ impl Authority {
     /// A good one for this host.
     pub(crate) fn sign_local(&self) -> Leaf {
         self.sign(&["localhost", "127.0.0.1", "::1"], VALID)
+    }
+}
+
+/// Of TLS by itself, for clients and servers that know nothing of this crate.
+impl Authority {
+    /// How a client speaks that believes this authority.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.ca()).unwrap()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"listenrain".to_vec()];
+        config
+    }
+}
+
+impl Leaf {
+    /// How a server speaks that shows this certificate.
+    pub(crate) fn server_config(&self, alpn: &[&str]) -> ServerConfig {
+        let chain = vec![CertificateDer::from_pem_file(&self.cert).unwrap()];
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::from_pem_file(&self.key).unwrap())
+            .unwrap();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        config
     }
 }
 

@@ -7,9 +7,6 @@ use std::sync::Arc;
 use listenrain::{ChannelGenerator, Transport};
 use listenrain_transports::Quic;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::certificates::{Authority, Leaf};
 
@@ -25,17 +22,9 @@ impl Foreign {
         let authority = Authority::new();
         let quic = quic.with_identity(authority.sign_local().identity);
         let listener = quic.listen(&"quic://127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let mut roots = RootCertStore::empty();
-        let ca = std::fs::read(authority.ca()).unwrap();
-        roots.add(CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
-        let mut tls =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13])
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-        tls.alpn_protocols = vec![b"listenrain".to_vec()];
-        let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+        let config = quinn::ClientConfig::new(Arc::new(
+            QuicClientConfig::try_from(authority.client_config()).unwrap(),
+        ));
         let at = listener.endpoint().address().parse().unwrap();
         (listener, Self { config, at })
     }
@@ -71,17 +60,8 @@ pub(crate) async fn with_foreign_client(
 
 /// A server.
 pub(crate) fn foreign_server(leaf: &Leaf) -> quinn::Endpoint {
-    let cert = CertificateDer::from_pem_file(&leaf.cert).unwrap();
-    let key = PrivateKeyDer::from_pem_file(&leaf.key).unwrap();
-    let mut tls =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert], key)
-            .unwrap();
-    tls.alpn_protocols = vec![b"listenrain".to_vec()];
-    let config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls).unwrap()));
+    let tls = QuicServerConfig::try_from(leaf.server_config(&["listenrain"])).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     quinn::Endpoint::server(config, "127.0.0.1:0".parse().unwrap()).unwrap()
 }
 

@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Tls;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server};
 
@@ -24,19 +21,8 @@ impl Foreign {
     pub(crate) async fn new(alpn: &[&str]) -> Self {
         let authority = Authority::new();
         let leaf = authority.sign_local();
-        let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(&leaf.key).unwrap()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                leaf.identity.chain().to_vec(),
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { authority, listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        Self { authority, listener, acceptor: TlsAcceptor::from(Arc::new(leaf.server_config(alpn))) }
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
@@ -54,24 +40,4 @@ impl Foreign {
         let (near, far) = watched(async { tokio::join!(dialer.next(), self.accept()) }).await;
         (near.unwrap(), far)
     }
-}
-
-impl Authority {
-    /// How a client speaks that knows nothing of this crate and believes this authority.
-    pub(crate) fn client_config(&self) -> ClientConfig {
-        let ca = std::fs::read(self.ca()).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(&ca).unwrap()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"listenrain".to_vec()];
-        config
-    }
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }

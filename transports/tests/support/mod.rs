@@ -115,6 +115,12 @@ pub(crate) async fn write_all(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::Re
     poll_fn(|cx| to.poll_flush(cx)).await
 }
 
+/// Asserts that `text` crosses from one end of a channel to the other.
+pub(crate) async fn carries(from: &mut Channel, to: &mut Channel, text: &'static str) {
+    watched(write_all(&mut *from.write, text.into())).await.unwrap();
+    assert_eq!(watched(read_exactly(&mut *to.read, text.len())).await.unwrap(), text);
+}
+
 /// Writes `bytes` again and again until that fails, which it must.
 pub(crate) async fn write_error(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::Error {
     watched(async {

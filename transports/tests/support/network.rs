@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -42,7 +41,7 @@ impl Default for Faults {
 }
 
 /// One datagram that was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     /// Since the network was made.
     pub(crate) at: Duration,
@@ -57,7 +56,7 @@ pub(crate) struct Network(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    random: u64,
+    random: fastrand::Rng,
     faults: Faults,
     ports: BTreeMap<SocketAddr, Weak<Port>>,
     next_port: u16,
@@ -65,21 +64,19 @@ struct State {
     lost: usize,
     /// Who waits for room.
     waiting: Vec<Waker>,
-    trace: DefaultHasher,
     start: Instant,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
-            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            random: fastrand::Rng::with_seed(seed),
             faults: Faults::default(),
             ports: BTreeMap::new(),
             next_port: 40_000,
             sent: Vec::new(),
             lost: 0,
             waiting: Vec::new(),
-            trace: DefaultHasher::new(),
             start: Instant::now(),
         })))
     }
@@ -111,11 +108,6 @@ impl Network {
 
     pub(crate) fn lost(&self) -> usize {
         self.lock().lost
-    }
-
-    /// What was sent and when, in one number.
-    pub(crate) fn trace(&self) -> u64 {
-        self.lock().trace.finish()
     }
 
     /// How many sockets are open.
@@ -160,7 +152,6 @@ impl Network {
         let elapsed = state.start.elapsed();
         // The watchdog of a clock that jumps ahead.
         assert!(elapsed < Duration::from_secs(3 * 3600), "stuck");
-        (elapsed, from.local, to, bytes).hash(&mut state.trace);
         state.sent.push(Sent { at: elapsed, from: from.local, to, bytes: bytes.to_vec() });
         let faults = state.faults;
         if faults.is_cut || bytes.len() > faults.longest || state.chance(faults.loss) {
@@ -169,7 +160,7 @@ impl Network {
         }
         let copies = if state.chance(faults.twice) { 2 } else { 1 };
         for _ in 0..copies {
-            let late = if state.chance(faults.late) { state.random() % 20_000 } else { 0 };
+            let late = if state.chance(faults.late) { state.random.u64(..20_000) } else { 0 };
             let on_its_way = faults.latency + Duration::from_micros(late);
             let sender = from.peer.and_then(|_| state.ports.get(&from.local).cloned());
             let (network, from, bytes) = (self.clone(), from.local, bytes.to_vec());
@@ -195,15 +186,8 @@ impl Network {
 }
 
 impl State {
-    fn random(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random
-    }
-
     fn chance(&mut self, of_a_thousand: u64) -> bool {
-        self.random() % 1000 < of_a_thousand
+        self.random.u64(..1000) < of_a_thousand
     }
 }
 
@@ -327,23 +311,17 @@ impl Raw {
 
 /// Random numbers out of a seed, so that the same happens each time.
 #[derive(Debug)]
-pub(crate) struct Seeded(Mutex<u64>);
+pub(crate) struct Seeded(Mutex<fastrand::Rng>);
 
 impl Seeded {
     pub(crate) fn new(seed: u64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)))
+        Arc::new(Self(Mutex::new(fastrand::Rng::with_seed(seed))))
     }
 }
 
 impl Entropy for Seeded {
     fn fill(&self, bytes: &mut [u8]) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap();
-        for byte in bytes {
-            *state ^= *state << 13;
-            *state ^= *state >> 7;
-            *state ^= *state << 17;
-            *byte = *state as u8;
-        }
+        self.0.lock().unwrap().fill(bytes);
         Ok(())
     }
 }
