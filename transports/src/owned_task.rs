@@ -36,7 +36,7 @@ impl OwnedTask {
 }
 
 fn poll_once(slot: &Mutex<Option<Running>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut running = lock(&slot);
+    let mut running = lock(slot);
     let polled = running.as_mut().map_or(Poll::Ready(()), |future| future.as_mut().poll(cx));
     if polled.is_ready() {
         *running = None;

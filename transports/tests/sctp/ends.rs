@@ -121,8 +121,10 @@ async fn what_a_dropped_channel_had_written_may_take_its_time_but_not_for_ever()
     until_given_back(&network, 0, before).await;
     // So slow that it never gets done: the end comes all the same, and is none to the peer.
     network.set(|faults| faults.latency = Duration::from_millis(1));
+    // All of it is taken at once.
+    let options = SctpOptions::default().send_buffer(4 << 20);
     let Linked { mut near, mut far, listener, dialer, .. } =
-        linked_on(&network, &on(&network, SctpOptions::default())).await;
+        linked_on(&network, &on(&network, options)).await;
     network.set(|faults| (faults.latency, faults.loss) = (Duration::from_millis(400), 900));
     write_all(&mut *near.write, pattern(1 << 20)).await.unwrap();
     drop((near, dialer, listener));
