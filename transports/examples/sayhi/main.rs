@@ -10,7 +10,7 @@
 //! cargo run -p listenrain-transports --example sayhi -- client [ADDR]
 //! ```
 //!
-//! ADDR is `host:port`, by default the original's port on this host. Exit codes: 0 well, 1 a call failed, 2 wrong usage.
+//! ADDR is `host:port`, by default the original's port on this host. Exit codes: 0 well, 1 it failed, 2 wrong usage.
 
 mod protocol;
 mod sides;
@@ -39,6 +39,10 @@ async fn main() -> ExitCode {
         ["server", address] => server(address).await,
         ["client"] => client(DEFAULT_ADDR).await,
         ["client", address] => client(address).await,
+        ["-h" | "--help" | "help"] => {
+            println!("{HELP}");
+            Ok(())
+        }
         _ => {
             eprintln!("{HELP}");
             return ExitCode::from(2);

@@ -125,7 +125,7 @@ async fn an_ordinary_user_is_kept_out_of_what_is_not_his_and_gets_as_large_a_pip
             chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
         }
     }
-    let mut ordinary = Player::start(test, "ordinary", scene.dir().to_owned());
+    let mut ordinary = Player::start(test, "ordinary", scene.dir());
     ordinary.says("done").await;
     ordinary.ends_well().await;
     scene.serves(&mut *listener).await;
