@@ -16,6 +16,7 @@ use crate::link::Health;
 use crate::message::{self, CodecFault, MessageCodec, encode};
 use crate::packet::Payload;
 use crate::protocol::Protocol;
+use crate::setters::setters;
 use crate::state_machine::StateMachine;
 use crate::timers::deadline_in;
 use crate::transport::ChannelGenerator;
@@ -245,72 +246,38 @@ impl<M> fmt::Debug for Client<M> {
 }
 
 impl<M: MessageCodec> ClientBuilder<M> {
-    /// How many channels to keep open. From 1 to 256; default 1.
-    #[must_use]
-    pub fn lanes(mut self, lanes: usize) -> Self {
-        self.options.lanes = lanes;
-        self
-    }
+    setters! {
+        /// How many channels to keep open. From 1 to 256; default 1.
+        lanes(lanes: usize) => options.lanes;
 
-    /// Most requests in flight. From 1 to 1,048,576; default 1,024.
-    #[must_use]
-    pub fn max_requests(mut self, requests: usize) -> Self {
-        self.options.limits.requests = requests;
-        self
-    }
+        /// Most requests in flight. From 1 to 1,048,576; default 1,024.
+        max_requests(requests: usize) => options.limits.requests;
 
-    /// Most bytes of requests in flight. At least 1; default 64 MiB. A larger request is admitted alone.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.options.limits.bytes = bytes;
-        self
-    }
+        /// Most bytes of requests in flight. At least 1; default 64 MiB. A larger request is admitted alone.
+        max_bytes(bytes: usize) => options.limits.bytes;
 
-    /// All limits at once; see [`ConnectionLimits`].
-    #[must_use]
-    pub fn limits(mut self, limits: ConnectionLimits) -> Self {
-        self.options.limits = limits;
-        self
-    }
+        /// All limits at once; see [`ConnectionLimits`].
+        limits(limits: ConnectionLimits) => options.limits;
 
-    /// What becomes of calls when a limit is reached. Default: they wait until their deadlines.
-    #[must_use]
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.options.overflow = overflow;
-        self
-    }
+        /// What becomes of calls when a limit is reached. Default: they wait until their deadlines.
+        overflow(overflow: Overflow) => options.overflow;
 
-    /// How long one dial may take. At least 1 ms; default 10 s.
-    #[must_use]
-    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.options.dial_timeout = timeout;
-        self
-    }
+        /// How long one dial may take. At least 1 ms; default 10 s.
+        dial_timeout(timeout: Duration) => options.dial_timeout;
 
-    /// Whether requests that certainly did not run go on to the next channel when one is lost. Default: yes. If not, those that
-    /// were being written to the lost channel and did not leave end at once as [`CallError::Lost`] with
-    /// [`Sent::No`](crate::Sent::No); those that were still queued wait for the next channel either way.
-    ///
-    /// Of the requests that have left and that the peer says goodbye without having taken, those of up to 64 KiB are sent again
-    /// by default; larger ones, and all of them if not, are refused as never executed.
-    #[must_use]
-    pub fn resend_unsent(mut self, resend: bool) -> Self {
-        self.options.resend_unsent = resend;
-        self
-    }
+        /// Whether requests that certainly did not run go on to the next channel when one is lost. Default: yes. If not, those that
+        /// were being written to the lost channel and did not leave end at once as [`CallError::Lost`] with
+        /// [`Sent::No`](crate::Sent::No); those that were still queued wait for the next channel either way.
+        ///
+        /// Of the requests that have left and that the peer says goodbye without having taken, those of up to 64 KiB are sent again
+        /// by default; larger ones, and all of them if not, are refused as never executed.
+        resend_unsent(resend: bool) => options.resend_unsent;
 
-    /// Waits between failed dials; see [`Backoff`].
-    #[must_use]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.options.backoff = backoff;
-        self
-    }
+        /// Waits between failed dials; see [`Backoff`].
+        backoff(backoff: Backoff) => options.backoff;
 
-    /// When a silent peer counts as gone; see [`Health`].
-    #[must_use]
-    pub fn health(mut self, health: Health) -> Self {
-        self.options.health = health;
-        self
+        /// When a silent peer counts as gone; see [`Health`].
+        health(health: Health) => options.health;
     }
 
     /// The settings as they stand, to be checked.

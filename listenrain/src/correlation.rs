@@ -121,13 +121,9 @@ impl<K> Default for HashPool<K> {
 
 impl<K: Eq + Hash + Send + 'static> StateMachinePool<K> for HashPool<K> {
     fn put(&mut self, id: K, call: CallId) -> bool {
-        match self.0.entry(id) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(call);
-                true
-            }
-        }
+        let before = self.0.len();
+        self.0.entry(id).or_insert(call);
+        self.0.len() > before
     }
 
     fn take(&mut self, id: &K) -> Option<CallId> {

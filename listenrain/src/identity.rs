@@ -1,35 +1,45 @@
 //! Identity by address: two values are equal when they share the allocation that they keep alive.
 
-/// Implements equality, order and hashing of a type by its `address()`. The type must own what is at the address, so that
-/// nothing else can come to stand there.
-macro_rules! identified_by_address {
-    ($name:ident) => {
-        impl PartialEq for $name {
-            fn eq(&self, other: &Self) -> bool {
-                self.address() == other.address()
-            }
-        }
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-        impl Eq for $name {}
+/// Equal to its clones alone. It owns what is at its address, so that nothing else can come to stand there.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity(Arc<()>);
 
-        impl PartialOrd for $name {
-            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-                Some(self.cmp(other))
-            }
-        }
+impl Identity {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(()))
+    }
 
-        impl Ord for $name {
-            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-                self.address().cmp(&other.address())
-            }
-        }
-
-        impl std::hash::Hash for $name {
-            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-                self.address().hash(state);
-            }
-        }
-    };
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
 }
 
-pub(crate) use identified_by_address;
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.address() == other.address()
+    }
+}
+
+impl Eq for Identity {}
+
+impl PartialOrd for Identity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Identity {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.address().cmp(&other.address())
+    }
+}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address().hash(state);
+    }
+}

@@ -38,6 +38,7 @@ mod protocol;
 mod queued;
 mod random;
 mod server;
+mod setters;
 mod state_machine;
 mod sync;
 mod timers;

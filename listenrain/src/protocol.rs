@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::correlation::{Correlation, Mode};
 use crate::executor::{Executor, Inline, Jobs, Spawned};
-use crate::identity::identified_by_address;
+use crate::identity::Identity;
 use crate::message::MessageCodec;
 use crate::packet::{NativePackets, PacketCodec, Packets};
 use crate::primitives::outbox::{FifoQueue, SendQueue};
@@ -260,16 +260,8 @@ pub struct ProtocolHandle<M> {
 
 /// Which registration of a protocol: part of a pool's key, so that two protocols to one address never share a connection,
 /// be they of one table or of two.
-#[derive(Debug, Clone)]
-pub struct ProtocolId(Arc<()>);
-
-impl ProtocolId {
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
-    }
-}
-
-identified_by_address!(ProtocolId);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProtocolId(Identity);
 
 impl<M> ProtocolHandle<M> {
     /// The protocol.
@@ -315,7 +307,7 @@ impl ProtocolTable {
             return Err(ProtocolError::Registered(name));
         }
         self.names.insert(name);
-        Ok(ProtocolHandle { protocol, id: ProtocolId(Arc::new(())) })
+        Ok(ProtocolHandle { protocol, id: ProtocolId(Identity::new()) })
     }
 
     /// The names that are registered, in order.

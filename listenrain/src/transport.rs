@@ -8,7 +8,7 @@ pub use crate::channel::BoxFuture;
 use crate::channel::Channel;
 use crate::endpoint::{Endpoint, EndpointError};
 pub use crate::error::NextError;
-use crate::identity::identified_by_address;
+use crate::identity::Identity;
 use crate::sync::lock;
 
 /// Asked for the next channel: a dialer on the client's side, a listener on the server's.
@@ -71,23 +71,17 @@ where
 
 /// Tells one transport from another: what a pool shares between callers must not cross from one to the other, since they
 /// may trust other certificates or reach another network. Clones are the same.
-#[derive(Debug, Clone)]
-pub struct TransportId(Arc<()>);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransportId(Identity);
 
 impl TransportId {
     /// An id that no other transport has.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "each is another one")]
     pub fn new() -> Self {
-        Self(Arc::new(()))
-    }
-
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Self(Identity::new())
     }
 }
-
-identified_by_address!(TransportId);
 
 /// A named way to make both generators for an endpoint.
 ///
@@ -159,59 +153,46 @@ impl OptionInfo {
     }
 }
 
-/// What a transport's channels can do beyond carrying bytes. Cases that need one that is missing are skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Capabilities {
-    /// One direction can end in an orderly way while the other goes on.
-    pub half_close: bool,
-    /// An abort reaches the peer as an error, not as an orderly end.
-    pub abort: bool,
-    /// Whole `Bytes` are moved, not copied.
-    pub moves_bytes: bool,
-    /// The peer's process or certificate is known.
-    pub peer_identity: bool,
-    /// Bytes are encrypted on their way.
-    pub encrypted: bool,
-    /// Both ends may live in different processes.
-    pub between_processes: bool,
-    /// Both ends may live on different hosts.
-    pub between_hosts: bool,
-    /// Several channels to the same endpoint share one connection below.
-    pub grouped_lanes: bool,
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $field:ident: $name:literal,)*) => {
+        /// What a transport's channels can do beyond carrying bytes. Cases that need one that is missing are skipped.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[non_exhaustive]
+        pub struct Capabilities {
+            $($(#[$doc])* pub $field: bool,)*
+        }
+
+        impl Capabilities {
+            /// What both can do.
+            #[must_use]
+            pub fn and(self, other: Self) -> Self {
+                Self { $($field: self.$field && other.$field,)* }
+            }
+
+            /// The names of those that are there, for people to read.
+            #[must_use]
+            pub fn names(&self) -> Vec<&'static str> {
+                [$((self.$field, $name),)*].into_iter().filter_map(|(there, name)| there.then_some(name)).collect()
+            }
+        }
+    };
 }
 
-impl Capabilities {
-    /// What both can do.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            half_close: self.half_close && other.half_close,
-            abort: self.abort && other.abort,
-            moves_bytes: self.moves_bytes && other.moves_bytes,
-            peer_identity: self.peer_identity && other.peer_identity,
-            encrypted: self.encrypted && other.encrypted,
-            between_processes: self.between_processes && other.between_processes,
-            between_hosts: self.between_hosts && other.between_hosts,
-            grouped_lanes: self.grouped_lanes && other.grouped_lanes,
-        }
-    }
-
-    /// The names of those that are there, for people to read.
-    #[must_use]
-    pub fn names(&self) -> Vec<&'static str> {
-        [
-            (self.half_close, "half-close"),
-            (self.abort, "abort"),
-            (self.moves_bytes, "moves-bytes"),
-            (self.peer_identity, "peer-identity"),
-            (self.encrypted, "encrypted"),
-            (self.between_processes, "between-processes"),
-            (self.between_hosts, "between-hosts"),
-            (self.grouped_lanes, "grouped-lanes"),
-        ]
-        .into_iter()
-        .filter_map(|(there, name)| there.then_some(name))
-        .collect()
-    }
+capabilities! {
+    /// One direction can end in an orderly way while the other goes on.
+    half_close: "half-close",
+    /// An abort reaches the peer as an error, not as an orderly end.
+    abort: "abort",
+    /// Whole `Bytes` are moved, not copied.
+    moves_bytes: "moves-bytes",
+    /// The peer's process or certificate is known.
+    peer_identity: "peer-identity",
+    /// Bytes are encrypted on their way.
+    encrypted: "encrypted",
+    /// Both ends may live in different processes.
+    between_processes: "between-processes",
+    /// Both ends may live on different hosts.
+    between_hosts: "between-hosts",
+    /// Several channels to the same endpoint share one connection below.
+    grouped_lanes: "grouped-lanes",
 }

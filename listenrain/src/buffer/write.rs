@@ -295,22 +295,6 @@ mod tests {
     }
 
     #[test]
-    fn advancing_crosses_segments_and_the_tail() {
-        let mut buffer = WriteBuffer::new(2);
-        buffer.put(Bytes::from_static(b"abc"));
-        buffer.put(Bytes::from_static(b"def"));
-        buffer.put_slice(b"ghi");
-        buffer.advance(4);
-        assert_eq!(buffer.chunk(), b"ef");
-        let mut slices = [IoSlice::new(&[]); 4];
-        assert_eq!(buffer.chunks_vectored(&mut slices), 2);
-        buffer.advance(3);
-        assert_eq!(buffer.chunk(), b"hi");
-        buffer.advance(2);
-        assert!(buffer.is_empty());
-    }
-
-    #[test]
     fn one_write_is_bounded_but_takes_a_short_rest_along() {
         let shown = |payload: usize| {
             let mut buffer = WriteBuffer::default();

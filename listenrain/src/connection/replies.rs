@@ -53,19 +53,3 @@ impl Drop for Held {
         self.replies.waiting.fetch_sub(self.bytes.len(), Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_that_nobody_takes_are_bounded_in_bytes() {
-        let replies = Replies::new(100);
-        let first = replies.hold(Bytes::from(vec![0; 150])).expect("alone it may be larger than the limit");
-        let refused = replies.hold(Bytes::from(vec![0; 10])).unwrap_err();
-        assert!(refused.to_string().contains("failed"));
-        assert_eq!(first.take().len(), 150);
-        drop(replies.hold(Bytes::from(vec![0; 60])).unwrap());
-        assert_eq!(replies.waiting.load(Relaxed), 0);
-    }
-}

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::{LinkError, OptionError};
 use crate::packet::{Kind, Packet};
+use crate::setters::setters;
 
 /// When a peer counts as gone.
 ///
@@ -45,18 +46,12 @@ impl Health {
         Self { interval: interval.max(Duration::from_millis(1)), missed: missed.max(1), ..Self::default() }
     }
 
-    /// The same with another limit for one packet.
-    #[must_use]
-    pub fn packet_within(mut self, packet: Duration) -> Self {
-        self.packet = packet;
-        self
-    }
+    setters! {
+        /// The same with another limit for one packet.
+        packet_within(packet: Duration) => packet;
 
-    /// The same with another limit for silence without pings.
-    #[must_use]
-    pub fn idle_within(mut self, idle: Duration) -> Self {
-        self.idle = idle;
-        self
+        /// The same with another limit for silence without pings.
+        idle_within(idle: Duration) => idle;
     }
 
     pub(crate) fn check(&self) -> Result<(), OptionError> {
@@ -71,7 +66,7 @@ impl Health {
 }
 
 /// What a look sees of a link.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
     /// Bytes and packets that have come.
     pub(super) bytes: u64,
@@ -110,15 +105,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Of a channel that has just opened.
     pub(super) fn new(health: &Health, can_ping: bool, ticks: u32) -> Self {
-        let last = Seen {
-            bytes: 0,
-            packets: 0,
-            reads: true,
-            awaits_memory: false,
-            is_inside_packet: false,
-            written: 0,
-            has_output: false,
-        };
+        let last = Seen { reads: true, ..Seen::default() };
         let none = Duration::ZERO;
         let (health, looked_at) = (health.clone(), Instant::now());
         Self {

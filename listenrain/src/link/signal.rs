@@ -35,10 +35,6 @@ pub(super) enum Wish {
     Stop,
 }
 
-const FINISH: u8 = 1;
-const WRITE_OUT: u8 = 2;
-const STOP: u8 = 3;
-
 impl Queue for Signal {
     type Packet = Queued;
 
@@ -62,19 +58,21 @@ impl Signal {
 
     /// Answers what was asked, writes what is queued, then ends in an orderly way.
     pub(crate) fn finish(&self) {
-        self.wish.fetch_max(FINISH, Ordering::AcqRel);
-        self.outbox.nudge();
+        self.want(Wish::Finish);
     }
 
     /// Writes what is queued, waits for no answer, then ends in an orderly way.
     pub(crate) fn write_out(&self) {
-        self.wish.fetch_max(WRITE_OUT, Ordering::AcqRel);
-        self.outbox.nudge();
+        self.want(Wish::WriteOut);
     }
 
     /// Ends now.
     pub(crate) fn stop(&self) {
-        self.wish.fetch_max(STOP, Ordering::AcqRel);
+        self.want(Wish::Stop);
+    }
+
+    fn want(&self, wish: Wish) {
+        self.wish.fetch_max(wish as u8, Ordering::AcqRel);
         self.outbox.nudge();
     }
 
@@ -84,12 +82,8 @@ impl Signal {
 
     #[inline]
     pub(super) fn wish(&self) -> Wish {
-        match self.wish.load(Ordering::Acquire) {
-            STOP => Wish::Stop,
-            WRITE_OUT => Wish::WriteOut,
-            FINISH => Wish::Finish,
-            _ => Wish::Open,
-        }
+        const ALL: [Wish; 4] = [Wish::Open, Wish::Finish, Wish::WriteOut, Wish::Stop];
+        ALL[usize::from(self.wish.load(Ordering::Acquire)) % ALL.len()]
     }
 
     /// One interval of the health check has passed.

@@ -198,31 +198,6 @@ fn as_many_are_woken_as_there_is_room_for_the_least_held_first_and_in_turn() {
 }
 
 #[test]
-fn a_small_one_does_not_overtake_a_large_one_of_the_same_account() {
-    let budget = Budget::plain(10);
-    let accounts = [budget.account(10)];
-    let held = accounts[0].try_acquire(8).unwrap();
-    let (mut large, mut small) = (Waiting::new(0, 5), Waiting::new(0, 1));
-    assert!(large.poll(&accounts).is_pending() && small.poll(&accounts).is_pending());
-    assert!(accounts[0].try_acquire(1).is_none(), "not by taking at once either");
-    drop(held);
-    assert!(large.poll(&accounts).is_ready() && small.poll(&accounts).is_ready());
-}
-
-#[test]
-fn an_account_holds_no_more_than_it_leaves_to_others_while_a_newcomer_finds_room() {
-    let budget = Budget::shared(64);
-    let (greedy, other) = (budget.account(1000), budget.account(1000));
-    let mut held = Vec::new();
-    while let Some(permit) = greedy.try_acquire(1) {
-        held.push(permit);
-    }
-    assert_eq!(held.len(), 32, "half of all that there is");
-    let room: Vec<_> = std::iter::from_fn(|| other.try_acquire(1)).collect();
-    assert_eq!(room.len(), 16, "and half of what was left");
-}
-
-#[test]
 fn an_account_with_several_in_line_has_its_next_turn_behind_those_who_have_come_meanwhile() {
     let budget = Budget::plain(1);
     let accounts: Vec<_> = (0..3).map(|_| budget.account(1)).collect();

@@ -23,6 +23,7 @@ use crate::message::MessageCodec;
 use crate::primitives::budget::Budget;
 use crate::protocol::Protocol;
 use crate::random::Random;
+use crate::setters::setters;
 use crate::transport::ChannelGenerator;
 
 /// What becomes of a channel's running handlers when it is lost.
@@ -84,53 +85,27 @@ impl Server {
 }
 
 impl<M: MessageCodec> ServerBuilder<M> {
-    /// How much to take on at once; see [`ServerLimits`].
-    #[must_use]
-    pub fn limits(mut self, limits: ServerLimits) -> Self {
-        self.limits = limits;
-        self
-    }
+    setters! {
+        /// How much to take on at once; see [`ServerLimits`].
+        limits(limits: ServerLimits) => limits;
 
-    /// Most open channels.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.limits.connections = connections;
-        self
-    }
+        /// Most open channels.
+        max_connections(connections: usize) => limits.connections;
 
-    /// Most unanswered requests of one channel.
-    #[must_use]
-    pub fn max_requests(mut self, requests: usize) -> Self {
-        self.limits.requests = requests;
-        self
-    }
+        /// Most unanswered requests of one channel.
+        max_requests(requests: usize) => limits.requests;
 
-    /// Most bytes of unanswered requests of one channel.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
-        self
-    }
+        /// Most bytes of unanswered requests of one channel.
+        max_bytes(bytes: usize) => limits.bytes;
 
-    /// What to do with requests beyond the limits. Default: they wait, and their channel is not read meanwhile.
-    #[must_use]
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
+        /// What to do with requests beyond the limits. Default: they wait, and their channel is not read meanwhile.
+        overflow(overflow: Overflow) => overflow;
 
-    /// What becomes of running handlers when their channel is lost.
-    #[must_use]
-    pub fn on_disconnect(mut self, on_disconnect: OnDisconnect) -> Self {
-        self.on_disconnect = on_disconnect;
-        self
-    }
+        /// What becomes of running handlers when their channel is lost.
+        on_disconnect(on_disconnect: OnDisconnect) => on_disconnect;
 
-    /// When a silent peer counts as gone; see [`Health`].
-    #[must_use]
-    pub fn health(mut self, health: Health) -> Self {
-        self.health = health;
-        self
+        /// When a silent peer counts as gone; see [`Health`].
+        health(health: Health) => health;
     }
 
     /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back by way

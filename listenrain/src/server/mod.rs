@@ -7,6 +7,7 @@ mod channels;
 mod dispatch;
 mod handlers;
 mod limits;
+mod line;
 mod peer;
 mod responder;
 mod router;

@@ -1,15 +1,25 @@
 //! The requests of one channel that were not answered at once: they can be cancelled, and have deadlines.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
+use super::line::{InLine, Line};
 use super::run::{Ending, Run};
 use crate::sync::{Mutex, lock};
 
-/// Runs that are not over, by number, by the id of their request, and by their deadlines.
+impl InLine for Arc<Run> {
+    fn id(&self) -> u64 {
+        self.asked.id
+    }
+
+    fn ends_at(&self) -> Option<Instant> {
+        self.asked.ends_at
+    }
+}
+
+/// Runs that are not over.
 #[derive(Default)]
 pub(super) struct Runs {
     inner: Mutex<Inner>,
@@ -19,10 +29,7 @@ pub(super) struct Runs {
 
 #[derive(Default)]
 struct Inner {
-    last: u64,
-    runs: BTreeMap<u64, Arc<Run>>,
-    by_id: BTreeSet<(u64, u64)>,
-    by_deadline: BTreeSet<(Instant, u64)>,
+    runs: Line<Arc<Run>>,
     /// The channel is over.
     is_closed: bool,
     /// Set for good once everything is cut off.
@@ -36,26 +43,15 @@ impl Runs {
         if inner.is_cut_off {
             return None;
         }
-        inner.last += 1;
-        let number = inner.last;
-        inner.by_id.insert((run.asked.id, number));
-        if let Some(ends_at) = run.asked.ends_at {
-            inner.by_deadline.insert((ends_at, number));
-            self.with_deadlines.fetch_add(1, Ordering::AcqRel);
-        }
-        inner.runs.insert(number, Arc::clone(run));
-        Some(number)
+        self.with_deadlines.fetch_add(usize::from(run.asked.ends_at.is_some()), Ordering::AcqRel);
+        Some(inner.runs.push(Arc::clone(run)))
     }
 
     /// A run is over; whether it was the last one of a channel that is.
     pub(super) fn leave(&self, number: u64) -> bool {
         let mut inner = lock(&self.inner);
-        let Some(run) = inner.runs.remove(&number) else { return false };
-        inner.by_id.remove(&(run.asked.id, number));
-        if let Some(ends_at) = run.asked.ends_at {
-            inner.by_deadline.remove(&(ends_at, number));
-            self.with_deadlines.fetch_sub(1, Ordering::AcqRel);
-        }
+        let Some(run) = inner.runs.remove(number) else { return false };
+        self.with_deadlines.fetch_sub(usize::from(run.asked.ends_at.is_some()), Ordering::AcqRel);
         let is_last = inner.is_closed && inner.runs.is_empty();
         drop(inner);
         is_last
@@ -63,17 +59,14 @@ impl Runs {
 
     /// The peer takes a request back: the oldest of that id. Whether there was one.
     pub(super) fn cancel(&self, id: u64) -> bool {
-        let inner = lock(&self.inner);
-        let found = inner.by_id.range((id, 0)..=(id, u64::MAX)).next();
-        let run = found.and_then(|(_, number)| inner.runs.get(number).cloned());
-        drop(inner);
+        let run = lock(&self.inner).runs.oldest_of(id).cloned();
         run.inspect(|run| run.end(Ending::Cancelled)).is_some()
     }
 
     pub(super) fn cancel_all(&self) {
         let mut inner = lock(&self.inner);
         inner.is_cut_off = true;
-        let runs: Vec<_> = inner.runs.values().cloned().collect();
+        let runs: Vec<_> = inner.runs.all().cloned().collect();
         drop(inner);
         runs.iter().for_each(|run| run.end(Ending::Cancelled));
     }
@@ -83,22 +76,18 @@ impl Runs {
         if self.with_deadlines.load(Ordering::Acquire) == 0 {
             return None;
         }
-        lock(&self.inner).by_deadline.first().map(|(deadline, _)| *deadline)
+        lock(&self.inner).runs.next_deadline()
     }
 
     /// Ends the runs whose deadlines `now` has reached.
     pub(super) fn expire(&self, now: Instant) {
-        loop {
-            let mut inner = lock(&self.inner);
-            let due = inner.by_deadline.first().copied().filter(|(deadline, _)| *deadline <= now);
-            let Some((deadline, number)) = due else { return };
-            inner.by_deadline.remove(&(deadline, number));
-            let run = inner.runs.get(&number).cloned();
-            drop(inner);
-            if let Some(run) = run {
-                run.end(Ending::Expired);
-            }
+        while let Some(run) = self.due(now) {
+            run.end(Ending::Expired);
         }
+    }
+
+    fn due(&self, now: Instant) -> Option<Arc<Run>> {
+        lock(&self.inner).runs.look_at_due(now).cloned()
     }
 
     /// The channel is over; whether runs are left.

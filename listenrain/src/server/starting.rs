@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::Shared;
+use super::line::Line;
 use super::peer::Peer;
 use super::run::Run;
-use super::waiting::{Accepted, Waiting};
+use super::waiting::Accepted;
 use crate::executor::Job;
 use crate::primitives::budget::{Permit, Place};
 
@@ -19,7 +20,7 @@ pub(super) struct Starter {
     peer: Arc<Peer>,
     /// Whether a request that finds no place is refused, and does not wait.
     refuses: bool,
-    pub(super) waiting: Waiting,
+    pub(super) waiting: Line<Accepted>,
     /// Where the channel itself waits for a place.
     place: Place,
     /// Of a handler that has ended, until all that was read with its request has been seen to.
@@ -30,7 +31,7 @@ pub(super) struct Starter {
 
 impl Starter {
     pub(super) fn new(shared: &Arc<Shared>, peer: &Arc<Peer>, refuses: bool) -> Self {
-        let (shared, peer, waiting) = (Arc::clone(shared), Arc::clone(peer), Waiting::default());
+        let (shared, peer, waiting) = (Arc::clone(shared), Arc::clone(peer), Line::default());
         Self { shared, peer, refuses, waiting, place: Place::default(), permit: None, spare: None }
     }
 
