@@ -1,14 +1,6 @@
 //! Listeners that fail.
 
-mod support;
-
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use listenrain::transport::generator;
-use listenrain::{Endpoint, NextError, Server};
-use support::*;
-use tokio::time::Instant;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_fails_is_asked_again_after_waits_that_double_up_to_a_second() {

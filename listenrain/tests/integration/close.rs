@@ -1,23 +1,21 @@
 //! Closing: what was queued, what waits, and how long it takes.
 
-mod support;
-
-use bytes::Bytes;
-use listenrain::{CallError, LinkError, Refusal, Sent, Server};
-use support::*;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn queued_packets_are_each_written_once_at_close() {
     // LR01: the original wrote its first queued packet again and again at close.
-    let (_net, mut peer, client) = by_hand(native()).await;
-    for message in ["a", "b", "c"] {
-        client.one_way(Bytes::from(message)).await.unwrap();
+    for within in [secs(5), ms(0)] {
+        let (_net, mut peer, client) = by_hand(native()).await;
+        for message in ["a", "b", "c"] {
+            client.one_way(Bytes::from(message)).await.unwrap();
+        }
+        let (took, ()) = timed(client.connection().close(within)).await;
+        let frames = peer.read_all().await;
+        let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
+        assert_eq!(payloads, [b"a", b"b", b"c"]);
+        assert!(took < secs(1), "{took:?}");
     }
-    let (took, ()) = timed(client.close()).await;
-    let frames = peer.read_all().await;
-    let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
-    assert_eq!(payloads, [b"a", b"b", b"c"]);
-    assert!(took < secs(1), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,10 +24,7 @@ async fn a_close_does_not_wait_for_what_it_writes_itself() {
     let (_net, mut peer, client) = by_hand(native()).await;
     let call = start(&client, "asked").await;
     peer.expect(REQUEST).await;
-    let closing = tokio::spawn({
-        let client = client.clone();
-        async move { timed(client.connection().close(secs(30))).await.0 }
-    });
+    let closing = close_within(&client, secs(30));
     settle().await;
     call.abort();
     settle().await;
@@ -50,20 +45,21 @@ async fn an_idle_connection_closes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_channel_that_never_came_is_given_up_at_close() {
-    // LR09: lanes that ended by themselves left what was queued where it was, with the room that it took up.
+async fn a_close_while_dialling_ends_every_call_and_task() {
+    // LR04, LR09: a transport that never connected kept its callers, its timer and what was queued for ever.
     for is_hanging in [true, false] {
-        let net = Net::new();
+        let (net, before) = (Net::new(), tasks());
         net.hang(is_hanging);
         net.refuse_after(0);
         let client = connect(&net, native());
         client.one_way(Bytes::from("message")).await.unwrap();
         let call = start(&client, "asked").await;
-        client.connection().close(ms(20)).await;
-        let ended = call.await.unwrap().unwrap_err();
-        assert!(matches!(ended, CallError::Refused(Refusal::Closed)), "{ended:?}");
+        let (took, ()) = timed(client.connection().close(ms(20))).await;
+        assert!(took <= ms(120), "{took:?}");
+        assert_fails!(call.await.unwrap(), CallError::Refused(Refusal::Closed));
         let counts = client.counts();
         assert_eq!((counts.in_flight, counts.in_flight_bytes, counts.queued), (0, 0, 0), "{is_hanging}");
+        assert_eq!(tasks(), before);
     }
 }
 
@@ -76,14 +72,9 @@ async fn closing_twice_is_closing_once() {
     tokio::join!(first, second);
     client.connection().close(ms(50)).await;
     for call in calls {
-        let ended = call.await.unwrap().unwrap_err();
-        assert!(
-            matches!(ended, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }),
-            "{ended:?}"
-        );
+        assert_fails!(call.await.unwrap(), CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed });
     }
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    assert_fails!(client.call(Bytes::new()).await, CallError::Refused(Refusal::Closed));
     assert_eq!((net.open_lines(), client.counts().in_flight), (0, 0));
 }
 
@@ -106,7 +97,7 @@ async fn a_close_waits_for_calls_in_flight_as_long_as_it_may() {
     let (_net, mut peer, client) = by_hand(native()).await;
     let (soon, never) = (start(&client, "soon").await, start(&client, "never").await);
     let asked = peer.expect(REQUEST).await;
-    let closing = tokio::spawn(async move { timed(client.connection().close(secs(5))).await.0 });
+    let closing = close_within(&client, secs(5));
     tokio::time::advance(secs(4)).await;
     peer.send(REPLY, asked.id, "late enough").await;
     assert_eq!(soon.await.unwrap().unwrap(), "late enough");
@@ -117,52 +108,20 @@ async fn a_close_waits_for_calls_in_flight_as_long_as_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_draining_connection_refuses_new_calls() {
-    let (_net, mut peer, client) = by_hand(native()).await;
-    let call = start(&client, "in flight").await;
-    let asked = peer.expect(REQUEST).await;
-    let closing = tokio::spawn({
-        let client = client.clone();
-        async move { client.close().await }
-    });
-    settle().await;
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Draining)), "{refused:?}");
-    peer.send(REPLY, asked.id, "").await;
-    call.await.unwrap().unwrap();
-    closing.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_in_line_as_a_close_begins_is_refused_though_room_comes() {
+async fn a_call_in_line_as_a_close_begins_is_refused_though_room_comes_as_is_a_new_one() {
     // It has looked at the state before it stood in line, and not again.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).max_requests(1)).await;
     let first = start(&client, "first").await;
     let asked = peer.expect(REQUEST).await;
     let in_line = start(&client, "in line").await;
-    let closing = tokio::spawn(async move { timed(client.connection().close(secs(5))).await.0 });
+    let closing = close_within(&client, secs(5));
     settle().await;
+    assert_fails!(client.call(Bytes::new()).await, CallError::Refused(Refusal::Draining));
     peer.send(REPLY, asked.id, "").await;
     first.await.unwrap().unwrap();
-    let refused = in_line.await.unwrap().unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Draining)), "{refused:?}");
+    assert_fails!(in_line.await.unwrap(), CallError::Refused(Refusal::Draining));
     assert!(closing.await.unwrap() < secs(1));
     assert_eq!(peer.read().await, None, "and nothing more was sent");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_close_that_waits_for_nothing_still_writes_what_is_queued() {
-    let (_net, mut peer, client) = by_hand(native()).await;
-    for message in ["a", "b"] {
-        client.one_way(Bytes::from(message)).await.unwrap();
-    }
-    client.connection().close(ms(0)).await;
-    let frames = peer.read_all().await;
-    let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
-    assert_eq!(payloads, [b"a", b"b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,8 +140,7 @@ async fn a_close_beside_a_call_that_is_not_answered_still_writes_what_is_queued(
     client.connection().close(ms(0)).await;
     let frames = reads.await.unwrap();
     assert_eq!(frames.iter().filter(|frame| frame.kind == ONE_WAY && frame.payload.len() == 100).count(), 20);
-    let lost = call.await.unwrap().unwrap_err();
-    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
+    assert_fails!(call.await.unwrap(), CallError::Lost { sent: Sent::Maybe, .. });
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,35 +159,6 @@ async fn a_dropped_client_gives_everything_back() {
     assert_eq!(peer.read().await, None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_close_while_dialling_ends_every_call_and_task() {
-    // LR04: a transport that never connected kept its callers and its timer for ever.
-    let net = Net::new();
-    net.hang(true);
-    let before = tasks();
-    let client = connect(&net, native());
-    let call = start(&client, "queued").await;
-    let (took, ()) = timed(client.connection().close(ms(100))).await;
-    assert!(took <= ms(200), "{took:?}");
-    let refused = call.await.unwrap().unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
-    assert_eq!(tasks(), before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_close_gives_back_the_room_of_what_waited_for_a_channel() {
-    // What stood in the queue of a lane that never opened kept its room until the last clone was dropped.
-    let net = Net::new();
-    net.hang(true);
-    let client = connect(&net, native());
-    let call = start(&client, "queued").await;
-    client.one_way(Bytes::from("queued")).await.unwrap();
-    client.connection().close(ms(100)).await;
-    call.await.unwrap().unwrap_err();
-    let counts = client.counts();
-    assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_on_its_way_into_the_queue_during_close_leaves_nothing_there() {
     // The queue of a closed connection still took in what came late.
@@ -242,8 +171,7 @@ async fn a_call_that_is_on_its_way_into_the_queue_during_close_leaves_nothing_th
     gate.meet();
     client.connection().close(ms(1)).await;
     gate.meet();
-    let refused = caller.join().unwrap().unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+    assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Closed));
     let counts = client.counts();
     assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));
 }
@@ -264,30 +192,6 @@ async fn a_peer_that_reads_nothing_cannot_hold_a_close_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_answers_what_was_asked_and_cuts_off_the_rest() {
-    let (release, gate) = tokio::sync::watch::channel(false);
-    let router = listenrain::Router::new().fallback(move |request: listenrain::Request<Bytes>| {
-        let mut gate = gate.clone();
-        async move {
-            if request.message == "slow" {
-                std::future::pending::<()>().await;
-            }
-            let _ = gate.wait_for(|open| *open).await;
-            Ok(request.message)
-        }
-    });
-    let (_net, server, client) = linked(router).await;
-    let (quick, slow) = (start(&client, "quick").await, start(&client, "slow").await);
-    assert_eq!(server.counts().in_flight, 2);
-    release.send(true).unwrap();
-    let (took, drained) = timed(server.drain(secs(3))).await;
-    assert_eq!((took, drained.complete, drained.cut_off), (secs(3), false, 1));
-    assert_eq!(quick.await.unwrap().unwrap(), "quick");
-    let lost = slow.await.unwrap().unwrap_err();
-    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_dropped_server_gives_everything_back() {
     let net = Net::new();
     let before = tasks();
@@ -297,7 +201,7 @@ async fn a_dropped_server_gives_everything_back() {
     settle().await;
     drop(server);
     settle().await;
-    let mut into = listenrain::buffer::ReadBuffer::default();
+    let mut into = ReadBuffer::default();
     let end = std::future::poll_fn(|cx| client.read.poll_read(cx, &mut into)).await;
     assert_eq!((end.unwrap_or(0), tasks()), (0, before));
 }

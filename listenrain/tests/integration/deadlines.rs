@@ -1,12 +1,6 @@
 //! Deadlines: what they cover, and what a call that ended early gives back.
 
-mod support;
-
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::{Backoff, CallError, Correlation, Outcome, Overflow, Protocol, RawBytes, Refusal};
-use support::*;
+use crate::support::*;
 
 fn is_timeout(outcome: Outcome<Bytes>) -> bool {
     matches!(outcome, Err(CallError::Timeout))
@@ -130,7 +124,7 @@ async fn a_timed_out_call_in_line_gives_its_place_up() {
 }
 
 /// A client with room for one request only.
-async fn small(when_full: Overflow) -> (Net, Peer, listenrain::Client<RawBytes>) {
+async fn small(when_full: Overflow) -> (Net, Peer, Client<RawBytes>) {
     let net = Net::new();
     let mut peers = net.peers();
     let client = dialling(native()).max_requests(1).overflow(when_full);
@@ -139,24 +133,15 @@ async fn small(when_full: Overflow) -> (Net, Peer, listenrain::Client<RawBytes>)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_connection_refuses_where_it_is_told_not_to_wait() {
-    for when_full in [Overflow::Refuse, Overflow::Drop] {
-        let (_net, _peer, client) = small(when_full).await;
-        let _call = start(&client, "first").await;
-        let refused = client.call(Bytes::new()).await.unwrap_err();
-        let CallError::Refused(Refusal::Full { count, max_count, .. }) = refused else {
-            panic!("{refused:?}")
-        };
-        assert_eq!((count, max_count, client.counts().refused), (1, 1, 1));
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
     let (_net, mut peer, client) = small(Overflow::Drop).await;
     let _call = start(&client, "call").await;
     client.one_way(Bytes::from("dropped")).await.unwrap();
     assert_eq!(client.counts().dropped_one_ways, 1);
+    assert_fails!(
+        client.call(Bytes::new()).await,
+        CallError::Refused(Refusal::Full { count: 1, max_count: 1, .. })
+    );
     peer.expect(REQUEST).await;
     settle().await;
     assert_eq!(client.counts().queued, 0);
@@ -164,9 +149,8 @@ async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_larger_than_the_whole_budget_is_admitted_alone() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let client = dialling(native()).max_bytes(10).dial(net.dialer()).unwrap();
+    let (_net, _server, client) =
+        between(Server::builder(native(), echo()), dialling(native()).max_bytes(10)).await;
     let large = Bytes::from(vec![7; 100_000]);
     let (first, second) = tokio::join!(client.call(large.clone()), client.call(large.clone()));
     assert_eq!((first.unwrap(), second.unwrap()), (large.clone(), large));
@@ -179,8 +163,7 @@ async fn calls_are_refused_at_once_when_the_endpoint_is_down() {
     let backoff = Backoff::between(ms(10), ms(10)).down_after(3);
     let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
     let queued = start(&client, "queued").await;
-    let refused = queued.await.unwrap().unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    assert_fails!(queued.await.unwrap(), CallError::Refused(Refusal::Down { .. }));
     let (took, refused) = timed(client.call(Bytes::new())).await;
     assert!(matches!(refused, Err(CallError::Refused(Refusal::Down { .. }))));
     assert_eq!((took, net.dials()), (Duration::ZERO, 3));
@@ -198,12 +181,12 @@ async fn a_timeout_beyond_all_time_is_no_panic() {
 #[tokio::test(start_paused = true)]
 async fn an_answered_call_leaves_no_timer_behind() {
     // LR33: the original kept a heap entry for the whole timeout of every call that had been answered long ago.
-    let watched = timers::Watched::default();
+    let watched = Watched::default();
     let made = watched.clone();
     let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone());
     let (net, client_protocol) =
         (Net::new(), protocol.correlation(Correlation::by_packet()).build().unwrap());
-    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    let router = Router::new().fallback(|request: Request<Bytes>| async move {
         if request.message == "never" {
             std::future::pending::<()>().await;
         }
@@ -214,71 +197,28 @@ async fn an_answered_call_leaves_no_timer_behind() {
     for _ in 0..100 {
         client.call_within(Bytes::new(), secs(3600)).await.unwrap();
     }
-    assert_eq!((watched.added(), watched.left()), (100, 0));
+    assert_eq!((watched.added(), watched.len()), (100, 0));
     let call = start(&client, "never").await;
-    assert_eq!((watched.added(), watched.left()), (101, 1));
+    assert_eq!((watched.added(), watched.len()), (101, 1));
     call.abort();
     settle().await;
-    assert_eq!((watched.added(), watched.left()), (101, 0));
-}
-
-mod timers {
-    //! The default timers, seen from outside.
-
-    use std::sync::{Arc, Mutex};
-
-    use listenrain::{CallId, HeapTimers, Timers};
-    use tokio::time::Instant;
-
-    #[derive(Debug, Clone, Default)]
-    pub(super) struct Watched(Arc<Mutex<(HeapTimers, usize)>>);
-
-    impl Watched {
-        pub(super) fn added(&self) -> usize {
-            self.0.lock().unwrap().1
-        }
-
-        pub(super) fn left(&self) -> usize {
-            self.0.lock().unwrap().0.len()
-        }
-    }
-
-    impl Timers for Watched {
-        fn add(&mut self, call: CallId, deadline: Instant) {
-            let mut inner = self.0.lock().unwrap();
-            inner.1 += 1;
-            inner.0.add(call, deadline);
-        }
-
-        fn remove(&mut self, call: CallId) {
-            self.0.lock().unwrap().0.remove(call);
-        }
-
-        fn next(&self) -> Option<Instant> {
-            self.0.lock().unwrap().0.next()
-        }
-
-        fn expired(&mut self, now: Instant) -> Option<CallId> {
-            self.0.lock().unwrap().0.expired(now)
-        }
-
-        fn len(&self) -> usize {
-            self.left()
-        }
-    }
+    assert_eq!((watched.added(), watched.len()), (101, 0));
+    // A send removes its own too.
+    let (machine, told) = told();
+    client.send("x".into(), machine).await;
+    only(told).await.unwrap();
+    assert_eq!((watched.added(), watched.len()), (102, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_counts_from_when_its_own_request_came() {
-    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
-        let left = request.deadline.expect("one was sent").duration_since(tokio::time::Instant::now());
+    let router = Router::new().fallback(|request: Request<Bytes>| async move {
+        let left = request.deadline.expect("one was sent").duration_since(Instant::now());
         Ok(Bytes::from(left.as_millis().to_string()))
     });
-    let net = Net::new();
-    let _server = serve(&net, router);
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(native(), router)).await;
     for _ in 0..2 {
-        peer.send_bytes(&Frame::new(REQUEST, 1, "left").within(1000).bytes()).await;
+        peer.ask_within(1, "left", 1000).await;
         assert_eq!(peer.expect(REPLY).await.payload, b"1000");
         tokio::time::sleep(secs(10)).await;
     }

@@ -1,20 +1,6 @@
 //! Dials: side by side, each within its time, spread where many were cut off by one event, and never in a tight loop.
 
-mod support;
-
-use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::transport::generator;
-use listenrain::{
-    Backoff, BoxFuture, CallError, Channel, ChannelEnd, ChannelGenerator, Client, ConnectionState, Endpoint,
-    LinkError, NextError, Protocol, RawBytes, Refusal, Server, ServerLimits,
-};
-use support::*;
-use tokio::time::Instant;
+use crate::support::*;
 
 /// A dialer each of whose dials takes `each`; with `forks` there may be several at once.
 fn slow(net: &Net, each: Duration, forks: bool) -> Box<dyn ChannelGenerator> {
@@ -107,8 +93,7 @@ async fn a_dial_takes_no_longer_than_it_may() {
     }
     net.hang(false);
     let mut peer = peers.next().await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     call.await.unwrap().unwrap();
 }
 
@@ -170,20 +155,17 @@ async fn a_generator_hears_how_each_of_its_channels_ended() {
     let ends: Arc<Mutex<Vec<ChannelEnd>>> = Arc::default();
     let net = Net::new();
     let mut peers = net.peers();
-    let generator = {
-        let (net, ends) = (net.clone(), Arc::clone(&ends));
-        generator("test://net".parse().unwrap(), move || {
-            let (mut dialer, ends) = (net.dialer(), Arc::clone(&ends));
-            async move { Ok(dialer.next().await?.on_end(move |end| ends.lock().unwrap().push(end.clone()))) }
-        })
-    };
-    let health = listenrain::Health::every(secs(1), 3);
+    let told = Arc::clone(&ends);
+    let generator = net.dialer_with(move |channel| {
+        let ends = Arc::clone(&told);
+        channel.on_end(move |end| ends.lock().unwrap().push(end.clone()))
+    });
+    let health = Health::every(secs(1), 3);
     let client = dialling(native()).health(health).dial(generator).unwrap();
     // One whose peer answers and hangs up, one whose peer says nothing and hangs up, one whose peer is silent.
     let mut peer = peers.next().await;
     let call = start(&client, "x").await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     call.await.unwrap().unwrap();
     drop(peer);
     drop(peers.next().await);
@@ -224,18 +206,6 @@ async fn a_dialer_that_is_over_is_asked_no_more_and_its_connection_says_so() {
     assert!(matches!(client.connection().state(), ConnectionState::Down { .. }));
 }
 
-/// `net`'s dialer, which chooses among peers by itself where it `heeds` how channels end.
-fn choosing(net: &Net, heeds: bool) -> Box<dyn ChannelGenerator> {
-    let net = net.clone();
-    generator("test://net".parse().unwrap(), move || {
-        let mut dialer = net.dialer();
-        async move {
-            let channel = dialer.next().await?;
-            Ok(if heeds { channel.on_end(|_| {}) } else { channel })
-        }
-    })
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_says_goodbye_at_once_is_down_and_waited_for_longer_each_time() {
     // It was dialled again at once, hundreds of times a second, as if each channel had been a success.
@@ -243,7 +213,9 @@ async fn a_peer_that_says_goodbye_at_once_is_down_and_waited_for_longer_each_tim
         let net = Net::new();
         let mut peers = net.peers();
         let backoff = Backoff::between(ms(100), secs(1)).seeded(1);
-        let client = Client::builder(native()).backoff(backoff).dial(choosing(&net, heeds)).unwrap();
+        // One that chooses among peers by itself heeds how channels end.
+        let choosing = move |channel: Channel| if heeds { channel.on_end(|_| {}) } else { channel };
+        let client = Client::builder(native()).backoff(backoff).dial(net.dialer_with(choosing)).unwrap();
         let (took, _kept) = timed(async {
             let mut kept = Vec::new();
             for _ in 0..5 {
@@ -271,7 +243,7 @@ async fn a_channel_that_has_worked_is_followed_by_another_as_soon_as_its_peer_sa
         let (mut peer, mut waited) = (peers.next().await, Duration::ZERO);
         for _ in 0..10 {
             if has_worked {
-                peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
+                peer.greet().await;
             }
             tokio::time::sleep(secs(1)).await;
             peer.send(GOODBYE, 0, goodbye(AGE, 0, 0, 0)).await;
@@ -286,10 +258,7 @@ async fn a_channel_that_has_worked_is_followed_by_another_as_soon_as_its_peer_sa
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_is_left_alone_for_five_minutes_at_most() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let _client = connect(&net, native());
-    let mut peer = peers.next().await;
+    let (_net, mut peers, mut peer, _client) = dialled(dialling(native())).await;
     for (asked, least) in [(u32::MAX, 300), (300_000, 300), (280_000, 280), (280_000, 280)] {
         peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, asked)).await;
         let (took, next) = timed(peers.next()).await;
@@ -302,10 +271,9 @@ async fn a_peer_is_left_alone_for_five_minutes_at_most() {
 async fn a_channel_that_nobody_uses_is_no_failed_dial_where_the_protocol_cannot_ping() {
     // Broken by a client that takes the silence of a peer which was asked nothing for a failure.
     let net = Net::new();
-    let _server = listenrain::Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
+    let _server = Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
     let client = Client::builder(in_order()).backoff(Backoff::between(ms(10), ms(20)).down_after(1));
-    let client =
-        client.health(listenrain::Health::every(secs(1), 3).idle_within(secs(3))).dial(net.dialer()).unwrap();
+    let client = client.health(Health::every(secs(1), 3).idle_within(secs(3))).dial(net.dialer()).unwrap();
     client.call(Bytes::from("at first")).await.unwrap();
     let mut states = client.connection().watch();
     let down = states.wait_for(|state| matches!(state, ConnectionState::Down { .. }));
@@ -323,8 +291,7 @@ async fn is_down_after_hanging_up(protocol: Protocol<RawBytes>, says_hello: bool
             let mut peer = peers.next().await;
             tokio::spawn(async move {
                 if says_hello {
-                    peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes())
-                        .await;
+                    peer.greet().await;
                 }
                 tokio::time::sleep(lives).await;
                 drop(peer);
@@ -358,9 +325,10 @@ async fn a_peer_that_hangs_up_is_down_unless_it_has_shown_that_it_serves() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_refused_as_a_whole_counts_as_a_failed_dial() {
     let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.connections = 1;
-    let _server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+    let _server = Server::builder(native(), echo())
+        .limits(serving_up_to(|limits| limits.connections = 1))
+        .listen(net.listener())
+        .unwrap();
     let _first = net.raw().await;
     let client = Client::builder(native()).dial(net.dialer()).unwrap();
     tokio::time::sleep(secs(10)).await;

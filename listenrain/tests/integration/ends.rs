@@ -1,65 +1,9 @@
 //! Deadlines and cancels of requests: they reach each in every state, on every executor.
 
-mod support;
-
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::{
-    Blocking, CallError, Executor, HandlerError, Inline, Job, Protocol, RawBytes, Request, RespondError,
-    Router, Server, Spawned,
-};
-use support::*;
-use tokio::sync::mpsc;
+use crate::support::*;
 
 /// The code of an error packet: the deadline has passed.
 const DEADLINE: [u8; 2] = [0, 7];
-
-/// Keeps jobs until it is told to run them.
-#[derive(Debug, Clone, Default)]
-struct Kept(Arc<Mutex<Vec<Job>>>);
-
-impl Executor for Kept {
-    fn execute(&self, job: Job) {
-        self.0.lock().unwrap().push(job);
-    }
-
-    fn bound(&self) -> usize {
-        16
-    }
-}
-
-/// Hands jobs over to a worker, which runs them side by side.
-#[derive(Debug)]
-struct Worker(mpsc::UnboundedSender<Job>);
-
-impl Worker {
-    fn start() -> Self {
-        let (sender, mut jobs) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            let mut running = tokio::task::JoinSet::new();
-            while let Some(job) = jobs.recv().await {
-                running.spawn(job);
-            }
-        });
-        Self(sender)
-    }
-}
-
-impl Executor for Worker {
-    fn execute(&self, job: Job) {
-        let _ = self.0.send(job);
-    }
-
-    fn bound(&self) -> usize {
-        16
-    }
-}
-
-fn on(executor: impl Executor) -> Protocol<RawBytes> {
-    Protocol::builder("native", RawBytes).handlers(executor).build().unwrap()
-}
 
 /// What becomes of handlers that never end by themselves.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +21,7 @@ impl Drop for Guard {
 }
 
 fn endless() -> (Router<RawBytes>, mpsc::UnboundedReceiver<Seen>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sender, receiver) = unbounded_channel();
     let router = Router::new().fallback(move |_| {
         let guard = Guard(sender.clone());
         async move {
@@ -88,6 +32,18 @@ fn endless() -> (Router<RawBytes>, mpsc::UnboundedReceiver<Seen>) {
     (router, receiver)
 }
 
+/// Hands jobs over to a task, which runs them side by side.
+fn worker() -> impl Executor {
+    let (sender, mut jobs) = unbounded_channel();
+    tokio::spawn(async move {
+        let mut running = tokio::task::JoinSet::new();
+        while let Some(job) = jobs.recv().await {
+            running.spawn(job);
+        }
+    });
+    executor(16, true, move |job| drop(sender.send(job)))
+}
+
 /// With each executor: a server of endless handlers, a peer of it, and what becomes of them.
 async fn on_each_executor<F: Future<Output = ()>>(
     test: impl Fn(&'static str, Server, Peer, mpsc::UnboundedReceiver<Seen>) -> F,
@@ -96,7 +52,7 @@ async fn on_each_executor<F: Future<Output = ()>>(
         ("inline", on(Inline::default())),
         ("spawned", on(Spawned::default())),
         ("blocking", on(Blocking::default())),
-        ("a worker", on(Worker::start())),
+        ("a worker", on(worker())),
     ];
     for (name, protocol) in each {
         let (net, (router, seen)) = (Net::new(), endless());
@@ -109,7 +65,7 @@ async fn on_each_executor<F: Future<Output = ()>>(
 #[tokio::test(start_paused = true)]
 async fn a_handler_ends_at_its_requests_deadline_on_every_executor() {
     on_each_executor(|name, server, mut peer, mut seen| async move {
-        peer.send_bytes(&Frame::new(REQUEST, 5, "x").within(300).bytes()).await;
+        peer.ask_within(5, "x", 300).await;
         assert_eq!(seen.recv().await, Some(Seen::Polled), "{name}");
         tokio::time::advance(ms(299)).await;
         settle().await;
@@ -142,10 +98,10 @@ async fn a_cancel_ends_a_handler_on_every_executor() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_its_executor_has_not_run_yet_ends_too() {
     for is_cancelled in [true, false] {
-        let (net, (router, mut seen), kept) = (Net::new(), endless(), Kept::default());
-        let server = Server::builder(on(kept.clone()), router).listen(net.listener()).unwrap();
+        let (net, (router, mut seen), (keeping, kept)) = (Net::new(), endless(), keeping_jobs(16, true));
+        let server = Server::builder(on(keeping), router).listen(net.listener()).unwrap();
         let mut peer = Peer::new(net.raw().await);
-        peer.send_bytes(&Frame::new(REQUEST, 5, "x").within(300).bytes()).await;
+        peer.ask_within(5, "x", 300).await;
         settle().await;
         if is_cancelled {
             peer.send(CANCEL, 5, "").await;
@@ -156,7 +112,7 @@ async fn a_request_that_its_executor_has_not_run_yet_ends_too() {
         }
         assert_eq!(seen.recv().await, Some(Seen::Dropped), "its handler was never polled");
         assert_eq!(server.counts().in_flight, 0);
-        let job = kept.0.lock().unwrap().pop().unwrap();
+        let job = kept.lock().unwrap().pop().unwrap();
         job.run_now().expect("a job whose request has ended is done");
         assert!(seen.try_recv().is_err());
     }
@@ -168,7 +124,7 @@ async fn requests_in_line_for_a_handlers_place_end_too() {
     let server = Server::builder(on(Inline::new(1)), router).listen(net.listener()).unwrap();
     let mut peer = Peer::new(net.raw().await);
     for (id, within) in [(1, 0), (2, 300), (3, 0), (4, 0)] {
-        peer.send_bytes(&Frame::new(REQUEST, id, "x").within(within).bytes()).await;
+        peer.ask_within(id, "x", within).await;
     }
     settle().await;
     assert_eq!(server.counts().in_flight, 4);
@@ -187,18 +143,24 @@ async fn requests_in_line_for_a_handlers_place_end_too() {
 
 #[tokio::test(start_paused = true)]
 async fn of_requests_with_one_id_a_cancel_ends_the_oldest() {
-    let (sender, mut seen) = mpsc::unbounded_channel();
+    /// Tells its name when it is dropped.
+    struct Tells(Bytes, mpsc::UnboundedSender<Bytes>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0.clone());
+        }
+    }
+
+    let (sender, mut seen) = unbounded_channel();
     let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let sender = sender.clone();
+        let tells = Tells(request.message, sender.clone());
         async move {
-            let name = request.message.clone();
-            let _tells = Tells(name, sender);
+            let _tells = tells;
             std::future::pending().await
         }
     });
-    let net = Net::new();
-    let server = Server::builder(on(Inline::new(2)), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(on(Inline::new(2)), router)).await;
     // Two that run, and one in line.
     for name in ["a", "b", "c"] {
         peer.send(REQUEST, 7, name).await;
@@ -211,25 +173,14 @@ async fn of_requests_with_one_id_a_cancel_ends_the_oldest() {
     assert_eq!(server.counts().in_flight, 0);
 }
 
-/// Tells its name when it is dropped.
-struct Tells(Bytes, mpsc::UnboundedSender<Bytes>);
-
-impl Drop for Tells {
-    fn drop(&mut self) {
-        let _ = self.1.send(self.0.clone());
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_go_on_past_its_requests_deadline_where_its_router_says_so() {
     let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
         tokio::time::sleep(ms(500)).await;
         Ok(request.message)
     });
-    let net = Net::new();
-    let server = Server::builder(native(), router.run_past_deadlines()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    peer.send_bytes(&Frame::new(REQUEST, 5, "late").within(300).bytes()).await;
+    let (_net, server, mut peer) = served(Server::builder(native(), router.run_past_deadlines())).await;
+    peer.ask_within(5, "late", 300).await;
     assert_eq!(peer.expect(REPLY).await.payload, b"late");
     assert_eq!(server.counts().expired, 0);
 }
@@ -249,26 +200,21 @@ async fn a_one_way_message_ends_at_its_deadline_without_a_word() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_request_that_has_ended_is_an_error_of_who_gives_it() {
-    let (sender, mut told) = mpsc::unbounded_channel();
-    let router = Router::new().respond(
-        listenrain::Command(0),
-        move |_, responder: listenrain::Responder<RawBytes>| {
-            let sender = sender.clone();
-            async move {
-                // Apart from the handler, which its deadline drops.
-                tokio::spawn(async move {
-                    tokio::time::sleep(ms(500)).await;
-                    assert!(!responder.is_awaited());
-                    let _ = sender.send(responder.reply(Bytes::from("late")));
-                });
-                std::future::pending().await
-            }
-        },
-    );
-    let net = Net::new();
-    let _server = Server::builder(native(), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    peer.send_bytes(&Frame::new(REQUEST, 5, "x").within(300).bytes()).await;
+    let (sender, mut told) = unbounded_channel();
+    let router = Router::new().respond(Command(0), move |_, responder: Responder<RawBytes>| {
+        let sender = sender.clone();
+        async move {
+            // Apart from the handler, which its deadline drops.
+            tokio::spawn(async move {
+                tokio::time::sleep(ms(500)).await;
+                assert!(!responder.is_awaited());
+                let _ = sender.send(responder.reply(Bytes::from("late")));
+            });
+            std::future::pending().await
+        }
+    });
+    let (_net, _server, mut peer) = served(Server::builder(native(), router)).await;
+    peer.ask_within(5, "x", 300).await;
     assert_eq!(peer.expect(ERROR).await.payload[..2], DEADLINE);
     assert!(matches!(told.recv().await.unwrap(), Err(RespondError::Ended)));
 }
@@ -306,21 +252,14 @@ async fn time_in_the_queue_counts_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_is_told_when_its_caller_stops_waiting() {
-    let (sender, mut told) = mpsc::unbounded_channel();
+    let (sender, mut told) = unbounded_channel();
     let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let _ = sender.send(request.deadline.map(|deadline| deadline - tokio::time::Instant::now()));
+        let _ = sender.send(request.deadline.map(|deadline| deadline - Instant::now()));
         async move { Ok(request.message) }
     });
-    let (_net, _server, client) = linked(router).await;
+    let (net, _server, client) = linked(router).await;
     client.call_within(Bytes::new(), ms(2500)).await.unwrap();
     assert_eq!(told.recv().await.unwrap(), Some(ms(2500)));
-    let net = Net::new();
-    let (sender, mut told) = mpsc::unbounded_channel();
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let _ = sender.send(request.deadline);
-        async move { Ok(request.message) }
-    });
-    let _server = serve(&net, router);
     Peer::new(net.raw().await).send(REQUEST, 1, "").await;
     assert_eq!(told.recv().await.unwrap(), None);
 }
@@ -345,15 +284,12 @@ async fn a_caller_hears_the_same_of_a_deadline_whichever_side_looks_first() {
 async fn a_handler_that_blocks_keeps_its_place_though_its_caller_is_told() {
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    let router: Router<RawBytes> =
-        Router::new().on_blocking(listenrain::Command(0), move |request: Request<Bytes>| {
-            wait.lock().unwrap().recv().map_err(HandlerError::from)?;
-            Ok(request.message)
-        });
-    let net = Net::new();
-    let server = Server::builder(on(Inline::new(1)), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    peer.send_bytes(&Frame::new(REQUEST, 1, "first").within(20).bytes()).await;
+    let router: Router<RawBytes> = Router::new().on_blocking(Command(0), move |request: Request<Bytes>| {
+        wait.lock().unwrap().recv().map_err(HandlerError::from)?;
+        Ok(request.message)
+    });
+    let (_net, server, mut peer) = served(Server::builder(on(Inline::new(1)), router)).await;
+    peer.ask_within(1, "first", 20).await;
     assert_eq!(peer.expect(ERROR).await.payload[..2], DEADLINE);
     peer.send(REQUEST, 2, "second").await;
     settle().await;

@@ -1,21 +1,6 @@
 //! Fairness between requests in line, lanes and links.
 
-mod support;
-
-use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::forward::forward;
-use listenrain::{
-    Channel, ChannelFacts, ChannelRead, ChannelWrite, Client, NativePackets, RawBytes, Request, Router,
-    Server, ServerLimits,
-};
-use support::*;
-use tokio::sync::{Notify, mpsc};
+use crate::support::*;
 
 /// A call of `size` bytes in a task of its own, already queued or in line.
 async fn start_sized(client: &Client<RawBytes>, size: usize) -> Call {
@@ -28,10 +13,7 @@ async fn start_sized(client: &Client<RawBytes>, size: usize) -> Call {
 #[tokio::test(start_paused = true)]
 async fn a_small_request_does_not_overtake_a_large_one_in_line() {
     // It fits beside what is in flight; were it let by, a stream of such would keep the large one waiting for ever.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).max_bytes(100).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).max_bytes(100)).await;
     let mut calls = Vec::new();
     for size in [60, 80, 30] {
         calls.push(start_sized(&client, size).await);
@@ -50,18 +32,11 @@ async fn a_small_request_does_not_overtake_a_large_one_in_line() {
 
 #[tokio::test(start_paused = true)]
 async fn a_small_request_of_one_channel_does_not_overtake_a_large_one_of_another() {
-    let (net, (begins, mut begun)) = (Net::new(), mpsc::unbounded_channel());
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let go_on = Arc::new(Notify::new());
-        let _ = begins.send((request.message.len(), Arc::clone(&go_on)));
-        async move {
-            go_on.notified().await;
-            Ok(Bytes::new())
-        }
-    });
-    let mut limits = ServerLimits::default();
-    limits.all_bytes = 100;
-    let server = Server::builder(native(), router).limits(limits).listen(net.listener()).unwrap();
+    let (net, (router, mut begun)) = (Net::new(), gated());
+    let server = Server::builder(native(), router)
+        .limits(serving_up_to(|limits| limits.all_bytes = 100))
+        .listen(net.listener())
+        .unwrap();
     let mut peers = Vec::new();
     for size in [60, 80, 30] {
         let mut peer = Peer::new(net.raw().await);
@@ -72,7 +47,7 @@ async fn a_small_request_of_one_channel_does_not_overtake_a_large_one_of_another
     for (peer, size) in peers.iter_mut().zip([60, 80, 30]) {
         assert_eq!(server.counts().in_flight_bytes, size as u64);
         let (asked, go_on) = begun.recv().await.unwrap();
-        assert_eq!(asked, size);
+        assert_eq!(asked.len(), size);
         go_on.notify_one();
         peer.expect(REPLY).await;
         settle().await;
@@ -92,8 +67,7 @@ async fn calls_go_round_the_open_lanes() {
     }
     for peer in &mut ends {
         for _ in 0..2 {
-            let asked = peer.expect(REQUEST).await;
-            peer.send(REPLY, asked.id, "").await;
+            peer.answer("").await;
         }
     }
     for call in calls {
@@ -134,35 +108,23 @@ async fn calls_keep_clear_of_the_lane_with_the_most_to_write() {
     }
 }
 
-/// Always has more to read, up to a total; notes how much of it was read since somebody else had a turn.
-struct Plenty {
-    chunk: Bytes,
-    left: usize,
-    in_turn: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-}
-
-impl ChannelRead for Plenty {
-    fn poll_read(&mut self, _: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        if self.left == 0 {
-            return Poll::Pending;
-        }
-        self.left -= 1;
-        into.push(self.chunk.clone());
-        let in_turn = self.in_turn.fetch_add(self.chunk.len(), SeqCst) + self.chunk.len();
-        self.most.fetch_max(in_turn, SeqCst);
-        Poll::Ready(Ok(self.chunk.len()))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
     // A transport of the user's need not give way by itself, as tokio's do.
     const CHUNK: usize = 16 << 10;
     let chunk = Bytes::from(Frame::new(REPLY, 1, vec![0; CHUNK - 20]).bytes());
     let (in_turn, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let read = Plenty { chunk, left: 1024, in_turn: Arc::clone(&in_turn), most: Arc::clone(&most) };
-    let channel = Channel::from_halves(read, Sink, ChannelFacts::new("plenty"));
+    let (mut left, here, max) = (1024, Arc::clone(&in_turn), Arc::clone(&most));
+    let read = move |_: &mut Context<'_>, into: &mut ReadBuffer| {
+        if left == 0 {
+            return Poll::Pending;
+        }
+        left -= 1;
+        into.push(chunk.clone());
+        max.fetch_max(here.fetch_add(CHUNK, SeqCst) + CHUNK, SeqCst);
+        Poll::Ready(Ok(CHUNK))
+    };
+    let channel = source(read, |_, _| GO_ON);
     let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     for _ in 0..10_000 {
         in_turn.store(0, SeqCst);
@@ -173,54 +135,53 @@ async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
     assert!((CHUNK..=(256 << 10) + CHUNK).contains(&most), "{most} bytes without a turn for anybody else");
 }
 
-/// Requests of one channel, of which half come before its peer takes answers, and what was done in which order.
+/// A channel that always has the same packet to read, as often as is left, and takes output once it is open.
+#[derive(Clone, Default)]
+struct Valve(Arc<Mutex<State>>);
+
 #[derive(Default)]
-struct Gate {
+struct State {
     is_open: bool,
-    wakers: Vec<std::task::Waker>,
-    /// Requests that may still be read, and those that are held back until the peer takes answers.
+    wakers: Vec<Waker>,
     left: usize,
-    held_back: usize,
     /// Bytes that were written before anything was read again.
     written_first: usize,
     has_read_again: bool,
 }
 
-struct Gated(Bytes, Arc<Mutex<Gate>>);
-
-impl ChannelRead for Gated {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        let mut gate = self.1.lock().unwrap();
-        if gate.left == 0 {
-            gate.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        gate.left -= 1;
-        gate.has_read_again |= gate.is_open;
-        into.push(self.0.clone());
-        Poll::Ready(Ok(self.0.len()))
-    }
-}
-
-impl ChannelWrite for Gated {
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        let mut gate = self.1.lock().unwrap();
-        if !gate.is_open {
-            gate.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let taken = from.len();
-        from.clear();
-        gate.written_first += if gate.has_read_again { 0 } else { taken };
-        Poll::Ready(Ok(taken))
+impl Valve {
+    fn channel(&self, packet: Vec<u8>) -> Channel {
+        let (packet, reading, writing) = (Bytes::from(packet), self.clone(), self.clone());
+        let read = move |cx: &mut Context<'_>, into: &mut ReadBuffer| {
+            let mut state = reading.0.lock().unwrap();
+            if state.left == 0 {
+                state.wakers.push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            state.left -= 1;
+            state.has_read_again |= state.is_open;
+            into.push(packet.clone());
+            Poll::Ready(Ok(packet.len()))
+        };
+        let write = move |cx: &mut Context<'_>, bytes| {
+            let mut state = writing.0.lock().unwrap();
+            if !state.is_open {
+                state.wakers.push(cx.waker().clone());
+                return Poll::Pending;
+            }
+            state.written_first += if state.has_read_again { 0 } else { bytes };
+            GO_ON
+        };
+        source(read, write)
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn open(&self, left: usize) {
+        let wakers = {
+            let mut state = self.0.lock().unwrap();
+            (state.is_open, state.left) = (true, left);
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -228,37 +189,29 @@ impl ChannelWrite for Gated {
 async fn a_server_lets_the_answers_that_its_peer_takes_leave_before_it_reads_on() {
     // Of large packets that stand at the server at once fewer are in cache.
     const EACH: usize = 256 << 10;
-    let gate = Arc::new(Mutex::new(Gate { left: 16, held_back: 16, ..Gate::default() }));
-    let half = || Gated(Bytes::from(Frame::new(REQUEST, 1, vec![0; EACH]).bytes()), Arc::clone(&gate));
-    let channel = Channel::from_halves(half(), half(), ChannelFacts::new("gated"));
+    let valve = Valve::default();
+    valve.0.lock().unwrap().left = 16;
+    let channel = valve.channel(Frame::new(REQUEST, 1, vec![0; EACH]).bytes());
     let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     settle().await;
     assert_eq!(server.counts().received, 16);
-    let wakers = {
-        let mut gate = gate.lock().unwrap();
-        (gate.is_open, gate.left) = (true, gate.held_back);
-        std::mem::take(&mut gate.wakers)
-    };
-    wakers.into_iter().for_each(std::task::Waker::wake);
+    valve.open(16);
     settle().await;
     assert_eq!((server.counts().received, server.counts().answered), (32, 32));
-    let written = gate.lock().unwrap().written_first;
+    let written = valve.0.lock().unwrap().written_first;
     assert!(written >= 16 * EACH, "{written} bytes");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_forwarder_reads_no_more_than_it_may_hold_while_the_other_side_takes_nothing() {
     const EACH: usize = 256 << 10;
-    let gates = [1000, 0].map(|left| Arc::new(Mutex::new(Gate { left, ..Gate::default() })));
-    let half = |at: usize| {
-        let packet = Frame::new(REQUEST, 1, vec![0; EACH - 20]).bytes();
-        Gated(Bytes::from(packet), Arc::clone(&gates[at]))
-    };
-    let first = Channel::from_halves(half(0), Sink, ChannelFacts::new("first"));
-    let second = Channel::from_halves(half(1), half(1), ChannelFacts::new("second"));
+    let valves = [Valve::default(), Valve::default()];
+    valves[0].0.lock().unwrap().left = 1000;
+    let packet = Frame::new(REQUEST, 1, vec![0; EACH - 20]).bytes();
+    let [first, second] = valves.each_ref().map(|valve| valve.channel(packet.clone()));
     let forwarding = tokio::spawn(forward(first, second, Arc::new(NativePackets::default())));
     settle().await;
-    let read = 1000 - gates[0].lock().unwrap().left;
+    let read = 1000 - valves[0].0.lock().unwrap().left;
     assert_eq!(read * EACH, 1 << 20);
     assert!(!forwarding.is_finished());
 }

@@ -1,23 +1,11 @@
 //! Hello and goodbye: how channels begin and end in an orderly way, with peers of today and of before.
 
-mod support;
-
-use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Waker};
-
-use bytes::Bytes;
-use listenrain::{CallError, ChannelEnd, GoodbyeReason, LinkError, Refusal, Request, Router, Server};
-use support::*;
-use tokio::sync::{Notify, mpsc};
+use crate::support::*;
+use std::sync::OnceLock;
 
 #[tokio::test(start_paused = true)]
 async fn a_client_says_hello_first_and_its_first_call_waits_for_no_answer() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native())).await;
     let _call = start(&client, "at once").await;
     let hello = peer.read_any().await.unwrap();
     assert_eq!((hello.kind, hello.flags, hello.id, &hello.payload[..]), (HELLO, 0, 0, &OWN_HELLO[..]));
@@ -27,13 +15,10 @@ async fn a_client_says_hello_first_and_its_first_call_waits_for_no_answer() {
 #[tokio::test(start_paused = true)]
 async fn golden_bytes_of_a_session_with_a_peer_of_before_there_were_hellos() {
     // What a server of then got and said, byte for byte, but for the hello that it refuses by its number.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut server = peers.next().await;
+    let (_net, _peers, mut server, client) = dialled(dialling(native())).await;
     let call = start(&client, "ask").await;
     let mut got = vec![0; 20 + 10 + 20 + 3];
-    tokio::io::AsyncReadExt::read_exact(&mut server.io, &mut got).await.unwrap();
+    server.io.read_exact(&mut got).await.unwrap();
     let (hello, request) = got.split_at(30);
     assert_eq!(hello, [&[0x4C, 8, 0, 0, 0, 0, 0, 10][..], &[0; 12], &OWN_HELLO].concat());
     let id = &request[8..16];
@@ -44,12 +29,10 @@ async fn golden_bytes_of_a_session_with_a_peer_of_before_there_were_hellos() {
     assert_eq!(call.await.unwrap().unwrap(), "yes");
     assert_eq!((client.counts().late_replies, client.counts().refused), (0, 0));
     // And what a client of then said and got.
-    let net = Net::new();
-    let server = serve(&net, echo());
-    let mut client = Peer::new(net.raw().await);
+    let (_net, server, mut client) = served(Server::builder(native(), echo())).await;
     client.send_bytes(&[&[0x4C, 1, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"ask"].concat()).await;
     let mut got = vec![0; 23];
-    tokio::io::AsyncReadExt::read_exact(&mut client.io, &mut got).await.unwrap();
+    client.io.read_exact(&mut got).await.unwrap();
     assert_eq!(got, [&[0x4C, 2, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"ask"].concat());
     // Its channel is ended without a word that it would not know.
     let drained = server.drain(secs(5)).await;
@@ -59,13 +42,10 @@ async fn golden_bytes_of_a_session_with_a_peer_of_before_there_were_hellos() {
 
 #[tokio::test(start_paused = true)]
 async fn golden_bytes_of_the_originals_protocol_stay_what_they_were() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, in_order());
-    let mut server = peers.next().await;
+    let (_net, _peers, mut server, client) = dialled(dialling(in_order())).await;
     let call = start(&client, "ask").await;
     let mut got = vec![0; 7];
-    tokio::io::AsyncReadExt::read_exact(&mut server.io, &mut got).await.unwrap();
+    server.io.read_exact(&mut got).await.unwrap();
     assert_eq!(got, [0, 0, 0, 3, b'a', b's', b'k']);
     server.send_bytes(&[0, 0, 0, 3, b'y', b'e', b's']).await;
     assert_eq!(call.await.unwrap().unwrap(), "yes");
@@ -73,9 +53,7 @@ async fn golden_bytes_of_the_originals_protocol_stay_what_they_were() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hello_is_answered_once_and_what_a_newer_peer_adds_is_ignored() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(native(), echo())).await;
     let newer = [&[0, 1, 0xFF, 0, 0, 0, 0, 0, 0, 1][..], b"more"].concat();
     peer.send(HELLO, 0, &newer).await;
     peer.send(HELLO, 0, &newer).await;
@@ -87,9 +65,7 @@ async fn a_hello_is_answered_once_and_what_a_newer_peer_adds_is_ignored() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_of_another_version_is_told_so() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(native(), echo())).await;
     peer.send(HELLO, 0, [0, 2, 0, 0, 0, 0, 0, 0, 0, 1]).await;
     assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(VERSION, 0, 0, 30_000));
 }
@@ -110,8 +86,7 @@ async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_an
     assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(DRAINING, 3, 1, 1000));
     peer.send(REQUEST, 4, "late").await;
     peer.send(ONE_WAY, 0, "late").await;
-    let refused = peer.expect(REFUSED).await;
-    assert_eq!((refused.id, &refused.payload[..]), (4, &[2, 0][..]));
+    assert_eq!(peer.refusal().await, (4, vec![2, 0]));
     go_on.notify_waiters();
     let mut answered: Vec<_> =
         [peer.expect(REPLY).await.id, peer.expect(REPLY).await.id, peer.expect(REPLY).await.id].into();
@@ -142,9 +117,7 @@ async fn a_peer_that_never_answers_a_goodbye_holds_up_a_drain_no_longer_than_a_s
 
 #[tokio::test(start_paused = true)]
 async fn a_hello_that_is_on_its_way_as_a_drain_begins_is_waited_for() {
-    let net = Net::new();
-    let server = serve(&net, echo());
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(native(), echo())).await;
     let draining = tokio::spawn(async move { server.drain(secs(60)).await });
     settle().await;
     peer.send(HELLO, 0, OWN_HELLO).await;
@@ -225,10 +198,7 @@ async fn drains_side_by_side_and_one_after_the_other_tell_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut first = peers.next().await;
+    let (_net, mut peers, mut first, client) = dialled(dialling(native())).await;
     let taken = start(&client, "taken").await;
     let untaken = start(&client, "untaken").await;
     let asked = first.expect(REQUEST).await;
@@ -283,10 +253,7 @@ async fn what_a_goodbye_does_not_count_is_sent_again_once_also_where_the_old_cha
 
 #[tokio::test(start_paused = true)]
 async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut first = peers.next().await;
+    let (_net, mut peers, mut first, client) = dialled(dialling(native())).await;
     let _taken = start(&client, "taken").await;
     first.expect(REQUEST).await;
     first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
@@ -302,10 +269,7 @@ async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_is_sent_again_a_call_that_was_not_taken_is_known_not_to_have_run() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).resend_unsent(false)).await;
     let call = start(&client, "untaken").await;
     peer.expect(REQUEST).await;
     peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 0)).await;
@@ -315,10 +279,7 @@ async fn where_nothing_is_sent_again_a_call_that_was_not_taken_is_known_not_to_h
 
 #[tokio::test(start_paused = true)]
 async fn one_way_messages_that_were_not_taken_are_counted() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native())).await;
     for _ in 0..3 {
         client.one_way(Bytes::from("x")).await.unwrap();
     }
@@ -333,10 +294,7 @@ async fn one_way_messages_that_were_not_taken_are_counted() {
 #[tokio::test(start_paused = true)]
 async fn only_the_first_goodbye_of_a_channel_counts_and_is_answered() {
     // Each of them had an answer, in a queue without end, and its one-way messages counted again.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native())).await;
     let _taken = start(&client, "taken").await;
     client.one_way(Bytes::from("untaken")).await.unwrap();
     peer.expect(REQUEST).await;
@@ -357,17 +315,9 @@ async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_know
         let net = Net::new();
         let mut peers = net.peers();
         let (sender, mut ends) = mpsc::unbounded_channel::<ChannelEnd>();
-        let dialer = Arc::new(tokio::sync::Mutex::new(net.dialer()));
-        let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
-            let (dialer, sender) = (Arc::clone(&dialer), sender.clone());
-            async move {
-                let channel = dialer.lock().await.next().await?;
-                Ok(if knows_better {
-                    channel.on_end(move |end| drop(sender.send(end.clone())))
-                } else {
-                    channel
-                })
-            }
+        let generator = net.dialer_with(move |channel| {
+            let sender = sender.clone();
+            if knows_better { channel.on_end(move |end| drop(sender.send(end.clone()))) } else { channel }
         });
         let _client = dialling(native()).dial(generator).unwrap();
         let mut first = peers.next().await;

@@ -1,66 +1,7 @@
 //! Calls of a channel's halves by a link and by a forwarding: again where they are interrupted, a reset at a bad end,
 //! and patience at a good one.
 
-mod support;
-
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::channel::Plain;
-use listenrain::forward::forward;
-use listenrain::transport::generator;
-use listenrain::{Channel, ChannelFacts, ChannelGenerator, ChannelRead, ChannelWrite, NativePackets, Server};
-use support::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Read,
-    Write,
-    Flush,
-    Shutdown,
-}
-
-/// One part of it is interrupted at every other call.
-struct Shaky<T>(T, Part, usize);
-
-impl<T> Shaky<T> {
-    fn shake(&mut self, part: Part) -> io::Result<()> {
-        self.2 += usize::from(self.1 == part);
-        if self.1 == part && self.2 % 2 == 1 {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        Ok(())
-    }
-}
-
-impl ChannelRead for Shaky<Plain<ReadHalf<DuplexStream>>> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        self.shake(Part::Read)?;
-        self.0.poll_read(cx, into)
-    }
-}
-
-impl ChannelWrite for Shaky<Plain<WriteHalf<DuplexStream>>> {
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        self.shake(Part::Write)?;
-        self.0.poll_write(cx, from)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shake(Part::Flush)?;
-        self.0.poll_flush(cx)
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.shake(Part::Shutdown)?;
-        self.0.poll_shutdown(cx)
-    }
-}
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_interrupted_is_called_again() {
@@ -73,9 +14,12 @@ async fn what_is_interrupted_is_called_again() {
             let net = place.clone();
             dialled.fetch_add(1, SeqCst);
             async move {
-                let (read, write) = tokio::io::split(net.raw().await);
-                let (read, write) = (Shaky(Plain(read), part, 0), Shaky(Plain(write), part, 0));
-                Ok(Channel::from_halves(read, write, ChannelFacts::new("test")))
+                let mut calls = 0;
+                Ok(hooked(net.raw().await, move |called, _| {
+                    calls += usize::from(called == part);
+                    let interrupts = called == part && calls % 2 == 1;
+                    if interrupts { Poll::Ready(Err(io::ErrorKind::Interrupted.into())) } else { GO_ON }
+                }))
             }
         });
         let client = dialling(native()).dial(dialer).unwrap();
@@ -89,56 +33,29 @@ async fn what_is_interrupted_is_called_again() {
     }
 }
 
-/// Counts how often it is reset.
-struct Counted(Plain<WriteHalf<DuplexStream>>, Arc<AtomicUsize>);
-
-impl ChannelWrite for Counted {
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, from)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
-    }
-
-    fn abort(&mut self) {
-        self.1.fetch_add(1, SeqCst);
-    }
-}
-
 /// The far end of a channel that holds `capacity` bytes, and how often its near end is reset.
 fn counted(capacity: usize) -> (Peer, Channel, Arc<AtomicUsize>) {
     let (near, far) = tokio::io::duplex(capacity);
-    let (read, write) = tokio::io::split(near);
     let resets = Arc::new(AtomicUsize::new(0));
-    let write = Counted(Plain(write), Arc::clone(&resets));
-    (Peer::new(far), Channel::from_halves(Plain(read), write, ChannelFacts::new("test")), resets)
-}
-
-/// A listener of this one channel.
-fn only(channel: Channel) -> Box<dyn ChannelGenerator> {
-    let mut channel = Some(channel);
-    generator("test://one".parse().unwrap(), move || {
-        let next = channel.take();
-        async move { if let Some(channel) = next { Ok(channel) } else { std::future::pending().await } }
-    })
+    let count = Arc::clone(&resets);
+    let channel = hooked(near, move |part, _| {
+        count.fetch_add(usize::from(part == Part::Abort), SeqCst);
+        GO_ON
+    });
+    (Peer::new(far), channel, resets)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_is_reset_where_it_ends_badly_or_inside_a_packet_and_only_there() {
     // The peer would take what it has got for all that there was.
     let (mut peer, channel, resets) = counted(64);
-    let _server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    let _server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     peer.send_bytes(&[0xff; 20]).await;
     settle().await;
     assert_eq!(resets.load(SeqCst), 1, "what came was no packet");
 
     let (mut peer, channel, resets) = counted(64);
-    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     peer.send(REQUEST, 1, [1; 1000]).await;
     settle().await;
     assert_eq!(resets.load(SeqCst), 0);
@@ -147,7 +64,7 @@ async fn a_channel_is_reset_where_it_ends_badly_or_inside_a_packet_and_only_ther
     assert_eq!(resets.load(SeqCst), 1, "its answer is cut");
 
     let (mut peer, channel, resets) = counted(64);
-    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     peer.send(REQUEST, 1, "x").await;
     peer.expect(REPLY).await;
     peer.io.shutdown().await.unwrap();
@@ -179,7 +96,7 @@ async fn a_forwarding_that_fails_resets_both_of_its_channels() {
 async fn a_channel_that_ends_reads_on_for_a_second_until_its_peer_ends_too() {
     // A socket that is closed with bytes unread is reset, and takes along what the peer has yet to read.
     let (mut peer, channel, resets) = counted(4096);
-    let server = Server::builder(native(), echo()).listen(only(channel)).unwrap();
+    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
     // Long enough for its hello to be no longer on its way.
     tokio::time::sleep(secs(2)).await;
     let draining = tokio::spawn(async move { (timed(server.drain(secs(10))).await, server) });

@@ -1,14 +1,6 @@
 //! Places of handlers: who has them in which order, and when they are free again.
 
-mod support;
-
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
-use bytes::Bytes;
-use listenrain::{Overflow, Request, Router, Server, ServerLimits};
-use support::*;
-use tokio::sync::Notify;
+use crate::support::*;
 
 /// Peers that have asked three times each, one peer after the other.
 async fn three_peers(net: &Net) -> Vec<Peer> {
@@ -84,9 +76,10 @@ async fn requests_in_line_for_a_handler_stay_there_while_unread_answers_weigh_to
             Ok(Bytes::from(vec![0; MIB]))
         }
     });
-    let mut limits = ServerLimits::default();
-    limits.bytes = 4 * MIB;
-    let server = Server::builder(bounded(1), router).limits(limits).listen(net.listener()).unwrap();
+    let server = Server::builder(bounded(1), router)
+        .limits(serving_up_to(|limits| limits.bytes = 4 * MIB))
+        .listen(net.listener())
+        .unwrap();
     let mut peer = Peer::new(net.raw().await);
     peer.send(REQUEST, 1, "first").await;
     for id in 2..=50 {
@@ -120,16 +113,13 @@ async fn a_handlers_place_is_free_when_it_ends_though_nobody_reads_its_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_does_so_for_want_of_handlers_too() {
-    let net = Net::new();
     let (router, mut begun) = gated();
-    let server =
-        Server::builder(bounded(2), router).overflow(Overflow::Refuse).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) =
+        served(Server::builder(bounded(2), router).overflow(Overflow::Refuse)).await;
     for id in 1..=3 {
         peer.send(REQUEST, id, "x").await;
     }
-    let refused = peer.expect(REFUSED).await;
-    assert_eq!((refused.id, &refused.payload[..]), (3, &[1, 0][..]));
+    assert_eq!(peer.refusal().await, (3, vec![1, 0]));
     assert_eq!((server.counts().in_flight, server.counts().refused), (2, 1));
     begun.recv().await.unwrap().1.notify_one();
     peer.expect(REPLY).await;

@@ -1,17 +1,7 @@
 //! Handlers of every kind, and what stands in for errors where packets cannot say them.
 
-mod support;
-
-use std::sync::{Arc, Barrier, Mutex, Weak};
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::{
-    ChannelFacts, Command, Executor, HandlerError, Health, Job, OnDisconnect, OriginalPackets, Protocol,
-    RawBytes, RemoteError, Request, RespondError, Router, Server,
-};
-use support::*;
-use tokio::sync::Notify;
+use crate::support::*;
+use std::sync::{Barrier, Weak};
 
 #[tokio::test]
 async fn handlers_that_block_run_side_by_side_on_threads_of_their_own() {
@@ -39,9 +29,7 @@ async fn a_blocking_handler_that_fails_or_panics_is_answered_with_an_error() {
         assert!(request.message != "panic", "a blocking handler");
         Err(HandlerError::new("it failed"))
     });
-    let net = Net::new();
-    let server = serve(&net, router);
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(native(), router)).await;
     for (asked, told) in [("panic", &b"\0\x04"[..]), ("fail", b"\0\x03it failed")] {
         peer.send(REQUEST, 1, asked).await;
         assert_eq!(peer.expect(ERROR).await.payload, told);
@@ -67,9 +55,7 @@ fn with_stand_ins() -> Router<RawBytes> {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_stands_in_for_an_error_that_the_protocol_cannot_say() {
-    let net = Net::new();
-    let server = Server::builder(in_order(), with_stand_ins()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(in_order(), with_stand_ins())).await;
     for asked in ["slow", "bad", "good"] {
         peer.send_original(asked).await;
     }
@@ -85,15 +71,13 @@ async fn a_message_stands_in_for_an_error_that_the_protocol_cannot_say() {
 #[tokio::test(start_paused = true)]
 async fn a_stand_in_that_cannot_be_made_is_none() {
     for (name, large) in [("panics", false), ("longer than a packet may be", true)] {
-        let net = Net::new();
         let router = with_stand_ins().on_error(move |_, _| {
             assert!(large, "a stand-in panics");
             Some(Bytes::from(vec![0; 1001]))
         });
         let packets = OriginalPackets::default().with_max_packet(1000);
         let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
-        let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-        let mut peer = Peer::new(net.raw().await);
+        let (_net, server, mut peer) = served(Server::builder(protocol, router)).await;
         peer.send_original("bad").await;
         assert_eq!(peer.read_original().await, None, "{name}");
         assert_eq!(server.counts().unanswered, 1, "{name}");
@@ -101,55 +85,45 @@ async fn a_stand_in_that_cannot_be_made_is_none() {
 }
 
 /// Polls each job once where it stands, and keeps those that are not done.
-#[derive(Debug, Clone, Default)]
-struct AtOnce(Arc<Mutex<Vec<Job>>>);
-
-impl Executor for AtOnce {
-    fn execute(&self, job: Job) {
+fn at_once() -> (impl Executor, Jobs) {
+    let jobs = Jobs::default();
+    let kept = Arc::clone(&jobs);
+    let run = move |job: Job| {
         if let Err(unfinished) = job.run_now() {
-            self.0.lock().unwrap().push(unfinished);
+            kept.lock().unwrap().push(unfinished);
         }
-    }
-
-    fn bound(&self) -> usize {
-        16
-    }
+    };
+    (executor(16, true, run), jobs)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_not_done_at_once_is_given_back_and_goes_on_elsewhere() {
-    let executor = AtOnce::default();
+    let (polling, jobs) = at_once();
     let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
         if request.message == "twice" {
             tokio::task::yield_now().await;
         }
         Ok(request.message)
     });
-    let net = Net::new();
-    let protocol = Protocol::builder("native", RawBytes).handlers(executor.clone()).build().unwrap();
-    let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(on(polling), router)).await;
     peer.send(REQUEST, 1, "once").await;
     assert_eq!(peer.expect(REPLY).await.payload, b"once");
     peer.send(REQUEST, 2, "twice").await;
     settle().await;
     assert_eq!(server.counts().in_flight, 1);
-    let job = executor.0.lock().unwrap().pop().unwrap();
+    let job = jobs.lock().unwrap().pop().unwrap();
     job.run_now().unwrap();
     assert_eq!(peer.expect(REPLY).await.payload, b"twice");
-    assert!(executor.0.lock().unwrap().is_empty());
+    assert!(jobs.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_dropped_is_answered_for() {
-    let executor = AtOnce::default();
-    let net = Net::new();
-    let protocol = Protocol::builder("native", RawBytes).handlers(executor.clone()).build().unwrap();
-    let server = Server::builder(protocol, silent()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (polling, jobs) = at_once();
+    let (_net, server, mut peer) = served(Server::builder(on(polling), silent())).await;
     peer.send(REQUEST, 1, "x").await;
     settle().await;
-    executor.0.lock().unwrap().clear();
+    jobs.lock().unwrap().clear();
     let error = peer.expect(ERROR).await;
     assert_eq!(error.payload[..2], [0, 5], "no reply");
     assert_eq!(server.counts().in_flight, 0);
@@ -157,7 +131,7 @@ async fn a_job_that_is_dropped_is_answered_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_drain_keeps_its_time_while_a_handler_blocks_the_thread_that_its_channel_lives_on() {
-    let (entered, mut has_entered) = tokio::sync::mpsc::unbounded_channel();
+    let (entered, mut has_entered) = unbounded_channel();
     // Blocks until its sender is gone.
     let (release, released) = std::sync::mpsc::channel::<()>();
     let released = Arc::new(Mutex::new(released));
@@ -193,10 +167,8 @@ async fn a_handler_that_has_answered_and_goes_on_ends_with_its_channel_where_tha
             std::future::pending().await
         }
     });
-    let net = Net::new();
-    let server = Server::builder(native(), router).on_disconnect(OnDisconnect::Cancel);
-    let _server = server.listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) =
+        served(Server::builder(native(), router).on_disconnect(OnDisconnect::Cancel)).await;
     for id in 1..=2 {
         peer.send(REQUEST, id, "answered").await;
         peer.expect(REPLY).await;
@@ -219,10 +191,8 @@ async fn a_request_that_its_handler_has_left_to_others_ends_at_its_deadline_all_
             kept.lock().unwrap().push(responder);
         }
     });
-    let net = Net::new();
-    let server = serve(&net, router);
-    let mut peer = Peer::new(net.raw().await);
-    peer.send_bytes(&Frame::new(REQUEST, 1, "left").within(1000).bytes()).await;
+    let (_net, server, mut peer) = served(Server::builder(native(), router)).await;
+    peer.ask_within(1, "left", 1000).await;
     let told = tokio::time::timeout(Duration::from_secs(60), peer.expect(ERROR)).await.expect("it is told");
     assert_eq!(told.payload[..2], *b"\0\x07");
     assert_eq!((server.counts().expired, server.counts().in_flight), (1, 0));
@@ -244,10 +214,8 @@ async fn a_channel_that_is_over_is_let_go_of_when_its_last_handler_ends() {
             Ok(request.message)
         }
     });
-    let net = Net::new();
-    let server = Server::builder(native(), router).health(Health::every(secs(1), 3));
-    let server = server.listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) =
+        served(Server::builder(native(), router).health(Health::every(secs(1), 3))).await;
     for id in 1..=2 {
         peer.send(REQUEST, id, "asked").await;
     }

@@ -1,13 +1,6 @@
 //! The health check: who counts as gone, and who does not.
 
-mod support;
-
-use std::sync::Arc;
-
-use bytes::Bytes;
-use listenrain::{CallError, Health, LinkError, Request, Router, Server};
-use support::*;
-use tokio::sync::Notify;
+use crate::support::*;
 
 fn health() -> Health {
     Health::every(secs(1), 3).packet_within(secs(30))
@@ -26,10 +19,8 @@ async fn lost(call: Call) -> (std::time::Duration, LinkError) {
 async fn a_peer_that_cannot_be_pinged_may_be_silent_for_longer() {
     // The original's packets have no ping: only its own limit counts.
     for (idle, expected) in [(secs(10), secs(10)), (secs(25), secs(25))] {
-        let net = Net::new();
-        let mut peers = net.peers();
-        let client = dialling(in_order()).health(health().idle_within(idle)).dial(net.dialer()).unwrap();
-        let _peer = peers.next().await;
+        let (_net, _peers, _peer, client) =
+            dialled(dialling(in_order()).health(health().idle_within(idle))).await;
         let call = start(&client, "x").await;
         let (took, cause) = lost(call).await;
         assert!(matches!(cause, LinkError::Silent(_)), "{cause:?}");
@@ -40,16 +31,11 @@ async fn a_peer_that_cannot_be_pinged_may_be_silent_for_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_is_pinged_when_it_is_quiet_and_only_then() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).health(health()).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
+    let (net, _peers, mut peer, client) = dialled(dialling(native()).health(health())).await;
     for _ in 0..10 {
         let call = start(&client, "x").await;
         // Were there a ping, this would be it.
-        let asked = peer.expect(REQUEST).await;
-        peer.send(REPLY, asked.id, "").await;
+        peer.answer("").await;
         call.await.unwrap().unwrap();
         tokio::time::sleep(ms(700)).await;
     }
@@ -58,8 +44,7 @@ async fn a_peer_is_pinged_when_it_is_quiet_and_only_then() {
     peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
     // Each that is answered earns it another interval.
     for _ in 0..10 {
-        let ping = peer.expect(PING).await;
-        peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+        peer.pong().await;
     }
     assert_eq!(net.dials(), 1);
 }
@@ -67,20 +52,9 @@ async fn a_peer_is_pinged_when_it_is_quiet_and_only_then() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_is_not_read_is_not_called_silent() {
     // This side is at its limit, with handlers that take long; what the peer sends meanwhile is not looked at.
-    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
-    let router = {
-        let go_on = Arc::clone(&go_on);
-        Router::new().fallback(move |request: Request<Bytes>| {
-            let go_on = Arc::clone(&go_on);
-            async move {
-                go_on.notified().await;
-                Ok(request.message)
-            }
-        })
-    };
-    let server =
-        Server::builder(native(), router).max_requests(1).health(health()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let go_on = Arc::new(Notify::new());
+    let builder = Server::builder(native(), held(&go_on).0).max_requests(1).health(health());
+    let (_net, server, mut peer) = served(builder).await;
     peer.send(REQUEST, 1, "a").await;
     peer.send(REQUEST, 2, "b").await;
     tokio::time::sleep(secs(60)).await;
@@ -115,7 +89,7 @@ async fn a_packet_may_take_its_time_and_no_longer() {
     }
     while peer.read().await.expect("it is answered").kind != REPLY {}
     // The same of one that takes longer.
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     for byte in &bytes {
         if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[*byte]).await.is_err() {
             break;
@@ -129,15 +103,11 @@ async fn a_packet_may_take_its_time_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_whose_pongs_are_all_that_it_says_is_alive() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).health(health()).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).health(health())).await;
     let call = start_within(&client, "slow", secs(100)).await;
     let asked = peer.expect(REQUEST).await;
     for _ in 0..20 {
-        let ping = peer.expect(PING).await;
-        peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+        peer.pong().await;
     }
     peer.send(REPLY, asked.id, "").await;
     call.await.unwrap().unwrap();
@@ -149,11 +119,9 @@ async fn a_process_that_stood_still_asks_before_it_gives_up_a_peer() {
     settle().await;
     // As after a machine was suspended, or a thread was blocked: time has passed in one step.
     tokio::time::advance(secs(61)).await;
-    let ping = peer.expect(PING).await;
-    peer.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    peer.pong().await;
     let call = start(&client, "still there").await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     call.await.unwrap().unwrap();
     // One that does not answer is given up all the same.
     let (took, ()) = timed(async { while peer.read_any().await.is_some() {} }).await;

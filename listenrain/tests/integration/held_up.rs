@@ -1,21 +1,7 @@
 //! Channels that are held up inside a packet for want of memory: they keep what has come, and end for it.
 
-mod support;
-
+use crate::support::*;
 use std::collections::VecDeque;
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{
-    CallError, Channel, ChannelFacts, ChannelRead, Health, Refusal, RemoteRefusal, Request, Router, Server,
-    ServerLimits,
-};
-use support::*;
-use tokio::sync::Notify;
 
 const MIB: usize = 1 << 20;
 
@@ -37,7 +23,7 @@ async fn stall(mut peer: Peer, id: u64, claimed: usize, sent: usize) -> tokio::t
 }
 
 /// A server whose handlers keep large requests until they are let go on; counts those.
-fn keeping() -> (Router<listenrain::RawBytes>, Arc<Notify>, Arc<AtomicUsize>) {
+fn keeping() -> (Router<RawBytes>, Arc<Notify>, Arc<AtomicUsize>) {
     let (go_on, kept) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
     let (notify, count) = (Arc::clone(&go_on), Arc::clone(&kept));
     let router = Router::new().fallback(move |request: Request<Bytes>| {
@@ -54,18 +40,6 @@ fn keeping() -> (Router<listenrain::RawBytes>, Arc<Notify>, Arc<AtomicUsize>) {
     (router, go_on, kept)
 }
 
-/// Moves chunks, and copies nothing.
-struct Chunks(VecDeque<Bytes>);
-
-impl ChannelRead for Chunks {
-    fn poll_read(&mut self, _: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
-        let Some(chunk) = self.0.pop_front() else { return Poll::Pending };
-        let len = chunk.len();
-        into.push(chunk);
-        Poll::Ready(Ok(len))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
     const CHUNK: usize = 64 << 10;
@@ -75,7 +49,13 @@ async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
         .map(|_| {
             let mut chunks = VecDeque::from([Bytes::from(header.clone())]);
             chunks.extend((0..30 * MIB / CHUNK).map(|_| Bytes::from_static(&[7; CHUNK])));
-            Channel::from_halves(Chunks(chunks), Sink, ChannelFacts::new("chunks"))
+            let read = move |_: &mut Context<'_>, into: &mut ReadBuffer| {
+                let Some(chunk) = chunks.pop_front() else { return Poll::Pending };
+                let len = Bytes::len(&chunk);
+                into.push(chunk);
+                Poll::Ready(Ok(len))
+            };
+            source(read, |_, _| GO_ON)
         })
         .collect();
     let server =
@@ -127,7 +107,7 @@ async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_kee
     let (mut read, mut write) = tokio::io::split(peer.io);
     let writing = tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut write, &packet).await });
     let mut told = Vec::new();
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     while !told.windows(2).any(|two| two == [0x4C, GOODBYE]) {
         let mut some = [0; 4096];
         let count = tokio::io::AsyncReadExt::read(&mut read, &mut some).await.unwrap();

@@ -1,13 +1,6 @@
 //! Ids and order: a reply reaches its own call, or nobody.
 
-mod support;
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, Correlation, IdState, MessageError, OriginalPackets, Protocol, RawBytes, Refusal, Request,
-    RespondError, Router, Server,
-};
-use support::*;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_id_is_never_used_twice_and_its_late_reply_reaches_nobody() {
@@ -30,8 +23,7 @@ async fn an_answered_calls_timer_does_not_hit_its_next_user() {
     // LR23: the stale timer of an answered call fired on whoever used its id next.
     let (_net, mut peer, client) = by_hand(native()).await;
     let first = start_within(&client, "first", ms(100)).await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     first.await.unwrap().unwrap();
     let second = start_within(&client, "second", ms(500)).await;
     let asked = peer.expect(REQUEST).await;
@@ -53,8 +45,7 @@ async fn a_duplicate_reply_reaches_nobody() {
     }
     assert_eq!(first.await.unwrap().unwrap(), "one");
     let second = start(&client, "second").await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "mine").await;
+    peer.answer("mine").await;
     assert_eq!(second.await.unwrap().unwrap(), "mine");
     assert_eq!(client.counts().late_replies, 2);
 }
@@ -67,8 +58,7 @@ async fn replies_nobody_asked_for_are_counted_and_harm_nobody() {
         peer.send(REPLY, id, "stray").await;
     }
     let call = start(&client, "asked").await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "mine").await;
+    peer.answer("mine").await;
     assert_eq!(call.await.unwrap().unwrap(), "mine");
     assert_eq!(client.counts().late_replies, 5);
 }
@@ -111,11 +101,7 @@ async fn an_id_of_the_users_is_quarantined_until_its_reply_has_come() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quarantine_ends_with_the_link() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, first_byte_is_id());
-    let _first = peers.next().await;
-    client.ready().await.unwrap();
+    let (net, mut peers, _first, client) = dialled(dialling(first_byte_is_id())).await;
     assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
     net.cut();
     let mut second = peers.next().await;
@@ -167,20 +153,16 @@ async fn as_many_ids_are_in_quarantine_as_may_be_and_then_the_oldest_is_let_go()
 #[tokio::test(start_paused = true)]
 async fn a_reply_with_the_id_of_another_request_is_an_error_of_who_gives_it() {
     // It would be the answer to somebody else's call.
-    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let router: Router<RawBytes> = Router::new().respond(
-        listenrain::Command(0),
-        move |request: Request<Bytes>, responder: listenrain::Responder<RawBytes>| {
+    let (sender, mut told) = unbounded_channel();
+    let router: Router<RawBytes> =
+        Router::new().respond(Command(0), move |request: Request<Bytes>, responder: Responder<RawBytes>| {
             let sender = sender.clone();
             async move {
                 let reply = if request.message == "1ask" { "2mine" } else { "2yours" };
                 let _ = sender.send(responder.reply(Bytes::from(reply)));
             }
-        },
-    );
-    let net = Net::new();
-    let server = Server::builder(first_byte_is_id(), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+        });
+    let (_net, server, mut peer) = served(Server::builder(first_byte_is_id(), router)).await;
     peer.send_original("1ask").await;
     let given = told.recv().await.unwrap();
     assert!(matches!(given, Err(RespondError::Encode(_))), "{given:?}");
@@ -194,8 +176,7 @@ async fn a_reply_with_the_id_of_another_request_is_an_error_of_who_gives_it() {
 async fn a_message_without_an_id_is_refused_to_its_caller() {
     // LR30: an error of a codec was never told to the caller.
     let (_net, _peer, client) = by_hand(first_byte_is_id()).await;
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Encode(_))), "{refused:?}");
+    assert_fails!(client.call(Bytes::new()).await, CallError::Refused(Refusal::Encode(_)));
     assert_eq!(client.counts().in_flight, 0);
 }
 
@@ -216,10 +197,7 @@ async fn a_cancelled_call_keeps_its_place_where_order_is_all_there_is() {
 
 #[tokio::test(start_paused = true)]
 async fn order_starts_afresh_on_a_new_link() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, in_order());
-    let mut first = peers.next().await;
+    let (net, mut peers, mut first, client) = dialled(dialling(in_order())).await;
     let lost = start(&client, "lost").await;
     first.read_original().await.unwrap();
     net.cut();
@@ -232,15 +210,13 @@ async fn order_starts_afresh_on_a_new_link() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is() {
-    let net = Net::new();
-    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    let router = Router::new().fallback(|request: Request<Bytes>| async move {
         if request.message == "slow" {
             tokio::time::sleep(secs(1)).await;
         }
         Ok(request.message)
     });
-    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
-    let client = connect(&net, in_order());
+    let (_net, _server, client) = between(Server::builder(in_order(), router), dialling(in_order())).await;
     let (slow, quick) = (start(&client, "slow").await, start(&client, "quick").await);
     assert_eq!(slow.await.unwrap().unwrap(), "slow");
     assert_eq!(quick.await.unwrap().unwrap(), "quick");
@@ -248,15 +224,13 @@ async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is()
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_all_there_is() {
-    let net = Net::new();
-    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    let router = Router::new().fallback(|request: Request<Bytes>| async move {
         if request.message == "bad" {
-            return Err(listenrain::HandlerError::new("bad"));
+            return Err(HandlerError::new("bad"));
         }
         Ok(request.message)
     });
-    let _server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
-    let client = connect(&net, in_order());
+    let (_net, _server, client) = between(Server::builder(in_order(), router), dialling(in_order())).await;
     let (bad, good) = (start(&client, "bad").await, start(&client, "good").await);
     assert!(matches!(bad.await.unwrap(), Err(CallError::Lost { .. })));
     assert!(!good.await.unwrap().is_ok_and(|reply| reply != "good"));
@@ -266,15 +240,13 @@ async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_al
 #[tokio::test(start_paused = true)]
 async fn answers_that_wait_for_their_turn_are_let_go_with_their_channel() {
     // The handler of the request before them runs on, and would keep them as long as it likes.
-    let net = Net::new();
     let router = Router::new().fallback(|request: Request<Bytes>| async move {
         if request.message == "slow" {
             std::future::pending::<()>().await;
         }
         Ok(Bytes::from(vec![0; 1000]))
     });
-    let server = Server::builder(in_order(), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(in_order(), router)).await;
     peer.send_original("slow").await;
     peer.send_original("quick").await;
     settle().await;

@@ -1,29 +1,16 @@
 //! Each limit just below, at, and just above what it allows.
 
-mod support;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, Client, ConnectionLimits, Failure, Overflow, RawBytes, Refusal, Request, Router, Server,
-    ServerLimits,
-};
-use support::*;
-use tokio::sync::Notify;
+use crate::support::*;
 
 /// The payload of a refusal for want of room.
 const OVERLOADED: [u8; 2] = [1, 0];
 
 /// A connected client that refuses what finds no room, and its peer.
-async fn refusing(limits: ConnectionLimits) -> (Net, Peer, Client<RawBytes>) {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).limits(limits).overflow(Overflow::Refuse).dial(net.dialer()).unwrap();
-    let peer = peers.next().await;
-    client.ready().await.unwrap();
-    (net, peer, client)
+async fn refusing(limit: impl FnOnce(&mut ConnectionLimits)) -> (Peer, Client<RawBytes>) {
+    let mut limits = ConnectionLimits::default();
+    limit(&mut limits);
+    let (_, _, peer, client) = dialled(dialling(native()).limits(limits).overflow(Overflow::Refuse)).await;
+    (peer, client)
 }
 
 async fn is_refused(client: &Client<RawBytes>, message: &'static str) -> bool {
@@ -31,23 +18,19 @@ async fn is_refused(client: &Client<RawBytes>, message: &'static str) -> bool {
     if !call.is_finished() {
         return false;
     }
-    let error = call.await.unwrap().unwrap_err();
-    assert!(matches!(error, CallError::Refused(Refusal::Full { .. })), "{error:?}");
+    assert_fails!(call.await.unwrap(), CallError::Refused(Refusal::Full { .. }));
     true
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_connection() {
-    let mut limits = ConnectionLimits::default();
-    limits.requests = 3;
-    let (_net, mut peer, client) = refusing(limits).await;
+    let (mut peer, client) = refusing(|limits| limits.requests = 3).await;
     for in_flight in 1..=3 {
         assert!(!is_refused(&client, "x").await);
         assert_eq!(client.counts().in_flight, in_flight);
     }
     assert!(is_refused(&client, "x").await);
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     settle().await;
     assert!(!is_refused(&client, "x").await, "one has ended");
     assert!(is_refused(&client, "x").await);
@@ -55,9 +38,7 @@ async fn requests_of_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_a_connections_requests() {
-    let mut limits = ConnectionLimits::default();
-    limits.bytes = 10;
-    let (_net, _peer, client) = refusing(limits).await;
+    let (_peer, client) = refusing(|limits| limits.bytes = 10).await;
     assert!(!is_refused(&client, "123456789").await);
     assert!(is_refused(&client, "12").await, "one too many");
     assert!(!is_refused(&client, "1").await);
@@ -68,15 +49,12 @@ async fn bytes_of_a_connections_requests() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_replies_that_are_not_taken() {
-    let mut limits = ConnectionLimits::default();
-    limits.reply_bytes = 10;
-    let (_net, mut peer, client) = refusing(limits).await;
+    let (mut peer, client) = refusing(|limits| limits.reply_bytes = 10).await;
     // The calls are polled once, so that their replies wait until they are polled again.
     let mut calls: Vec<_> = (0..3).map(|_| Box::pin(client.call(Bytes::new()))).collect();
     for (call, reply) in calls.iter_mut().zip(["123456789", "1", "1"]) {
-        assert!(poll_once(call).is_pending());
-        let asked = peer.expect(REQUEST).await;
-        peer.send(REPLY, asked.id, reply).await;
+        assert!(poll_once(call.as_mut()).is_pending());
+        peer.answer(reply).await;
         settle().await;
     }
     let mut calls = calls.into_iter();
@@ -89,24 +67,13 @@ async fn bytes_of_replies_that_are_not_taken() {
     assert_eq!(client.counts().dropped_replies, 1);
 }
 
-fn poll_once<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> std::task::Poll<F::Output> {
-    future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
-}
-
-/// A server whose handlers wait for a permit each, and refuse what finds no room.
-fn full(net: &Net, limits: ServerLimits) -> (Server, Arc<Notify>) {
-    let go_on = Arc::new(Notify::new());
-    let waits = Arc::clone(&go_on);
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let waits = Arc::clone(&waits);
-        async move {
-            waits.notified().await;
-            Ok(request.message)
-        }
-    });
-    let server =
-        Server::builder(native(), router).limits(limits).overflow(Overflow::Refuse).listen(net.listener());
-    (server.unwrap(), go_on)
+/// A server whose handlers wait to be let go on, and that refuses what finds no room.
+fn full(limit: impl FnOnce(&mut ServerLimits)) -> (Net, Server, Arc<Notify>) {
+    let (net, go_on, mut limits) = (Net::new(), Arc::new(Notify::new()), ServerLimits::default());
+    limit(&mut limits);
+    let builder = Server::builder(native(), held(&go_on).0).limits(limits).overflow(Overflow::Refuse);
+    let server = builder.listen(net.listener()).unwrap();
+    (net, server, go_on)
 }
 
 /// Asks; whether it is refused at once.
@@ -124,10 +91,7 @@ async fn ask(peer: &mut Peer, payload: usize) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_servers_channel() {
-    let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.requests = 3;
-    let (server, go_on) = full(&net, limits);
+    let (net, server, go_on) = full(|limits| limits.requests = 3);
     let mut peer = Peer::new(net.raw().await);
     for in_flight in 1..=3 {
         assert!(!ask(&mut peer, 1).await);
@@ -144,10 +108,7 @@ async fn requests_of_a_servers_channel() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_a_servers_channel() {
-    let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.bytes = 100;
-    let (server, _go_on) = full(&net, limits);
+    let (net, server, _go_on) = full(|limits| limits.bytes = 100);
     let mut peer = Peer::new(net.raw().await);
     assert!(!ask(&mut peer, 99).await);
     assert!(ask(&mut peer, 2).await);
@@ -159,10 +120,7 @@ async fn bytes_of_a_servers_channel() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_all_channels() {
-    let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.all_requests = 4;
-    let (server, go_on) = full(&net, limits);
+    let (net, server, go_on) = full(|limits| limits.all_requests = 4);
     let mut peers = Vec::new();
     for _ in 0..4 {
         peers.push(Peer::new(net.raw().await));
@@ -183,10 +141,7 @@ async fn requests_of_all_channels() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_of_all_channels() {
-    let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.all_bytes = 400;
-    let (server, _go_on) = full(&net, limits);
+    let (net, server, _go_on) = full(|limits| limits.all_bytes = 400);
     let mut peers = Vec::new();
     for _ in 0..4 {
         peers.push(Peer::new(net.raw().await));
@@ -199,25 +154,6 @@ async fn bytes_of_all_channels() {
     }
     assert_eq!(server.counts().in_flight_bytes, 400);
     assert!(ask(&mut peers[3], 1).await);
-}
-
-#[tokio::test(start_paused = true)]
-async fn channels_of_a_server() {
-    let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.connections = 3;
-    let (server, _go_on) = full(&net, limits);
-    let mut peers = Vec::new();
-    for open in 1..=3 {
-        peers.push(Peer::new(net.raw().await));
-        assert_eq!(server.connections(), open);
-    }
-    let mut one_more = Peer::new(net.raw().await);
-    assert_eq!(one_more.expect(GOODBYE).await.payload[0], 2, "full");
-    assert_eq!((server.connections(), server.counts().turned_away), (3, 1));
-    drop(peers.pop());
-    settle().await;
-    assert!(!ask(&mut Peer::new(net.raw().await), 1).await, "one has gone");
 }
 
 #[tokio::test(start_paused = true)]

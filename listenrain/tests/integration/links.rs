@@ -1,12 +1,6 @@
 //! Links that fail: who is told what, and how it goes on.
 
-mod support;
-
-use std::sync::atomic::Ordering;
-
-use bytes::Bytes;
-use listenrain::{Backoff, CallError, ConnectionState, Health, LinkError, Refusal, Sent};
-use support::*;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
@@ -20,10 +14,9 @@ async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
     net.cut();
     let (took, ()) = timed(async {
         for call in calls {
-            let lost = call.await.unwrap().unwrap_err();
-            assert!(
-                matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) }),
-                "{lost:?}"
+            assert_fails!(
+                call.await.unwrap(),
+                CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) }
             );
         }
     })
@@ -34,18 +27,13 @@ async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_link_that_the_peer_ends_is_dialled_again_without_traffic() {
     // LR02: the original noticed only when the next request had been written into the dead socket, and lost that one.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let first = peers.next().await;
-    client.ready().await.unwrap();
+    let (_net, mut peers, first, client) = dialled(dialling(native())).await;
     tokio::time::advance(secs(1)).await;
     drop(first);
     let (took, mut second) = timed(peers.next()).await;
     assert!(took < ms(100), "only the health check noticed: {took:?}");
     let call = start(&client, "first after the loss").await;
-    let asked = second.expect(REQUEST).await;
-    second.send(REPLY, asked.id, "answered").await;
+    second.answer("answered").await;
     assert_eq!(call.await.unwrap().unwrap(), "answered");
     assert_eq!(client.counts().reconnects, 1);
 }
@@ -112,18 +100,15 @@ async fn sixty_four_senders_on_a_dead_link_are_each_told() {
     net.hang(true);
     net.cut();
     for told in on_it {
-        let lost = only(told).await.unwrap_err();
-        assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, .. }), "{lost:?}");
+        assert_fails!(only(told).await, CallError::Lost { sent: Sent::Maybe, .. });
     }
     for told in sent(secs(1)).await {
-        let expired = only(told).await.unwrap_err();
-        assert!(matches!(expired, CallError::Expired), "{expired:?}");
+        assert_fails!(only(told).await, CallError::Expired);
     }
     let at_the_end = sent(secs(20)).await;
     tokio::join!(client.close(), client.close());
     for told in at_the_end {
-        let refused = only(told).await.unwrap_err();
-        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+        assert_fails!(only(told).await, CallError::Refused(Refusal::Closed));
     }
 }
 
@@ -140,7 +125,7 @@ async fn the_states_of_a_connection_are_seen_as_they_come() {
     let mut peers = net.peers();
     let mut peer = peers.next().await;
     // A channel after failures has to prove itself.
-    peer.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
+    peer.greet().await;
     states.wait_for(|state| matches!(state, ConnectionState::Working)).await.unwrap();
     tokio::time::advance(secs(1)).await;
     net.hang(true);
@@ -156,11 +141,8 @@ async fn the_states_of_a_connection_are_seen_as_they_come() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up_within_its_intervals() {
     // LR31: a half-open link was never noticed. Three intervals are three looks, and time is paused: the fourth is late.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).health(Health::every(secs(1), 3)).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
+    let (_net, mut peers, mut peer, client) =
+        dialled(dialling(native()).health(Health::every(secs(1), 3))).await;
     let call = client.call_within(Bytes::new(), secs(60));
     let (took, lost) = timed(call).await;
     assert!(took > secs(2) && took <= secs(3), "{took:?}");
@@ -174,7 +156,7 @@ async fn a_silent_peer_is_given_up_within_its_intervals() {
 async fn a_server_gives_a_silent_peer_up_and_keeps_one_that_answers_pings() {
     // LR31: the server kept half-open channels for ever.
     let net = Net::new();
-    let server = listenrain::Server::builder(native(), echo()).health(Health::every(secs(1), 3));
+    let server = Server::builder(native(), echo()).health(Health::every(secs(1), 3));
     let server = server.listen(net.listener()).unwrap();
     let client = dialling(native()).health(no_health()).dial(net.dialer()).unwrap();
     client.ready().await.unwrap();
@@ -213,9 +195,8 @@ async fn a_packet_that_dribbles_in_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn one_lane_dies_and_the_others_go_on() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
+    let (net, _server, client) =
+        between(Server::builder(native(), echo()), dialling(native()).lanes(3)).await;
     settle().await;
     assert_eq!(net.open_lines(), 3);
     net.hang(true);
@@ -246,10 +227,7 @@ async fn calls_that_wait_for_a_lane_which_never_opens_leave_on_one_that_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_panics_costs_one_channel_only() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let client = connect(&net, native());
-    client.ready().await.unwrap();
+    let (net, _server, client) = between(Server::builder(native(), echo()), dialling(native())).await;
     net.line(0).panic_in_read();
     let _ = client.call_within(Bytes::from("x"), secs(1)).await;
     assert_eq!(client.call_within(Bytes::from("x"), secs(1)).await.unwrap(), "x");

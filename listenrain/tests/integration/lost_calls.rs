@@ -1,16 +1,6 @@
 //! What becomes of calls when their channel is lost, or none can be had.
 
-mod support;
-
-use std::sync::Arc;
-
-use bytes::Bytes;
-use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{
-    Abilities, CallError, Client, ConnectionState, Decoded, LinkError, MessageCodec, MessageError,
-    NativePackets, Packet, PacketCodec, PacketError, Payload, Protocol, RawBytes, Refusal, Sent,
-};
-use support::*;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
@@ -19,10 +9,7 @@ async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
     let mut peers = net.peers();
     let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
     let peer = peers.next().await;
-    let call = tokio::spawn({
-        let client = client.clone();
-        async move { client.call(Bytes::from(vec![7; 10_000])).await }
-    });
+    let call = calling(&client, Bytes::from(vec![7; 10_000]), secs(5));
     settle().await;
     drop(peer);
     let lost = call.await.unwrap().unwrap_err();
@@ -33,11 +20,11 @@ async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
     // Each call that times out leaves a place in the order behind; a peer that reads all and answers nothing is cut.
-    let (net, (sender, mut ends)) = (Net::new(), tokio::sync::mpsc::unbounded_channel());
+    let (net, (sender, mut ends)) = (Net::new(), unbounded_channel());
     let mut peers = net.peers();
-    let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
-        let (mut dialer, sender) = (net.dialer(), sender.clone());
-        async move { Ok(dialer.next().await?.on_end(move |end| drop(sender.send(end.cause.clone())))) }
+    let generator = net.dialer_with(move |channel| {
+        let sender = sender.clone();
+        channel.on_end(move |end| drop(sender.send(end.cause.clone())))
     });
     let client = dialling(in_order()).max_requests(16).health(no_health()).dial(generator).unwrap();
     let mut peer = peers.next().await;
@@ -84,10 +71,9 @@ async fn every_panic_that_is_caught_is_counted() {
     let _server = serve(&net, echo());
     let protocol = Protocol::builder("panics", PanicsOnDecode).build().unwrap();
     let client = Client::builder(protocol).dial(net.dialer()).unwrap();
-    let failed = client.call(Bytes::new()).await.unwrap_err();
-    assert!(matches!(failed, CallError::Failed(listenrain::Failure::Panic(_))), "{failed:?}");
+    assert_fails!(client.call(Bytes::new()).await, CallError::Failed(Failure::Panic(_)));
     let (told, outcome) = tokio::sync::oneshot::channel();
-    let machine = move |outcome: listenrain::Outcome<Bytes>| {
+    let machine = move |outcome: Outcome<Bytes>| {
         let _ = told.send(outcome.is_err());
         panic!("on purpose");
     };
@@ -95,28 +81,6 @@ async fn every_panic_that_is_caught_is_counted() {
     assert!(outcome.await.unwrap());
     settle().await;
     assert_eq!(client.counts().panics, 3, "two of the codec, one of the state machine");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_that_has_only_ended_its_writing_gets_its_answer_however_long_it_takes() {
-    // A peer that can send nothing more looks silent for ever; only a failing write says that it is gone.
-    let net = Net::new();
-    let router = listenrain::Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
-        tokio::time::sleep(secs(60)).await;
-        Ok(request.message)
-    });
-    let server = listenrain::Server::builder(native(), router).health(listenrain::Health::every(secs(1), 3));
-    let _server = server.listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
-    peer.send(REQUEST, 7, "patient").await;
-    tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
-    loop {
-        let frame = peer.read().await.expect("the channel stays until the answer");
-        if frame.kind == REPLY {
-            assert_eq!((frame.id, &frame.payload[..]), (7, &b"patient"[..]));
-            return;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,42 +99,14 @@ async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_o
     net.hang(false);
     states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
     gate.meet();
-    let refused = caller.join().unwrap().unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Down { .. }));
     assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
-}
-
-/// Native packets, of which one cannot be encoded.
-#[derive(Debug)]
-struct Picky(NativePackets);
-
-impl PacketCodec for Picky {
-    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
-        self.0.decode(input)
-    }
-    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
-        if packet.payload.first() == "boom" {
-            return Err(PacketError::Malformed("boom".into()));
-        }
-        self.0.encode(packet, output)
-    }
-    fn abilities(&self) -> Abilities {
-        self.0.abilities()
-    }
-    fn max_packet(&self) -> usize {
-        self.0.max_packet()
-    }
-    fn buffers(&self) -> Arc<dyn BufferPool> {
-        self.0.buffers()
-    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_encoded_is_known_not_to_have_run() {
-    let protocol =
-        Protocol::builder("picky", RawBytes).packets(Picky(NativePackets::default())).build().unwrap();
-    let (_net, _peer, client) = by_hand(protocol).await;
-    let error = client.call(Bytes::from("boom")).await.unwrap_err();
+    let (_net, _peer, client) = by_hand(picky()).await;
+    let error = client.call(Bytes::from("fail")).await.unwrap_err();
     assert!(error.never_executed(), "{error:?}");
 }
 
@@ -183,21 +119,16 @@ async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
     let mut peer = peers.next().await;
     let left = start(&client, "short").await;
     peer.expect(REQUEST).await;
-    let partly = tokio::spawn({
-        let client = client.clone();
-        async move { client.call(Bytes::from(vec![7; 1000])).await }
-    });
+    let partly = calling(&client, Bytes::from(vec![7; 1000]), secs(5));
     settle().await;
     let behind = start(&client, "behind it").await;
     settle().await;
     let (took, ()) = timed(client.connection().close(ms(50))).await;
     // What is queued has a moment more.
     assert!(took >= ms(50) && took < ms(160), "{took:?}");
-    let lost = left.await.unwrap().unwrap_err();
-    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }), "{lost:?}");
+    assert_fails!(left.await.unwrap(), CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed });
     for call in [partly, behind] {
-        let refused = call.await.unwrap().unwrap_err();
-        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+        assert_fails!(call.await.unwrap(), CallError::Refused(Refusal::Closed));
     }
     assert_eq!(client.counts().in_flight, 0);
 }
@@ -205,10 +136,7 @@ async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_to_be_kept_is_refused_as_never_executed_when_a_goodbye_leaves_it_out() {
     const KEPT: usize = 64 << 10;
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
+    let (_net, mut peers, mut peer, client) = dialled(dialling(native())).await;
     let ask = |len: usize| {
         let client = client.clone();
         tokio::spawn(async move { client.call_within(Bytes::from(vec![7; len]), secs(60)).await })

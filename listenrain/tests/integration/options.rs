@@ -1,13 +1,6 @@
 //! Settings: what is out of range is refused by name, never replaced in silence.
 
-mod support;
-
-use std::time::Duration;
-
-use listenrain::{
-    Backoff, ClientBuilder, ConnectionLimits, Health, Protocol, ProtocolError, RawBytes, Server, ServerLimits,
-};
-use support::*;
+use crate::support::*;
 
 type Change = Box<dyn Fn(ClientBuilder<RawBytes>) -> ClientBuilder<RawBytes>>;
 

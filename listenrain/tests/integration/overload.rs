@@ -1,16 +1,6 @@
 //! Limits under load: what a channel holds, and that others go on beside it.
 
-mod support;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, Health, NativePackets, Overflow, Protocol, RawBytes, Refusal, Request, Router, Server,
-    ServerLimits,
-};
-use support::*;
+use crate::support::*;
 
 /// Looks once a second, and gives up what stands still for three.
 fn health() -> Health {
@@ -56,7 +46,7 @@ async fn output_that_nobody_takes_ends_its_channel_whatever_the_read_half_does()
         let server = Arc::new(server.listen(net.listener()).unwrap());
         let mut peer = stuff(&net, 20 << 10).await;
         if half_closes {
-            tokio::io::AsyncWriteExt::shutdown(&mut peer.io).await.unwrap();
+            peer.io.shutdown().await.unwrap();
         }
         let draining = drains.then(|| {
             let server = Arc::clone(&server);
@@ -85,7 +75,7 @@ async fn a_peer_that_takes_its_output_slowly_is_kept() {
     // Less than a packet a second, and more than nothing.
     for _ in 0..20 {
         let mut some = [0; 100];
-        tokio::io::AsyncReadExt::read_exact(&mut peer.io, &mut some).await.unwrap();
+        peer.io.read_exact(&mut some).await.unwrap();
         tokio::time::sleep(ms(1500)).await;
         assert_eq!(server.connections(), 1);
     }
@@ -96,9 +86,10 @@ async fn room_that_another_channel_frees_wakes_one_that_is_held_up_inside_a_pack
     // It looked at what it had, found part of a packet, and asked the channel for no more.
     let net = Net::new();
     let (router, mut begun) = gated();
-    let mut limits = ServerLimits::default();
-    limits.all_requests = 1;
-    let _server = Server::builder(native(), router).limits(limits).listen(net.listener()).unwrap();
+    let _server = Server::builder(native(), router)
+        .limits(serving_up_to(|limits| limits.all_requests = 1))
+        .listen(net.listener())
+        .unwrap();
     let (mut first, mut second) = (Peer::new(net.raw().await), Peer::new(net.raw().await));
     first.send(REQUEST, 1, "first").await;
     let (_, go_on) = begun.recv().await.unwrap();
@@ -125,9 +116,10 @@ async fn a_channel_holds_no_more_of_what_all_share_than_it_leaves() {
     for greedy in 1..=4 {
         let net = Net::new();
         let (router, mut begun) = gated();
-        let mut limits = ServerLimits::default();
-        limits.all_requests = 60;
-        let server = Server::builder(native(), router).limits(limits).listen(net.listener()).unwrap();
+        let server = Server::builder(native(), router)
+            .limits(serving_up_to(|limits| limits.all_requests = 60))
+            .listen(net.listener())
+            .unwrap();
         let mut peers = Vec::new();
         for _ in 0..greedy {
             let mut peer = Peer::new(net.raw().await);
@@ -196,9 +188,10 @@ async fn packets_that_are_partly_there_are_accounted_for_as_they_grow() {
 #[tokio::test(start_paused = true)]
 async fn several_large_packets_that_wait_for_each_other_are_all_served() {
     let net = Net::new();
-    let mut limits = ServerLimits::default();
-    limits.all_bytes = 3 << 20;
-    let server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+    let server = Server::builder(native(), echo())
+        .limits(serving_up_to(|limits| limits.all_bytes = 3 << 20))
+        .listen(net.listener())
+        .unwrap();
     let clients: Vec<_> = (0..6).map(|_| connect(&net, native())).collect();
     let calls = clients.iter().map(|client| {
         let client = client.clone();
@@ -243,15 +236,12 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
 #[tokio::test(start_paused = true)]
 async fn what_a_caller_in_line_was_granted_lapses_with_its_deadline() {
     // Whoever was granted a place and was not polled kept it for ever, and those behind with it.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).max_requests(1)).await;
     let first = start(&client, "first").await;
     let asked = peer.expect(REQUEST).await;
     // Polled once, so that it stands in line, and then never again.
     let mut forgotten = Box::pin(client.call_within(Bytes::from("forgotten"), ms(500)));
-    assert!(futures_poll(&mut forgotten).is_pending());
+    assert!(poll_once(forgotten.as_mut()).is_pending());
     let behind = start(&client, "behind").await;
     peer.send(REPLY, asked.id, "").await;
     first.await.unwrap().unwrap();
@@ -262,13 +252,8 @@ async fn what_a_caller_in_line_was_granted_lapses_with_its_deadline() {
     assert_eq!(asked.payload, b"behind");
     peer.send(REPLY, asked.id, "").await;
     behind.await.unwrap().unwrap();
-    let error = forgotten.await.unwrap_err();
-    assert!(matches!(error, CallError::Expired), "{error:?}");
+    assert_fails!(forgotten.await, CallError::Expired);
     assert_eq!(client.counts().in_flight, 0);
-}
-
-fn futures_poll<F: Future>(future: &mut std::pin::Pin<Box<F>>) -> std::task::Poll<F::Output> {
-    future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,36 +265,32 @@ async fn as_many_are_in_line_as_may_be_and_one_more_is_refused() {
     for _ in 0..1 + 65_536 {
         let client = client.clone();
         let mut call = Box::pin(async move { client.call_within(Bytes::new(), secs(60)).await });
-        assert!(futures_poll(&mut call).is_pending());
+        assert!(poll_once(call.as_mut()).is_pending());
         calls.push(call);
     }
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(
-        matches!(refused, CallError::Refused(Refusal::Full { count: 1, max_count: 1, .. })),
-        "{refused:?}"
+    assert_fails!(
+        client.call(Bytes::new()).await,
+        CallError::Refused(Refusal::Full { count: 1, max_count: 1, .. })
     );
     calls.pop();
     let mut one_more = Box::pin(client.call(Bytes::new()));
-    assert!(futures_poll(&mut one_more).is_pending(), "there is room in line again");
+    assert!(poll_once(one_more.as_mut()).is_pending(), "there is room in line again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_way_messages_beyond_the_limits_are_dropped_where_that_is_wanted() {
-    let net = Net::new();
     let ran = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&ran);
     let router = Router::new().fallback(move |_: Request<Bytes>| {
         count.fetch_add(1, Ordering::SeqCst);
         std::future::pending()
     });
-    let server = Server::builder(native(), router).max_requests(2).overflow(Overflow::Drop);
-    let server = server.listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) =
+        served(Server::builder(native(), router).max_requests(2).overflow(Overflow::Drop)).await;
     for _ in 0..5 {
         peer.send(ONE_WAY, 0, "x").await;
     }
     peer.send(REQUEST, 1, "x").await;
-    let refused = peer.expect(REFUSED).await;
-    assert_eq!((refused.id, &refused.payload[..]), (1, &[1, 0][..]));
+    assert_eq!(peer.refusal().await, (1, vec![1, 0]));
     assert_eq!((ran.load(Ordering::SeqCst), server.counts().dropped_one_ways), (2, 3));
 }

@@ -1,19 +1,6 @@
 //! Plug points, each implemented outside the crate, well and badly.
 
-mod support;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::Bytes;
-use listenrain::{
-    Blocking, CallError, CallId, ConnectionLimits, Correlation, Executor, Failure, HeapTimers, Inline, Job,
-    MessageError, OriginalPackets, Protocol, ProtocolBuilder, Queued, RawBytes, Refusal, Router, SendQueue,
-    Server, Spawned, StateMachinePool, Ticket, Timers,
-};
-use support::*;
-use tokio::time::Instant;
+use crate::support::*;
 
 /// Last in, first out; forgets what is longer than it likes.
 #[derive(Default)]
@@ -71,9 +58,8 @@ async fn a_queue_of_the_users_orders_what_is_written() {
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_forgets_costs_its_calls_only_and_no_room() {
     let forgetful = || Stack { forgets_from: Some(10), ..Stack::default() };
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let client = connect(&net, raw().queue(forgetful).build().unwrap());
+    let (_net, _server, client) =
+        between(Server::builder(native(), echo()), dialling(raw().queue(forgetful).build().unwrap())).await;
     let lost = client.call_within(Bytes::from("longer than ten"), ms(50)).await;
     assert!(lost.is_err());
     assert_eq!(client.call(Bytes::from("short")).await.unwrap(), "short");
@@ -125,8 +111,7 @@ async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
     };
     let protocol = raw().packets(OriginalPackets::default()).correlation(Correlation::by_message(id_of));
     let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
-    let refused = client.call(Bytes::from("panic")).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Panicked { .. })), "{refused:?}");
+    assert_fails!(client.call(Bytes::from("panic")).await, CallError::Refused(Refusal::Panicked { .. }));
     peer.send_original("panic").await;
     let call = start(&client, "1").await;
     peer.send_original("1 is fine").await;
@@ -135,55 +120,22 @@ async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
     assert!(took < ms(10), "a slot is left behind: {took:?}");
 }
 
-/// Runs jobs as tasks and counts them.
-#[derive(Debug, Clone)]
-struct Counting(Arc<AtomicUsize>);
-
-impl Executor for Counting {
-    fn execute(&self, job: Job) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(job);
-    }
-
-    fn bound(&self) -> usize {
-        2
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
     // LR22: a task for each message, however many.
-    let jobs = Counting(Arc::default());
-    let net = Net::new();
-    let protocol = raw().handlers(jobs.clone()).build().unwrap();
-    let server = Server::builder(protocol, silent()).listen(net.listener()).unwrap();
+    let (count, net) = (Arc::new(AtomicUsize::new(0)), Net::new());
+    let jobs = Arc::clone(&count);
+    let counting = executor(2, true, move |job| {
+        jobs.fetch_add(1, SeqCst);
+        tokio::spawn(job);
+    });
+    let server = Server::builder(on(counting), silent()).listen(net.listener()).unwrap();
     let client = connect(&net, native());
     for _ in 0..20 {
         start(&client, "x").await;
     }
     // The others stand in line.
-    assert_eq!((jobs.0.load(Ordering::SeqCst), server.counts().in_flight), (2, 20));
-}
-
-#[tokio::test]
-async fn the_blocking_executor_runs_handlers_that_block_side_by_side() {
-    // Each waits for the other on its thread; on the runtime's only one both would stand still.
-    let together = Arc::new(std::sync::Barrier::new(2));
-    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
-        let together = Arc::clone(&together);
-        async move {
-            together.wait();
-            Ok(request.message)
-        }
-    });
-    let net = Net::new();
-    let protocol = raw().handlers(Blocking::new(2)).build().unwrap();
-    let _server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-    let client = connect(&net, native());
-    let calls = [client.call(Bytes::from("a")), client.call(Bytes::from("b"))].map(Box::pin);
-    let [a, b] = calls;
-    let both = tokio::time::timeout(secs(30), async { tokio::join!(a, b) }).await.unwrap();
-    assert_eq!((both.0.unwrap(), both.1.unwrap()), (Bytes::from("a"), Bytes::from("b")));
+    assert_eq!((count.load(SeqCst), server.counts().in_flight), (2, 20));
 }
 
 #[tokio::test]
@@ -194,15 +146,14 @@ async fn every_executor_runs_handlers_that_answer_at_once_or_later() {
             1 => raw().handlers(Spawned::new(8)),
             _ => raw().handlers(Blocking::new(8)),
         };
-        let net = Net::new();
-        let router = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+        let router = Router::new().fallback(|request: Request<Bytes>| async move {
             if request.message == "later" {
                 tokio::task::yield_now().await;
             }
             Ok(request.message)
         });
-        let server = Server::builder(protocol.build().unwrap(), router).listen(net.listener()).unwrap();
-        let client = connect(&net, native());
+        let (_net, server, client) =
+            between(Server::builder(protocol.build().unwrap(), router), dialling(native())).await;
         for asked in ["at once", "later"] {
             let call = tokio::time::timeout(secs(30), client.call(Bytes::from(asked)));
             assert_eq!(call.await.unwrap().unwrap(), asked);
@@ -210,29 +161,6 @@ async fn every_executor_runs_handlers_that_answer_at_once_or_later() {
         let drained = tokio::time::timeout(secs(30), server.drain(secs(20))).await.unwrap();
         assert!(drained.complete);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn replies_that_nobody_takes_are_bounded() {
-    let (net, mut limits) = (Net::new(), ConnectionLimits::default());
-    limits.reply_bytes = 100;
-    let mut peers = net.peers();
-    let client = dialling(native()).limits(limits).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
-    let (mut first, mut second) = (Box::pin(client.call("1".into())), Box::pin(client.call("2".into())));
-    for call in [&mut first, &mut second] {
-        assert!(tokio::time::timeout(ms(1), call).await.is_err());
-        let asked = peer.expect(REQUEST).await;
-        peer.send(REPLY, asked.id, [7; 80]).await;
-        settle().await;
-    }
-    assert_eq!(first.await.unwrap().len(), 80);
-    let overflow = second.await.unwrap_err();
-    let CallError::Failed(Failure::ReplyOverflow { size, waiting, limit }) = overflow else {
-        panic!("{overflow:?}")
-    };
-    assert_eq!((size, waiting, limit), (80, 80, 100));
 }
 
 #[tokio::test(start_paused = true)]
@@ -251,40 +179,10 @@ async fn what_goes_wrong_is_counted() {
     assert_eq!((counts.sent, counts.received, counts.in_flight), (100, 50, 0));
 }
 
-/// Timers whose third deadline makes them panic.
-#[derive(Debug, Default)]
-struct ThirdPanics {
-    timers: HeapTimers,
-    added: usize,
-}
-
-impl Timers for ThirdPanics {
-    fn add(&mut self, call: CallId, deadline: Instant) {
-        self.added += 1;
-        assert_ne!(self.added, 3, "the third");
-        self.timers.add(call, deadline);
-    }
-
-    fn remove(&mut self, call: CallId) {
-        self.timers.remove(call);
-    }
-
-    fn next(&self) -> Option<Instant> {
-        self.timers.next()
-    }
-
-    fn expired(&mut self, now: Instant) -> Option<CallId> {
-        self.timers.expired(now)
-    }
-
-    fn len(&self) -> usize {
-        self.timers.len()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn calls_that_timers_had_when_they_panicked_end_at_their_deadlines_all_the_same() {
-    let (_net, _peer, client) = by_hand(raw().timers(ThirdPanics::default).build().unwrap()).await;
+    let (_net, _peer, client) =
+        by_hand(raw().timers(|| Watched { panics_at: Some(3), ..Watched::default() }).build().unwrap()).await;
     let began = Instant::now();
     let calls =
         [start_within(&client, "first", secs(1)).await, start_within(&client, "second", secs(2)).await];

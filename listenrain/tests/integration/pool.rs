@@ -1,13 +1,6 @@
 //! The pool and the table of protocols: who shares a connection with whom.
 
-mod support;
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, Client, ConnectionPool, Endpoint, Generation, MessageCodec, PoolError, PoolKey, Protocol,
-    ProtocolError, ProtocolHandle, ProtocolTable, RawBytes, Refusal, SharedConnections, TransportId,
-};
-use support::*;
+use crate::support::*;
 
 fn endpoint(text: &str) -> Endpoint {
     text.parse().unwrap()
@@ -150,10 +143,8 @@ async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
     first.call(Bytes::new()).await.unwrap();
     first.close().await;
     for let_go in [first, clone] {
-        let refused = let_go.call(Bytes::new()).await.unwrap_err();
-        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
-        let refused = let_go.one_way(Bytes::new()).await.unwrap_err();
-        assert!(matches!(refused, CallError::Refused(Refusal::Closed)), "{refused:?}");
+        assert_fails!(let_go.call(Bytes::new()).await, CallError::Refused(Refusal::Closed));
+        assert_fails!(let_go.one_way(Bytes::new()).await, CallError::Refused(Refusal::Closed));
     }
     assert_eq!(second.call(Bytes::from("x")).await.unwrap(), "x");
     assert_eq!(net.dials(), 1);
@@ -183,8 +174,7 @@ async fn a_connection_whose_dialer_is_over_is_never_given_once_its_lanes_are_los
     assert_eq!(net.dials(), 3, "it is the same connection");
     net.cut();
     tokio::time::sleep(ms(50)).await;
-    let refused = first.call(Bytes::from("x")).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Down { .. })), "{refused:?}");
+    assert_fails!(first.call(Bytes::from("x")).await, CallError::Refused(Refusal::Down { .. }));
     net.end_dialling(false);
     assert_eq!(two_lanes().call(Bytes::from("x")).await.unwrap(), "x", "a fresh connection");
     assert_eq!(pool.connections().len(), 1);
@@ -198,8 +188,7 @@ async fn a_full_pool_lets_unused_connections_go_and_refuses_while_all_are_used()
     let _peers = net.peers();
     let first = pooled(&pool, &net, "test://a", &handle).unwrap();
     let _second = pooled(&pool, &net, "test://b", &handle).unwrap();
-    let full = pooled(&pool, &net, "test://c", &handle).unwrap_err();
-    assert!(matches!(full, PoolError::Full(_)), "{full:?}");
+    assert_fails!(pooled(&pool, &net, "test://c", &handle), PoolError::Full(_));
     drop(first);
     let _third = pooled(&pool, &net, "test://c", &handle).unwrap();
     settle().await;
@@ -218,7 +207,7 @@ fn registered_protocols_are_typed_and_unique() {
     message_of(&handle);
     let taken = table.register(native()).unwrap_err();
     assert_eq!(taken, ProtocolError::Registered("native".to_owned()));
-    let plain = Protocol::builder("plain", RawBytes).packets(listenrain::OriginalPackets::default());
-    let by_packet = plain.correlation(listenrain::Correlation::by_packet()).build().unwrap_err();
+    let plain = Protocol::builder("plain", RawBytes).packets(OriginalPackets::default());
+    let by_packet = plain.correlation(Correlation::by_packet()).build().unwrap_err();
     assert_eq!(by_packet, ProtocolError::NoPacketId("plain".to_owned()));
 }

@@ -1,15 +1,6 @@
 //! Channels that a server does not take or keep: it is full, their peer is not admitted or has too many, or they are too old.
 
-mod support;
-
-use std::sync::Arc;
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, ChannelFacts, Client, ConnectionState, OriginalPackets, Protocol, RawBytes, Refusal, Server,
-};
-use support::*;
-use tokio::sync::mpsc;
+use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
@@ -18,7 +9,7 @@ async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
     let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
     let first = connect(&net, native());
     first.call(Bytes::new()).await.unwrap();
-    let builder = Client::builder(native()).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
+    let builder = Client::builder(native()).backoff(Backoff::between(ms(10), ms(20)).seeded(1));
     let second = builder.dial(net.dialer()).unwrap();
     let error = second.call_within(Bytes::from("one too many"), secs(30)).await.unwrap_err();
     assert!(error.never_executed(), "{error:?}");
@@ -55,14 +46,8 @@ async fn a_peer_of_another_version_is_down_at_once_unless_the_generator_has_othe
     for has_others in [false, true] {
         let net = Net::new();
         let mut peers = net.peers();
-        let dialer = Arc::new(tokio::sync::Mutex::new(net.dialer()));
-        let generator = listenrain::transport::generator("test://net".parse().unwrap(), move || {
-            let dialer = Arc::clone(&dialer);
-            async move {
-                let channel = dialer.lock().await.next().await?;
-                Ok(if has_others { channel.on_end(|_| {}) } else { channel })
-            }
-        });
+        let generator =
+            net.dialer_with(move |channel| if has_others { channel.on_end(|_| {}) } else { channel });
         let client = Client::builder(native()).dial(generator).unwrap();
         let mut peer = peers.next().await;
         peer.send(GOODBYE, 0, goodbye(VERSION, 0, 0, 30_000)).await;
@@ -89,12 +74,11 @@ async fn a_peer_that_accepts_and_hangs_up_is_down_and_every_call_known_not_to_ha
             drop(peers.next().await);
         }
     });
-    let client = Client::builder(native()).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
+    let client = Client::builder(native()).backoff(Backoff::between(ms(10), ms(20)).seeded(1));
     let client = client.dial(net.dialer()).unwrap();
     let mut states = client.connection().watch();
     states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Down { cause: Some(_), .. })), "{refused:?}");
+    assert_fails!(client.call(Bytes::new()).await, CallError::Refused(Refusal::Down { cause: Some(_), .. }));
     hangs_up.abort();
 }
 
@@ -130,11 +114,11 @@ async fn refusals_are_told_to_so_many_at_a_time_and_take_no_longer_than_they_may
 }
 
 /// Channels whose peers have these addresses, and their other ends.
-fn addressed()
--> (mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>, Box<dyn listenrain::ChannelGenerator>) {
+fn addressed() -> (mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>, Box<dyn ChannelGenerator>)
+{
     let (sender, receiver) = mpsc::unbounded_channel::<(&'static str, tokio::io::DuplexStream)>();
     let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-    let listener = listenrain::transport::generator("test://addressed".parse().unwrap(), move || {
+    let listener = generator("test://addressed".parse().unwrap(), move || {
         let receiver = Arc::clone(&receiver);
         async move {
             let Some((peer, io)) = receiver.lock().await.recv().await else {
@@ -142,7 +126,7 @@ fn addressed()
             };
             let peer = format!("test://{peer}").parse().unwrap();
             let facts = ChannelFacts::new("test").between(None, Some(peer));
-            Ok(listenrain::Channel::from_io(io, facts))
+            Ok(Channel::from_io(io, facts))
         }
     });
     (sender, listener)
@@ -174,8 +158,7 @@ async fn only_peers_that_are_admitted_are_served() {
         } else {
             // It is told at once, and what it has sent by then is refused for itself.
             assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(NOT_ADMITTED, 0, 0, 30_000));
-            let refused = peer.expect(REFUSED).await;
-            assert_eq!((refused.id, &refused.payload[..]), (1, &[4, 0][..]));
+            assert_eq!(peer.refusal().await, (1, vec![4, 0]));
         }
     }
     let counts = server.counts();
@@ -185,9 +168,10 @@ async fn only_peers_that_are_admitted_are_served() {
 #[tokio::test(start_paused = true)]
 async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcomer_is_refused() {
     let (peers, listener) = addressed();
-    let mut limits = listenrain::ServerLimits::default();
-    limits.address_connections = Some(2);
-    let server = Server::builder(native(), echo()).limits(limits).listen(listener).unwrap();
+    let server = Server::builder(native(), echo())
+        .limits(serving_up_to(|limits| limits.address_connections = Some(2)))
+        .listen(listener)
+        .unwrap();
     let mut asking = from(&peers, "10.0.0.1:1").await;
     asking.send(REQUEST, 1, "x").await;
     asking.expect(REPLY).await;
@@ -221,11 +205,12 @@ async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcome
 #[tokio::test(start_paused = true)]
 async fn one_that_makes_way_at_work_answers_what_it_has_taken_and_no_more_than_as_many_do_so() {
     let (peers, listener) = addressed();
-    let mut limits = listenrain::ServerLimits::default();
-    limits.address_connections = Some(2);
     let go_on = Arc::new(tokio::sync::Notify::new());
     let (router, _) = held(&go_on);
-    let server = Server::builder(native(), router).limits(limits).listen(listener).unwrap();
+    let server = Server::builder(native(), router)
+        .limits(serving_up_to(|limits| limits.address_connections = Some(2)))
+        .listen(listener)
+        .unwrap();
     let mut at_work = Vec::new();
     for address in ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.1:4", "10.0.0.1:5"] {
         let mut peer = from(&peers, address).await;
@@ -259,7 +244,7 @@ async fn a_channel_that_is_too_old_ends_in_an_orderly_way_and_no_call_notices() 
         Server::builder(native(), echo()).max_age(secs(10)).seeded(1).listen(net.listener()).unwrap();
     let client = connect(&net, native());
     let mut calls = 0;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     while start.elapsed() < secs(60) {
         client.call_within(Bytes::from("x"), secs(1)).await.unwrap();
         calls += 1;

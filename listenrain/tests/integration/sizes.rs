@@ -1,14 +1,6 @@
 //! Packets beyond the limits: each costs its own request, and no channel that can say so.
 
-mod support;
-
-use bytes::Bytes;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{
-    CallError, Failure, HandlerError, LinkError, NativePackets, OriginalPackets, Protocol, RawBytes, Refusal,
-    RemoteRefusal, Router, Server,
-};
-use support::*;
+use crate::support::*;
 
 /// Bytes that a packet may have here.
 const LIMIT: usize = 1000;
@@ -46,9 +38,7 @@ async fn a_request_beyond_the_limit_is_refused_by_its_id_with_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_one_way_message_beyond_the_limit_is_dropped_and_counted() {
-    let net = Net::new();
-    let server = Server::builder(up_to(LIMIT), echo()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(up_to(LIMIT), echo())).await;
     peer.send(ONE_WAY, 0, vec![1; LIMIT + 1]).await;
     peer.send(REQUEST, 3, "next").await;
     assert_eq!(peer.expect(REPLY).await.payload, b"next");
@@ -58,9 +48,7 @@ async fn a_one_way_message_beyond_the_limit_is_dropped_and_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_of_a_request_beyond_the_peers_limit_is_told_and_its_neighbours_go_on() {
     // It cost the channel, and the next one, and so on until its deadline.
-    let net = Net::new();
-    let _server = Server::builder(up_to(LIMIT), echo()).listen(net.listener()).unwrap();
-    let client = connect(&net, native());
+    let (net, _server, client) = between(Server::builder(up_to(LIMIT), echo()), dialling(native())).await;
     let calls = [LIMIT, LIMIT + 1, 100_000, 10].map(|size| {
         let client = client.clone();
         tokio::spawn(async move { client.call(Bytes::from(vec![1; size])).await })
@@ -83,13 +71,11 @@ async fn a_caller_of_a_request_beyond_the_peers_limit_is_told_and_its_neighbours
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_beyond_the_callers_limit_fails_that_call_only() {
-    let net = Net::new();
-    let router: Router<RawBytes> = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
         let size = usize::from(request.message[0]) << 8 | usize::from(request.message[1]);
         Ok(Bytes::from(vec![1; size]))
     });
-    let _server = Server::builder(native(), router).listen(net.listener()).unwrap();
-    let client = connect(&net, up_to(LIMIT));
+    let (net, _server, client) = between(Server::builder(native(), router), dialling(up_to(LIMIT))).await;
     let wanting = |size: usize| client.call(Bytes::copy_from_slice(&(size as u16).to_be_bytes()));
     let neighbour = wanting(7);
     for size in [LIMIT - 1, LIMIT] {
@@ -104,12 +90,10 @@ async fn a_reply_beyond_the_callers_limit_fails_that_call_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_does_not_send_a_reply_beyond_its_own_limit() {
-    let net = Net::new();
-    let router: Router<RawBytes> = Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
         Ok(Bytes::from(vec![1; LIMIT + usize::from(request.message[0]) - 1]))
     });
-    let server = Server::builder(up_to(LIMIT), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(up_to(LIMIT), router)).await;
     for more in [0, 1] {
         peer.send(REQUEST, 1, [more]).await;
         assert_eq!(peer.expect(REPLY).await.payload.len(), LIMIT + usize::from(more) - 1);
@@ -125,12 +109,10 @@ async fn a_server_does_not_send_a_reply_beyond_its_own_limit() {
 #[tokio::test(start_paused = true)]
 async fn an_errors_text_is_cut_to_what_a_packet_holds() {
     // It ended the channel and every call on it.
-    for (limit, expected) in [(64, 64), (10_000, 2 + listenrain::RemoteError::MAX_MESSAGE)] {
-        let net = Net::new();
+    for (limit, expected) in [(64, 64), (10_000, 2 + RemoteError::MAX_MESSAGE)] {
         let router: Router<RawBytes> =
             Router::new().fallback(|_| async { Err(HandlerError::new("é".repeat(5_000))) });
-        let _server = Server::builder(up_to(limit), router).listen(net.listener()).unwrap();
-        let mut peer = Peer::new(net.raw().await);
+        let (_net, _server, mut peer) = served(Server::builder(up_to(limit), router)).await;
         peer.send(REQUEST, 1, "x").await;
         let error = peer.expect(ERROR).await;
         let text = std::str::from_utf8(&error.payload[2..]).expect("cut between characters");
@@ -147,14 +129,11 @@ async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
     let net = Net::holding(1000);
     let mut peers = net.peers();
     let client = connect(&net, native());
-    let poison = {
-        let client = client.clone();
-        tokio::spawn(async move { client.call_within(Bytes::from(vec![1; 100_000]), secs(600)).await })
-    };
+    let poison = calling(&client, Bytes::from(vec![1; 100_000]), secs(600));
     for number in 1..=3 {
         let mut peer = peers.next().await;
         let mut some = [0; 5000];
-        tokio::io::AsyncReadExt::read_exact(&mut peer.io, &mut some).await.unwrap();
+        peer.io.read_exact(&mut some).await.unwrap();
         settle().await;
         if number == 3 {
             assert!(!poison.is_finished());
@@ -167,18 +146,15 @@ async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
     // What stood behind it is served.
     let neighbour = start(&client, "neighbour").await;
     let mut peer = peers.next().await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "").await;
+    peer.answer("").await;
     neighbour.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_packets_have_no_ids_one_beyond_the_limit_ends_its_channel() {
-    let net = Net::new();
     let packets = OriginalPackets::default().with_max_packet(LIMIT);
     let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
-    let server = Server::builder(protocol, echo()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, server, mut peer) = served(Server::builder(protocol, echo())).await;
     peer.send_original(vec![1; LIMIT]).await;
     assert_eq!(peer.read_original().await.unwrap().len(), LIMIT);
     peer.send_original(vec![1; LIMIT + 1]).await;

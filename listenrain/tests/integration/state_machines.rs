@@ -1,16 +1,6 @@
 //! `send`: a state machine is told exactly one outcome, however its call ends.
 
-mod support;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::Bytes;
-use listenrain::{
-    CallError, Client, Executor, Inline, Job, Outcome, Overflow, Protocol, RawBytes, Refusal, Spawned,
-};
-use support::*;
-use tokio::sync::Notify;
+use crate::support::*;
 
 const ASKED: Bytes = Bytes::from_static(b"asked");
 
@@ -20,8 +10,7 @@ async fn a_state_machine_is_told_its_reply_once() {
     let (_net, mut peer, client) = by_hand(native()).await;
     let (machine, told) = told();
     client.send_within(ASKED, ms(50), machine).await;
-    let asked = peer.expect(REQUEST).await;
-    peer.send(REPLY, asked.id, "one").await;
+    let asked = peer.answer("one").await;
     peer.send(REPLY, asked.id, "two").await;
     settle().await;
     tokio::time::advance(ms(100)).await;
@@ -29,49 +18,38 @@ async fn a_state_machine_is_told_its_reply_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_machine_is_told_of_a_timeout() {
-    let (_net, _server, client) = linked(silent()).await;
-    let (machine, told) = told();
-    client.send_within(ASKED, ms(50), machine).await;
-    assert!(matches!(only(told).await, Err(CallError::Timeout)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_state_machine_is_told_of_a_lost_link() {
-    let (net, mut peer, client) = by_hand(native()).await;
-    let (machine, told) = told();
-    client.send(ASKED, machine).await;
-    peer.expect(REQUEST).await;
+async fn a_state_machine_is_told_however_its_call_ends() {
+    let configured = dialling(native()).max_requests(3).overflow(Overflow::Refuse);
+    let (net, _peers, mut peer, client) = dialled(configured).await;
+    let ((timed_out, told_first), (lost, told_second)) = (told(), told());
+    client.send_within(ASKED, ms(50), timed_out).await;
+    assert!(matches!(only(told_first).await, Err(CallError::Timeout)));
+    client.send(ASKED, lost).await;
+    for kind in [REQUEST, CANCEL, REQUEST] {
+        peer.expect(kind).await;
+    }
+    net.hang(true);
     net.cut();
-    assert!(matches!(only(told).await, Err(CallError::Lost { .. })));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_state_machine_is_told_of_a_dropped_connection() {
-    let (_net, _server, client) = linked(silent()).await;
+    assert!(matches!(only(told_second).await, Err(CallError::Lost { .. })));
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let (machine, told) = told();
+        client.send(ASKED, machine).await;
+        kept.push(told);
+    }
     let (machine, told) = told();
     client.send(ASKED, machine).await;
+    assert!(matches!(only(told).await, Err(CallError::Refused(Refusal::Full { .. }))));
     drop(client);
-    assert!(only(told).await.is_err());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_state_machine_is_told_of_a_refusal() {
-    let net = Net::new();
-    let _server = serve(&net, silent());
-    let client = dialling(native()).max_requests(1).overflow(Overflow::Refuse).dial(net.dialer()).unwrap();
-    let ((first, _keep), (second, told_second)) = (told(), told());
-    client.send(ASKED, first).await;
-    client.send(ASKED, second).await;
-    let refused = only(told_second).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::Full { .. })), "{refused:?}");
+    for told in kept {
+        assert!(only(told).await.is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_state_machine_is_told_that_its_send_was_dropped_in_line() {
-    let net = Net::new();
-    let _server = serve(&net, silent());
-    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
+    let (_net, _server, client) =
+        between(Server::builder(native(), silent()), dialling(native()).max_requests(1)).await;
     let _call = start(&client, "in the way").await;
     let (machine, told) = told();
     let sending = tokio::spawn(async move { client.send(ASKED, machine).await });
@@ -80,47 +58,14 @@ async fn a_state_machine_is_told_that_its_send_was_dropped_in_line() {
     assert!(matches!(only(told).await, Err(CallError::Cancelled)));
 }
 
-/// A client whose callbacks run on `callbacks`, of a server that echoes.
-fn with_callbacks(net: &Net, callbacks: impl Executor) -> Client<RawBytes> {
-    let protocol = Protocol::builder("native", RawBytes).callbacks(callbacks).build().unwrap();
-    connect(net, protocol)
-}
-
-/// Takes the one place that there is for callbacks, until it is told to go on.
-fn until_told(go_on: &Arc<Notify>) -> impl Executor {
-    #[derive(Debug)]
-    struct Held(Arc<Notify>);
-
-    impl Executor for Held {
-        fn execute(&self, job: Job) {
-            let go_on = Arc::clone(&self.0);
-            tokio::spawn(async move {
-                go_on.notified().await;
-                job.await;
-            });
-        }
-
-        fn bound(&self) -> usize {
-            1
-        }
-
-        fn runs_in_place(&self) -> bool {
-            false
-        }
-    }
-
-    Held(Arc::clone(go_on))
-}
-
 #[tokio::test(start_paused = true)]
 async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no_call() {
     // A send waited for an executor that others' calls held while they were in flight, and what waited for it was
     // bounded by nothing.
     let net = Net::new();
     let _server = serve(&net, echo());
-    let go_on = Arc::new(Notify::new());
-    let protocol = Protocol::builder("native", RawBytes).callbacks(until_told(&go_on)).build().unwrap();
-    let client = dialling(protocol).max_requests(4).dial(net.dialer()).unwrap();
+    let (keeping, jobs) = keeping_jobs(1, false);
+    let client = dialling(calling_back_on(keeping)).max_requests(4).dial(net.dialer()).unwrap();
     let machines: Vec<_> = (0..4).map(|_| told()).collect();
     let mut all = Vec::new();
     for (machine, told) in machines {
@@ -129,10 +74,10 @@ async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no
     }
     settle().await;
     assert_eq!(client.counts().in_flight, 4, "all are answered, and none is told");
-    let full = client.call_within(ASKED, ms(10)).await.unwrap_err();
-    assert!(matches!(full, CallError::Expired), "{full:?}");
+    assert_fails!(client.call_within(ASKED, ms(10)).await, CallError::Expired);
     for (at, told) in all.into_iter().enumerate() {
-        go_on.notify_one();
+        let job = jobs.lock().unwrap().pop().expect("one at a time is handed over");
+        job.run_now().unwrap();
         assert_eq!(only(told).await.unwrap(), ASKED);
         settle().await;
         assert_eq!(client.counts().in_flight, 3 - at as u64);
@@ -142,7 +87,7 @@ async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no
 #[tokio::test(start_paused = true)]
 async fn a_send_does_not_wait_for_calls_of_another_connection() {
     // Four calls to a peer that says nothing took all of the executor's places for as long as they waited.
-    let protocol = Protocol::builder("native", RawBytes).callbacks(Spawned::new(1)).build().unwrap();
+    let protocol = calling_back_on(Spawned::new(1));
     let (silent_net, net) = (Net::new(), Net::new());
     let (_silent, _server) = (serve(&silent_net, silent()), serve(&net, echo()));
     let (stuck, good) = (connect(&silent_net, protocol.clone()), connect(&net, protocol));
@@ -159,7 +104,8 @@ async fn a_send_does_not_wait_for_calls_of_another_connection() {
 async fn a_state_machine_that_panics_harms_nobody() {
     let net = Net::new();
     let _server = serve(&net, echo());
-    for client in [with_callbacks(&net, Spawned::new(2)), with_callbacks(&net, Inline::new(2))] {
+    for protocol in [calling_back_on(Spawned::new(2)), calling_back_on(Inline::new(2))] {
+        let client = connect(&net, protocol);
         for _ in 0..10 {
             client.send(ASKED, |_: Outcome<Bytes>| panic!("a machine panics")).await;
         }
@@ -170,36 +116,18 @@ async fn a_state_machine_that_panics_harms_nobody() {
     }
 }
 
-/// Loses every job, or panics instead of running it.
-#[derive(Debug)]
-struct Broken {
-    panics: bool,
-    jobs: Arc<AtomicUsize>,
-}
-
-impl Executor for Broken {
-    fn execute(&self, job: Job) {
-        self.jobs.fetch_add(1, Ordering::SeqCst);
-        assert!(!self.panics, "an executor panics");
-        drop(job);
-    }
-
-    fn bound(&self) -> usize {
-        2
-    }
-
-    fn runs_in_place(&self) -> bool {
-        false
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
     let net = Net::new();
     let _server = serve(&net, echo());
     for panics in [false, true] {
         let jobs = Arc::new(AtomicUsize::new(0));
-        let client = with_callbacks(&net, Broken { panics, jobs: Arc::clone(&jobs) });
+        let handed_over = Arc::clone(&jobs);
+        let broken = executor(2, false, move |_| {
+            handed_over.fetch_add(1, SeqCst);
+            assert!(!panics, "an executor panics");
+        });
+        let client = connect(&net, calling_back_on(broken));
         for sent in 1..=5 {
             let (machine, told) = told();
             client.send_within(ASKED, secs(1), machine).await;
@@ -213,8 +141,7 @@ async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
 #[tokio::test]
 async fn a_blocking_call_inside_a_runtime_is_refused_at_once() {
     let (_net, _server, client) = linked(echo()).await;
-    let refused = client.call_blocking(ASKED).unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::InsideRuntime)), "{refused:?}");
+    assert_fails!(client.call_blocking(ASKED), CallError::Refused(Refusal::InsideRuntime));
 }
 
 #[tokio::test]
@@ -230,7 +157,7 @@ async fn a_plain_thread_may_block_for_its_reply_and_keeps_its_deadline() {
     assert!(matches!(joined(thread).await, Err(CallError::Timeout)));
     peer.expect(REQUEST).await;
     peer.expect(CANCEL).await;
-    assert_eq!(client.counts().in_flight, 0);
+    assert_eq!((client.counts().in_flight, client.counts().timeouts), (0, 1));
 }
 
 async fn joined<T: Send + 'static>(thread: std::thread::JoinHandle<T>) -> T {

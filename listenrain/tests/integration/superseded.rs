@@ -1,42 +1,24 @@
 //! A channel whose generator has a better one: the connection moves over, and nothing is lost on the way.
 
-mod support;
+use crate::support::*;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::{
-    BoxFuture, CallError, Channel, ChannelGenerator, Client, Endpoint, IdState, LinkError, NextError,
-    Protocol, RawBytes, Refusal,
-};
-use support::*;
-use tokio::sync::Notify;
-
-/// Dials a net; every channel is superseded when the test says so.
-struct Improving(Box<dyn ChannelGenerator>, Arc<Notify>);
-
-impl ChannelGenerator for Improving {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async {
-            let better = Arc::clone(&self.1);
-            self.0.next().await.map(|channel| channel.superseded_by(async move { better.notified().await }))
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        self.0.endpoint()
-    }
+/// A dialer of channels each of which is superseded when the test says so.
+fn improving(net: &Net, better: &Arc<Notify>) -> Box<dyn ChannelGenerator> {
+    let better = Arc::clone(better);
+    net.dialer_with(move |channel| {
+        let better = Arc::clone(&better);
+        channel.superseded_by(async move { better.notified().await })
+    })
 }
 
-struct Bed {
+struct Improved {
     net: Net,
     peers: Peers,
     better: Arc<Notify>,
     client: Client<RawBytes>,
 }
 
-impl Bed {
+impl Improved {
     /// A client on its first channel, long enough for it to be superseded at once.
     async fn new() -> (Self, Peer) {
         Self::on(Net::new(), native()).await
@@ -45,8 +27,7 @@ impl Bed {
     async fn on(net: Net, protocol: Protocol<RawBytes>) -> (Self, Peer) {
         let better = Arc::new(Notify::new());
         let mut peers = net.peers();
-        let dialer = Improving(net.dialer(), Arc::clone(&better));
-        let client = dialling(protocol).dial(Box::new(dialer)).unwrap();
+        let client = dialling(protocol).dial(improving(&net, &better)).unwrap();
         let first = peers.next().await;
         client.ready().await.unwrap();
         tokio::time::advance(secs(1)).await;
@@ -62,15 +43,14 @@ async fn ended(peer: &mut Peer) -> (Duration, Vec<Frame>) {
 
 #[tokio::test(start_paused = true)]
 async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
-    let (mut bed, mut first) = Bed::new().await;
-    let old = start(&bed.client, "old").await;
+    let (mut test, mut first) = Improved::new().await;
+    let old = start(&test.client, "old").await;
     let asked = first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
 
-    let new = start(&bed.client, "new").await;
-    let asked_there = second.expect(REQUEST).await;
-    second.send(REPLY, asked_there.id, "new").await;
+    let new = start(&test.client, "new").await;
+    second.answer("new").await;
     assert_eq!(new.await.unwrap().unwrap(), "new");
 
     first.send(REPLY, asked.id, "old").await;
@@ -80,69 +60,69 @@ async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
         [],
         "the old channel ends in an orderly way, with nothing else on it"
     );
-    let counts = bed.client.counts();
+    let counts = test.client.counts();
     assert_eq!((counts.reconnects, counts.in_flight, counts.timeouts), (1, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_without_calls_ends_at_once() {
-    let (mut bed, mut first) = Bed::new().await;
-    bed.better.notify_one();
-    let _second = bed.peers.next().await;
+    let (mut test, mut first) = Improved::new().await;
+    test.better.notify_one();
+    let _second = test.peers.next().await;
     let (took, rest) = ended(&mut first).await;
     assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
-    assert_eq!(bed.net.open_lines(), 1);
+    assert_eq!(test.net.open_lines(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_the_peer() {
     // Nothing wakes its task when a call times out or is taken back, unless somebody thinks of it.
-    let (mut bed, mut first) = Bed::new().await;
-    let timed_out = start_within(&bed.client, "times out", secs(5)).await;
-    let taken_back = start(&bed.client, "is taken back").await;
+    let (mut test, mut first) = Improved::new().await;
+    let timed_out = start_within(&test.client, "times out", secs(5)).await;
+    let taken_back = start(&test.client, "is taken back").await;
     first.expect(REQUEST).await;
     first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
     taken_back.abort();
     assert!(matches!(timed_out.await.unwrap(), Err(CallError::Timeout)));
     let (took, rest) = ended(&mut first).await;
     assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
     // Nor is the peer of the new channel told to cancel what it never saw.
-    let call = start(&bed.client, "next").await;
+    let call = start(&test.client, "next").await;
     assert_eq!(second.expect(REQUEST).await.payload, b"next");
     call.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_ends_when_its_last_call_does_whatever_goes_on_elsewhere() {
-    let (mut bed, mut first) = Bed::new().await;
-    let old = start(&bed.client, "old").await;
+    let (mut test, mut first) = Improved::new().await;
+    let old = start(&test.client, "old").await;
     let asked = first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
-    let _new = start(&bed.client, "new").await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
+    let _new = start(&test.client, "new").await;
     second.expect(REQUEST).await;
     first.send(REPLY, asked.id, "").await;
     old.await.unwrap().unwrap();
     let (took, rest) = ended(&mut first).await;
     assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
-    assert_eq!(bed.client.counts().in_flight, 1);
+    assert_eq!(test.client.counts().in_flight, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones() {
     // The pong went out on the better channel, and a peer that hears nothing gives up what it still works on.
-    let (mut bed, mut first) = Bed::new().await;
-    let old = start(&bed.client, "old").await;
+    let (mut test, mut first) = Improved::new().await;
+    let old = start(&test.client, "old").await;
     let asked = first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
     settle().await;
     first.send(PING, 7, "").await;
     let pong = tokio::time::timeout(secs(1), first.expect(PING)).await.expect("there is no pong");
     assert_eq!((pong.id, pong.flags), (7, 1), "an answer, and no ping");
-    let new = start(&bed.client, "new").await;
+    let new = start(&test.client, "new").await;
     assert_eq!(second.expect(REQUEST).await.payload, b"new");
     first.send(REPLY, asked.id, "old").await;
     assert_eq!(old.await.unwrap().unwrap(), "old");
@@ -152,11 +132,11 @@ async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones(
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
     // Nobody looked after it any more: its calls waited for their deadlines, and it for ever where it could not write.
-    let (mut bed, mut first) = Bed::new().await;
-    let old = start_within(&bed.client, "old", secs(3600)).await;
+    let (mut test, mut first) = Improved::new().await;
+    let old = start_within(&test.client, "old", secs(3600)).await;
     first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let _second = bed.peers.next().await;
+    test.better.notify_one();
+    let _second = test.peers.next().await;
     let (took, end) = timed(old).await;
     let end = end.unwrap();
     assert!(matches!(end, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{end:?}");
@@ -166,12 +146,12 @@ async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
-    let (mut bed, mut first) = Bed::new().await;
-    let old = start(&bed.client, "old").await;
+    let (mut test, mut first) = Improved::new().await;
+    let old = start(&test.client, "old").await;
     first.expect(REQUEST).await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
-    let new = start(&bed.client, "new").await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
+    let new = start(&test.client, "new").await;
     let asked = second.expect(REQUEST).await;
     drop(first);
     assert!(matches!(old.await.unwrap(), Err(CallError::Lost { .. })));
@@ -182,12 +162,12 @@ async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_one_at_once() {
     // Its writer was parked, and nobody told it of what was put back into its queue; it learnt of it by the health check.
-    let (mut bed, first) = Bed::on(Net::holding(16), native()).await;
-    let old = start(&bed.client, "more than the channel holds").await;
-    bed.better.notify_one();
-    let mut second = bed.peers.next().await;
+    let (mut test, first) = Improved::on(Net::holding(16), native()).await;
+    let old = start(&test.client, "more than the channel holds").await;
+    test.better.notify_one();
+    let mut second = test.peers.next().await;
     settle().await;
-    bed.net.line(0).cut();
+    test.net.line(0).cut();
     let (took, asked) = timed(second.expect(REQUEST)).await;
     assert!(took < ms(10), "{took:?}");
     second.send(REPLY, asked.id, "there").await;
@@ -198,15 +178,15 @@ async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_
 #[tokio::test(start_paused = true)]
 async fn a_quarantine_outlasts_the_better_channel_while_the_old_one_finishes() {
     // The reply that is late may still come on the old one.
-    let (mut bed, mut first) = Bed::on(Net::new(), first_byte_is_id()).await;
-    let old = start(&bed.client, "2old").await;
-    assert!(bed.client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
-    bed.better.notify_one();
-    let second = bed.peers.next().await;
+    let (mut test, mut first) = Improved::on(Net::new(), first_byte_is_id()).await;
+    let old = start(&test.client, "2old").await;
+    assert!(test.client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
+    test.better.notify_one();
+    let second = test.peers.next().await;
     settle().await;
     drop(second);
-    let _third = bed.peers.next().await;
-    let refused = bed.client.call(Bytes::from("1new")).await.unwrap_err();
+    let _third = test.peers.next().await;
+    let refused = test.client.call(Bytes::from("1new")).await.unwrap_err();
     let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
     assert_eq!(state, IdState::Quarantined);
     first.send_original("2yes").await;
@@ -215,26 +195,24 @@ async fn a_quarantine_outlasts_the_better_channel_while_the_old_one_finishes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_better_channel_that_cannot_be_had_changes_nothing_until_it_can() {
-    let (mut bed, mut first) = Bed::new().await;
-    bed.net.refuse_after(0);
-    bed.better.notify_one();
+    let (mut test, mut first) = Improved::new().await;
+    test.net.refuse_after(0);
+    test.better.notify_one();
     settle().await;
-    assert_eq!(bed.net.dials(), 2);
-    let call = start(&bed.client, "still here").await;
-    let asked = first.expect(REQUEST).await;
-    first.send(REPLY, asked.id, "yes").await;
+    assert_eq!(test.net.dials(), 2);
+    let call = start(&test.client, "still here").await;
+    first.answer("yes").await;
     assert_eq!(call.await.unwrap().unwrap(), "yes");
-    assert_eq!(bed.client.counts().failed_dials, 0);
+    assert_eq!(test.client.counts().failed_dials, 0);
 
     // It was a passing trouble, and nobody says again that there is a better one.
-    bed.net.refuse_after(1);
+    test.net.refuse_after(1);
     tokio::time::advance(secs(10)).await;
     settle().await;
-    assert_eq!(bed.net.dials(), 3);
-    let mut second = bed.peers.next().await;
-    let call = start(&bed.client, "over there").await;
-    let asked = second.expect(REQUEST).await;
-    second.send(REPLY, asked.id, "yes").await;
+    assert_eq!(test.net.dials(), 3);
+    let mut second = test.peers.next().await;
+    let call = start(&test.client, "over there").await;
+    second.answer("yes").await;
     assert_eq!(call.await.unwrap().unwrap(), "yes");
 }
 
@@ -242,8 +220,7 @@ async fn a_better_channel_that_cannot_be_had_changes_nothing_until_it_can() {
 async fn a_channel_that_is_superseded_all_the_time_is_not_replaced_in_a_tight_loop() {
     let (net, better) = (Net::new(), Arc::new(Notify::new()));
     let _server = serve(&net, echo());
-    let dialer = Improving(net.dialer(), Arc::clone(&better));
-    let client = dialling(native()).dial(Box::new(dialer)).unwrap();
+    let client = dialling(native()).dial(improving(&net, &better)).unwrap();
     client.ready().await.unwrap();
     for _ in 0..20 {
         better.notify_one();
@@ -257,21 +234,21 @@ async fn a_channel_that_is_superseded_all_the_time_is_not_replaced_in_a_tight_lo
 async fn closing_and_dropping_give_back_what_superseded_channels_hold() {
     for closes in [true, false] {
         let before = tasks();
-        let (mut bed, mut first) = Bed::new().await;
-        let old = start(&bed.client, "never answered").await;
+        let (mut test, mut first) = Improved::new().await;
+        let old = start(&test.client, "never answered").await;
         first.expect(REQUEST).await;
-        bed.better.notify_one();
-        let second = bed.peers.next().await;
+        test.better.notify_one();
+        let second = test.peers.next().await;
         settle().await;
         if closes {
-            bed.client.connection().close(ms(50)).await;
+            test.client.connection().close(ms(50)).await;
             assert!(old.await.unwrap().is_err());
         } else {
             old.abort();
         }
-        drop(bed.client);
+        drop(test.client);
         settle().await;
-        assert_eq!((tasks(), bed.net.open_lines()), (before, 0), "closes: {closes}");
+        assert_eq!((tasks(), test.net.open_lines()), (before, 0), "closes: {closes}");
         drop((first, second));
     }
 }

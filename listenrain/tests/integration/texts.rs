@@ -1,17 +1,7 @@
 //! Error texts to peers and log lines, and how often a peer can cause one.
 
-mod support;
-
+use crate::support::*;
 use std::fmt::Debug;
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use bytes::Bytes;
-use listenrain::{
-    Correlation, HandlerError, MessageCodec, MessageError, Payload, Protocol, RawBytes, Request, Router,
-    Server,
-};
-use support::*;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -61,7 +51,7 @@ const SECRET: &str = "postgres://root:secret@10.0.0.1";
 
 /// What goes wrong by the first byte of a request.
 fn failing() -> Router<Touchy> {
-    Router::new().fallback(|request: listenrain::Request<Bytes>| async move {
+    Router::new().fallback(|request: Request<Bytes>| async move {
         match request.message.first() {
             Some(b'?') => Err(io::Error::other(SECRET))?,
             Some(b'n') => Err(HandlerError::new("no such user")),
@@ -100,9 +90,7 @@ fn touchy() -> Protocol<Touchy> {
 async fn a_peer_hears_what_is_meant_for_it_and_the_log_the_rest() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    let net = Net::new();
-    let _server = Server::builder(touchy(), failing()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(touchy(), failing())).await;
     // What is asked, its code, the text for the peer, and whether the secret is logged.
     let cases: [(_, u8, _, _); 8] = [
         ("?", 3, "", true),
@@ -194,9 +182,7 @@ async fn what_reading_an_id_panics_with_is_not_told_to_a_peer() {
     let protocol =
         Protocol::builder("ids", RawBytes).correlation(Correlation::by_message(id_of)).build().unwrap();
     let router = Router::new().fallback(|_: Request<Bytes>| async move { Ok(Bytes::from("bad")) });
-    let net = Net::new();
-    let _server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(protocol, router)).await;
     peer.send(REQUEST, 1, "x").await;
     let error = peer.expect(ERROR).await;
     let text = String::from_utf8_lossy(&error.payload[2..]).into_owned();

@@ -1,18 +1,8 @@
 //! Bytes: what comes in from hostile peers, and what goes out.
 
-mod support;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::{Bytes, BytesMut};
-use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{
-    Abilities, CallError, Decoded, Kind, NativePackets, OriginalPackets, Packet, PacketCodec, PacketError,
-    Protocol, RawBytes, Refusal, Sent, Server,
-};
+use crate::support::*;
+use bytes::BytesMut;
 use proptest::prelude::*;
-use support::*;
 
 const MAX: usize = 300;
 
@@ -191,9 +181,7 @@ async fn a_thousand_claims_of_the_largest_packet_reserve_a_read_each() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_packet_is_legal() {
     // LR20: four zero bytes were the end of the original's process.
-    let net = Net::new();
-    let _server = Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (_net, _server, mut peer) = served(Server::builder(in_order(), echo())).await;
     peer.send_bytes(&[0; 4]).await;
     assert_eq!(peer.read_original().await.unwrap(), b"");
     peer.send_original("still there").await;
@@ -217,11 +205,7 @@ async fn bytes_that_are_no_packet_close_their_channel_and_no_other() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_packets_is_one_write() {
     // LR32: two writes a packet, one for its header and one for its payload.
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
+    let (net, _peers, mut peer, client) = dialled(dialling(native())).await;
     settle().await;
     let before = net.line(0).writes();
     let all: Vec<_> = (0..100).map(|_| told()).collect();
@@ -272,45 +256,11 @@ async fn a_message_too_large_for_a_packet_is_refused_to_its_caller() {
     assert_eq!(peer.expect(REQUEST).await.payload, sixty_four.as_bytes());
 }
 
-/// Native packets whose encoder fails for some payloads, and panics for others.
-#[derive(Debug, Default)]
-struct Picky(NativePackets);
-
-impl PacketCodec for Picky {
-    fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, PacketError> {
-        self.0.decode(input)
-    }
-
-    fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
-        assert!(packet.payload.first() != "panic", "told to");
-        if packet.payload.first() == "fail" {
-            return Err(PacketError::Malformed("told to".to_owned()));
-        }
-        self.0.encode(packet, output)
-    }
-
-    fn abilities(&self) -> Abilities {
-        self.0.abilities()
-    }
-
-    fn max_packet(&self) -> usize {
-        self.0.max_packet()
-    }
-
-    fn buffers(&self) -> Arc<dyn BufferPool> {
-        self.0.buffers()
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
     // LR24: what certainly did not leave goes on to the next channel.
     for poison in ["fail", "panic"] {
-        let protocol = Protocol::builder("picky", RawBytes).packets(Picky::default()).build().unwrap();
-        let net = Net::new();
-        let _server = serve(&net, echo());
-        let client = connect(&net, protocol);
-        client.ready().await.unwrap();
+        let (_net, _server, client) = between(Server::builder(native(), echo()), dialling(picky())).await;
         let call = |message: &'static str| client.call_within(Bytes::from(message), secs(5));
         // The first is alone, and leaves before the others come.
         let (left, before, bad, after) =

@@ -1,22 +1,10 @@
 //! A caller that is alone writes its request itself, in the place of the task of its channel. Those that come together leave
 //! it to that task, and so does whoever runs outside the connection's runtime. What goes wrong meanwhile is the channel's affair.
 
-mod support;
-
-use std::io;
+use crate::support::*;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Waker};
+use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
-
-use bytes::Bytes;
-use listenrain::buffer::WriteBuffer;
-use listenrain::channel::Plain;
-use listenrain::transport::generator;
-use listenrain::{CallError, Channel, ChannelFacts, ChannelWrite, Client, Protocol, RawBytes, Sent, Server};
-use support::*;
-use tokio::io::{DuplexStream, WriteHalf};
 use tokio::runtime::{Builder, Handle, Id as RuntimeId};
 use tokio::task::{Id, JoinSet, try_id};
 
@@ -49,37 +37,26 @@ impl Log {
         std::mem::take(&mut self.0.lock().unwrap().writers)
     }
 
-    fn tasks(&self) -> Vec<Option<Id>> {
-        self.writers().into_iter().map(|(task, _)| task).collect()
-    }
-}
-
-struct Logged(Plain<WriteHalf<DuplexStream>>, Log);
-
-impl ChannelWrite for Logged {
-    fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
-        let next = {
-            let mut log = self.1.0.lock().unwrap();
-            log.writers.push((try_id(), Handle::try_current().ok().map(|handle| handle.id())));
-            log.next.take()
-        };
-        match next {
-            None => self.0.poll_write(cx, from),
+    /// Somebody writes.
+    fn written(&self, cx: &Context<'_>) -> Say {
+        let mut inner = self.0.lock().unwrap();
+        inner.writers.push((try_id(), Handle::try_current().ok().map(|handle| handle.id())));
+        match inner.next.take() {
+            None => GO_ON,
             Some(Next::Refuses) => {
-                self.1.0.lock().unwrap().refused = Some(cx.waker().clone());
+                inner.refused = Some(cx.waker().clone());
                 Poll::Pending
             }
             Some(Next::Fails) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            Some(Next::Panics) => panic!("a half panics as it is written to"),
+            Some(Next::Panics) => {
+                drop(inner);
+                panic!("a half panics as it is written to")
+            }
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
+    fn tasks(&self) -> Vec<Option<Id>> {
+        self.writers().into_iter().map(|(task, _)| task).collect()
     }
 }
 
@@ -95,8 +72,8 @@ async fn logged_with(protocol: Protocol<RawBytes>) -> (Server, Client<RawBytes>,
     let dialer = generator("test://net".parse().unwrap(), move || {
         let (net, log) = (net.clone(), logging.clone());
         async move {
-            let (read, write) = tokio::io::split(net.raw().await);
-            Ok(Channel::from_halves(Plain(read), Logged(Plain(write), log), ChannelFacts::new("test")))
+            let io = net.raw().await;
+            Ok(hooked(io, move |part, cx| if part == Part::Write { log.written(cx) } else { GO_ON }))
         }
     });
     let client = dialling(protocol).dial(dialer).unwrap();
@@ -220,10 +197,8 @@ fn what_is_left_out_ends_where_its_end_may_use_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_queued_when_the_one_before_it_is_cut_goes_on_though_nothing_is_to_be_resent() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
-    client.ready().await.unwrap();
+    let (net, _server, client) =
+        between(Server::builder(native(), echo()), dialling(native()).resend_unsent(false)).await;
     settle().await;
     net.line(0).cut_after(10);
     let (cut, queued) = tokio::join!(client.call("cut".into()), client.call("queued".into()));

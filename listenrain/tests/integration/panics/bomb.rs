@@ -1,6 +1,6 @@
 //! Values that panic when they are told to.
 
-use std::sync::{Arc, Mutex};
+use crate::support::*;
 
 /// Panics at the next call of one method of one part. Cloning it gives the same.
 #[derive(Debug, Clone, Default)]
@@ -9,7 +9,7 @@ pub(crate) struct Bomb(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     target: Option<&'static str>,
-    went_off: usize,
+    went_off: bool,
 }
 
 impl Bomb {
@@ -21,7 +21,7 @@ impl Bomb {
     pub(crate) fn disarm(&self) -> bool {
         let mut state = self.0.lock().unwrap();
         state.target = None;
-        std::mem::take(&mut state.went_off) > 0
+        std::mem::take(&mut state.went_off)
     }
 
     /// For something that is made now: it only goes off if it is armed already.
@@ -30,12 +30,18 @@ impl Bomb {
     }
 
     /// `name` is called.
-    pub(crate) fn at(&self, name: &'static str) {
+    pub(crate) fn at(&self, name: &str) {
+        let (part, method) = name.split_once('.').expect("a part and its method");
+        self.of(part, method);
+    }
+
+    /// `method` of `part` is called.
+    pub(crate) fn of(&self, part: &str, method: &str) {
         let mut state = self.0.lock().unwrap();
-        if state.target == Some(name) {
-            (state.target, state.went_off) = (None, 1);
+        if state.target.is_some_and(|target| target.split_once('.') == Some((part, method))) {
+            (state.target, state.went_off) = (None, true);
             drop(state);
-            panic!("a bomb at {name}");
+            panic!("a bomb at {part}.{method}");
         }
     }
 }

@@ -6,126 +6,29 @@
 
 mod bomb;
 mod plugs;
-#[path = "../support/mod.rs"]
-mod support;
 mod transport;
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use listenrain::{
-    Client, Command, HandlerError, NativePackets, OnDisconnect, Protocol, ProtocolError, RawBytes, Request,
-    Router, Server,
-};
-use support::*;
-use tokio::sync::{Notify, mpsc};
-
+use crate::support::*;
 use bomb::Bomb;
 use plugs::{Machine, Message, Messages, protocol};
-use transport::{Generator, Names};
+use transport::Generator;
 
 /// What is asked of the parts while the protocol is built.
-const AT_BUILD: [&str; 7] = [
-    "packets.abilities",
-    "packets.max_packet",
-    "packets.buffers",
-    "handlers.bound",
-    "handlers.runs_in_place",
-    "callbacks.bound",
-    "callbacks.runs_in_place",
-];
+const AT_BUILD: &str = "packets.abilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
+    callbacks.bound callbacks.runs_in_place";
 
 /// What is called when a connection or a server starts; then there is none.
-const AT_START: [&str; 3] = ["dialer.endpoint", "dialer.fork", "listener.endpoint"];
+const AT_START: &str = "dialer.endpoint dialer.fork listener.endpoint";
 
 /// What is called while there is traffic.
-const AT_WORK: [&str; 51] = [
-    "messages.encode",
-    "messages.decode",
-    "messages.command",
-    "message.drop",
-    "payload.drop",
-    "packets.decode",
-    "packets.encode",
-    "buffers.lend",
-    "buffers.give_back",
-    "correlation.id_of",
-    "pool.new",
-    "pool.put",
-    "pool.take",
-    "queue.new",
-    "queue.push",
-    "queue.push_front",
-    "queue.pop",
-    "queue.remove",
-    "queue.len",
-    "queue.shrink",
-    "queue.drop",
-    "timers.new",
-    "timers.add",
-    "timers.remove",
-    "timers.next",
-    "timers.expired",
-    "timers.drop",
-    "handlers.execute",
-    "callbacks.execute",
-    "machine.ended",
-    "machine.drop",
-    "handler.call",
-    "handler.poll",
-    "handler.drop",
-    "dialer.next",
-    "dialer.read",
-    "dialer.write",
-    "dialer.flush",
-    "dialer.shutdown",
-    "dialer.abort",
-    "dialer.flatten_below",
-    "dialer.read_drop",
-    "dialer.write_drop",
-    "dialer.ended",
-    "dialer.superseded",
-    "dialer.drop",
-    "listener.read",
-    "listener.write",
-    "listener.read_drop",
-    "listener.write_drop",
-    "listener.ended",
-];
-
-static DIALER: Names = Names {
-    next: "dialer.next",
-    endpoint: "dialer.endpoint",
-    fork: "dialer.fork",
-    read: "dialer.read",
-    write: "dialer.write",
-    flush: "dialer.flush",
-    shutdown: "dialer.shutdown",
-    abort: "dialer.abort",
-    flatten_below: "dialer.flatten_below",
-    read_drop: "dialer.read_drop",
-    write_drop: "dialer.write_drop",
-    ended: "dialer.ended",
-    superseded: "dialer.superseded",
-    generator_drop: "dialer.drop",
-};
-
-static LISTENER: Names = Names {
-    next: "listener.next",
-    endpoint: "listener.endpoint",
-    fork: "listener.fork",
-    read: "listener.read",
-    write: "listener.write",
-    flush: "listener.flush",
-    shutdown: "listener.shutdown",
-    abort: "listener.abort",
-    flatten_below: "listener.flatten_below",
-    read_drop: "listener.read_drop",
-    write_drop: "listener.write_drop",
-    ended: "listener.ended",
-    superseded: "listener.superseded",
-    generator_drop: "listener.drop",
-};
+const AT_WORK: &str = "messages.encode messages.decode messages.command message.drop payload.drop \
+    packets.decode packets.encode buffers.lend buffers.give_back correlation.id_of pool.new pool.put pool.take \
+    queue.new queue.push queue.push_front queue.pop queue.remove queue.len queue.shrink queue.drop \
+    timers.new timers.add timers.remove timers.next timers.expired timers.drop \
+    handlers.execute callbacks.execute machine.ended machine.drop handler.call handler.poll handler.drop \
+    dialer.next dialer.read dialer.write dialer.flush dialer.shutdown dialer.abort dialer.flatten_below \
+    dialer.read_drop dialer.write_drop dialer.ended dialer.superseded dialer.drop \
+    listener.read listener.write listener.read_drop listener.write_drop listener.ended";
 
 /// Commands: answered at once; answered when told to; never; unknown.
 const ECHO: u8 = 0;
@@ -184,11 +87,9 @@ struct Victim {
 impl Victim {
     fn start(net: &Net, bomb: &Bomb) -> Option<Self> {
         let protocol = protocol(bomb).ok()?;
-        let dialer = Generator { inner: net.dialer(), names: &DIALER, bomb: bomb.clone() };
-        let builder =
-            Client::builder(protocol).backoff(listenrain::Backoff::between(ms(10), ms(20)).seeded(1));
-        let client =
-            builder.health(listenrain::Health::every(secs(1), 3)).lanes(2).dial(Box::new(dialer)).ok()?;
+        let dialer = Generator { inner: net.dialer(), side: "dialer", bomb: bomb.clone() };
+        let builder = Client::builder(protocol).backoff(Backoff::between(ms(10), ms(20)).seeded(1));
+        let client = builder.health(Health::every(secs(1), 3)).lanes(2).dial(Box::new(dialer)).ok()?;
         Some(Self { client, bomb: bomb.clone(), net: net.clone(), last: 0 })
     }
 
@@ -212,7 +113,7 @@ impl Victim {
     }
 
     async fn send(&mut self, command: u8, within: std::time::Duration) {
-        let (sender, mut told) = mpsc::unbounded_channel();
+        let (sender, mut told) = unbounded_channel();
         let (message, machine) = (self.message(command, 10), Machine(self.bomb.clone(), sender));
         let client = self.client.clone();
         let sent = tokio::spawn(async move { client.send_within(message, within, machine).await }).await;
@@ -257,10 +158,10 @@ impl Victim {
 #[tokio::test(start_paused = true)]
 async fn a_part_that_panics_while_it_works_ends_one_call_or_one_channel_and_harms_no_neighbour() {
     let mut silent = Vec::new();
-    for target in AT_WORK {
+    for target in AT_WORK.split_whitespace() {
         let (bomb, net, go_on) = (Bomb::default(), Net::new(), Arc::new(Notify::new()));
         let before = tasks();
-        let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+        let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
         let server = Server::builder(protocol(&bomb).unwrap(), router(&bomb, &go_on))
             .on_disconnect(OnDisconnect::Cancel)
             .listen(Box::new(listener))
@@ -303,7 +204,7 @@ async fn a_part_that_panics_while_it_works_ends_one_call_or_one_channel_and_harm
 
 #[test]
 fn a_part_that_panics_when_it_is_asked_what_it_can_do_makes_no_protocol() {
-    for target in AT_BUILD {
+    for target in AT_BUILD.split_whitespace() {
         let bomb = Bomb::default();
         bomb.arm(target);
         let error = protocol(&bomb).unwrap_err();
@@ -314,15 +215,15 @@ fn a_part_that_panics_when_it_is_asked_what_it_can_do_makes_no_protocol() {
 
 #[tokio::test(start_paused = true)]
 async fn a_generator_that_panics_as_it_is_taken_in_is_an_error_of_who_gave_it() {
-    for target in AT_START {
+    for target in AT_START.split_whitespace() {
         let (bomb, net) = (Bomb::default(), Net::new());
         bomb.arm(target);
         let said = if target.starts_with("dialer") {
-            let dialer = Generator { inner: net.dialer(), names: &DIALER, bomb: bomb.clone() };
+            let dialer = Generator { inner: net.dialer(), side: "dialer", bomb: bomb.clone() };
             let started = Client::builder(protocol(&bomb).unwrap()).lanes(2).dial(Box::new(dialer));
             started.unwrap_err().to_string()
         } else {
-            let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+            let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
             let router = router(&bomb, &Arc::default());
             Server::builder(protocol(&bomb).unwrap(), router)
                 .listen(Box::new(listener))
@@ -336,7 +237,7 @@ async fn a_generator_that_panics_as_it_is_taken_in_is_an_error_of_who_gave_it() 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_panics_ends_with_the_reason_and_open_channels_live_on() {
     let (bomb, net) = (Bomb::default(), Net::new());
-    let listener = Generator { inner: net.listener(), names: &LISTENER, bomb: bomb.clone() };
+    let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
     let server = Server::builder(native(), echo()).listen(Box::new(listener)).unwrap();
     let client = connect(&net, native());
     client.call(Bytes::from("before")).await.unwrap();

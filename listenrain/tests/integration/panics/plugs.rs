@@ -1,17 +1,9 @@
 //! Every part that a user may plug in, sound but for the bomb in it.
 
-use std::sync::Arc;
-
-use bytes::{Bytes, BytesMut};
-use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
-use listenrain::{
-    Abilities, CallId, Command, Correlation, Decoded, Executor, FifoQueue, HashPool, HeapTimers, Inline, Job,
-    MessageCodec, MessageError, NativePackets, Outcome, Packet, PacketCodec, PacketError, Payload, Protocol,
-    ProtocolError, Queued, SendQueue, Spawned, StateMachine, StateMachinePool, Ticket, Timers,
-};
-use tokio::time::Instant;
-
 use super::bomb::Bomb;
+use crate::support::*;
+use bytes::BytesMut;
+use listenrain::buffer::RecyclingPool;
 
 /// Bytes of a message's id.
 const ID: usize = 4;
@@ -216,31 +208,24 @@ impl Drop for Clocks {
     }
 }
 
-/// Runs handlers in place, or callbacks as tasks.
+/// Runs handlers in place, or callbacks as tasks, by the name of the part.
 #[derive(Debug)]
-struct Jobs {
-    names: [&'static str; 3],
-    bomb: Bomb,
-}
+struct Jobs(&'static str, Bomb);
 
 impl Executor for Jobs {
     fn execute(&self, job: Job) {
-        self.bomb.at(self.names[0]);
-        if self.names[0].starts_with("handlers") {
-            Inline::default().execute(job)
-        } else {
-            Spawned::default().execute(job)
-        }
+        self.1.of(self.0, "execute");
+        if self.0 == "handlers" { Inline::default().execute(job) } else { Spawned::default().execute(job) }
     }
 
     fn bound(&self) -> usize {
-        self.bomb.at(self.names[1]);
+        self.1.of(self.0, "bound");
         64
     }
 
     fn runs_in_place(&self) -> bool {
-        self.bomb.at(self.names[2]);
-        self.names[0].starts_with("handlers")
+        self.1.of(self.0, "runs_in_place");
+        self.0 == "handlers"
     }
 }
 
@@ -290,13 +275,7 @@ pub(crate) fn protocol(bomb: &Bomb) -> Result<Protocol<Messages>, ProtocolError>
         .correlation(Correlation::by_message_with(id_of, new_pool))
         .queue(new_queue)
         .timers(new_timers)
-        .handlers(Jobs {
-            names: ["handlers.execute", "handlers.bound", "handlers.runs_in_place"],
-            bomb: bombs(),
-        })
-        .callbacks(Jobs {
-            names: ["callbacks.execute", "callbacks.bound", "callbacks.runs_in_place"],
-            bomb: bombs(),
-        })
+        .handlers(Jobs("handlers", bombs()))
+        .callbacks(Jobs("callbacks", bombs()))
         .build()
 }

@@ -1,28 +1,36 @@
 //! What the tests of the library say: channels in memory, peers played by hand, and a few servers and clients.
-#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
 mod halves;
 mod net;
 mod peer;
+mod plugs;
 mod session;
 mod wire;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+pub(crate) use std::collections::BTreeMap;
+pub(crate) use std::fmt::{Debug, Formatter};
+pub(crate) use std::io;
+pub(crate) use std::pin::Pin;
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, Ordering::SeqCst};
+pub(crate) use std::sync::{Arc, Condvar, Mutex};
+pub(crate) use std::task::{Context, Poll, Waker, ready};
+pub(crate) use std::time::Duration;
 
-use bytes::Bytes;
-use listenrain::{
-    Backoff, CallError, Client, ClientBuilder, Health, MessageCodec, Outcome, Protocol, RawBytes, Router,
-    Server, ServerBuilder,
-};
-
-use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+pub(crate) use bytes::Bytes;
+pub(crate) use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
+pub(crate) use listenrain::channel::Plain;
+pub(crate) use listenrain::forward::forward;
+pub(crate) use listenrain::transport::generator;
+pub(crate) use listenrain::*;
+pub(crate) use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+pub(crate) use tokio::sync::Notify;
+pub(crate) use tokio::sync::mpsc::{self, UnboundedReceiver, unbounded_channel};
+pub(crate) use tokio::time::Instant;
 
 pub(crate) use halves::*;
 pub(crate) use net::Net;
 pub(crate) use peer::*;
+pub(crate) use plugs::*;
 pub(crate) use session::*;
 pub(crate) use wire::Faults;
 
@@ -41,15 +49,15 @@ pub(crate) fn native() -> Protocol<RawBytes> {
 
 /// The original's packets, replies in order.
 pub(crate) fn in_order() -> Protocol<RawBytes> {
-    Protocol::builder("in order", RawBytes).packets(listenrain::OriginalPackets::default()).build().unwrap()
+    Protocol::builder("in order", RawBytes).packets(OriginalPackets::default()).build().unwrap()
 }
 
 /// The original's packets; the first byte of each message is its id.
 pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
-    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"));
+    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| MessageError::new("empty"));
     Protocol::builder("first byte", RawBytes)
-        .packets(listenrain::OriginalPackets::default())
-        .correlation(listenrain::Correlation::by_message(id_of))
+        .packets(OriginalPackets::default())
+        .correlation(Correlation::by_message(id_of))
         .build()
         .unwrap()
 }
@@ -77,11 +85,11 @@ pub(crate) fn late_ids(gate: &Gate) -> Protocol<RawBytes> {
     let id_of = move |bytes: &[u8]| {
         gate.meet();
         gate.meet();
-        bytes.first().copied().ok_or_else(|| listenrain::MessageError::new("empty"))
+        bytes.first().copied().ok_or_else(|| MessageError::new("empty"))
     };
     Protocol::builder("late ids", RawBytes)
-        .packets(listenrain::OriginalPackets::default())
-        .correlation(listenrain::Correlation::by_message(id_of))
+        .packets(OriginalPackets::default())
+        .correlation(Correlation::by_message(id_of))
         .build()
         .unwrap()
 }
@@ -95,7 +103,7 @@ pub(crate) fn echo() -> Router<RawBytes> {
 pub(crate) fn counting_echo() -> (Router<RawBytes>, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
-    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
         counted.fetch_add(1, Ordering::SeqCst);
         async move { Ok(request.message) }
     });
@@ -110,7 +118,7 @@ pub(crate) fn silent() -> Router<RawBytes> {
 /// A server of handlers that each wait to be let go on; the receiver hears of each that begins.
 pub(crate) fn gated() -> (Router<RawBytes>, UnboundedReceiver<(Bytes, Arc<Notify>)>) {
     let (sender, receiver) = unbounded_channel();
-    let router = Router::new().fallback(move |request: listenrain::Request<Bytes>| {
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
         let go_on = Arc::new(Notify::new());
         let _ = sender.send((request.message.clone(), Arc::clone(&go_on)));
         async move {
@@ -123,7 +131,7 @@ pub(crate) fn gated() -> (Router<RawBytes>, UnboundedReceiver<(Bytes, Arc<Notify
 
 /// The native protocol on a server that runs at most `handlers` handlers at once.
 pub(crate) fn bounded(handlers: usize) -> Protocol<RawBytes> {
-    Protocol::builder("native", RawBytes).handlers(listenrain::Inline::new(handlers)).build().unwrap()
+    Protocol::builder("native", RawBytes).handlers(Inline::new(handlers)).build().unwrap()
 }
 
 /// A client's settings for tests: quick redials with a fixed seed.
@@ -141,21 +149,73 @@ pub(crate) fn serve(net: &Net, router: Router<RawBytes>) -> Server {
 
 /// A client and a server of the native protocol that are connected.
 pub(crate) async fn linked(router: Router<RawBytes>) -> (Net, Server, Client<RawBytes>) {
-    let net = Net::new();
-    let server = serve(&net, router);
-    let client = connect(&net, native());
-    client.ready().await.unwrap();
-    (net, server, client)
+    between(Server::builder(native(), router), dialling(native())).await
 }
 
 /// A connected client of `protocol`, whose other end the test plays by hand.
 pub(crate) async fn by_hand(protocol: Protocol<RawBytes>) -> (Net, Peer, Client<RawBytes>) {
+    let (net, _, peer, client) = dialled(dialling(protocol)).await;
+    (net, peer, client)
+}
+
+/// A client of these settings on its first channel, whose other end the test plays by hand, as it may those of later ones.
+pub(crate) async fn dialled<M: MessageCodec>(builder: ClientBuilder<M>) -> (Net, Peers, Peer, Client<M>) {
     let net = Net::new();
     let mut peers = net.peers();
-    let client = connect(&net, protocol);
+    let client = builder.dial(net.dialer()).unwrap();
     let peer = peers.next().await;
     client.ready().await.unwrap();
-    (net, peer, client)
+    (net, peers, peer, client)
+}
+
+/// A server of these settings, and a peer of it that the test plays by hand.
+pub(crate) async fn served<M: MessageCodec>(builder: ServerBuilder<M>) -> (Net, Server, Peer) {
+    let net = Net::new();
+    let server = builder.listen(net.listener()).unwrap();
+    let peer = Peer::new(net.raw().await);
+    (net, server, peer)
+}
+
+/// A server of these settings, and a client of it of those, connected.
+pub(crate) async fn between<M: MessageCodec, N: MessageCodec>(
+    server: ServerBuilder<M>,
+    client: ClientBuilder<N>,
+) -> (Net, Server, Client<N>) {
+    let net = Net::new();
+    let server = server.listen(net.listener()).unwrap();
+    let client = client.dial(net.dialer()).unwrap();
+    client.ready().await.unwrap();
+    (net, server, client)
+}
+
+/// The default limits of a server, but for one.
+pub(crate) fn serving_up_to(change: impl FnOnce(&mut ServerLimits)) -> ServerLimits {
+    let mut limits = ServerLimits::default();
+    change(&mut limits);
+    limits
+}
+
+/// The default limits of a client, but for one.
+pub(crate) fn calling_up_to(change: impl FnOnce(&mut ConnectionLimits)) -> ConnectionLimits {
+    let mut limits = ConnectionLimits::default();
+    change(&mut limits);
+    limits
+}
+
+/// A call in a task of its own, which has not begun.
+pub(crate) fn calling<M: MessageCodec<Message = Bytes>>(
+    client: &Client<M>,
+    message: impl Into<Bytes>,
+    within: Duration,
+) -> Call {
+    let (client, message) = (client.clone(), message.into());
+    tokio::spawn(async move { client.call_within(message, within).await })
+}
+
+/// A close in a task of its own, and how long it takes.
+pub(crate) fn close_within(client: &Client<RawBytes>, within: Duration) -> tokio::task::JoinHandle<Duration> {
+    let client = client.clone();
+    tokio::spawn(async move { timed(client.connection().close(within)).await.0 })
 }
 
 /// A call in a task of its own, already queued.
@@ -164,8 +224,7 @@ pub(crate) async fn start(client: &Client<RawBytes>, message: &'static str) -> C
 }
 
 pub(crate) async fn start_within(client: &Client<RawBytes>, message: &'static str, within: Duration) -> Call {
-    let client = client.clone();
-    let call = tokio::spawn(async move { client.call_within(Bytes::from(message), within).await });
+    let call = calling(client, message, within);
     settle().await;
     call
 }
@@ -180,9 +239,23 @@ pub(crate) async fn settle() {
     }
 }
 
+/// Says that an outcome is an error of this form.
+macro_rules! assert_fails {
+    ($outcome:expr, $($error:tt)+) => {{
+        let outcome = $outcome;
+        assert!(matches!(&outcome, Err($($error)+)), "{outcome:?}");
+    }};
+}
+pub(crate) use assert_fails;
+
+/// Polls once, with a waker that wakes nobody.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
 /// How long `future` took by tokio's clock, and its output.
 pub(crate) async fn timed<T>(future: impl Future<Output = T>) -> (Duration, T) {
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     let output = future.await;
     (start.elapsed(), output)
 }
@@ -190,7 +263,7 @@ pub(crate) async fn timed<T>(future: impl Future<Output = T>) -> (Duration, T) {
 /// Collects what a state machine is told.
 pub(crate) fn told()
 -> (impl FnOnce(Outcome<Bytes>) + Send + 'static, tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>) {
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, receiver) = unbounded_channel();
     (move |outcome| drop(sender.send(outcome)), receiver)
 }
 

@@ -1,15 +1,7 @@
 //! A place to dial and listen at, in memory.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use listenrain::{BoxFuture, Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError};
-use listenrain::{Capabilities, Transport, TransportId};
-use tokio::io::DuplexStream;
-use tokio::sync::{Notify, mpsc};
-
-use super::peer::{Peer, Peers};
-use super::wire::{self, Faults};
+use super::wire;
+use super::*;
 
 /// Channels between its dialers and its newest listener. Cloning it gives the same place.
 #[derive(Debug, Clone)]
@@ -76,6 +68,18 @@ impl Net {
         Box::new(Dialer(self.clone()))
     }
 
+    /// A dialer each of whose channels is changed before it is given.
+    pub(crate) fn dialer_with(
+        &self,
+        change: impl Fn(Channel) -> Channel + Clone + Send + 'static,
+    ) -> Box<dyn ChannelGenerator> {
+        let net = self.clone();
+        generator(self.0.endpoint.clone(), move || {
+            let (mut dialer, change) = (net.dialer(), change.clone());
+            async move { dialer.next().await.map(change) }
+        })
+    }
+
     pub(crate) fn listener(&self) -> Box<dyn ChannelGenerator> {
         let endpoint = self.0.endpoint.clone();
         Box::new(Listener(self.open(), endpoint))
@@ -87,7 +91,7 @@ impl Net {
     }
 
     fn open(&self) -> mpsc::UnboundedReceiver<DuplexStream> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (sender, receiver) = unbounded_channel();
         *self.0.listener.lock().unwrap() = Some(sender);
         receiver
     }

@@ -1,7 +1,6 @@
 //! The other end of a channel, played by hand, byte for byte.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::sync::mpsc;
+use super::*;
 
 /// Accepted ends that no server serves.
 pub(crate) struct Peers(pub(super) mpsc::UnboundedReceiver<DuplexStream>);
@@ -99,6 +98,30 @@ impl Peer {
         frame
     }
 
+    /// Takes the next request and answers it.
+    pub(crate) async fn answer(&mut self, reply: impl AsRef<[u8]>) -> Frame {
+        let asked = self.expect(REQUEST).await;
+        self.send(REPLY, asked.id, reply).await;
+        asked
+    }
+
+    /// Takes the next ping and answers it.
+    pub(crate) async fn pong(&mut self) {
+        let ping = self.expect(PING).await;
+        self.send_bytes(&Frame { flags: ANSWER, ..ping }.bytes()).await;
+    }
+
+    /// Answers the hello of a client.
+    pub(crate) async fn greet(&mut self) {
+        self.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
+    }
+
+    /// Takes the next refusal; its id and its payload.
+    pub(crate) async fn refusal(&mut self) -> (u64, Vec<u8>) {
+        let refused = self.expect(REFUSED).await;
+        (refused.id, refused.payload)
+    }
+
     /// All native packets up to the end.
     pub(crate) async fn read_all(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
@@ -110,6 +133,11 @@ impl Peer {
 
     pub(crate) async fn send(&mut self, kind: u8, id: u64, payload: impl AsRef<[u8]>) {
         self.send_bytes(&Frame::new(kind, id, payload).bytes()).await;
+    }
+
+    /// Asks, and says how many milliseconds are left for the answer.
+    pub(crate) async fn ask_within(&mut self, id: u64, payload: &str, millis: u32) {
+        self.send_bytes(&Frame::new(REQUEST, id, payload).within(millis).bytes()).await;
     }
 
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {

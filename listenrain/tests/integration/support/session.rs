@@ -1,12 +1,5 @@
 //! Hellos and goodbyes by hand.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use bytes::Bytes;
-use listenrain::{RawBytes, Request, Router};
-use tokio::sync::Notify;
-
 use super::*;
 
 /// The payload of a hello of this version of the protocol.

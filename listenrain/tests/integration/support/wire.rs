@@ -1,14 +1,8 @@
 //! A stream in memory that can fail, be cut at a byte, and count writes.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
-
+use super::*;
 use bytes::Buf;
-use listenrain::buffer::WriteBuffer;
-use listenrain::{Channel, ChannelFacts, ChannelWrite};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is wrong with the dialling side of one channel.
 #[derive(Debug, Default)]

@@ -1,0 +1,36 @@
+//! The library as its users see it, over channels in memory: one module a subject.
+
+mod accepting;
+mod close;
+mod deadlines;
+mod dialing;
+mod ends;
+mod executors;
+mod fairness;
+mod flaws_index;
+mod goodbye;
+mod halves;
+mod handler_places;
+mod handlers;
+mod health;
+mod held_up;
+mod ids;
+mod limits;
+mod links;
+mod lost_calls;
+mod options;
+mod overload;
+mod panics;
+mod plug_points;
+mod pool;
+mod refusals;
+mod regressions;
+mod runtimes;
+mod server;
+mod sizes;
+mod state_machines;
+mod superseded;
+mod support;
+mod texts;
+mod wire;
+mod write_in_place;
