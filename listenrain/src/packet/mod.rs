@@ -130,18 +130,13 @@ pub struct Abilities {
 
 impl Abilities {
     /// Request and reply, nothing else.
-    pub const NONE: Self = Self {
-        id: false,
-        errors: false,
-        one_way: false,
-        ping: false,
-        cancel: false,
-        deadline: false,
-        hello: false,
-    };
+    pub const NONE: Self = Self::all(false);
     /// All there is.
-    pub const ALL: Self =
-        Self { id: true, errors: true, one_way: true, ping: true, cancel: true, deadline: true, hello: true };
+    pub const ALL: Self = Self::all(true);
+
+    const fn all(can: bool) -> Self {
+        Self { id: can, errors: can, one_way: can, ping: can, cancel: can, deadline: can, hello: can }
+    }
 
     /// The same with requests that want no reply.
     #[must_use]

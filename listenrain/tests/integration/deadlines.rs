@@ -84,18 +84,6 @@ async fn deadlines_are_kept_to_the_call_in_any_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_call_frees_its_slot_and_tells_the_peer() {
-    let (_net, mut peer, client) = by_hand(native()).await;
-    let call = start(&client, "asked").await;
-    let asked = peer.expect(REQUEST).await;
-    call.abort();
-    let cancel = peer.expect(CANCEL).await;
-    assert_eq!(cancel.id, asked.id);
-    let counts = client.counts();
-    assert_eq!((counts.in_flight, counts.in_flight_bytes), (0, 0));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_call_cancelled_in_the_queue_is_never_sent() {
     let net = Net::new();
     net.hang(true);
@@ -106,21 +94,6 @@ async fn a_call_cancelled_in_the_queue_is_never_sent() {
     let _kept = start(&client, "kept").await;
     net.hang(false);
     assert_eq!(peers.next().await.expect(REQUEST).await.payload, b"kept");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timed_out_call_in_line_gives_its_place_up() {
-    let (_net, mut peer, client) = small(Overflow::Wait).await;
-    let first = start(&client, "first").await;
-    let asked = peer.expect(REQUEST).await;
-    assert!(is_expired(client.call_within(Bytes::new(), ms(10)).await));
-    let second = start(&client, "second").await;
-    peer.send(REPLY, asked.id, "").await;
-    first.await.unwrap().unwrap();
-    let asked = peer.expect(REQUEST).await;
-    assert_eq!(asked.payload, b"second");
-    peer.send(REPLY, asked.id, "").await;
-    second.await.unwrap().unwrap();
 }
 
 /// A client with room for one request only.
@@ -204,8 +177,7 @@ async fn an_answered_call_leaves_no_timer_behind() {
     settle().await;
     assert_eq!((watched.added(), watched.len()), (101, 0));
     // A send removes its own too.
-    let (machine, told) = told();
-    client.send("x".into(), machine).await;
+    let told = send_to(&client, "x", secs(5)).await;
     only(told).await.unwrap();
     assert_eq!((watched.added(), watched.len()), (102, 0));
 }

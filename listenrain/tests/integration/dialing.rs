@@ -321,18 +321,3 @@ async fn a_peer_that_hangs_up_is_down_unless_it_has_shown_that_it_serves() {
         assert_eq!(is_down_after_hanging_up(in_order(), false, ms(lives)).await, is_down, "{lives} ms");
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_channel_that_is_refused_as_a_whole_counts_as_a_failed_dial() {
-    let net = Net::new();
-    let _server = Server::builder(native(), echo())
-        .limits(serving_up_to(|limits| limits.connections = 1))
-        .listen(net.listener())
-        .unwrap();
-    let _first = net.raw().await;
-    let client = Client::builder(native()).dial(net.dialer()).unwrap();
-    tokio::time::sleep(secs(10)).await;
-    assert!(matches!(client.ready().await, Err(Refusal::Down { .. })));
-    assert!(net.dials() >= 3);
-    assert_eq!(client.counts().failed_dials, net.dials() as u64);
-}

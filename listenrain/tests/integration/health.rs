@@ -73,9 +73,9 @@ async fn a_peer_that_is_not_read_is_not_called_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_packet_may_take_its_time_and_no_longer() {
+async fn a_packet_may_take_its_time() {
     let net = Net::new();
-    let server = Server::builder(native(), echo())
+    let _server = Server::builder(native(), echo())
         .health(health().packet_within(secs(10)))
         .listen(net.listener())
         .unwrap();
@@ -88,29 +88,6 @@ async fn a_packet_may_take_its_time_and_no_longer() {
         peer.send_bytes(&bytes[at..=at]).await;
     }
     while peer.read().await.expect("it is answered").kind != REPLY {}
-    // The same of one that takes longer.
-    let start = Instant::now();
-    for byte in &bytes {
-        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[*byte]).await.is_err() {
-            break;
-        }
-        tokio::time::sleep(secs(1)).await;
-    }
-    let took = start.elapsed();
-    assert!(took >= secs(10) && took <= secs(13), "{took:?}");
-    assert_eq!(server.connections(), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_peer_whose_pongs_are_all_that_it_says_is_alive() {
-    let (_net, _peers, mut peer, client) = dialled(dialling(native()).health(health())).await;
-    let call = start_within(&client, "slow", secs(100)).await;
-    let asked = peer.expect(REQUEST).await;
-    for _ in 0..20 {
-        peer.pong().await;
-    }
-    peer.send(REPLY, asked.id, "").await;
-    call.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,11 @@ async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_
         stalled.push(stall(Peer::new(net.raw().await), 1, 60 * MIB, 59 * MIB).await);
         tokio::time::sleep(ms(100)).await;
     }
-    assert!(server.counts().in_flight_bytes as usize >= 16 * MIB, "they hold the memory");
+    let held = server.counts().in_flight_bytes as usize;
+    assert!(
+        (16 * MIB..=(32 + 64) * MIB).contains(&held),
+        "they hold the memory, one more than there is: {held}"
+    );
     // A minute, to be told at the next look, and the rest is thrown away for a second.
     tokio::time::sleep(secs(60 + 2 * 15 + 2)).await;
     assert_eq!((server.connections(), server.counts().in_flight_bytes), (0, 0));

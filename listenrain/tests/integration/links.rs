@@ -86,8 +86,7 @@ async fn sixty_four_senders_on_a_dead_link_are_each_told() {
         async move {
             let mut all = Vec::new();
             for _ in 0..64 {
-                let (machine, told) = told();
-                client.send_within(Bytes::from("x"), within, machine).await;
+                let told = send_to(&client, Bytes::from("x"), within).await;
                 all.push(told);
             }
             all
@@ -194,21 +193,6 @@ async fn a_packet_that_dribbles_in_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_lane_dies_and_the_others_go_on() {
-    let (net, _server, client) =
-        between(Server::builder(native(), echo()), dialling(native()).lanes(3)).await;
-    settle().await;
-    assert_eq!(net.open_lines(), 3);
-    net.hang(true);
-    net.line(1).cut();
-    settle().await;
-    for _ in 0..12 {
-        assert_eq!(client.call_within(Bytes::from("x"), ms(100)).await.unwrap(), "x");
-    }
-    assert!(matches!(client.connection().state(), ConnectionState::Working));
-}
-
-#[tokio::test(start_paused = true)]
 async fn calls_that_wait_for_a_lane_which_never_opens_leave_on_one_that_does() {
     let net = Net::new();
     let _server = serve(&net, echo());
@@ -223,16 +207,4 @@ async fn calls_that_wait_for_a_lane_which_never_opens_leave_on_one_that_does() {
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap(), "x");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_transport_that_panics_costs_one_channel_only() {
-    let (net, _server, client) = between(Server::builder(native(), echo()), dialling(native())).await;
-    net.line(0).panic_in_read();
-    let _ = client.call_within(Bytes::from("x"), secs(1)).await;
-    assert_eq!(client.call_within(Bytes::from("x"), secs(1)).await.unwrap(), "x");
-    net.panic_in_dial();
-    net.cut();
-    settle().await;
-    assert_eq!(client.call_within(Bytes::from("x"), secs(1)).await.unwrap(), "x");
 }

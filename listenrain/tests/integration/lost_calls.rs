@@ -3,21 +3,6 @@
 use crate::support::*;
 
 #[tokio::test(start_paused = true)]
-async fn an_unsent_call_ends_at_once_where_it_is_not_to_be_sent_again() {
-    // The channel takes 64 of 10,000 bytes, then is cut: the peer cannot have executed the request.
-    let net = Net::holding(64);
-    let mut peers = net.peers();
-    let client = dialling(native()).resend_unsent(false).dial(net.dialer()).unwrap();
-    let peer = peers.next().await;
-    let call = calling(&client, Bytes::from(vec![7; 10_000]), secs(5));
-    settle().await;
-    drop(peer);
-    let lost = call.await.unwrap().unwrap_err();
-    assert!(lost.never_executed());
-    assert!(matches!(lost, CallError::Lost { sent: Sent::No, .. }), "{lost:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
     // Each call that times out leaves a place in the order behind; a peer that reads all and answers nothing is cut.
     let (net, (sender, mut ends)) = (Net::new(), unbounded_channel());
@@ -48,39 +33,6 @@ async fn futures_of<F: Future<Output: Send> + Send>(calls: Vec<F>) -> usize {
         if calls.is_empty() { std::task::Poll::Ready(0) } else { std::task::Poll::Pending }
     })
     .await
-}
-
-#[derive(Debug)]
-struct PanicsOnDecode;
-
-impl MessageCodec for PanicsOnDecode {
-    type Message = Bytes;
-
-    fn encode(&self, message: Bytes) -> Result<Payload, MessageError> {
-        Ok(message.into())
-    }
-
-    fn decode(&self, _: Bytes) -> Result<Bytes, MessageError> {
-        panic!("on purpose")
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn every_panic_that_is_caught_is_counted() {
-    let net = Net::new();
-    let _server = serve(&net, echo());
-    let protocol = Protocol::builder("panics", PanicsOnDecode).build().unwrap();
-    let client = Client::builder(protocol).dial(net.dialer()).unwrap();
-    assert_fails!(client.call(Bytes::new()).await, CallError::Failed(Failure::Panic(_)));
-    let (told, outcome) = tokio::sync::oneshot::channel();
-    let machine = move |outcome: Outcome<Bytes>| {
-        let _ = told.send(outcome.is_err());
-        panic!("on purpose");
-    };
-    client.send(Bytes::new(), machine).await;
-    assert!(outcome.await.unwrap());
-    settle().await;
-    assert_eq!(client.counts().panics, 3, "two of the codec, one of the state machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,9 @@
 //! The library as its users see it, over channels in memory: one module a subject.
 
-mod accepting;
 mod close;
 mod deadlines;
 mod dialing;
 mod ends;
-mod executors;
 mod fairness;
 mod flaws_index;
 mod goodbye;

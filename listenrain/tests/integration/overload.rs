@@ -142,69 +142,6 @@ async fn a_channel_holds_no_more_of_what_all_share_than_it_leaves() {
     }
 }
 
-/// A server with room for `all` bytes, and what it holds after peers have sent most of a packet each.
-async fn partly(all: usize, peers: usize, sent: usize) -> (Server, Vec<Peer>) {
-    let net = Net::holding(1 << 20);
-    let mut limits = ServerLimits::default();
-    (limits.bytes, limits.all_bytes) = (64 << 20, all);
-    let packets = NativePackets::default().with_max_packet(8 << 20);
-    let protocol = Protocol::builder("native", RawBytes).packets(packets).build().unwrap();
-    let server =
-        Server::builder(protocol, echo()).limits(limits).health(no_health()).listen(net.listener()).unwrap();
-    let mut senders = Vec::new();
-    for _ in 0..peers {
-        let mut peer = Peer::new(net.raw().await);
-        let mut header = Frame::new(REQUEST, 1, "").bytes();
-        header[4..8].copy_from_slice(&(8u32 << 20).to_be_bytes());
-        peer.send_bytes(&header).await;
-        let chunk = vec![7; sent];
-        senders.push(tokio::spawn(async move {
-            // A server that reads no further makes this wait.
-            let _ = tokio::time::timeout(secs(1), peer.send_bytes(&chunk)).await;
-            peer
-        }));
-    }
-    let mut kept = Vec::new();
-    for sender in senders {
-        kept.push(sender.await.unwrap());
-    }
-    settle().await;
-    (server, kept)
-}
-
-#[tokio::test(start_paused = true)]
-async fn packets_that_are_partly_there_are_accounted_for_as_they_grow() {
-    // They stood in no account, so that twenty peers with most of a packet each were 600 MiB beside a limit of one.
-    let (server, _peers) = partly(1 << 30, 4, 6 << 20).await;
-    let held = server.counts().in_flight_bytes;
-    assert!((4 * (6 << 20)..=4 * (8 << 20)).contains(&(held as usize)), "{held}");
-    let (server, _peers) = partly(4 << 20, 10, 7 << 20).await;
-    // One may be beyond the limit.
-    let held = server.counts().in_flight_bytes;
-    assert!(held as usize <= (4 << 20) + (8 << 20), "{held}");
-    assert!(server.counts().received_bytes as usize <= (4 << 20) + (8 << 20) + 10 * (64 << 10));
-}
-
-#[tokio::test(start_paused = true)]
-async fn several_large_packets_that_wait_for_each_other_are_all_served() {
-    let net = Net::new();
-    let server = Server::builder(native(), echo())
-        .limits(serving_up_to(|limits| limits.all_bytes = 3 << 20))
-        .listen(net.listener())
-        .unwrap();
-    let clients: Vec<_> = (0..6).map(|_| connect(&net, native())).collect();
-    let calls = clients.iter().map(|client| {
-        let client = client.clone();
-        tokio::spawn(async move { client.call_within(Bytes::from(vec![9; 2 << 20]), secs(60)).await })
-    });
-    for call in calls.collect::<Vec<_>>() {
-        assert_eq!(call.await.unwrap().unwrap().len(), 2 << 20);
-    }
-    drop(clients);
-    settle().await;
-    assert_eq!(server.counts().in_flight_bytes, 0);
-}
-
 #[tokio::test(start_paused = true)]
 async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_up_their_room() {
     // A request of 16 to 64 KiB waited for room beside the memory of its own channel's read buffer, which was given back only
@@ -212,7 +149,16 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
     // other's room like that.
     let small = |limits: &mut ServerLimits| limits.all_bytes = 96 << 10;
     let narrow = |limits: &mut ServerLimits| limits.bytes = 40 << 10;
-    for (limit, channels) in [(small as fn(&mut ServerLimits), 1), (small, 6), (narrow, 1), (narrow, 6)] {
+    // Several that wait for each other.
+    let tight = |limits: &mut ServerLimits| limits.all_bytes = 3 << 20;
+    let cases: [(fn(&mut ServerLimits), usize, usize); 5] = [
+        (small, 1, 48 << 10),
+        (small, 6, 48 << 10),
+        (narrow, 1, 48 << 10),
+        (narrow, 6, 48 << 10),
+        (tight, 6, 2 << 20),
+    ];
+    for (limit, channels, size) in cases {
         let net = Net::new();
         let mut limits = ServerLimits::default();
         limit(&mut limits);
@@ -221,11 +167,11 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
         let mut calls = Vec::new();
         for number in 0..10 * channels {
             let client = clients[number % channels].clone();
-            let call = async move { client.call_within(Bytes::from(vec![9; 48 << 10]), secs(60)).await };
+            let call = async move { client.call_within(Bytes::from(vec![9; size]), secs(60)).await };
             calls.push(tokio::spawn(call));
         }
         for call in calls {
-            assert_eq!(call.await.unwrap().unwrap().len(), 48 << 10);
+            assert_eq!(call.await.unwrap().unwrap().len(), size);
         }
         drop(clients);
         settle().await;

@@ -139,21 +139,33 @@ async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
 }
 
 #[tokio::test]
+async fn the_blocking_executor_runs_handlers_that_block_side_by_side() {
+    // Each waits for the other on its thread; on the runtime's only one both would stand still.
+    let together = Arc::new(std::sync::Barrier::new(2));
+    let router = Router::new().fallback(move |request: Request<Bytes>| {
+        let together = Arc::clone(&together);
+        async move {
+            together.wait();
+            Ok(request.message)
+        }
+    });
+    let builder = Server::builder(on(Blocking::new(2)), router);
+    let (_net, _server, client) = between(builder, dialling(native())).await;
+    for call in [calling(&client, "a", secs(30)), calling(&client, "b", secs(30))] {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn every_executor_runs_handlers_that_answer_at_once_or_later() {
-    for executor in 0..3 {
-        let protocol = match executor {
-            0 => raw().handlers(Inline::new(8)),
-            1 => raw().handlers(Spawned::new(8)),
-            _ => raw().handlers(Blocking::new(8)),
-        };
+    for protocol in [on(Inline::new(8)), on(Spawned::new(8)), on(Blocking::new(8))] {
         let router = Router::new().fallback(|request: Request<Bytes>| async move {
             if request.message == "later" {
                 tokio::task::yield_now().await;
             }
             Ok(request.message)
         });
-        let (_net, server, client) =
-            between(Server::builder(protocol.build().unwrap(), router), dialling(native())).await;
+        let (_net, server, client) = between(Server::builder(protocol, router), dialling(native())).await;
         for asked in ["at once", "later"] {
             let call = tokio::time::timeout(secs(30), client.call(Bytes::from(asked)));
             assert_eq!(call.await.unwrap().unwrap(), asked);

@@ -94,7 +94,7 @@ async fn a_codec_that_panics_on_the_calling_side_fails_that_call() {
     assert_fails!(client.call("encode panics".into()).await, CallError::Refused(Refusal::Encode(_)));
     assert_fails!(client.call("reply panics in decode".into()).await, CallError::Failed(Failure::Panic(_)));
     assert_eq!(client.call("fine".into()).await.unwrap(), "fine");
-    assert_eq!((net.dials(), client.counts().in_flight), (1, 0));
+    assert_eq!((net.dials(), client.counts().in_flight, client.counts().panics), (1, 0, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -314,4 +314,22 @@ async fn a_client_that_is_asked_says_that_it_serves_nothing() {
     peer.send(REQUEST, 5, "who are you").await;
     let refused = peer.expect(REFUSED).await;
     assert_eq!((refused.id, client.counts().refused), (5, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_fails_is_asked_again_after_waits_that_double_up_to_a_second() {
+    // One that is out of descriptors fails until some come back: asking it all the time takes what time there is.
+    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let moments = Arc::clone(&asked);
+    let listener = generator("test://net".parse::<Endpoint>().unwrap(), move || {
+        moments.lock().unwrap().push(Instant::now());
+        let endpoint = "test://net".parse().unwrap();
+        async move { Err(NextError::passing("accept", &endpoint, io::Error::other("none left"))) }
+    });
+    let _server = Server::builder(native(), echo()).listen(listener).unwrap();
+    tokio::time::sleep(secs(5)).await;
+    let asked = asked.lock().unwrap();
+    let waits: Vec<_> = asked.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert_eq!(waits[..8], [5, 10, 20, 40, 80, 160, 320, 640]);
+    assert!(waits.len() >= 10 && waits[8..].iter().all(|wait| *wait == 1000), "{waits:?}");
 }

@@ -8,8 +8,7 @@ const ASKED: Bytes = Bytes::from_static(b"asked");
 async fn a_state_machine_is_told_its_reply_once() {
     // LR36: a stale timer or a duplicate reply completed a machine twice, or somebody else's.
     let (_net, mut peer, client) = by_hand(native()).await;
-    let (machine, told) = told();
-    client.send_within(ASKED, ms(50), machine).await;
+    let told = send_to(&client, ASKED, ms(50)).await;
     let asked = peer.answer("one").await;
     peer.send(REPLY, asked.id, "two").await;
     settle().await;
@@ -33,12 +32,10 @@ async fn a_state_machine_is_told_however_its_call_ends() {
     assert!(matches!(only(told_second).await, Err(CallError::Lost { .. })));
     let mut kept = Vec::new();
     for _ in 0..3 {
-        let (machine, told) = told();
-        client.send(ASKED, machine).await;
+        let told = send_to(&client, ASKED, secs(5)).await;
         kept.push(told);
     }
-    let (machine, told) = told();
-    client.send(ASKED, machine).await;
+    let told = send_to(&client, ASKED, secs(5)).await;
     assert!(matches!(only(told).await, Err(CallError::Refused(Refusal::Full { .. }))));
     drop(client);
     for told in kept {
@@ -110,9 +107,9 @@ async fn a_state_machine_that_panics_harms_nobody() {
             client.send(ASKED, |_: Outcome<Bytes>| panic!("a machine panics")).await;
         }
         assert_eq!(client.call(ASKED).await.unwrap(), ASKED);
-        let (machine, told) = told();
-        client.send(ASKED, machine).await;
+        let told = send_to(&client, ASKED, secs(5)).await;
         assert_eq!(only(told).await.unwrap(), ASKED);
+        assert_eq!(client.counts().panics, 10);
     }
 }
 
@@ -129,8 +126,7 @@ async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
         });
         let client = connect(&net, calling_back_on(broken));
         for sent in 1..=5 {
-            let (machine, told) = told();
-            client.send_within(ASKED, secs(1), machine).await;
+            let told = send_to(&client, ASKED, secs(1)).await;
             assert!(matches!(only(told).await, Err(CallError::Failed(_))));
             assert_eq!(jobs.load(Ordering::SeqCst), sent);
         }

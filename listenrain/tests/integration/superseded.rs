@@ -35,6 +35,16 @@ impl Improved {
     }
 }
 
+/// A client that has left its first channel, where one call is under way, for a second one.
+async fn moved_over() -> (Improved, Peer, Peer, Call, Frame) {
+    let (mut test, mut first) = Improved::new().await;
+    let old = start(&test.client, "old").await;
+    let asked = first.expect(REQUEST).await;
+    test.better.notify_one();
+    let second = test.peers.next().await;
+    (test, first, second, old, asked)
+}
+
 /// All packets up to the end of `peer`'s stream, and how long that took; a stream that does not end is a failure.
 async fn ended(peer: &mut Peer) -> (Duration, Vec<Frame>) {
     let (took, rest) = timed(tokio::time::timeout(secs(60), peer.read_all())).await;
@@ -43,11 +53,7 @@ async fn ended(peer: &mut Peer) -> (Duration, Vec<Frame>) {
 
 #[tokio::test(start_paused = true)]
 async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
-    let (mut test, mut first) = Improved::new().await;
-    let old = start(&test.client, "old").await;
-    let asked = first.expect(REQUEST).await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    let (test, mut first, mut second, old, asked) = moved_over().await;
 
     let new = start(&test.client, "new").await;
     second.answer("new").await;
@@ -96,11 +102,7 @@ async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_t
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_ends_when_its_last_call_does_whatever_goes_on_elsewhere() {
-    let (mut test, mut first) = Improved::new().await;
-    let old = start(&test.client, "old").await;
-    let asked = first.expect(REQUEST).await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    let (test, mut first, mut second, old, asked) = moved_over().await;
     let _new = start(&test.client, "new").await;
     second.expect(REQUEST).await;
     first.send(REPLY, asked.id, "").await;
@@ -113,11 +115,7 @@ async fn a_superseded_channel_ends_when_its_last_call_does_whatever_goes_on_else
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones() {
     // The pong went out on the better channel, and a peer that hears nothing gives up what it still works on.
-    let (mut test, mut first) = Improved::new().await;
-    let old = start(&test.client, "old").await;
-    let asked = first.expect(REQUEST).await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    let (test, mut first, mut second, old, asked) = moved_over().await;
     settle().await;
     first.send(PING, 7, "").await;
     let pong = tokio::time::timeout(secs(1), first.expect(PING)).await.expect("there is no pong");
@@ -146,11 +144,7 @@ async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
-    let (mut test, mut first) = Improved::new().await;
-    let old = start(&test.client, "old").await;
-    first.expect(REQUEST).await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    let (test, first, mut second, old, _) = moved_over().await;
     let new = start(&test.client, "new").await;
     let asked = second.expect(REQUEST).await;
     drop(first);

@@ -216,8 +216,7 @@ async fn a_batch_of_packets_is_one_write() {
         peer.expect(REQUEST).await;
     }
     assert_eq!(net.line(0).writes(), before + 1);
-    let (machine, _told) = told();
-    client.send(Bytes::from("one more"), machine).await;
+    let _told = send_to(&client, Bytes::from("one more"), secs(5)).await;
     peer.expect(REQUEST).await;
     assert_eq!((net.line(0).writes(), client.counts().writes as usize), (before + 2, before + 2));
 }

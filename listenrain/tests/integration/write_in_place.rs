@@ -38,7 +38,7 @@ impl Log {
     }
 
     /// Somebody writes.
-    fn written(&self, cx: &Context<'_>) -> Say {
+    fn written(&self, cx: &Context<'_>) -> Polled {
         let mut inner = self.0.lock().unwrap();
         inner.writers.push((try_id(), Handle::try_current().ok().map(|handle| handle.id())));
         match inner.next.take() {

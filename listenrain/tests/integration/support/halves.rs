@@ -15,13 +15,13 @@ pub(crate) enum Part {
 /// A half that is asked for something only after the hook has said `Ok`.
 struct Hooked<T, F>(T, F);
 
-/// What a hook says: go on, wait, or fail.
-pub(crate) type Say = Poll<io::Result<()>>;
+/// What a hook answers: go on, wait, or fail.
+pub(crate) type Polled = Poll<io::Result<()>>;
 
 /// A hook has no more to say: the half goes on.
-pub(crate) const GO_ON: Say = Poll::Ready(Ok(()));
+pub(crate) const GO_ON: Polled = Poll::Ready(Ok(()));
 
-impl<F: FnMut(Part, &mut Context<'_>) -> Say + Send + 'static> ChannelRead
+impl<F: FnMut(Part, &mut Context<'_>) -> Polled + Send + 'static> ChannelRead
     for Hooked<Plain<ReadHalf<DuplexStream>>, F>
 {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
@@ -30,7 +30,7 @@ impl<F: FnMut(Part, &mut Context<'_>) -> Say + Send + 'static> ChannelRead
     }
 }
 
-impl<W: ChannelWrite, F: FnMut(Part, &mut Context<'_>) -> Say + Send + 'static> ChannelWrite
+impl<W: ChannelWrite, F: FnMut(Part, &mut Context<'_>) -> Polled + Send + 'static> ChannelWrite
     for Hooked<W, F>
 {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
@@ -56,7 +56,7 @@ impl<W: ChannelWrite, F: FnMut(Part, &mut Context<'_>) -> Say + Send + 'static> 
 /// A channel over `io` each of whose halves asks a hook of its own first.
 pub(crate) fn hooked<F>(io: DuplexStream, hook: F) -> Channel
 where
-    F: FnMut(Part, &mut Context<'_>) -> Say + Clone + Send + 'static,
+    F: FnMut(Part, &mut Context<'_>) -> Polled + Clone + Send + 'static,
 {
     let (read, write) = tokio::io::split(io);
     let (read, write) = (Hooked(Plain(read), hook.clone()), Hooked(Plain(write), hook));
@@ -67,7 +67,7 @@ where
 pub(crate) fn source<R, W>(read: R, hook: W) -> Channel
 where
     R: FnMut(&mut Context<'_>, &mut ReadBuffer) -> Poll<io::Result<usize>> + Send + 'static,
-    W: FnMut(&mut Context<'_>, usize) -> Say + Send + 'static,
+    W: FnMut(&mut Context<'_>, usize) -> Polled + Send + 'static,
 {
     struct Read<R>(R);
     struct Sink<W>(W);
@@ -81,7 +81,7 @@ where
         }
     }
 
-    impl<W: FnMut(&mut Context<'_>, usize) -> Say + Send + 'static> ChannelWrite for Sink<W> {
+    impl<W: FnMut(&mut Context<'_>, usize) -> Polled + Send + 'static> ChannelWrite for Sink<W> {
         fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Poll<io::Result<usize>> {
             let taken = from.len();
             ready!((self.0)(cx, taken))?;

@@ -267,6 +267,17 @@ pub(crate) fn told()
     (move |outcome| drop(sender.send(outcome)), receiver)
 }
 
+/// Sends to a state machine, and gives what it is told.
+pub(crate) async fn send_to(
+    client: &Client<RawBytes>,
+    message: impl Into<Bytes>,
+    within: Duration,
+) -> UnboundedReceiver<Outcome<Bytes>> {
+    let (machine, told) = told();
+    client.send_within(message.into(), within, machine).await;
+    told
+}
+
 /// Says that `told` brings exactly one outcome, and gives it.
 pub(crate) async fn only(mut told: tokio::sync::mpsc::UnboundedReceiver<Outcome<Bytes>>) -> Outcome<Bytes> {
     let first = tokio::time::timeout(secs(100), told.recv())

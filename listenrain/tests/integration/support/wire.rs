@@ -15,7 +15,6 @@ struct State {
     left: Option<usize>,
     writes: usize,
     written: usize,
-    panics: bool,
     sleepers: Vec<Waker>,
 }
 
@@ -28,11 +27,6 @@ impl Faults {
     /// Takes `bytes` more bytes, then fails.
     pub(crate) fn cut_after(&self, bytes: usize) {
         self.change(|state| state.left = Some(bytes));
-    }
-
-    /// The next read panics.
-    pub(crate) fn panic_in_read(&self) {
-        self.change(|state| state.panics = true);
     }
 
     pub(crate) fn writes(&self) -> usize {
@@ -79,8 +73,6 @@ impl AsyncRead for Reading {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.1.check(cx)?;
-        let panics = std::mem::take(&mut self.1.0.lock().unwrap().panics);
-        assert!(!panics, "a transport's read panics");
         Pin::new(&mut self.0).poll_read(cx, into)
     }
 }
