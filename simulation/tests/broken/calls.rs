@@ -23,188 +23,138 @@ use crate::hooks::{
 };
 
 pub(crate) const FIXTURES: &[Fixture] = &[
-    fails(
-        "forgets-beyond-a-hundred",
-        "G01",
-        "a request is lost while a hundred others are unanswered",
-        "125 calls in flight, by packet: call 1: a call ended without its reply: no reply",
-        || {
-            let halves = packets(0_usize, |unanswered, packet, onward| {
-                match packet.kind {
-                    Kind::Request if *unanswered == 100 => return,
-                    Kind::Request => *unanswered += 1,
-                    Kind::Reply | Kind::Error | Kind::Refused => *unanswered = unanswered.saturating_sub(1),
-                    _ => {}
+    // A request is lost while a hundred others are unanswered.
+    fails("forgets-beyond-a-hundred", "G01", "call 1: a call ended without its reply: no reply", || {
+        let halves = packets(0_usize, |unanswered, packet, onward| {
+            match packet.kind {
+                Kind::Request if *unanswered == 100 => return,
+                Kind::Request => *unanswered += 1,
+                Kind::Reply | Kind::Error | Kind::Refused => *unanswered = unanswered.saturating_sub(1),
+                _ => {}
+            }
+            onward.push(packet);
+        });
+        upon_transport(subject("tcp").transport().clone(), halves)
+    }),
+    // A reply gets the id of the oldest unanswered request.
+    fails("believes-in-order", "G02", "by packet: call 1 was given what belongs to Some(25)", || {
+        let halves = packets(VecDeque::new(), |unanswered, mut packet, onward| {
+            match packet.kind {
+                Kind::Request => unanswered.push_back(packet.id),
+                Kind::Reply => packet.id = unanswered.pop_front().unwrap_or(packet.id),
+                _ => {}
+            }
+            onward.push(packet);
+        });
+        upon_transport(subject("tcp").transport().clone(), halves)
+    }),
+    // Reading waits for ever where an error is, and flushing hides it.
+    fails("hears-no-reset", "G10", "by the server: the end of every call took longer than 3 s", || {
+        Halves::each(|| ())
+            .read(|(), below, cx, into| match below.poll_read(cx, into) {
+                Poll::Ready(Err(_)) => Poll::Pending,
+                polled => polled,
+            })
+            .flush(|(), below, cx| below.poll_flush(cx).map(|_| Ok(())))
+            .subject()
+    }),
+    // On the first channel after a dial that failed no byte is ever read.
+    fails("deaf-after-a-refusal", "G11", "call 9: a call ended without its reply: no reply", || {
+        Generators::new(AtomicBool::new(false))
+            .channel(|was_refused, side, channel| {
+                if side == Side::Dialer && was_refused.swap(false, Ordering::AcqRel) {
+                    return Halves::each(|| ()).read(|(), _, _, _| Poll::Pending).channel(side, channel);
                 }
-                onward.push(packet);
-            });
-            upon_transport(subject("tcp").transport().clone(), halves)
-        },
-    ),
-    fails(
-        "believes-in-order",
-        "G02",
-        "a reply gets the id of the oldest unanswered request",
-        "by packet: call 1 was given what belongs to Some(25)",
-        || {
-            let halves = packets(VecDeque::new(), |unanswered, mut packet, onward| {
-                match packet.kind {
-                    Kind::Request => unanswered.push_back(packet.id),
-                    Kind::Reply => packet.id = unanswered.pop_front().unwrap_or(packet.id),
-                    _ => {}
-                }
-                onward.push(packet);
-            });
-            upon_transport(subject("tcp").transport().clone(), halves)
-        },
-    ),
-    fails(
-        "hears-no-reset",
-        "G10",
-        "reading waits for ever where an error is, and flushing hides it",
-        "aborted by the server: the end of every call took longer than 3 s",
-        || {
-            Halves::each(|| ())
-                .read(|(), below, cx, into| match below.poll_read(cx, into) {
-                    Poll::Ready(Err(_)) => Poll::Pending,
-                    polled => polled,
-                })
-                .flush(|(), below, cx| below.poll_flush(cx).map(|_| Ok(())))
-                .subject()
-        },
-    ),
-    fails(
-        "deaf-after-a-refusal",
-        "G11",
-        "on the first channel after a dial that failed no byte is ever read",
-        "made while there was no listener: call 9: a call ended without its reply: no reply",
-        || {
-            Generators::new(AtomicBool::new(false))
-                .channel(|was_refused, side, channel| {
-                    if side == Side::Dialer && was_refused.swap(false, Ordering::AcqRel) {
-                        return Halves::each(|| ()).read(|(), _, _, _| Poll::Pending).channel(side, channel);
-                    }
-                    channel
-                })
-                .next(|was_refused, side, below| {
-                    Box::pin(async move {
-                        below.next().await.inspect_err(|_| {
-                            was_refused.fetch_or(side == Side::Dialer, Ordering::AcqRel);
-                        })
+                channel
+            })
+            .next(|was_refused, side, below| {
+                Box::pin(async move {
+                    below.next().await.inspect_err(|_| {
+                        was_refused.fetch_or(side == Side::Dialer, Ordering::AcqRel);
                     })
                 })
-                .subject()
-        },
-    ),
-    fails(
-        "says-everything-twice",
-        "G11",
-        "each request arrives twice",
-        "not executed once: [1, 2, 3,",
-        || {
-            upon(packets((), |(), packet, onward| {
-                if packet.kind == Kind::Request {
-                    onward.push(packet.clone());
+            })
+            .subject()
+    }),
+    // Each request arrives twice.
+    fails("says-everything-twice", "G11", "not executed once: [1, 2, 3,", || {
+        upon(packets((), |(), packet, onward| {
+            if packet.kind == Kind::Request {
+                onward.push(packet.clone());
+            }
+            onward.push(packet);
+        }))
+    }),
+    // A dial is refused after a second only.
+    fails("refuses-slowly", "H04", "waiting for 10 dials took longer than 3 s", || {
+        let slow = Generators::new(()).next(|(), side, below| {
+            Box::pin(async move {
+                let next = below.next().await;
+                if side == Side::Dialer && next.is_err() {
+                    sleep(Duration::from_secs(1)).await;
                 }
-                onward.push(packet);
-            }))
-        },
-    ),
-    fails(
-        "refuses-slowly",
-        "H04",
-        "a dial is refused after a second only",
-        "waiting for 10 dials took longer than 3 s",
-        || {
-            let slow = Generators::new(()).next(|(), side, below| {
-                Box::pin(async move {
-                    let next = below.next().await;
-                    if side == Side::Dialer && next.is_err() {
-                        sleep(Duration::from_secs(1)).await;
-                    }
-                    next
-                })
-            });
-            upon_transport(subject("tcp").transport().clone(), slow)
-        },
-    ),
-    fails(
-        "dials-twice-after-a-storm",
-        "H05",
-        "the dial after six refusals makes two channels",
-        "2 channels were accepted, expected 1",
-        || {
-            let twice = Generators::new(AtomicUsize::new(0)).next(|refusals, side, below| {
-                Box::pin(async move {
-                    let next = below.next().await;
-                    if side == Side::Listener {
-                        return next;
-                    }
-                    let refused = if next.is_ok() { refusals.swap(0, Ordering::AcqRel) } else { 0 };
-                    refusals.fetch_add(usize::from(next.is_err()), Ordering::AcqRel);
-                    if refused >= 6 {
-                        let _unused = next;
-                        return below.next().await;
-                    }
-                    next
-                })
-            });
-            upon_transport(subject("tcp").transport().clone(), twice)
-        },
-    ),
-    fails(
-        "never-yields",
-        "I15",
-        "a task that never has to wait never gives way",
-        "another task got 1 turns while",
-        || {
-            Halves::each(|| ())
-                .read(|(), below, cx, into| {
-                    pin!(unconstrained(std::future::poll_fn(|cx| below.poll_read(cx, into)))).poll(cx)
-                })
-                .write(|(), below, cx, from| {
-                    pin!(unconstrained(std::future::poll_fn(|cx| below.poll_write(cx, from)))).poll(cx)
-                })
-                .subject()
-        },
-    ),
-    fails(
-        "one-fate",
-        "I16",
-        "when one channel is aborted all are reset",
-        "a round trip on a channel beside others that have ended: an accepted end: reading failed",
-        || {
-            let halves = Halves::all(false)
-                .read(|aborted, below, cx, into| match *aborted {
-                    true => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
-                    false => below.poll_read(cx, into),
-                })
-                .abort(|aborted, below| {
-                    *aborted = true;
-                    below.abort();
-                });
-            upon_transport(subject("quic").transport().clone(), halves)
-        },
-    ),
-    fails(
-        "sends-early-data",
-        "I20",
-        "a dial begins with 0-RTT data",
-        "a dialer has sent data before it had verified its listener (0-RTT)",
-        || {
-            /// A long header of that kind, without ids, and one byte.
-            const EARLY: [u8; 9] = [0xd0, 0, 0, 0, 1, 0, 0, 1, 0];
-            let early = Generators::new(()).next(|(), side, below| {
-                if side == Side::Dialer {
-                    // Whether it arrives is seen by the case.
-                    let _ = UdpSocket::bind(("127.0.0.1", 0))
-                        .and_then(|socket| socket.send_to(&EARLY, below.endpoint().address()));
+                next
+            })
+        });
+        upon_transport(subject("tcp").transport().clone(), slow)
+    }),
+    // The dial after six refusals makes two channels.
+    fails("dials-twice-after-a-storm", "H05", "2 channels were accepted, expected 1", || {
+        let twice = Generators::new(AtomicUsize::new(0)).next(|refusals, side, below| {
+            Box::pin(async move {
+                let next = below.next().await;
+                if side == Side::Listener {
+                    return next;
                 }
-                below.next()
+                let refused = if next.is_ok() { refusals.swap(0, Ordering::AcqRel) } else { 0 };
+                refusals.fetch_add(usize::from(next.is_err()), Ordering::AcqRel);
+                if refused >= 6 {
+                    let _unused = next;
+                    return below.next().await;
+                }
+                next
+            })
+        });
+        upon_transport(subject("tcp").transport().clone(), twice)
+    }),
+    // A task that never has to wait never gives way.
+    fails("never-yields", "I15", "another task got 1 turns while", || {
+        Halves::each(|| ())
+            .read(|(), below, cx, into| {
+                pin!(unconstrained(std::future::poll_fn(|cx| below.poll_read(cx, into)))).poll(cx)
+            })
+            .write(|(), below, cx, from| {
+                pin!(unconstrained(std::future::poll_fn(|cx| below.poll_write(cx, from)))).poll(cx)
+            })
+            .subject()
+    }),
+    // When one channel is aborted all are reset.
+    fails("one-fate", "I16", "beside others that have ended: an accepted end: reading failed", || {
+        let halves = Halves::all(false)
+            .read(|aborted, below, cx, into| match *aborted {
+                true => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
+                false => below.poll_read(cx, into),
+            })
+            .abort(|aborted, below| {
+                *aborted = true;
+                below.abort();
             });
-            upon_transport(subject("quic").transport().clone(), early)
-        },
-    ),
+        upon_transport(subject("quic").transport().clone(), halves)
+    }),
+    // A dial begins with 0-RTT data.
+    fails("sends-early-data", "I20", "sent data before it had verified its listener (0-RTT)", || {
+        /// A long header of that kind, without ids, and one byte.
+        const EARLY: [u8; 9] = [0xd0, 0, 0, 0, 1, 0, 0, 1, 0];
+        let early = Generators::new(()).next(|(), side, below| {
+            if side == Side::Dialer {
+                // Whether it arrives is seen by the case.
+                let _ = UdpSocket::bind(("127.0.0.1", 0))
+                    .and_then(|socket| socket.send_to(&EARLY, below.endpoint().address()));
+            }
+            below.next()
+        });
+        upon_transport(subject("quic").transport().clone(), early)
+    }),
 ];
 
 /// What becomes of native packets on their way to their reader: `pass` appends to its last argument what goes on.

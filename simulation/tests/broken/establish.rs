@@ -18,258 +18,176 @@ use super::hello::{Hello, first};
 use crate::hooks::{Generators, Halves, Next, channels, lock, read_piece};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
-    fails(
-        "lies-about-its-peer",
-        "A01",
-        "an accepted end takes its own endpoint for its peer's",
-        "the dialled end says",
-        || {
-            channels(|side, mut channel| {
-                if side == Side::Listener {
-                    channel.facts.peer.clone_from(&channel.facts.local);
+    // An accepted end takes its own endpoint for its peer's.
+    fails("lies-about-its-peer", "A01", "the dialled end says", || {
+        channels(|side, mut channel| {
+            if side == Side::Listener {
+                channel.facts.peer.clone_from(&channel.facts.local);
+            }
+            channel
+        })
+    }),
+    // A dial without a listener never ends.
+    fails("waits-for-a-listener", "A02", "where there is no listener, took longer than 3 s", || {
+        let generators = Generators::new(()).next(|(), _, below| {
+            Box::pin(async {
+                match below.next().await {
+                    Err(error) if error.kind == ErrorKind::ConnectionRefused => pending().await,
+                    other => other,
                 }
-                channel
             })
-        },
-    ),
-    fails(
-        "waits-for-a-listener",
-        "A02",
-        "a dial without a listener never ends",
-        "where there is no listener, took longer than 3 s",
-        || {
-            let generators = Generators::new(()).next(|(), _, below| {
-                Box::pin(async {
-                    match below.next().await {
-                        Err(error) if error.kind == ErrorKind::ConnectionRefused => pending().await,
-                        other => other,
-                    }
-                })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "never-gives-up-a-dial",
-        "A03",
-        "a dial that is not answered never ends",
-        "a dial of the black hole channel://black-hole took longer than 3 s",
-        || {
-            let generators = Generators::new(()).dialer(|(), below, endpoint| {
-                let is_black = endpoint.address() == "black-hole";
-                if is_black { Ok(generator(endpoint.clone(), pending)) } else { below.dialer(endpoint) }
-            });
-            let endpoint = || Endpoint::new("channel", "black-hole").expect("a constant that parses");
-            generators.subject().with_black_hole(move || async move {
-                Ok(BlackHole { endpoint: endpoint(), guard: Box::new(()) })
+        });
+        generators.subject()
+    }),
+    // A dial that is not answered never ends.
+    fails("never-gives-up-a-dial", "A03", "a dial of the black hole channel://black-hole took", || {
+        let generators = Generators::new(()).dialer(|(), below, endpoint| {
+            let is_black = endpoint.address() == "black-hole";
+            if is_black { Ok(generator(endpoint.clone(), pending)) } else { below.dialer(endpoint) }
+        });
+        let endpoint = || Endpoint::new("channel", "black-hole").expect("a constant that parses");
+        generators.subject().with_black_hole(move || async move {
+            Ok(BlackHole { endpoint: endpoint(), guard: Box::new(()) })
+        })
+    }),
+    // A dial that is dropped leaves its channel open.
+    fails("keeps-cancelled-dials", "A04", "of a channel whose dial was dropped took longer than 3 s", || {
+        let generators = Generators::new(Mutex::default()).next(|kept, side, below| {
+            Box::pin(async move {
+                let channel = below.next().await?;
+                if side == Side::Listener {
+                    return Ok(channel);
+                }
+                let mut kept = Kept(Some(channel), kept);
+                yield_now().await;
+                Ok(kept.0.take().expect("it is taken once"))
             })
-        },
-    ),
-    fails(
-        "keeps-cancelled-dials",
-        "A04",
-        "a dial that is dropped leaves its channel open",
-        "the end of a channel whose dial was dropped took longer than 3 s",
-        || {
-            let generators = Generators::new(Mutex::default()).next(|kept, side, below| {
-                Box::pin(async move {
-                    let channel = below.next().await?;
-                    if side == Side::Listener {
-                        return Ok(channel);
-                    }
-                    let mut kept = Kept(Some(channel), kept);
+        });
+        generators.subject()
+    }),
+    // A dialer that was refused once is refused for ever.
+    hangs("remembers-a-refusal", "A05", "a listener of channel://fresh-1 accepts", || {
+        let generators = Generators::new(()).dialer(|(), below, endpoint| {
+            Ok(Box::new(Remembering { below: below.dialer(endpoint)?, refused: None }))
+        });
+        generators.subject()
+    }),
+    // An accept that is dropped takes its channel along.
+    hangs("drops-with-an-accept", "A06", "a listener of channel://fresh-1 accepts", || {
+        let generators = Generators::new(()).next(|(), side, below| {
+            Box::pin(async move {
+                let channel = below.next().await?;
+                if side == Side::Listener {
                     yield_now().await;
-                    Ok(kept.0.take().expect("it is taken once"))
-                })
-            });
-            generators.subject()
-        },
-    ),
-    hangs(
-        "remembers-a-refusal",
-        "A05",
-        "a dialer that was refused once is refused for ever",
-        "a listener of channel://fresh-1 accepts",
-        || {
-            let generators = Generators::new(()).dialer(|(), below, endpoint| {
-                Ok(Box::new(Remembering { below: below.dialer(endpoint)?, refused: None }))
-            });
-            generators.subject()
-        },
-    ),
-    hangs(
-        "drops-with-an-accept",
-        "A06",
-        "an accept that is dropped takes its channel along",
-        "a listener of channel://fresh-1 accepts",
-        || {
-            let generators = Generators::new(()).next(|(), side, below| {
-                Box::pin(async move {
-                    let channel = below.next().await?;
-                    if side == Side::Listener {
-                        yield_now().await;
-                    }
-                    Ok(channel)
-                })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "takes-its-channels-along",
-        "A07",
-        "dropping a listener breaks what it accepted",
-        "an accepted end: reading failed after 0 bytes: ConnectionReset",
-        || {
-            let generators = Generators::new(()).listen(|(), below, endpoint| {
-                Box::pin(async {
-                    let below = below.listen(endpoint).await?;
-                    Ok(Box::new(Breaking { below, broken: Broken::default(), breaks_at_next: false }) as _)
-                })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "shares-a-taken-endpoint",
-        "A08",
-        "a second listener is let in, and hears nothing",
-        "a second listener was let in",
-        || {
-            let generators = Generators::new(()).listen(|(), below, endpoint| {
-                Box::pin(async {
-                    match below.listen(endpoint).await {
-                        Err(error) if error.kind == ErrorKind::AddrInUse => {
-                            Ok(generator(endpoint.clone(), pending))
-                        }
-                        other => other,
-                    }
-                })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "never-frees-its-endpoint",
-        "A09",
-        "an endpoint can be listened at but once",
-        "listening again: listen channel://fresh-1: address in use",
-        || {
-            let generators = Generators::new(Mutex::new(BTreeSet::new())).listen(|used, below, endpoint| {
-                if lock(used).insert(endpoint.clone()) {
-                    return below.listen(endpoint);
                 }
-                let taken = NextError::passing("listen", endpoint, ErrorKind::AddrInUse.into());
-                Box::pin(async { Err(taken) })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "hides-where-it-listens",
-        "A10",
-        "every listener says that it is where the first one is",
-        "two listeners say that they are at",
-        || {
-            let generators = Generators::new(OnceLock::new()).listen(|first, below, endpoint| {
-                Box::pin(async {
-                    let below = below.listen(endpoint).await?;
-                    let first: &Endpoint = first.get_or_init(|| below.endpoint().clone());
-                    Ok(Box::new(Hidden(below, first.clone())) as _)
-                })
-            });
-            generators.subject()
-        },
-    ),
-    hangs(
-        "forgets-over-its-backlog",
-        "A11",
-        "a dial beyond the queue gives a channel that leads nowhere",
-        "accepts (after 0 bytes), a dialled end reads (after 0 bytes)",
-        || Generators::new((AtomicIsize::new(0), Mutex::default())).next(forgets_over_its_backlog).subject(),
-    ),
-    fails(
-        "accept-waits-for-a-byte",
-        "A12",
-        "every accept but the first waits for the peer's first byte",
-        "behind dials that stall, one was not served within 2s",
-        || {
-            let generators = Generators::new(AtomicBool::new(false)).next(|has_accepted, side, below| {
-                Box::pin(async move {
-                    let mut channel = below.next().await?;
-                    if side == Side::Dialer || !has_accepted.swap(true, Ordering::AcqRel) {
-                        return Ok(channel);
-                    }
-                    let byte = poll_fn(|cx| read_piece(&mut *channel.read, cx)).await.unwrap_or_default();
-                    Ok(with_read(channel, first(byte)))
-                })
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "one-channel-at-a-time",
-        "A13",
-        "a dialer's next channel breaks the one before",
-        "a dialled end: writing failed after 0 bytes were taken: ConnectionReset",
-        || {
-            let generators = Generators::new(()).dialer(|(), below, endpoint| {
-                let below = below.dialer(endpoint)?;
-                Ok(Box::new(Breaking { below, broken: Broken::default(), breaks_at_next: true }))
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "panics-at-a-bad-address",
-        "A15",
-        "an endpoint of another scheme is a panic",
-        "nobody would give it another",
-        || {
-            let generators = Generators::new(()).dialer(|(), below, endpoint| {
-                assert_eq!(endpoint.scheme(), below.scheme(), "nobody would give it another");
-                below.dialer(endpoint)
-            });
-            generators.subject()
-        },
-    ),
-    fails(
-        "takes-the-peer-of-the-one-before",
-        "A16",
-        "an accepted end takes the peer of the channel before it for its own",
-        "of pair 1 the dialled end says",
-        || {
-            let before = Mutex::new(None);
-            channels(move |side, mut channel| {
-                if side == Side::Listener {
-                    let own = channel.facts.peer.clone();
-                    channel.facts.peer = std::mem::replace(&mut *lock(&before), own.clone()).or(own);
-                }
-                channel
+                Ok(channel)
             })
-        },
-    ),
-    fails(
-        "one-hello-at-a-time",
-        "A17",
-        "a listener waits four seconds for a peer's hello before it looks at the next",
-        "behind a peer that says nothing, a dial was not served within 2s",
-        || Hello::OneAtATime.subject(),
-    ),
-    fails(
-        "dies-of-a-wrong-hello",
-        "A18",
-        "a wrong hello is the end of the listener",
-        "beside a peer that said a request of another protocol: the listener gave up",
-        || Hello::EndsTheListener.subject(),
-    ),
-    fails(
-        "reads-beyond-the-welcome",
-        "A19",
-        "a dialer reads on behind the listener's welcome, and throws that away",
-        "that the accepted end says first: reading them, once the dial was over, took longer than 3 s",
-        || Hello::ReadsTooFar.subject(),
-    ),
+        });
+        generators.subject()
+    }),
+    // Dropping a listener breaks what it accepted.
+    fails("takes-its-channels-along", "A07", "reading failed after 0 bytes: ConnectionReset", || {
+        let generators = Generators::new(()).listen(|(), below, endpoint| {
+            Box::pin(async {
+                let below = below.listen(endpoint).await?;
+                Ok(Box::new(Breaking { below, broken: Broken::default(), breaks_at_next: false }) as _)
+            })
+        });
+        generators.subject()
+    }),
+    // A second listener is let in, and hears nothing.
+    fails("shares-a-taken-endpoint", "A08", "a second listener was let in", || {
+        let generators = Generators::new(()).listen(|(), below, endpoint| {
+            Box::pin(async {
+                match below.listen(endpoint).await {
+                    Err(error) if error.kind == ErrorKind::AddrInUse => {
+                        Ok(generator(endpoint.clone(), pending))
+                    }
+                    other => other,
+                }
+            })
+        });
+        generators.subject()
+    }),
+    // An endpoint can be listened at but once.
+    fails("never-frees-its-endpoint", "A09", "again: listen channel://fresh-1: address in use", || {
+        let generators = Generators::new(Mutex::new(BTreeSet::new())).listen(|used, below, endpoint| {
+            if lock(used).insert(endpoint.clone()) {
+                return below.listen(endpoint);
+            }
+            let taken = NextError::passing("listen", endpoint, ErrorKind::AddrInUse.into());
+            Box::pin(async { Err(taken) })
+        });
+        generators.subject()
+    }),
+    // Every listener says that it is where the first one is.
+    fails("hides-where-it-listens", "A10", "two listeners say that they are at", || {
+        let generators = Generators::new(OnceLock::new()).listen(|first, below, endpoint| {
+            Box::pin(async {
+                let below = below.listen(endpoint).await?;
+                let first: &Endpoint = first.get_or_init(|| below.endpoint().clone());
+                Ok(Box::new(Hidden(below, first.clone())) as _)
+            })
+        });
+        generators.subject()
+    }),
+    // A dial beyond the queue gives a channel that leads nowhere.
+    hangs("forgets-over-its-backlog", "A11", "(after 0 bytes), a dialled end reads (after 0 bytes)", || {
+        Generators::new((AtomicIsize::new(0), Mutex::default())).next(forgets_over_its_backlog).subject()
+    }),
+    // Every accept but the first waits for the peer's first byte.
+    fails("accept-waits-for-a-byte", "A12", "behind dials that stall, one was not served within 2s", || {
+        let generators = Generators::new(AtomicBool::new(false)).next(|has_accepted, side, below| {
+            Box::pin(async move {
+                let mut channel = below.next().await?;
+                if side == Side::Dialer || !has_accepted.swap(true, Ordering::AcqRel) {
+                    return Ok(channel);
+                }
+                let byte = poll_fn(|cx| read_piece(&mut *channel.read, cx)).await.unwrap_or_default();
+                Ok(with_read(channel, first(byte)))
+            })
+        });
+        generators.subject()
+    }),
+    // A dialer's next channel breaks the one before.
+    fails("one-channel-at-a-time", "A13", "writing failed after 0 bytes were taken: ConnectionReset", || {
+        let generators = Generators::new(()).dialer(|(), below, endpoint| {
+            let below = below.dialer(endpoint)?;
+            Ok(Box::new(Breaking { below, broken: Broken::default(), breaks_at_next: true }))
+        });
+        generators.subject()
+    }),
+    // An endpoint of another scheme is a panic.
+    fails("panics-at-a-bad-address", "A15", "nobody would give it another", || {
+        let generators = Generators::new(()).dialer(|(), below, endpoint| {
+            assert_eq!(endpoint.scheme(), below.scheme(), "nobody would give it another");
+            below.dialer(endpoint)
+        });
+        generators.subject()
+    }),
+    // An accepted end takes the peer of the channel before it for its own.
+    fails("takes-the-peer-of-the-one-before", "A16", "of pair 1 the dialled end says", || {
+        let before = Mutex::new(None);
+        channels(move |side, mut channel| {
+            if side == Side::Listener {
+                let own = channel.facts.peer.clone();
+                channel.facts.peer = std::mem::replace(&mut *lock(&before), own.clone()).or(own);
+            }
+            channel
+        })
+    }),
+    // A listener waits four seconds for a peer's hello before it looks at the next.
+    fails("one-hello-at-a-time", "A17", "behind a peer that says nothing, a dial was not served", || {
+        Hello::OneAtATime.subject()
+    }),
+    // A wrong hello is the end of the listener.
+    fails("dies-of-a-wrong-hello", "A18", "a request of another protocol: the listener gave up", || {
+        Hello::EndsTheListener.subject()
+    }),
+    // A dialer reads on behind the listener's welcome, and throws that away.
+    fails("reads-beyond-the-welcome", "A19", "reading them, once the dial was over, took longer", || {
+        Hello::ReadsTooFar.subject()
+    }),
 ];
 
 /// A channel that is kept unless it is taken.

@@ -7,8 +7,6 @@ pub(crate) struct Fixture {
     pub(crate) name: &'static str,
     /// The id of the case that is there for it.
     pub(crate) case: &'static str,
-    /// What it does wrong.
-    pub(crate) breaks: &'static str,
     /// How that case must end.
     pub(crate) verdict: Verdict,
     /// The text that the case must say: one that ends otherwise has found something else.
@@ -20,20 +18,18 @@ pub(crate) struct Fixture {
 pub(crate) const fn fails(
     name: &'static str,
     case: &'static str,
-    breaks: &'static str,
     reason: &'static str,
     make: fn() -> Subject,
 ) -> Fixture {
-    Fixture { name, case, breaks, verdict: Verdict::Fail, reason, make }
+    Fixture { name, case, verdict: Verdict::Fail, reason, make }
 }
 
 /// A fixture whose case is not over within its limit, with this under way.
 pub(crate) const fn hangs(
     name: &'static str,
     case: &'static str,
-    breaks: &'static str,
     reason: &'static str,
     make: fn() -> Subject,
 ) -> Fixture {
-    Fixture { name, case, breaks, verdict: Verdict::Timeout, reason, make }
+    Fixture { name, case, verdict: Verdict::Timeout, reason, make }
 }

@@ -13,165 +13,111 @@ use super::fixture::{Fixture, fails, hangs};
 use crate::hooks::{Halves, Polled, channels, deliver, let_go, read_piece, writes};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
-    fails(
-        "drops-a-byte",
-        "B01",
-        "byte 100,000 of a stream is lost",
-        "those belong at 100001: 1 missing",
-        || {
-            changed(|piece, at| {
-                if at <= 100_000 && 100_000 < at + piece.len() && piece.len() > 1 {
-                    let rest = piece.split_off(100_000 - at);
-                    piece.extend_from_slice(&rest[1..]);
-                }
-            })
-        },
-    ),
-    fails(
-        "swaps-two-bytes",
-        "B02",
-        "bytes 700 and 701 of a stream are swapped",
-        "wrong bytes from offset 700 of stream",
-        || {
-            changed(|piece, at| {
-                if at <= 700 && 701 < at + piece.len() {
-                    piece.swap(700 - at, 701 - at);
-                }
-            })
-        },
-    ),
-    fails(
-        "loses-a-lone-byte",
-        "B03",
-        "the twentieth write of a single byte is lost",
-        "wrong bytes from offset 19 of stream",
-        || {
-            writes(
-                || 0,
-                |seen, below, cx, from| {
-                    *seen += usize::from(from.len() == 1);
-                    if from.len() == 1 && *seen == 20 {
-                        from.advance(1);
-                        return Poll::Ready(Ok(1));
-                    }
-                    below.poll_write(cx, from)
-                },
-            )
-        },
-    ),
-    hangs(
-        "cuts-long-writes",
-        "B04",
-        "what a write holds beyond 64 KiB is lost, as in a datagram",
-        "an accepted end reads (after 65536 bytes)",
-        || shortened(|size| size.min(64 << 10)),
-    ),
-    hangs(
-        "reads-wait-for-writes",
-        "B05",
-        "in bulk, nothing is read while a write waits",
-        "a dialled end writes (after 131072 bytes), an accepted end reads",
-        || reads_wait_for_writes(128 << 10),
-    ),
-    fails(
-        "copies-a-large-write",
-        "B06",
-        "a large write is copied as a whole, and kept",
-        "bytes were held beside the 16777216 that were written at once",
-        || {
-            writes(Vec::new, |copy: &mut Vec<u8>, below, cx, from| {
-                if from.chunk().len() > 1 << 20 && copy.is_empty() {
-                    *copy = from.chunk().to_vec();
+    // Byte 100,000 of a stream is lost.
+    fails("drops-a-byte", "B01", "those belong at 100001: 1 missing", || {
+        changed(|piece, at| {
+            if at <= 100_000 && 100_000 < at + piece.len() && piece.len() > 1 {
+                let rest = piece.split_off(100_000 - at);
+                piece.extend_from_slice(&rest[1..]);
+            }
+        })
+    }),
+    // Bytes 700 and 701 of a stream are swapped.
+    fails("swaps-two-bytes", "B02", "wrong bytes from offset 700 of stream", || {
+        changed(|piece, at| {
+            if at <= 700 && 701 < at + piece.len() {
+                piece.swap(700 - at, 701 - at);
+            }
+        })
+    }),
+    // The twentieth write of a single byte is lost.
+    fails("loses-a-lone-byte", "B03", "wrong bytes from offset 19 of stream", || {
+        writes(
+            || 0,
+            |seen, below, cx, from| {
+                *seen += usize::from(from.len() == 1);
+                if from.len() == 1 && *seen == 20 {
+                    from.advance(1);
+                    return Poll::Ready(Ok(1));
                 }
                 below.poll_write(cx, from)
-            })
-        },
-    ),
-    fails(
-        "empty-write-is-an-end",
-        "B07",
-        "writing nothing ends the stream",
-        "writing nothing said Err(Kind(BrokenPipe))",
-        || {
-            writes(
-                || (),
-                |(), below, cx, from| {
-                    if from.is_empty() {
-                        ready!(below.poll_shutdown(cx))?;
-                    }
-                    below.poll_write(cx, from)
-                },
-            )
-        },
-    ),
-    fails(
-        "reorders-segments",
-        "B08",
-        "of a vectored write the second segment goes first",
-        "wrong bytes from offset 0 of stream 2",
-        || {
-            writes(
-                || (),
-                |(), below, cx, from| {
-                    if let Some(first) = from.take_segment() {
-                        let second = from.take_segment().unwrap_or_default();
-                        from.untake(first);
-                        from.untake(second);
-                    }
-                    below.poll_write(cx, from)
-                },
-            )
-        },
-    ),
-    hangs(
-        "flush-does-nothing",
-        "B09",
-        "what was written stays where it is until more comes",
-        "an accepted end reads (after 0 bytes)",
-        || {
-            holding_back()
-                .flush(|_, _, _| Poll::Ready(Ok(())))
-                .shutdown(|held, below, cx| {
-                    ready!(let_go(held, below, cx))?;
-                    below.poll_shutdown(cx)
-                })
-                .subject()
-        },
-    ),
-    fails(
-        "mixes-up-channels",
-        "B10",
-        "now and then a byte of one channel is read from another",
-        "wrong bytes from offset",
-        || {
-            let (numbers, mailbox) = (AtomicU64::new(0), std::sync::Arc::default());
-            channels(move |_, channel| {
-                with_read(channel, mixed_up(numbers.fetch_add(1, Ordering::Relaxed), &mailbox))
-            })
-        },
-    ),
-    fails(
-        "dislikes-a-size",
-        "B11",
-        "a segment one byte longer than a multiple of 64 loses that byte",
-        "wrong bytes from offset",
-        || shortened(|size| if size >= 65 && size % 64 == 1 { size - 1 } else { size }),
-    ),
-    fails(
-        "flips-a-bit-late",
-        "B12",
-        "on the third channel that is dialed a bit flips after a million bytes have come",
-        "wrong bytes from offset 1000000 of stream 7",
-        || {
-            let dialed = AtomicU64::new(0);
-            channels(move |side, channel| match side {
-                Side::Dialer if dialed.fetch_add(1, Ordering::Relaxed) == 2 => {
-                    with_read(channel, changing(flip_late))
+            },
+        )
+    }),
+    // What a write holds beyond 64 KiB is lost, as in a datagram.
+    hangs("cuts-long-writes", "B04", "an accepted end reads (after 65536 bytes)", || {
+        shortened(|size| size.min(64 << 10))
+    }),
+    // In bulk, nothing is read while a write waits.
+    hangs("reads-wait-for-writes", "B05", "end writes (after 131072 bytes), an accepted end reads", || {
+        reads_wait_for_writes(128 << 10)
+    }),
+    // A large write is copied as a whole, and kept.
+    fails("copies-a-large-write", "B06", "held beside the 16777216 that were written at once", || {
+        writes(Vec::new, |copy: &mut Vec<u8>, below, cx, from| {
+            if from.chunk().len() > 1 << 20 && copy.is_empty() {
+                *copy = from.chunk().to_vec();
+            }
+            below.poll_write(cx, from)
+        })
+    }),
+    // Writing nothing ends the stream.
+    fails("empty-write-is-an-end", "B07", "writing nothing said Err(Kind(BrokenPipe))", || {
+        writes(
+            || (),
+            |(), below, cx, from| {
+                if from.is_empty() {
+                    ready!(below.poll_shutdown(cx))?;
                 }
-                _ => channel,
+                below.poll_write(cx, from)
+            },
+        )
+    }),
+    // Of a vectored write the second segment goes first.
+    fails("reorders-segments", "B08", "wrong bytes from offset 0 of stream 2", || {
+        writes(
+            || (),
+            |(), below, cx, from| {
+                if let Some(first) = from.take_segment() {
+                    let second = from.take_segment().unwrap_or_default();
+                    from.untake(first);
+                    from.untake(second);
+                }
+                below.poll_write(cx, from)
+            },
+        )
+    }),
+    // What was written stays where it is until more comes.
+    hangs("flush-does-nothing", "B09", "an accepted end reads (after 0 bytes)", || {
+        holding_back()
+            .flush(|_, _, _| Poll::Ready(Ok(())))
+            .shutdown(|held, below, cx| {
+                ready!(let_go(held, below, cx))?;
+                below.poll_shutdown(cx)
             })
-        },
-    ),
+            .subject()
+    }),
+    // Now and then a byte of one channel is read from another.
+    fails("mixes-up-channels", "B10", "wrong bytes from offset", || {
+        let (numbers, mailbox) = (AtomicU64::new(0), std::sync::Arc::default());
+        channels(move |_, channel| {
+            with_read(channel, mixed_up(numbers.fetch_add(1, Ordering::Relaxed), &mailbox))
+        })
+    }),
+    // A segment one byte longer than a multiple of 64 loses that byte.
+    fails("dislikes-a-size", "B11", "wrong bytes from offset", || {
+        shortened(|size| if size >= 65 && size % 64 == 1 { size - 1 } else { size })
+    }),
+    // On the third channel that is dialed a bit flips after a million bytes have come.
+    fails("flips-a-bit-late", "B12", "wrong bytes from offset 1000000 of stream 7", || {
+        let dialed = AtomicU64::new(0);
+        channels(move |side, channel| match side {
+            Side::Dialer if dialed.fetch_add(1, Ordering::Relaxed) == 2 => {
+                with_read(channel, changing(flip_late))
+            }
+            _ => channel,
+        })
+    }),
 ];
 
 fn flip_late(piece: &mut BytesMut, at: usize) {

@@ -43,8 +43,8 @@ fn judge(fixture: &Fixture, verdict: Verdict, reason: &str) -> Option<String> {
     let alone = reason.rsplit_once(" [").map_or(reason, |(alone, _)| alone);
     let is_caught = verdict == fixture.verdict && alone.contains(fixture.reason);
     (!is_caught).then(|| {
-        let Fixture { name, case, breaks, verdict: due, reason: words, .. } = fixture;
-        format!("{name} ({breaks}): {case} should end as {due} with {words:?}, and is {verdict}: {alone}")
+        let Fixture { name, case, verdict: due, reason: words, .. } = fixture;
+        format!("{name}: {case} should end as {due} with {words:?}, and is {verdict}: {alone}")
     })
 }
 
