@@ -9,7 +9,7 @@ use loom::thread;
 
 use crate::primitives::deadlines::{Deadlines, Order};
 use crate::primitives::in_flight::{CallId, InFlight, Told, Waiter};
-use crate::{STUCK, block_on, check, check_catches};
+use crate::{STUCK, block_on, check};
 
 /// Time passes up to here.
 const SOON: u32 = 5;
@@ -157,48 +157,23 @@ fn close_and_sleep() {
 
 #[test]
 fn a_reply_and_a_deadline_end_a_call_once() {
-    check(3, answer_and_fire);
-}
-
-#[test]
-fn a_deadline_of_another_generation_is_caught() {
-    let mutant = "in_flight: the generation is not compared";
-    check_catches(mutant, "a late deadline ended another call", 3, answer_and_fire);
+    check(3, answer_and_fire)
+        .catches("in_flight: the generation is not compared", "a late deadline ended another call");
 }
 
 #[test]
 fn a_cancel_and_a_deadline_end_a_call_once() {
-    check(3, cancel_and_fire);
-}
-
-#[test]
-fn a_cancelled_call_that_is_watched_on_is_caught() {
-    let mutant = "deadlines: an ended call is watched on";
-    check_catches(mutant, "is watched on", 3, cancel_and_fire);
+    check(3, cancel_and_fire).catches("deadlines: an ended call is watched on", "is watched on");
 }
 
 #[test]
 fn the_keeper_never_sleeps_beyond_a_deadline() {
-    check(3, add_and_sleep);
-}
-
-#[test]
-fn an_earlier_deadline_that_wakes_nobody_is_caught() {
-    check_catches("deadlines: an earlier deadline wakes nobody", STUCK, 3, add_and_sleep);
-}
-
-#[test]
-fn a_keeper_that_goes_to_sleep_late_is_caught() {
-    let mutant = "deadlines: the keeper looks and goes to sleep under two locks";
-    check_catches(mutant, STUCK, 3, add_and_sleep);
+    check(3, add_and_sleep)
+        .catches("deadlines: an earlier deadline wakes nobody", STUCK)
+        .catches("deadlines: the keeper looks and goes to sleep under two locks", STUCK);
 }
 
 #[test]
 fn a_close_ends_the_keeper() {
-    check(3, close_and_sleep);
-}
-
-#[test]
-fn a_close_that_wakes_nobody_is_caught() {
-    check_catches("deadlines: close wakes nobody", STUCK, 3, close_and_sleep);
+    check(3, close_and_sleep).catches("deadlines: close wakes nobody", STUCK);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
+use crate::check;
 use crate::primitives::handover::Handover;
-use crate::{check, check_catches};
 
 struct Executor {
     handover: Handover<u32>,
@@ -53,17 +53,7 @@ fn push_push_and_end() {
 
 #[test]
 fn what_waits_is_handed_over_once_and_within_the_bound() {
-    check(3, push_push_and_end);
-}
-
-#[test]
-fn a_bound_that_is_not_compared_is_caught() {
-    let mutant = "handover: the bound is not compared";
-    check_catches(mutant, "more under way than the bound", 3, push_push_and_end);
-}
-
-#[test]
-fn an_end_that_hands_over_no_other_is_caught() {
-    let mutant = "handover: the end of one hands over no other";
-    check_catches(mutant, "each is handed over", 3, push_push_and_end);
+    check(3, push_push_and_end)
+        .catches("handover: the bound is not compared", "more under way than the bound")
+        .catches("handover: the end of one hands over no other", "each is handed over");
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use loom::thread;
 
 use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
-use crate::{STUCK, block_on, check, check_catches};
+use crate::{STUCK, block_on, check};
 
 type Calls = InFlight<(), &'static str>;
 
@@ -155,17 +155,6 @@ fn ends_outside_the_lock() {
     assert!(calls.cancel(id).is_none());
 }
 
-#[test]
-fn only_the_channel_on_which_a_call_left_ends_it() {
-    check(3, refusal_on_an_old_channel);
-}
-
-#[test]
-fn an_end_by_any_channel_is_caught() {
-    let mutant = "in_flight: any channel ends a call";
-    check_catches(mutant, "the end that counted", 3, refusal_on_an_old_channel);
-}
-
 /// An outcome that nobody fetched leaves no slot behind when its caller goes away.
 fn end_and_cancel() {
     let calls = Arc::new(Calls::new());
@@ -179,14 +168,14 @@ fn end_and_cancel() {
 }
 
 #[test]
-fn a_call_that_ends_as_its_caller_goes_away_frees_its_slot() {
-    check(3, end_and_cancel);
+fn only_the_channel_on_which_a_call_left_ends_it() {
+    check(3, refusal_on_an_old_channel).catches("in_flight: any channel ends a call", "the end that counted");
 }
 
 #[test]
-fn a_slot_that_is_never_freed_is_caught() {
-    let mutant = "in_flight: a cancel leaves an ended call behind";
-    check_catches(mutant, "the slot is free again", 3, end_and_cancel);
+fn a_call_that_ends_as_its_caller_goes_away_frees_its_slot() {
+    check(3, end_and_cancel)
+        .catches("in_flight: a cancel leaves an ended call behind", "the slot is free again");
 }
 
 #[test]
@@ -196,53 +185,27 @@ fn an_outcome_ends_outside_the_lock() {
 
 #[test]
 fn reply_and_timeout_end_a_call_once() {
-    check(3, reply_and_timeout);
-}
-
-#[test]
-fn a_second_end_that_replaces_the_first_is_caught() {
-    let mutant = "in_flight: a second end replaces the first";
-    check_catches(mutant, "the end that counted", 3, reply_and_timeout);
+    check(3, reply_and_timeout).catches("in_flight: a second end replaces the first", "the end that counted");
 }
 
 #[test]
 fn reply_link_loss_and_cancel_end_a_call_once() {
-    check(3, reply_link_loss_and_cancel);
-}
-
-#[test]
-fn a_cancelled_call_that_still_counts_is_caught() {
-    let mutant = "in_flight: a cancelled call still counts as waiting";
-    check_catches(mutant, "nobody waits", 3, reply_link_loss_and_cancel);
+    check(3, reply_link_loss_and_cancel)
+        .catches("in_flight: a cancelled call still counts as waiting", "nobody waits");
 }
 
 #[test]
 fn a_late_reply_never_ends_the_next_call_in_its_slot() {
-    check(3, late_reply);
-}
-
-#[test]
-fn a_generation_that_is_not_compared_is_caught() {
-    let mutant = "in_flight: the generation is not compared";
-    check_catches(mutant, "a late reply ended another call", 3, late_reply);
+    check(3, late_reply)
+        .catches("in_flight: the generation is not compared", "a late reply ended another call");
 }
 
 #[test]
 fn no_waiter_is_left_after_a_close() {
-    check(3, insert_and_close);
-}
-
-#[test]
-fn a_close_that_lets_callers_in_is_caught() {
-    check_catches("in_flight: close lets callers in", STUCK, 3, insert_and_close);
+    check(3, insert_and_close).catches("in_flight: close lets callers in", STUCK);
 }
 
 #[test]
 fn the_end_of_a_call_wakes_its_task() {
-    check(3, poll_and_end);
-}
-
-#[test]
-fn a_poll_that_forgets_its_waker_is_caught() {
-    check_catches("in_flight: poll forgets its waker", STUCK, 3, poll_and_end);
+    check(3, poll_and_end).catches("in_flight: poll forgets its waker", STUCK);
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use loom::thread;
 
+use crate::check;
 use crate::primitives::keyed::Keyed;
-use crate::{check, check_catches};
 
 type Values = Keyed<&'static str, u64>;
 
@@ -79,22 +79,10 @@ fn a_value_ends_outside_the_lock() {
 
 #[test]
 fn a_value_is_made_once_however_many_ask() {
-    check(3, single_flight);
-}
-
-#[test]
-fn a_value_that_is_made_under_a_second_lock_is_caught() {
-    let mutant = "keyed: it looks and makes under two locks";
-    check_catches(mutant, "all share one", 3, single_flight);
+    check(3, single_flight).catches("keyed: it looks and makes under two locks", "all share one");
 }
 
 #[test]
 fn a_late_removal_never_evicts_the_fresh_value() {
-    check(3, replace_and_remove);
-}
-
-#[test]
-fn a_removal_that_ignores_the_generation_is_caught() {
-    let mutant = "keyed: remove ignores the generation";
-    check_catches(mutant, "the fresh one was evicted", 3, replace_and_remove);
+    check(3, replace_and_remove).catches("keyed: remove ignores the generation", "the fresh one was evicted");
 }

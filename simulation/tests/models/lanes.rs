@@ -6,10 +6,10 @@ use std::sync::Arc;
 use loom::sync::Mutex;
 use loom::thread;
 
+use crate::check;
 use crate::primitives::in_flight::{Fate, InFlight, Told, Waiter};
 use crate::primitives::lanes::{Condition, Lanes, Shown};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
-use crate::{check, check_catches};
 
 /// What `tokio::sync::watch` is to the library.
 pub(crate) struct Kept(Mutex<Condition>);
@@ -180,88 +180,43 @@ fn push_and_opening() {
 
 #[test]
 fn a_late_error_of_an_old_channel_never_hurts_the_new_one() {
-    check(3, late_loss);
-}
-
-#[test]
-fn a_loss_that_compares_no_epochs_is_caught() {
-    let mutant = "lanes: the loss of any channel closes the lane";
-    check_catches(mutant, "the lane of the new channel is closed", 3, late_loss);
-}
-
-#[test]
-fn an_ended_call_that_still_counts_on_its_channel_is_caught() {
-    let mutant = "in_flight: an ended call still counts on its channel";
-    check_catches(mutant, "an ended call is on no channel", 3, late_loss);
+    check(3, late_loss)
+        .catches("lanes: the loss of any channel closes the lane", "the lane of the new channel is closed")
+        .catches("in_flight: an ended call still counts on its channel", "an ended call is on no channel");
 }
 
 #[test]
 fn a_connection_is_never_left_down_while_a_lane_is_open() {
-    check(3, loss_and_opening);
-}
-
-#[test]
-fn a_state_that_is_decided_before_its_step_is_caught() {
-    let mutant = "lanes: it looks for open lanes before the step";
-    check_catches(mutant, "a lane is open", 3, loss_and_opening);
+    check(3, loss_and_opening).catches("lanes: it looks for open lanes before the step", "a lane is open");
 }
 
 #[test]
 fn a_connection_is_never_left_working_without_a_lane() {
-    check(3, loss_and_loss);
-}
-
-#[test]
-fn a_lane_that_closes_after_its_step_is_caught() {
-    let mutant = "lanes: a lane is closed after its loss is shown";
-    check_catches(mutant, "no lane is open", 3, loss_and_loss);
+    check(3, loss_and_loss).catches("lanes: a lane is closed after its loss is shown", "no lane is open");
 }
 
 #[test]
 fn draining_and_closed_are_for_good() {
-    check(3, close_and_opening);
-}
-
-#[test]
-fn a_draining_connection_that_works_again_is_caught() {
-    let mutant = "lanes: a draining connection works again";
-    check_catches(mutant, "draining is for good", 3, close_and_opening);
-}
-
-#[test]
-fn a_closed_connection_that_opens_again_is_caught() {
-    let mutant = "lanes: a closed connection opens again";
-    check_catches(mutant, "closed is for good", 3, close_and_opening);
+    check(3, close_and_opening)
+        .catches("lanes: a draining connection works again", "draining is for good")
+        .catches("lanes: a closed connection opens again", "closed is for good");
 }
 
 #[test]
 fn what_is_moved_never_waits_on_a_lane_that_is_lost_meanwhile() {
-    check(3, move_and_loss);
-}
-
-#[test]
-fn a_lost_lane_that_keeps_what_it_was_given_is_caught() {
-    let mutant = "lanes: a lane that is lost meanwhile keeps what it was given";
-    check_catches(mutant, "it is where a lane is open", 3, move_and_loss);
+    check(3, move_and_loss).catches(
+        "lanes: a lane that is lost meanwhile keeps what it was given",
+        "it is where a lane is open",
+    );
 }
 
 #[test]
 fn what_is_queued_as_a_lane_opens_goes_there() {
-    check(3, push_and_opening);
-}
-
-#[test]
-fn a_drain_that_leaves_something_is_caught() {
-    check_catches("outbox: a drain takes only the first", "all is where a lane is open", 3, push_and_opening);
+    check(3, push_and_opening).catches("outbox: a drain takes only the first", "all is where a lane is open");
 }
 
 #[test]
 fn a_packet_whose_call_ends_while_it_is_moved_is_taken_back() {
-    check(3, move_and_time_out);
-}
-
-#[test]
-fn a_move_after_which_nobody_looks_again_is_caught() {
-    let mutant = "lanes: nobody looks again at what was moved";
-    check_catches(mutant, "the packet of an ended call is left", 3, move_and_time_out);
+    check(3, move_and_time_out)
+        .catches("lanes: nobody looks again at what was moved", "the packet of an ended call is left");
 }

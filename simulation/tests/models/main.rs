@@ -1,8 +1,8 @@
 //! Loom models of `listenrain`'s concurrency primitives: every interleaving of two or three threads, within a bound on
 //! preemptions, of the very files that the library is built from.
 //!
-//! Each model has a twin with a seeded bug that it must catch; a model that catches nothing proves nothing. Neither
-//! needs a flag: `cargo test` runs them.
+//! Each model names the seeded bugs that it must catch; a model that catches nothing proves nothing. Neither needs
+//! a flag: `cargo test` runs them.
 
 mod budget;
 mod coverage;
@@ -33,20 +33,31 @@ use std::task::{Context, Poll, Wake};
 use loom::sync::Notify;
 
 /// Runs `model` under every interleaving with at most `preemptions` preemptions.
-fn check(preemptions: usize, model: fn()) {
+fn check(preemptions: usize, model: fn()) -> Checked {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(model);
+    Checked { preemptions, model }
 }
 
-/// The model must fail with the seeded bug `mutant`, and say `what`; a model that fails for another reason (it ran out
-/// of branches, say) has caught nothing.
-fn check_catches(mutant: &'static str, what: &str, preemptions: usize, model: fn()) {
-    let failed = sync::with_mutant(mutant, || catch_unwind(AssertUnwindSafe(|| check(preemptions, model))));
-    let panic = failed.expect_err("the seeded bug was not caught");
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("");
-    assert!(said.contains(what), "caught for another reason: {said}");
+/// A model that holds as the library is.
+struct Checked {
+    preemptions: usize,
+    model: fn(),
+}
+
+impl Checked {
+    /// It must fail with the seeded bug `mutant`, and say `what`; a model that fails for another reason (it ran out of
+    /// branches, say) has caught nothing.
+    fn catches(self, mutant: &'static str, what: &str) -> Self {
+        let mutated = || check(self.preemptions, self.model);
+        let failed = sync::with_mutant(mutant, || catch_unwind(AssertUnwindSafe(mutated)));
+        let panic = failed.err().unwrap_or_else(|| panic!("the seeded bug `{mutant}` was not caught"));
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("");
+        assert!(said.contains(what), "{mutant}: caught for another reason: {said}");
+        self
+    }
 }
 
 /// What loom says of threads that wait for a wake-up which never comes.

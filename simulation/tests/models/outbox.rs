@@ -8,10 +8,9 @@ use std::task::{Context, Poll};
 use loom::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use loom::thread;
 
-use crate::owner_lock::push_and_write_in_place;
 use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
-use crate::{STUCK, block_on, check, check_catches};
+use crate::{STUCK, block_on, check};
 
 fn outbox() -> Arc<Outbox<u32>> {
     Arc::new(Outbox::new(Box::new(FifoQueue::default())))
@@ -139,73 +138,32 @@ fn nudge_and_park() {
 
 #[test]
 fn a_push_wakes_the_writer() {
-    check(3, push_and_park);
-}
-
-#[test]
-fn a_push_that_forgets_the_writer_is_caught() {
-    check_catches("outbox: push forgets the writer", STUCK, 3, push_and_park);
-}
-
-#[test]
-fn a_writer_that_parks_on_a_full_queue_is_caught() {
-    check_catches("outbox: the writer parks on a full queue", STUCK, 3, push_and_park);
-}
-
-#[test]
-fn one_who_neither_writes_nor_wakes_is_caught() {
-    check_catches("outbox: who does not write in place wakes nobody", STUCK, 2, push_and_write_in_place);
+    check(3, push_and_park)
+        .catches("outbox: push forgets the writer", STUCK)
+        .catches("outbox: the writer parks on a full queue", STUCK);
 }
 
 #[test]
 fn each_item_has_one_end_whatever_closes() {
-    check(2, push_close_and_pop);
-}
-
-#[test]
-fn a_close_that_leaves_the_queue_is_caught() {
-    let mutant = "outbox: a push after the close is queued";
-    check_catches(mutant, "each item once", 2, push_close_and_pop);
+    check(2, push_close_and_pop).catches("outbox: a push after the close is queued", "each item once");
 }
 
 #[test]
 fn a_nudge_is_seen_however_late_the_writer_parks() {
-    check(3, nudge_and_park);
-}
-
-#[test]
-fn a_nudge_that_is_forgotten_is_caught() {
-    let mutant = "outbox: a nudge that finds nobody is forgotten";
-    check_catches(mutant, STUCK, 3, nudge_and_park);
+    check(3, nudge_and_park).catches("outbox: a nudge that finds nobody is forgotten", STUCK);
 }
 
 #[test]
 fn a_finish_loses_nothing_and_gives_all_room_back() {
-    check(3, push_and_finish);
-}
-
-#[test]
-fn a_finish_that_looks_and_closes_under_two_locks_is_caught() {
-    let mutant = "outbox: a finish looks and closes under two locks";
-    check_catches(mutant, "each item once", 3, push_and_finish);
+    check(3, push_and_finish).catches("outbox: a finish looks and closes under two locks", "each item once");
 }
 
 #[test]
 fn a_drain_loses_and_doubles_nothing() {
-    check(3, push_drain_and_pop);
-}
-
-#[test]
-fn a_drain_that_leaves_all_but_the_first_is_caught() {
-    check_catches("outbox: a drain takes only the first", "each item once", 3, push_drain_and_pop);
+    check(3, push_drain_and_pop).catches("outbox: a drain takes only the first", "each item once");
 }
 
 #[test]
 fn what_is_put_back_wakes_the_writer() {
-    check(3, put_back_and_park);
-}
-
-#[test]
-fn a_return_that_wakes_nobody_is_caught() {
-    check_catches("outbox: what is put back wakes nobody", STUCK, 3, put_back_and_park);
+    check(3, put_back_and_park).catches("outbox: what is put back wakes nobody", STUCK);
 }

@@ -10,7 +10,7 @@ use loom::thread;
 
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::primitives::owner_lock::OwnerLock;
-use crate::{STUCK, Woken, block_on_woken, check, check_catches};
+use crate::{STUCK, Woken, block_on_woken, check};
 
 type Written = Vec<(Ticket, u32)>;
 
@@ -64,7 +64,7 @@ impl Link {
 }
 
 /// Two push, and each writes in the place of the writer where that rests.
-pub(super) fn push_and_write_in_place() {
+fn push_and_write_in_place() {
     let link = Link::new();
     let pushers = [1, 2].map(|item| {
         let link = Arc::clone(&link);
@@ -96,7 +96,7 @@ fn push_and_read() {
 
 #[test]
 fn what_is_written_in_the_place_of_a_writer_is_written_once_and_leaves_nothing_behind() {
-    check(2, push_and_write_in_place);
+    check(2, push_and_write_in_place).catches("outbox: who does not write in place wakes nobody", STUCK);
 }
 
 #[test]
@@ -106,15 +106,7 @@ fn a_wish_reaches_a_writer_in_whose_place_another_writes() {
 
 #[test]
 fn a_writer_reads_though_another_writes_in_its_place() {
-    check(3, push_and_read);
-}
-
-#[test]
-fn one_who_gives_back_and_forgets_the_owner_is_caught() {
-    check_catches("owner_lock: who gives back forgets the owner", STUCK, 3, push_and_read);
-}
-
-#[test]
-fn an_owner_that_looks_only_once_is_caught() {
-    check_catches("owner_lock: the owner looks only once", STUCK, 3, push_and_read);
+    check(3, push_and_read)
+        .catches("owner_lock: who gives back forgets the owner", STUCK)
+        .catches("owner_lock: the owner looks only once", STUCK);
 }

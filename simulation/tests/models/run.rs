@@ -8,8 +8,8 @@ use std::task::Waker;
 use loom::sync::Mutex;
 use loom::thread;
 
+use crate::check;
 use crate::primitives::run::{Handler, Progress, Step};
-use crate::{check, check_catches};
 
 /// A request with what its executor, its deadline and its channel do to it.
 struct Request {
@@ -88,17 +88,7 @@ fn poll_end_and_enter() {
 
 #[test]
 fn a_handler_that_is_ended_while_it_is_polled_ends_once_and_leaves_nothing() {
-    check(3, poll_end_and_enter);
-}
-
-#[test]
-fn an_end_that_is_forgotten_is_caught() {
-    let mutant = "run: an end that meets a poll is forgotten";
-    check_catches(mutant, "the handler has ended once", 3, poll_end_and_enter);
-}
-
-#[test]
-fn a_request_that_stays_in_the_table_is_caught() {
-    let mutant = "run: one that ends as it is entered stays";
-    check_catches(mutant, "it stands in no table", 3, poll_end_and_enter);
+    check(3, poll_end_and_enter)
+        .catches("run: an end that meets a poll is forgotten", "the handler has ended once")
+        .catches("run: one that ends as it is entered stays", "it stands in no table");
 }

@@ -12,7 +12,7 @@ use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
 use crate::primitives::lanes::{Condition, Lanes, OnLane};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::primitives::traffic::{Placed, Queue, Refusing, Traffic};
-use crate::{STUCK, block_on, check, check_catches};
+use crate::{STUCK, block_on, check};
 
 /// What the table knows of a call: where it is, and its room once it has left the queue.
 struct Known {
@@ -284,17 +284,9 @@ fn put_back_and_end() {
 
 #[test]
 fn a_call_that_is_launched_during_a_close_ends_once_and_leaves_nothing() {
-    check(3, launch_and_close);
-}
-
-#[test]
-fn a_queue_that_takes_in_what_comes_after_the_close_is_caught() {
-    check_catches("outbox: a push after the close is queued", "nothing is queued", 3, launch_and_close);
-}
-
-#[test]
-fn a_table_that_takes_in_what_comes_after_the_close_is_caught() {
-    check_catches("in_flight: close lets callers in", STUCK, 3, launch_and_close);
+    check(3, launch_and_close)
+        .catches("outbox: a push after the close is queued", "nothing is queued")
+        .catches("in_flight: close lets callers in", STUCK);
 }
 
 #[test]
@@ -304,65 +296,34 @@ fn a_call_that_waits_for_room_during_a_close_ends_once_and_leaves_nothing() {
 
 #[test]
 fn a_call_that_is_launched_as_the_endpoint_goes_down_is_refused_at_once() {
-    check(3, launch_and_down);
-}
-
-#[test]
-fn a_drain_that_leaves_a_call_behind_is_caught() {
-    check_catches("outbox: a drain takes only the first", "nobody waits", 3, launch_and_down);
+    check(3, launch_and_down).catches("outbox: a drain takes only the first", "nobody waits");
 }
 
 #[test]
 fn a_call_on_an_open_lane_is_not_refused_though_the_endpoint_counts_as_down() {
-    check(3, launch_on_the_only_hope);
-}
-
-#[test]
-fn a_refusal_of_what_waits_on_an_open_lane_is_caught() {
-    let mutant = "traffic: what waits on an open lane is refused";
-    check_catches(mutant, "it leaves on the open lane", 3, launch_on_the_only_hope);
+    check(3, launch_on_the_only_hope)
+        .catches("traffic: what waits on an open lane is refused", "it leaves on the open lane");
 }
 
 #[test]
 fn a_call_whose_deadline_passes_before_it_is_queued_leaves_nothing() {
-    check(3, launch_and_time_out);
-}
-
-#[test]
-fn a_call_that_has_ended_and_seems_to_wait_is_caught() {
-    let mutant = "in_flight: a call that has ended still seems to wait";
-    check_catches(mutant, "nothing is queued", 3, launch_and_time_out);
+    check(3, launch_and_time_out)
+        .catches("in_flight: a call that has ended still seems to wait", "nothing is queued");
 }
 
 #[test]
 fn what_times_out_as_it_leaves_is_taken_back_or_has_left() {
-    check(3, leave_and_time_out);
-}
-
-#[test]
-fn a_timeout_that_reads_and_ends_under_two_locks_is_caught() {
-    let mutant = "in_flight: end_with reads and ends under two locks";
-    check_catches(mutant, "the peer is told of what has left", 3, leave_and_time_out);
+    check(3, leave_and_time_out)
+        .catches("in_flight: end_with reads and ends under two locks", "the peer is told of what has left");
 }
 
 #[test]
 fn reply_timeout_cancel_and_link_loss_end_a_call_once_and_leave_nothing() {
-    check(3, four_ends);
-}
-
-#[test]
-fn an_ended_call_that_still_counts_as_waiting_is_caught() {
-    let mutant = "in_flight: a cancelled call still counts as waiting";
-    check_catches(mutant, "nobody waits", 3, four_ends);
+    check(3, four_ends).catches("in_flight: a cancelled call still counts as waiting", "nobody waits");
 }
 
 #[test]
 fn a_call_that_ends_as_its_packet_is_put_back_leaves_nothing() {
-    check(3, put_back_and_end);
-}
-
-#[test]
-fn a_packet_that_is_put_back_for_nobody_is_caught() {
-    let mutant = "traffic: nobody looks again at what is put back";
-    check_catches(mutant, "nothing is queued", 3, put_back_and_end);
+    check(3, put_back_and_end)
+        .catches("traffic: nobody looks again at what is put back", "nothing is queued");
 }
