@@ -170,28 +170,38 @@ fn quic_survives(fate: fn(usize) -> Fate) {
 }
 
 #[test]
-fn quic_survives_datagrams_that_are_corrupted() {
+fn quic_survives_datagrams_that_are_corrupted_doubled_lost_or_overtaken() {
     quic_survives(|number| match number % 10 {
         9 => Fate::PASS.corrupt(number, 1 << (number % 8)),
         _ => Fate::PASS,
     });
-}
-
-#[test]
-fn quic_survives_datagrams_that_come_twice() {
     quic_survives(|_| Fate::DOUBLE);
-}
-
-#[test]
-fn quic_survives_datagrams_that_are_lost() {
     quic_survives(|number| if number % 10 == 9 { Fate::LOSE } else { Fate::PASS });
-}
-
-#[test]
-fn quic_survives_datagrams_that_overtake_one_another() {
     quic_survives(|number| match number % 7 {
         6 => Fate::PASS.delay(Duration::from_millis(20)),
         3 => Fate::DOUBLE.delay(Duration::from_millis(3)),
         _ => Fate::PASS,
     });
+}
+
+/// A version of quinn panicked where acknowledgements came out of order, which the simulator's latencies do all the time.
+/// Such a path is slow, too: what is overtaken by three datagrams counts as lost, and the window shrinks to nearly nothing.
+#[test]
+fn quic_survives_a_path_on_which_nearly_every_datagram_overtakes_another() {
+    for seed in 10..15 {
+        let mut sim = simulated::builder(seed).build();
+        sim.host("server", move || async move {
+            serve(&*transport("quic", "server", 1), &server_at("quic")).await.ended().await?;
+            Ok(())
+        });
+        sim.client("client", async move {
+            let client = client(&*transport("quic", "client", 0), &server_at("quic"));
+            for size in [1, 3000, 30_000] {
+                assert!(echo(&client, pattern(size)).await? == pattern(size), "{size}");
+            }
+            assert_eq!(client.counts().reconnects, 0);
+            Ok(())
+        });
+        sim.run().unwrap();
+    }
 }

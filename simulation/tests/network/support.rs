@@ -59,17 +59,6 @@ pub(crate) async fn echo(client: &Client<RawBytes>, message: Bytes) -> Result<By
     client.call_within(message, Duration::from_secs(60)).await
 }
 
-/// Calls until it is answered, however often the call is lost on its way.
-pub(crate) async fn until_answered(client: &Client<RawBytes>) {
-    for _ in 0..1000 {
-        if let Ok(reply) = client.call_within(pattern(100), Duration::from_secs(1)).await {
-            assert!(reply == pattern(100));
-            return;
-        }
-    }
-    panic!("never answered");
-}
-
 /// The transport of `scheme` on `host`, on which everything passes.
 pub(crate) fn transport(scheme: &str, host: &str, seed: u64) -> Arc<dyn Transport> {
     match scheme {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use turmoil::Sim;
-use turmoil::net::{TcpListener, TcpStream, UdpSocket};
+use turmoil::net::{TcpListener, TcpStream};
 
 use super::{FOR_EVER, MS, PORT, RunContext, steady, step_for};
 
@@ -23,35 +23,25 @@ fn with_server() -> Sim<'static> {
 }
 
 #[test]
-fn a_crash_looks_like_an_orderly_end_to_the_peer() {
-    let (mut sim, context) = (with_server(), RunContext::default());
-    let noting = context.clone();
-    sim.client("client", async move {
-        let mut stream = TcpStream::connect(("server", PORT)).await?;
-        noting.reach(1);
-        assert_eq!(stream.read(&mut [0]).await?, 0);
-        Ok(())
-    });
-    context.step_until(&mut sim, 1);
-    sim.crash("server");
-    sim.run().unwrap();
-}
-
-#[test]
-fn a_crash_with_bytes_left_unread_resets_the_peer() {
-    let (mut sim, context) = (with_server(), RunContext::default());
-    let noting = context.clone();
-    sim.client("client", async move {
-        let mut stream = TcpStream::connect(("server", PORT)).await?;
-        stream.write_u8(1).await?;
-        tokio::time::sleep(10 * MS).await;
-        noting.reach(1);
-        assert_eq!(stream.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-        Ok(())
-    });
-    context.step_until(&mut sim, 1);
-    sim.crash("server");
-    sim.run().unwrap();
+fn a_crash_looks_like_an_orderly_end_to_the_peer_and_with_bytes_left_unread_like_a_reset() {
+    for unread in [false, true] {
+        let (mut sim, context) = (with_server(), RunContext::default());
+        let noting = context.clone();
+        sim.client("client", async move {
+            let mut stream = TcpStream::connect(("server", PORT)).await?;
+            if unread {
+                stream.write_u8(1).await?;
+                tokio::time::sleep(10 * MS).await;
+            }
+            noting.reach(1);
+            let read = stream.read(&mut [0]).await.map_err(|error| error.kind());
+            assert_eq!(read, if unread { Err(ErrorKind::ConnectionReset) } else { Ok(0) });
+            Ok(())
+        });
+        context.step_until(&mut sim, 1);
+        sim.crash("server");
+        sim.run().unwrap();
+    }
 }
 
 #[test]
@@ -98,36 +88,4 @@ fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then(
     context.step_until(&mut sim, 1);
     sim.bounce("server");
     sim.run().unwrap();
-}
-
-#[test]
-fn datagrams_to_a_host_that_is_down_are_kept_until_it_is_back_and_find_nobody_then() {
-    let mut sim = steady(MS).build();
-    let context = RunContext::default();
-    let noting = context.clone();
-    sim.host("server", move || {
-        let context = noting.clone();
-        async move {
-            let (socket, mut space) = (UdpSocket::bind(("0.0.0.0", PORT)).await?, [0; 1]);
-            socket.recv_from(&mut space).await?;
-            context.reach(space[0].into());
-            std::future::pending().await
-        }
-    });
-    sim.client("client", async {
-        let socket = UdpSocket::bind(("0.0.0.0", 0)).await?;
-        for number in 1..=2 {
-            socket.send_to(&[number], ("server", PORT)).await?;
-            tokio::time::sleep(100 * MS).await;
-        }
-        Ok(())
-    });
-    sim.crash("server");
-    step_for(&mut sim, 50 * MS);
-    let mut kept = 0;
-    sim.links(|links| links.for_each(|link| kept += link.count()));
-    assert_eq!(kept, 0, "it has left the link and stands where it can neither be seen nor stopped");
-    sim.bounce("server");
-    sim.run().unwrap();
-    assert_eq!(*context.0.borrow(), 2, "the second one is the first that was heard");
 }

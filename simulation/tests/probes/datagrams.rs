@@ -10,8 +10,8 @@ use super::{FOR_EVER, MS, PORT, steady};
 
 /// What of the datagrams 0 to 99, sent at once, arrives when and in which order: whole milliseconds of simulated time, and
 /// the datagram's number. Latencies are the simulator's defaults.
-fn hundred_datagrams(seed: u64) -> Vec<(u128, u8)> {
-    let mut sim = turmoil::Builder::new().rng_seed(seed).epoch(UNIX_EPOCH).udp_capacity(1000).build();
+fn hundred_datagrams() -> Vec<(u128, u8)> {
+    let mut sim = turmoil::Builder::new().rng_seed(1).epoch(UNIX_EPOCH).udp_capacity(1000).build();
     let (sender, receiver) = std::sync::mpsc::channel();
     sim.client("server", async move {
         let (socket, mut space) = (UdpSocket::bind(("0.0.0.0", PORT)).await?, [0; 16]);
@@ -36,16 +36,10 @@ fn hundred_datagrams(seed: u64) -> Vec<(u128, u8)> {
 
 #[test]
 fn datagrams_overtake_one_another_but_none_is_lost_or_comes_twice() {
-    let mut numbers: Vec<_> = hundred_datagrams(1).into_iter().map(|(_, number)| number).collect();
+    let mut numbers: Vec<_> = hundred_datagrams().into_iter().map(|(_, number)| number).collect();
     assert!(!numbers.is_sorted());
     numbers.sort_unstable();
     assert_eq!(numbers, (0..100).collect::<Vec<_>>());
-}
-
-#[test]
-fn one_seed_gives_one_sequence_of_latencies() {
-    assert_eq!(hundred_datagrams(1), hundred_datagrams(1));
-    assert_ne!(hundred_datagrams(1), hundred_datagrams(2));
 }
 
 #[test]
@@ -94,25 +88,6 @@ fn a_queue_that_is_full_drops_what_comes_last() {
         let socket = UdpSocket::bind(("0.0.0.0", 0)).await?;
         for number in 0..5 {
             socket.send_to(&[number], ("server", PORT)).await?;
-        }
-        Ok(())
-    });
-    sim.run().unwrap();
-}
-
-#[test]
-fn a_datagram_may_have_any_size_and_is_cut_to_the_space_of_its_reader_without_a_word() {
-    let mut sim = steady(MS).build();
-    sim.client("server", async {
-        let (socket, mut space) = (UdpSocket::bind(("0.0.0.0", PORT)).await?, vec![0; 1 << 20]);
-        assert_eq!(socket.recv_from(&mut space).await?.0, 1 << 20, "more than IP could carry");
-        assert_eq!(socket.recv_from(&mut space[..10]).await?.0, 10);
-        Ok(())
-    });
-    sim.client("client", async {
-        let socket = UdpSocket::bind(("0.0.0.0", 0)).await?;
-        for _ in 0..2 {
-            socket.send_to(&vec![0; 1 << 20], ("server", PORT)).await?;
         }
         Ok(())
     });

@@ -8,7 +8,6 @@ mod datagrams;
 mod hosts;
 mod links;
 mod streams;
-mod streams_closing;
 
 use std::cell::RefCell;
 use std::rc::Rc;
