@@ -6,10 +6,11 @@ use std::time::Duration;
 use listenrain::{CallError, Sent};
 
 /// How a call was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Manner {
     /// Its reply was awaited.
+    #[default]
     Call,
     /// A state machine was to be told.
     Send,
@@ -83,7 +84,7 @@ impl End {
 }
 
 /// One call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Call {
     /// How it was made.
@@ -124,24 +125,7 @@ impl Call {
     /// A call that is made now.
     #[must_use]
     pub fn new(manner: Manner, began: Duration, timeout: Duration) -> Self {
-        Self {
-            manner,
-            way: 0,
-            began,
-            timeout,
-            ends: Vec::new(),
-            error: None,
-            sent: Vec::new(),
-            executions: Vec::new(),
-            ran_for: Duration::ZERO,
-            doomed: None,
-            spoilt: false,
-            wrong: None,
-            is_probe: false,
-            may_fail: false,
-            is_endless: false,
-            is_too_large: false,
-        }
+        Self { manner, began, timeout, ..Self::default() }
     }
 
     /// Whether its caller still waits.
@@ -173,56 +157,15 @@ impl History {
         }
     }
 
-    /// Why `number` has no reply.
-    pub fn note_error(&mut self, number: u64, error: CallError) {
-        if let Some(call) = self.calls.get_mut(&number) {
-            call.error = Some(error);
-        }
+    /// Something is to be noted of call `number`; whether there is such a call.
+    pub fn note(&mut self, number: u64, note: impl FnOnce(&mut Call)) -> bool {
+        self.calls.get_mut(&number).map(note).is_some()
     }
 
-    /// A handler of `number` has ended, after so long.
-    pub fn handler_ends(&mut self, number: u64, after: Duration) {
-        if let Some(call) = self.calls.get_mut(&number) {
-            call.ran_for = call.ran_for.max(after);
-        }
-    }
-
-    /// What is wrong with the reply of `number`.
-    pub fn note_wrong(&mut self, number: u64, why: String) {
-        if let Some(call) = self.calls.get_mut(&number) {
-            call.wrong = Some(why);
-        }
-    }
-
-    /// The handler of `number` begins; whether there is such a call.
-    pub fn executes(&mut self, number: u64, at: Duration) -> bool {
-        let call = self.calls.get_mut(&number);
-        call.is_some_and(|call| {
-            call.executions.push(at);
-            true
-        })
-    }
-
-    /// A channel has taken all of `number`; whether there is such a call.
-    pub fn is_sent(&mut self, number: u64, at: Duration) -> bool {
-        let call = self.calls.get_mut(&number);
-        call.is_some_and(|call| {
-            call.sent.push(at);
-            true
-        })
-    }
-
-    /// The channel that had taken `number` is lost: nothing can answer it any more.
-    pub fn doom(&mut self, number: u64, at: Duration) {
+    /// As [`note`](Self::note), where its caller still waits.
+    pub fn note_open(&mut self, number: u64, note: impl FnOnce(&mut Call)) {
         if let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_open()) {
-            call.doomed.get_or_insert(at);
-        }
-    }
-
-    /// The channel that has taken `number` lets a bit flip.
-    pub fn spoil(&mut self, number: u64) {
-        if let Some(call) = self.calls.get_mut(&number).filter(|call| call.is_open()) {
-            call.spoilt = true;
+            note(call);
         }
     }
 

@@ -34,6 +34,7 @@ pub mod registry;
 pub mod scenario;
 pub mod simulated;
 pub mod stack;
+mod stream;
 pub mod sweep;
 pub mod trace;
 

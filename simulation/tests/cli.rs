@@ -90,8 +90,9 @@ fn wrong_usage_is_told_before_anything_is_run() {
         ("conformance --hardship rain", "there is no `rain`; there are: none, one-byte-reads"),
         ("conformance --case E05 --hardship short-writes", "runs under one of these hardships; add `none`"),
         ("conformance --json /nowhere/at/all.json", "--json: cannot write /nowhere/at/all.json"),
-        ("conformance --junit report.xml", "--junit is gone: use `cargo nextest`"),
-        ("conformance --negative-controls", "--negative-controls is gone: use `cargo test"),
+        ("conformance --patience NaN", "allowed: a number from 0.1 to 100"),
+        ("conformance --smaller 0", "1..=1000"),
+        ("conformance --list --json -", "cannot be used with"),
         ("", "Usage"),
     ] {
         let output = run(line);

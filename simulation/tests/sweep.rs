@@ -5,17 +5,16 @@ mod faulty;
 #[path = "broken/hooks.rs"]
 mod hooks;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use listenrain::{ChannelGenerator, Endpoint};
-
-use listenrain_simulation::network::{self, Local, Node};
-use listenrain_simulation::scenario::{self, ClientSetup, Reach, Scenario, ServerSetup, Situation};
-use listenrain_simulation::stack::{Bodies, Caller, Handler, Library, ScenarioBytes, Serving, Stack};
+use listenrain_simulation::network::{self, Local};
+use listenrain_simulation::scenario::{self, Scenario, Situation};
+use listenrain_simulation::stack::Library;
 use listenrain_simulation::sweep;
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
+
+use self::faulty::stack::Faulty;
 
 /// How many seeds each scenario has on each network.
 const SEEDS: u64 = 2;
@@ -30,16 +29,6 @@ fn a_few_seeds_of_every_scenario_find_nothing_on_any_world() {
             assert_eq!(swept.runs, SEEDS);
             assert!(swept.is_good(), "{} on {}: {swept}", scenario.name, network.name());
         }
-    }
-}
-
-#[test]
-fn every_world_that_says_so_repeats_a_run_event_by_event() {
-    for network in network::all().into_iter().filter(|network| network.is_deterministic()) {
-        let scenario = scenario::named("steady-load").unwrap();
-        let swept =
-            sweep(0..2).networks([network.clone()]).scenarios([scenario]).twice_every(1).partial().run();
-        assert!(swept.is_good() && swept.compared == 2, "{}: {swept}", network.name());
     }
 }
 
@@ -128,69 +117,26 @@ fn a_panic_that_nobody_planned_fails_the_run() {
     assert!(said.iter().any(|said| said.contains("panicked: over ")), "{said:?}");
 }
 
-#[test]
-fn every_kind_of_fault_and_every_scenario_is_used() {
-    // Broken by a fault that no scenario has, or a scenario that no network can play: dead weight that looks alive.
-    let scenarios = scenario::all();
-    let used: BTreeSet<_> = scenarios.iter().flat_map(|scenario| scenario.faults).collect();
-    let families: BTreeSet<_> =
-        network::all().iter().flat_map(|network| network.families().to_vec()).collect();
-    for kind in listenrain_simulation::faults::FaultKind::ALL {
-        assert!(used.contains(kind) || !families.contains(&kind.family()), "no scenario has {kind}");
-    }
-    for scenario in scenarios {
-        assert!(network::all().iter().any(|network| scenario.applies_to(&**network)), "{}", scenario.name);
-    }
-}
-
 /// The library, with a client that is another one each time.
-#[derive(Debug)]
-struct Restless(Library<ScenarioBytes>, AtomicU64);
-
-impl Stack for Restless {
-    fn name(&self) -> &str {
-        "restless"
-    }
-
-    fn bodies(&self) -> Arc<dyn Bodies> {
-        self.0.bodies()
-    }
-
-    fn client(
-        &self,
-        node: &Node,
-        setup: &ClientSetup,
-        reach: Reach,
-        servers: &[Endpoint],
-    ) -> Result<Arc<dyn Caller>, String> {
-        node.context.note(node.who, "restless", self.1.fetch_add(1, Ordering::Relaxed), 0);
-        self.0.client(node, setup, reach, servers)
-    }
-
-    fn serve(
-        &self,
-        node: &Node,
-        setup: &ServerSetup,
-        listener: Box<dyn ChannelGenerator>,
-        handler: Handler,
-    ) -> Result<Arc<dyn Serving>, String> {
-        self.0.serve(node, setup, listener, handler)
-    }
-}
+static RESTLESS: Faulty =
+    Faulty::new("restless", "none", "none").client(|library, node, setup, reach, servers| {
+        static CLIENTS: AtomicU64 = AtomicU64::new(0);
+        node.context.note(node.who, "restless", CLIENTS.fetch_add(1, Ordering::Relaxed), 0);
+        library.client(node, setup, reach, servers)
+    });
 
 #[test]
 fn what_does_not_repeat_fails_and_the_first_other_event_is_named() {
     // Broken by playing once what is said to be played twice, and counting it as compared.
-    let restless = || Restless(Library::native(), AtomicU64::new(0));
     let quiet = Scenario::quiet("quiet", "nothing goes wrong");
     let batch = sweep(0..1).network(Local::memory()).scenario(quiet).partial();
-    let swept = batch.clone().stack(restless()).twice_every(1).run();
+    let swept = batch.clone().shared_stack(RESTLESS.stack()).twice_every(1).run();
     assert_eq!((swept.compared, swept.failed), (1, 1));
     let said = &swept.failures[0].violations[0];
     assert!(
         said.contains("another run") && said.contains("restless 0 0") && said.contains("restless 1 0"),
         "{said}"
     );
-    let once = batch.stack(restless()).twice_every(0).run();
+    let once = batch.shared_stack(RESTLESS.stack()).twice_every(0).run();
     assert_eq!((once.compared, once.failed), (0, 0));
 }

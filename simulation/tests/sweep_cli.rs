@@ -89,17 +89,10 @@ fn wrong_usage_is_told_what_there_is_before_anything_is_run() {
             "none of these scenarios can be played".to_owned(),
         ),
         ("sweep --seeds 7", "a range is A..B, such as 0..500".to_owned()),
-        ("sweep --seeds 9..9", "it has no seed".to_owned()),
-        ("sweep --seeds 9..7", "it ends before it begins".to_owned()),
         ("sweep --jobs 0", "1..=256".to_owned()),
         ("sweep --json /nowhere/at/all.json", "--json: cannot write /nowhere/at/all.json".to_owned()),
-        ("sweep --doubles", "--doubles is gone: use `cargo test".to_owned()),
         ("replay --seed 1 --scenario all --network memory", "--scenario: there is no `all`".to_owned()),
         ("replay --seed 1 --scenario steady-load --network moon", format!("`moon`; there are: {networks}\n")),
-        (
-            "replay --seed 1 --scenario steady-load --network memory --double x",
-            "--double is gone: use the example `broken`".to_owned(),
-        ),
         ("replay --seed 1", "--scenario".to_owned()),
         ("replay --seed 1 --plan x.json", "cannot be used with".to_owned()),
         (

@@ -74,26 +74,6 @@ pub(super) struct ConformanceArgs {
     /// This process was started for trials that need one of their own; each record is printed on a line
     #[arg(long, hide = true)]
     pub(super) here: bool,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    junit: Option<Option<PathBuf>>,
-    #[arg(long, hide = true)]
-    negative_controls: bool,
-}
-
-impl ConformanceArgs {
-    /// What to use instead of a flag that is gone, if one was given.
-    pub(super) fn removed(&self) -> Option<&'static str> {
-        if self.junit.is_some() {
-            return Some(
-                "--junit is gone: use `cargo nextest` on the tests that `conformance!` makes, whose profiles write \
-                 JUnit XML, or --json",
-            );
-        }
-        self.negative_controls.then_some(
-            "--negative-controls is gone: use `cargo test -p listenrain-simulation --examples --test broken`, and the \
-             example `broken` to see a broken transport fail",
-        )
-    }
 }
 
 fn patience(text: &str) -> Result<f64, String> {
@@ -104,43 +84,12 @@ fn patience(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::CommandFactory;
 
-    fn parse(line: &str) -> Result<ConformanceArgs, clap::Error> {
-        let words = ["listenrain-simulation", "conformance"].into_iter().chain(line.split_whitespace());
-        match Cli::try_parse_from(words)?.command {
-            Command::Conformance(args) => Ok(args),
-            other => panic!("{other:?}"),
-        }
-    }
+    use super::*;
 
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn lists_are_split_at_commas_and_everything_has_a_default() {
-        let args = parse("--transport tcp,channel --case A01,B*").unwrap();
-        assert_eq!(
-            (args.transport, args.case),
-            (vec!["tcp".to_owned(), "channel".to_owned()], vec!["A01".to_owned(), "B*".to_owned()])
-        );
-        assert_eq!((args.hardship, args.seed, args.patience), (vec!["all".to_owned()], 1, 1.0));
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_what_is_allowed() {
-        for (line, allowed) in [
-            ("--patience 0", "0.1 to 100"),
-            ("--patience NaN", "0.1 to 100"),
-            ("--smaller 0", "1..=1000"),
-            ("--seed -1", "unexpected argument"),
-            ("--list --json -", "cannot be used with"),
-        ] {
-            let error = parse(line).unwrap_err();
-            assert!(error.exit_code() == 2 && error.to_string().contains(allowed), "{error}");
-        }
     }
 }

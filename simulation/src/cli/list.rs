@@ -1,28 +1,15 @@
 //! `conformance --list`: prints the cases.
 
 use super::args::ConformanceArgs;
-use super::exit::Exit;
+use super::exit::{Done, Exit};
 use super::output::print;
 use super::plan;
 use crate::conformance::{Case, Source};
 
 /// Prints the cases that are asked for.
-pub(super) fn list(args: &ConformanceArgs) -> Exit {
-    let cases = match plan::matching(&args.case) {
-        Ok(cases) => cases,
-        Err(why) => {
-            eprintln!("error: {why}");
-            return Exit::Usage;
-        }
-    };
-    let text: String = cases.into_iter().map(describe).collect();
-    match print(&text) {
-        Ok(()) => Exit::Well,
-        Err(why) => {
-            eprintln!("error: {why}");
-            Exit::Failed
-        }
-    }
+pub(super) fn list(args: &ConformanceArgs) -> Done {
+    let text: String = plan::matching(&args.case)?.into_iter().map(describe).collect();
+    Ok(Exit::Well.after(print(&text)))
 }
 
 fn describe(case: &Case) -> String {

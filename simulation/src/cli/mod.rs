@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod args;
+mod choose;
 mod exit;
 mod list;
 mod output;
@@ -39,8 +40,7 @@ fn obey(tool: &Tool) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    let exit = match cli.command {
-        Command::Conformance(args) if args.removed().is_some() => removed(args.removed()),
+    let done = match cli.command {
         Command::Conformance(args) if args.list => list::list(&args),
         Command::Conformance(args) => session::conformance(&args, &tool.registry),
         Command::Sweep(args) => sweep::sweep(&args, tool),
@@ -49,14 +49,8 @@ fn obey(tool: &Tool) -> ExitCode {
         Command::Completions { shell } => {
             let name = env!("CARGO_PKG_NAME");
             clap_complete::generate(shell, &mut Cli::command(), name, &mut std::io::stdout());
-            Exit::Well
+            Ok(Exit::Well)
         }
     };
-    exit.into()
-}
-
-/// What a flag that is gone answers.
-fn removed(instead: Option<&str>) -> Exit {
-    eprintln!("error: {}", instead.unwrap_or_default());
-    Exit::Usage
+    done.unwrap_or_else(|why| Exit::Usage.told(&why)).into()
 }

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 /// A file that is to be written. It keeps what it holds until then; one that was not there before and is never written
 /// is taken away again.
 #[derive(Debug)]
@@ -20,6 +22,15 @@ enum To {
 }
 
 impl Output {
+    /// Opens what `--json` names, if anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(super) fn json(path: Option<&Path>) -> Result<Option<Self>, String> {
+        path.map(|path| Self::open("--json", path)).transpose()
+    }
+
     /// Opens `path` for what `flag` asks for; `-` is standard output.
     ///
     /// # Errors
@@ -29,10 +40,6 @@ impl Output {
         let to = if path == Path::new("-") { Ok(To::Stdout) } else { open(path) };
         let to = to.map_err(|error| format!("{flag}: cannot write {}: {error}", path.display()))?;
         Ok(Self { path: path.to_owned(), to })
-    }
-
-    pub(super) fn is_stdout(&self) -> bool {
-        matches!(self.to, To::Stdout)
     }
 
     /// Writes `text` in place of whatever was there.
@@ -75,6 +82,21 @@ fn replace(file: &mut File, text: &str) -> io::Result<()> {
         file.set_len(0)?;
     }
     file.write_all(text.as_bytes())
+}
+
+/// Prints `text`, and writes `json` where it is asked for; if that is on standard output, `text` goes to standard error.
+///
+/// # Errors
+///
+/// A text for the user.
+pub(super) fn show(text: &str, json: Option<Output>, document: impl Serialize) -> Result<(), String> {
+    match &json {
+        Some(Output { to: To::Stdout, .. }) => eprint!("{text}"),
+        _ => print(text)?,
+    }
+    let Some(json) = json else { return Ok(()) };
+    let document = serde_json::to_string_pretty(&document).expect("it has only texts and numbers");
+    json.write(&format!("{document}\n"))
 }
 
 /// Prints to standard output. A reader that has had enough, such as `head`, is no failure.

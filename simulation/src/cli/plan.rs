@@ -1,5 +1,6 @@
 //! The trials of a session, from names and patterns.
 
+use super::choose::{self, named};
 use crate::conformance::{Case, cases};
 use crate::faults::Hardship;
 use crate::registry::Subjects;
@@ -30,59 +31,32 @@ impl Plan {
     }
 }
 
-/// The transports of `registry` that are named, in its order; `all` is every one.
+/// The transports of `registry` that are named.
 ///
 /// # Errors
 ///
-/// A text that names the flag, the value and what there is.
-pub(super) fn transports(named: &[String], registry: &Subjects) -> Result<Vec<String>, String> {
-    let known: Vec<_> = registry.names().collect();
-    check("--transport", named, &known, |name, known| name == "all" || name == known)?;
-    let is_named = |known: &&str| named.iter().any(|name| name == "all" || name == known);
-    Ok(known.into_iter().filter(is_named).map(str::to_owned).collect())
+/// As [`named`].
+pub(super) fn transports(given: &[String], registry: &Subjects) -> Result<Vec<String>, String> {
+    named("--transport", given, registry.names().map(str::to_owned), |name| name)
 }
 
-/// The cases whose ids match one of the patterns, in their order.
+/// The cases whose ids match one of the patterns.
 ///
 /// # Errors
 ///
-/// As [`transports`].
+/// As [`named`].
 pub(super) fn matching(patterns: &[String]) -> Result<Vec<&'static Case>, String> {
-    let ids: Vec<_> = cases().map(|case| case.id).collect();
-    check("--case", patterns, &ids, matches)?;
-    Ok(cases().filter(|case| patterns.iter().any(|pattern| matches(pattern, case.id))).collect())
+    choose::matching("--case", patterns, cases(), |case| case.id, matches)
 }
 
-/// The hardships that are named, in their order; `none` is to be without, `all` is everything.
+/// The hardships that are named; `none` is to be without.
 ///
 /// # Errors
 ///
-/// As [`transports`].
-pub(super) fn hardships(named: &[String]) -> Result<Vec<Option<Hardship>>, String> {
-    let all = || std::iter::once(None).chain(Hardship::ALL.map(Some));
-    let name_of = |hardship: Option<Hardship>| hardship.map_or("none", Hardship::name);
-    let known: Vec<_> = all().map(name_of).collect();
-    check("--hardship", named, &known, |name, known| name == "all" || name == known)?;
-    let is_named =
-        |hardship: &Option<Hardship>| named.iter().any(|name| name == "all" || name == name_of(*hardship));
-    Ok(all().filter(is_named).collect())
-}
-
-/// Whether every value that was given means something.
-///
-/// # Errors
-///
-/// As [`transports`].
-pub(super) fn check(
-    flag: &str,
-    given: &[String],
-    known: &[&str],
-    means: fn(&str, &str) -> bool,
-) -> Result<(), String> {
-    match given.iter().find(|value| !known.iter().any(|known| means(value, known))) {
-        Some(value) => Err(format!("{flag}: there is no `{value}`; there are: {}", known.join(", "))),
-        None => Ok(()),
-    }
+/// As [`named`].
+pub(super) fn hardships(given: &[String]) -> Result<Vec<Option<Hardship>>, String> {
+    let all = std::iter::once(None).chain(Hardship::ALL.map(Some));
+    named("--hardship", given, all, |hardship| hardship.map_or("none", Hardship::name))
 }
 
 /// Whether `id` is the pattern, or begins with what stands in front of its `*`.
@@ -107,23 +81,6 @@ mod tests {
         assert_eq!(chosen(&["B01", "a01"]).iter().map(|case| case.id).collect::<Vec<_>>(), ["A01", "B01"]);
         assert!(chosen(&["a*"]).iter().all(|case| case.group() == 'A'));
         assert_eq!(chosen(&["*", "A01"]).len(), cases().count());
-    }
-
-    #[test]
-    fn what_does_not_exist_is_told_what_does() {
-        for told in [
-            matching(&owned(&["A01", "Z*"])).unwrap_err(),
-            hardships(&owned(&["rain"])).unwrap_err(),
-            transports(&owned(&["pigeon"]), &Subjects::ours()).unwrap_err(),
-        ] {
-            let (flag, there) = told.split_once(": there is no `").unwrap();
-            let expected = match flag {
-                "--case" => "Z*`; there are: A01, ",
-                "--hardship" => "rain`; there are: none, one-byte-reads, ",
-                _ => "pigeon`; there are: tcp, ",
-            };
-            assert!(there.starts_with(expected), "{told}");
-        }
     }
 
     #[test]

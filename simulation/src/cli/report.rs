@@ -1,6 +1,6 @@
 //! The report of a session as JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::conformance::Record;
 
@@ -8,7 +8,7 @@ use crate::conformance::Record;
 const SCHEMA: u32 = 1;
 
 /// Everything that is known of a session.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) schema: u32,
     /// Decides every random choice.
@@ -22,7 +22,7 @@ pub(super) struct Report {
 }
 
 /// Where it ran.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Environment {
     pub(super) version: String,
     pub(super) os: String,
@@ -45,11 +45,6 @@ impl Report {
 
     pub(super) fn is_good(&self) -> bool {
         !self.records.iter().any(|record| record.verdict.is_bad())
-    }
-
-    pub(super) fn to_json(&self) -> String {
-        let json = serde_json::to_string_pretty(self).expect("a report has only texts and numbers");
-        format!("{json}\n")
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 use super::args::ConformanceArgs;
-use super::exit::Exit;
-use super::output::{Output, print};
+use super::exit::{Done, Exit};
+use super::output::{Output, print, show};
 use super::plan::{self, Plan};
 use super::progress::Progress;
 use super::report::Report;
@@ -20,43 +20,24 @@ use crate::registry::Subjects;
 const NOTHING: &str = "nothing was run: interrupted before the first trial was over\n";
 
 /// Runs what `args` ask for.
-pub(super) fn conformance(args: &ConformanceArgs, registry: &Subjects) -> Exit {
-    let (plan, json) = match prepare(args, registry) {
-        Ok(prepared) => prepared,
-        Err(why) => {
-            eprintln!("error: {why}");
-            return Exit::Usage;
-        }
-    };
-    let Some(runtime) = runtime() else {
-        return Exit::Failed;
-    };
-    let settings = settings(args);
+pub(super) fn conformance(args: &ConformanceArgs, registry: &Subjects) -> Done {
+    let (plan, json) = prepare(args, registry)?;
+    let Some(runtime) = runtime() else { return Ok(Exit::Failed) };
+    let settings = Settings { seed: args.seed, divisor: args.smaller as usize, patience: args.patience };
     let mut report = Report::new(settings.seed, settings.divisor);
     report.interrupted = runtime.block_on(run(&plan, registry, &settings, args.here, &mut report));
     if args.here {
         let records: String = report.records.iter().map(answer).collect();
-        return if print(&records).is_ok() { Exit::Well } else { Exit::Failed };
+        return Ok(Exit::Well.after(print(&records)));
     }
-    if let Err(why) = show(&report, json) {
-        eprintln!("error: {why}");
-        return Exit::Failed;
-    }
-    match report.interrupted {
-        true => Exit::Interrupted,
-        false if report.is_good() => Exit::Well,
-        false => Exit::Failed,
-    }
+    let text = if report.records.is_empty() { NOTHING.to_owned() } else { table(&report.records) };
+    Ok(Exit::of(report.interrupted, report.is_good()).after(show(&text, json, &report)))
 }
 
 /// What watches over trials, which have runtimes of their own.
 pub(super) fn runtime() -> Option<Runtime> {
     let runtime = Builder::new_current_thread().enable_all().build();
     runtime.inspect_err(|error| eprintln!("error: no runtime: {error}")).ok()
-}
-
-pub(super) fn settings(args: &ConformanceArgs) -> Settings {
-    Settings { seed: args.seed, divisor: args.smaller as usize, patience: args.patience }
 }
 
 fn prepare(args: &ConformanceArgs, registry: &Subjects) -> Result<(Plan, Option<Output>), String> {
@@ -73,8 +54,7 @@ fn prepare(args: &ConformanceArgs, registry: &Subjects) -> Result<(Plan, Option<
         };
         return Err(what.to_owned());
     }
-    let json = args.json.as_deref().map(|path| Output::open("--json", path)).transpose()?;
-    Ok((plan, json))
+    Ok((plan, Output::json(args.json.as_deref())?))
 }
 
 /// Adds a record to `report` for each trial; whether it was interrupted before the last.
@@ -113,28 +93,10 @@ fn alone() -> Alone {
     Alone::Process(Arc::new(|trial| {
         let Trial { transport, case, settings, .. } = trial;
         let mut command = Command::new(env::current_exe().expect("this program knows where it is"));
-        command.args([
-            "conformance",
-            "--here",
-            "--hardship",
-            "none",
-            "--case",
-            case.id,
-            "--transport",
-            transport,
-        ]);
+        command.args(["conformance", "--here", "--hardship", "none", "--case", case.id]);
+        command.args(["--transport", transport]);
         command.args(["--seed", &settings.seed.to_string(), "--smaller", &settings.divisor.to_string()]);
         command.args(["--patience", &settings.patience.to_string()]);
         command
     }))
-}
-
-fn show(report: &Report, json: Option<Output>) -> Result<(), String> {
-    let text = if report.records.is_empty() { NOTHING.to_owned() } else { table(&report.records) };
-    if json.as_ref().is_some_and(Output::is_stdout) {
-        eprint!("{text}");
-    } else {
-        print(&text)?;
-    }
-    json.map_or(Ok(()), |output| output.write(&report.to_json()))
 }

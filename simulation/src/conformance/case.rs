@@ -80,49 +80,6 @@ impl Case {
         }
     }
 
-    pub(crate) const fn from(mut self, sources: &'static [Source]) -> Self {
-        self.sources = sources;
-        self
-    }
-
-    pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Self {
-        self.needs = needs;
-        self
-    }
-
-    /// For transports of these schemes: it is about what is theirs alone, or not about a transport, for which one is enough.
-    pub(crate) const fn only(mut self, schemes: &'static [&'static str]) -> Self {
-        self.only = schemes;
-        self
-    }
-
-    pub(crate) const fn swapped(mut self) -> Self {
-        self.is_swapped = true;
-        self
-    }
-
-    /// Again under each of these hardships.
-    pub(crate) const fn under(mut self, hardships: &'static [Hardship]) -> Self {
-        self.hardships = hardships;
-        self
-    }
-
-    /// In a process of its own.
-    pub(crate) const fn alone(mut self) -> Self {
-        self.is_alone = true;
-        self
-    }
-
-    pub(crate) const fn on(mut self, threads: Threads) -> Self {
-        self.runtime = threads;
-        self
-    }
-
-    pub(crate) const fn within(mut self, seconds: u64) -> Self {
-        self.within = Duration::from_secs(seconds);
-        self
-    }
-
     /// The letter of its group.
     #[must_use]
     pub fn group(&self) -> char {
@@ -155,20 +112,21 @@ impl Case {
 /// whatever else a [`Case`] is told.
 macro_rules! cases {
     ($($(#[doc = $checks:literal])* $id:ident $name:ident: $priority:literal, $run:path, [$($source:ident),*]
-        $(, $also:ident($($value:tt)*))*;)*) => {
-        pub(super) const CASES: &[$crate::conformance::case::Case] = &[$(
-            $crate::conformance::case::Case::new(
+        $(, $field:ident: $value:expr)*;)*) => {
+        pub(super) const CASES: &[$crate::conformance::case::Case] = &[$($crate::conformance::case::Case {
+            sources: &[$($crate::conformance::case::Source::$source),*],
+            $($field: $value,)*
+            ..$crate::conformance::case::Case::new(
                 stringify!($id),
                 stringify!($name),
                 $priority,
                 concat!($($checks),*).trim_ascii(),
                 |context| Box::pin($run(context)),
             )
-            .from(&[$($crate::conformance::case::Source::$source),*])
-            $(.$also($($value)*))*
-        ),*];
+        }),*];
     };
 }
+
 pub(crate) use cases;
 
 /// What a case may need of a transport.

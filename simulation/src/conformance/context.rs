@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelFacts, ChannelGenerator, Endpoint, EndpointError, NextError, Transport};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::attempt::Watch;
-use super::failure::{Check, Failure};
+use super::failure::{Check, Failure, describe, ensure};
 use super::held::Held;
 use super::ledger::{Busy, Doing, Entry, Ledger};
 use super::reader::CheckedReader;
@@ -279,6 +280,42 @@ impl Acceptor {
         }
     }
 
+    /// As [`next_in_the_end`](Self::next_in_the_end), and says that it is `number`.
+    pub(crate) async fn introduced(&mut self, number: u64) -> Check<Connection> {
+        let mut end = self.next_in_the_end().await?;
+        end.introduce(number).await?;
+        Ok(end)
+    }
+
+    /// Accepts until a channel introduces itself as `number`. A peer that says something else, or goes away, is another.
+    pub(crate) async fn find(&mut self, number: u64) -> Check<Connection> {
+        let mut meeting = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(met) = meeting.join_next() => {
+                    if let Ok(far) = met? {
+                        return Ok(far);
+                    }
+                }
+                far = self.try_next() => match far {
+                    Ok(mut far) => {
+                        meeting.spawn(async move {
+                            let met = far.meet().await?;
+                            ensure!(met == Some(number), "another channel: {met:?}");
+                            Ok(far)
+                        });
+                    }
+                    Err(error) if error.is_final => {
+                        return Err(Failure::new(format!("the listener gave up: {}", describe(&error))));
+                    }
+                    // One connection failed; others come.
+                    Err(_) => yield_now().await,
+                },
+            }
+        }
+    }
+
     /// Its next channel as it is.
     pub(crate) async fn next_channel(&mut self) -> Result<Channel, NextError> {
         let _busy = self.waiting();
@@ -315,6 +352,11 @@ impl Connection {
             facts,
             side,
         }
+    }
+
+    /// Its halves, to be used apart.
+    pub(crate) fn split(self) -> (CheckedWriter, CheckedReader) {
+        (self.writer, self.reader)
     }
 
     /// Both halves follow the patterns of channel `number` from now on.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use listenrain::{CallError, EndpointError, LinkError, NextError, OptionError, ProtocolError, Refusal};
+use tokio::task::JoinSet;
 
 /// What a case expected and what it saw instead, as text for the author of the transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,64 +31,25 @@ impl fmt::Display for Failure {
     }
 }
 
-impl From<NextError> for Failure {
-    fn from(error: NextError) -> Self {
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
         Self(describe(&error))
     }
 }
 
-impl From<EndpointError> for Failure {
-    fn from(error: EndpointError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<LinkError> for Failure {
-    fn from(error: LinkError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<CallError> for Failure {
-    fn from(error: CallError) -> Self {
-        Self(format!("a call ended without its reply: {}", causes(&error)))
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(error: Refusal) -> Self {
-        Self(causes(&error))
-    }
-}
-
-impl From<ProtocolError> for Failure {
-    fn from(error: ProtocolError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<OptionError> for Failure {
-    fn from(error: OptionError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<tokio::task::JoinError> for Failure {
-    fn from(error: tokio::task::JoinError) -> Self {
-        Self(format!("a task of the case did not end well: {error}"))
-    }
-}
-
-/// An error with what caused it.
-pub(crate) fn describe(error: &NextError) -> String {
-    let source = error.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
-    format!("{error}{source}")
-}
-
 /// An error with everything that caused it.
-fn causes(error: &dyn Error) -> String {
+pub(crate) fn describe(error: &dyn Error) -> String {
     let sources = std::iter::successors(error.source(), |error| Error::source(*error));
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
+
+/// What all of `tasks` give, in the order in which they end; or the first failure.
+pub(crate) async fn all<T: 'static>(mut tasks: JoinSet<Check<T>>) -> Check<Vec<T>> {
+    let mut ended = Vec::new();
+    while let Some(one) = tasks.join_next().await {
+        ended.push(one??);
+    }
+    Ok(ended)
 }
 
 /// Ends the case with a failure unless the condition holds.
@@ -99,4 +60,5 @@ macro_rules! ensure {
         }
     };
 }
+
 pub(crate) use ensure;

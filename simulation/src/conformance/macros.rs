@@ -83,7 +83,7 @@ macro_rules! __conformance_about {
         $crate::__conformance_each! { $($callback)*
             f01_empty_packet f02_packet_of_one f03_packet_just_below_limit f05_packet_beyond_limit
             f06_header_split_over_reads f07_two_packets_in_one_read f08_packet_and_a_half f09_garbage_prefix
-            f10_unknown_kind f13_session_byte_by_byte [one_byte_reads]
+            f10_unknown_kind
             f14_packet_round_trip [coalesced_writes one_byte_reads pending_storms short_writes]
             f15_claimed_length_costs_nothing i15_busy_ends_share
         }

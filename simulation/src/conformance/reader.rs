@@ -162,14 +162,6 @@ impl CheckedReader {
         poll_fn(|cx| self.poll_unchecked(cx)?.map(Check::Ok)).await
     }
 
-    /// Reads bytes that belong to no pattern, and throws them away, until the end or an error.
-    pub(crate) async fn drain(&mut self) -> Check {
-        while matches!(self.more().await?, Ok(1..)) {
-            self.buffer.skip(self.buffer.len());
-        }
-        Ok(())
-    }
-
     /// The next `count` bytes, which belong to no pattern; `None` when the channel is over before they came.
     pub(crate) async fn hear(&mut self, count: usize) -> Check<Option<Bytes>> {
         while self.buffer.len() < count {

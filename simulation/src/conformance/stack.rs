@@ -61,11 +61,6 @@ impl Executed {
         self.lock().get(&Some(number)).copied().unwrap_or(0)
     }
 
-    /// Executions of whatever it was.
-    pub(crate) fn all(&self) -> usize {
-        self.lock().values().sum()
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Option<u64>, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,6 +92,7 @@ pub(crate) fn check_message(number: u64, size: usize, seen: &[u8]) -> Check {
 
 /// Calls with message `number`, and checks that it is answered with the same.
 pub(crate) async fn call(client: &Client<RawBytes>, number: u64, size: usize) -> Check {
-    let reply = client.call(message(number, size)).await.map_err(Failure::from);
-    check_message(number, size, &reply.map_err(|failure| failure.at(format!("call {number}")))?)
+    let reply = client.call(message(number, size)).await;
+    let reply = reply.map_err(|error| Failure::from(error).at(format!("call {number}")))?;
+    check_message(number, size, &reply)
 }

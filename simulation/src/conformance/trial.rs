@@ -190,28 +190,39 @@ impl Trial {
 mod tests {
     use std::future::poll_fn;
     use std::io;
-    use std::task::{Context, Poll};
+    use std::task::Poll;
     use std::thread;
-
-    use listenrain::buffer::WriteBuffer;
-    use listenrain::{BoxFuture, Channel, ChannelGenerator, ChannelWrite, NextError};
 
     use listenrain_transports::InProcess;
 
     use super::*;
     use crate::conformance::{Subject, case};
-    use crate::faults::{Layer, Layered, Side, WriteFilter, with_write};
+    use crate::faults::{Generators, Halves, Layer, Layered, changed_channels};
 
-    /// Case `id` on the sound transport with `layer` on top; it counts as stuck after a fifth of a second.
-    fn trial<L: Layer + Clone>(id: &str, layer: L) -> Trial {
-        let make = move || {
-            let sound = Arc::new(InProcess::default());
-            Subject::from(Layered::new(sound, Arc::new(layer.clone()))).in_memory()
-        };
-        let mut trial = Trial::new("layered", Arc::new(make), case(id).unwrap());
+    fn subject(layer: impl Layer) -> Subject {
+        Subject::from(Layered::new(Arc::new(InProcess::default()), Arc::new(layer))).in_memory()
+    }
+
+    /// Case `id` on the sound transport with a layer on top; it counts as stuck after a fifth of a second.
+    fn trial<L: Layer>(id: &str, layer: impl Fn() -> L + Send + Sync + 'static) -> Trial {
+        let mut trial = Trial::new("layered", Arc::new(move || subject(layer())), case(id).unwrap());
         trial.settings = Settings { seed: 7, patience: 0.01, ..Settings::default() };
         trial.replay = "the command".to_owned();
         trial
+    }
+
+    fn sound() -> impl Layer {
+        Generators::new(())
+    }
+
+    /// Refuses writes that offer more bytes than this.
+    fn refuses_more_than(most: usize) -> impl Layer {
+        Halves::all(most).write(|most, below, cx, from| {
+            if from.len() > *most {
+                return Poll::Ready(Err(io::Error::other(format!("more than {most} bytes"))));
+            }
+            below.poll_write(cx, from)
+        })
     }
 
     async fn reason(trial: Trial, verdict: Verdict) -> String {
@@ -220,72 +231,9 @@ mod tests {
         record.reason.unwrap()
     }
 
-    type Next<'a> = BoxFuture<'a, Result<Channel, NextError>>;
-
-    #[derive(Debug, Clone)]
-    struct Sound;
-
-    impl Layer for Sound {}
-
-    #[derive(Debug, Clone)]
-    struct Blocks;
-
-    impl Layer for Blocks {
-        fn next<'a>(&'a self, _side: Side, below: &'a mut dyn ChannelGenerator) -> Next<'a> {
-            thread::sleep(Duration::from_secs(5));
-            below.next()
-        }
-    }
-
-    #[derive(Debug, Clone)]
-    struct Spins;
-
-    impl Layer for Spins {
-        fn next<'a>(&'a self, _side: Side, _below: &'a mut dyn ChannelGenerator) -> Next<'a> {
-            Box::pin(poll_fn(|cx| {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }))
-        }
-    }
-
-    /// Refuses writes that offer more bytes than this.
-    #[derive(Debug, Clone)]
-    struct RefusesMoreThan(usize);
-
-    impl Layer for RefusesMoreThan {
-        fn channel(&self, _side: Side, channel: Channel) -> Channel {
-            with_write(channel, self.clone())
-        }
-    }
-
-    impl WriteFilter for RefusesMoreThan {
-        fn poll_write(
-            &mut self,
-            below: &mut dyn ChannelWrite,
-            cx: &mut Context<'_>,
-            from: &mut WriteBuffer,
-        ) -> Poll<io::Result<usize>> {
-            if from.len() > self.0 {
-                return Poll::Ready(Err(io::Error::other(format!("more than {} bytes", self.0))));
-            }
-            below.poll_write(cx, from)
-        }
-    }
-
-    #[derive(Debug, Clone)]
-    struct PanicsInATask;
-
-    impl Layer for PanicsInATask {
-        fn channel(&self, _side: Side, channel: Channel) -> Channel {
-            tokio::spawn(async { panic!("nobody joins this task") });
-            channel
-        }
-    }
-
     #[tokio::test]
     async fn a_sound_transport_passes_in_both_roles() {
-        let record = trial("B09", Sound).run().await;
+        let record = trial("B09", sound).run().await;
         assert_eq!((record.verdict, record.reason), (Verdict::Pass, None));
         assert_eq!(record.roles, ["near-dials", "near-accepts"]);
     }
@@ -293,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn a_hardship_is_upon_the_transport_that_the_case_sees() {
         // Broken by a trial that names its hardship and runs without it.
-        let mut trial = trial("B04", RefusesMoreThan(64));
+        let mut trial = trial("B04", || refuses_more_than(64));
         assert!(reason(trial.clone(), Verdict::Fail).await.contains("more than 64 bytes"));
         trial.hardship = Some(Hardship::ShortWrites);
         assert_eq!(trial.run().await.verdict, Verdict::Pass);
@@ -302,7 +250,13 @@ mod tests {
     #[tokio::test]
     async fn a_thread_that_is_blocked_is_a_timeout_and_holds_up_nobody() {
         let start = Instant::now();
-        let reason = reason(trial("A01", Blocks), Verdict::Timeout).await;
+        let blocks = || {
+            Generators::new(()).next(|(), _, below| {
+                thread::sleep(Duration::from_secs(5));
+                below.next()
+            })
+        };
+        let reason = reason(trial("A01", blocks), Verdict::Timeout).await;
         assert!(reason.contains("the thread `A01 on layered` was left behind"), "{reason}");
         assert!(start.elapsed() < Duration::from_secs(5), "it was waited for");
     }
@@ -310,31 +264,42 @@ mod tests {
     #[tokio::test]
     async fn a_transport_that_spins_is_a_timeout_and_its_thread_ends() {
         // The clock of a transport in memory is paused, and never goes on while something is ready.
-        let reason = reason(trial("A01", Spins), Verdict::Timeout).await;
+        let spins = || {
+            Generators::new(()).next(|(), _, _| {
+                Box::pin(poll_fn(|cx| {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }))
+            })
+        };
+        let reason = reason(trial("A01", spins), Verdict::Timeout).await;
         assert!(reason.contains("kept its thread busy"), "{reason}");
         assert!(reason.contains("a dialer of channel://fresh-1 dials"), "{reason}");
     }
 
     #[tokio::test]
     async fn a_panic_in_a_task_that_nobody_joins_fails_the_case() {
-        let reason = reason(trial("A01", PanicsInATask), Verdict::Fail).await;
+        let panics = || {
+            changed_channels(|_, channel| {
+                tokio::spawn(async { panic!("nobody joins this task") });
+                channel
+            })
+        };
+        let reason = reason(trial("A01", panics), Verdict::Fail).await;
         assert!(reason.starts_with("panicked: nobody joins this task at "), "{reason}");
         assert!(reason.ends_with("[near-dials, seed 7; again: the command]"), "{reason}");
     }
 
     #[tokio::test]
     async fn a_case_that_needs_a_process_is_skipped_where_there_is_none() {
-        let reason = reason(trial("E05", Sound), Verdict::Skipped).await;
+        let reason = reason(trial("E05", sound), Verdict::Skipped).await;
         assert!(reason.contains("a process of its own"), "{reason}");
     }
 
     #[test]
     fn a_test_of_the_macro_panics_with_the_reason_the_rule_and_how_to_run_it_again() {
         // Broken by a failure that leaves its reader to look up what was to hold.
-        let make = || {
-            let broken = Layered::new(Arc::new(InProcess::default()), Arc::new(RefusesMoreThan(500)));
-            Subject::from(broken).in_memory()
-        };
+        let make = || subject(refuses_more_than(500));
         let test = "crate::broken::b01_basic_io_1mib";
         let check = || crate::conformance::testing::check("broken", test, "b01_basic_io_1mib", "none", make);
         let panic = std::panic::catch_unwind(check).unwrap_err();

@@ -19,6 +19,11 @@ impl RunContext {
         self.plan().active(kind, server, self.now())
     }
 
+    /// The first fault of `kind` that is on for `server`, with how much of it there is.
+    pub(crate) fn amount(&self, kind: FaultKind, server: usize) -> Option<(usize, u64)> {
+        self.active(kind, server).next().map(|(fault, how)| (fault, how.amount))
+    }
+
     /// The next time at which a fault begins or ends; `None` when none will.
     #[must_use]
     pub fn next_change(&self) -> Option<Duration> {

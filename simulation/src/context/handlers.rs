@@ -11,7 +11,7 @@ impl RunContext {
         let began = self.now();
         let mut seen = self.seen();
         seen.trace.add(began, who, "executes", number, 0);
-        seen.history.executes(number, began);
+        seen.history.note(number, |call| call.executions.push(began));
         *seen.handlers.entry(who).or_default() += 1;
         drop(seen);
         RunningHandler { context: self.clone(), who, number, began }
@@ -37,7 +37,7 @@ impl Drop for RunningHandler {
     fn drop(&mut self) {
         let ran = self.context.now().saturating_sub(self.began);
         let mut seen = self.context.seen();
-        seen.history.handler_ends(self.number, ran);
+        seen.history.note(self.number, |call| call.ran_for = call.ran_for.max(ran));
         if let Some(handlers) = seen.handlers.get_mut(&self.who) {
             *handlers -= 1;
         }

@@ -4,7 +4,6 @@ mod channels;
 mod faults;
 mod handlers;
 mod quiet;
-mod run;
 mod situation;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,16 +15,23 @@ use listenrain::{CallError, Endpoint};
 use tokio::sync::watch;
 
 use crate::faults::FaultPlan;
-use crate::faults::Wire;
 use crate::history::{Call, End, History};
 use crate::random::Random;
 use crate::trace::{Event, Trace};
 
-pub(crate) use self::channels::LANE_DEAD;
+pub(crate) use self::channels::{Cut, LANE_DEAD, Sever};
 pub(crate) use self::faults::{ALL_DOWN, FAILED_BACK, FAILED_OVER};
 pub use self::handlers::RunningHandler;
 pub use self::situation::{Situation, When};
-pub use crate::faults::Way;
+
+/// Which way something passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// From the client to a server.
+    ToServer,
+    /// From a server to the client.
+    ToClient,
+}
 
 /// Tells the time of a run.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
@@ -61,7 +67,7 @@ struct Seen {
     draining: bool,
     drawn: u64,
     /// Open channels by number, with whose they are, to be cut when their program is killed.
-    wires: BTreeMap<u64, (u16, Weak<Wire>)>,
+    wires: BTreeMap<u64, (u16, Weak<dyn Sever>)>,
     /// Parties whose programs are about to be killed.
     dying: BTreeSet<u16>,
     /// Nothing counts any more.
@@ -229,14 +235,14 @@ impl RunContext {
         seen.trace.add(now, Event::RUN, end.name(), number, 0);
         seen.history.ends(number, now, end);
         if let Some(why) = wrong {
-            seen.history.note_wrong(number, why);
+            seen.history.note(number, |call| call.wrong = Some(why));
         }
     }
 
     /// The caller of `number` is told that there is no reply, and why.
     pub fn call_fails(&self, number: u64, error: CallError) {
         self.call_ends(number, End::of(&error), None);
-        self.seen().history.note_error(number, error);
+        self.seen().history.note(number, |call| call.error = Some(error));
     }
 
     /// Reads the history.

@@ -2,25 +2,26 @@
 //!
 //! All that happens to a channel or a dial is done by a [`Layer`] between a transport and its user, whose [`ReadFilter`] and
 //! [`WriteFilter`] stand upon the two halves. A [`Hardship`] is legal and happens all the time; the stream and dial faults of
-//! a plan happen at their times. A new kind of fault is a row in `kind.rs`, and what it does stands in `stream` or, for one of
-//! a network, in [`network`](crate::network).
+//! a plan happen at their times. A new kind of fault is a row in `kind.rs`, and what it does stands in the module `stream`
+//! or, for one of a network, in [`network`](crate::network).
 //!
 //! A [`FaultKind`] is what can happen, a [`Fault`] one happening with its time, place and amount, a [`FaultPlan`] all that
 //! happens in one run. A plan is plain data, resolved before the run begins and independent of whatever the parties
 //! draw, so it can be printed, replayed, edited, and shrunk fault by fault.
 
 mod hardship;
+mod hooks;
 mod kind;
 mod layer;
 mod plan;
-mod stream;
 
 pub use self::hardship::Hardship;
+pub use self::hooks::{
+    Dialer, Generators, Halves, Listening, Next, Polled, changed_channels, deliver, let_go, read_piece,
+};
 pub use self::kind::{Family, FaultKind};
 pub use self::layer::{Layer, Layered, ReadFilter, Side, WriteFilter, with_read, with_write};
 pub use self::plan::{FaultPlan, PlanError};
-pub use self::stream::{BareBodies, Bodies, Way};
-pub(crate) use self::stream::{Cut, Run, StreamFaults, Wire};
 
 use std::fmt;
 use std::time::Duration;

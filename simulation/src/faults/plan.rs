@@ -10,7 +10,7 @@ use super::{Fault, FaultKind};
 /// What one run is: its seed, what is done in it, and what goes wrong.
 ///
 /// With the same plan the same thing happens, on every machine, wherever the network is simulated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
     /// Decides every random choice but those that stand here.

@@ -14,7 +14,8 @@ pub use self::hosts::Hosts;
 pub use self::local::Local;
 pub use self::outage::{Outage, outages};
 use crate::context::RunContext;
-use crate::faults::{Bodies, Family, FaultPlan, Layered, StreamFaults};
+use crate::faults::{Family, FaultPlan, Layered};
+use crate::stream::{Bodies, StreamFaults};
 
 /// Where scenarios are played.
 ///
@@ -118,7 +119,7 @@ impl Node {
         listen: Endpoint,
     ) -> Self {
         let server = (usize::from(who) < roles.servers.len()).then_some(usize::from(who));
-        let faults = StreamFaults::new(Arc::new(context.clone()), who, server, roles.bodies.clone());
+        let faults = StreamFaults::new(context.clone(), who, server, roles.bodies.clone());
         let name = server.map_or_else(|| "client".to_owned(), |server| format!("server {server}"));
         let forwarding = Arc::new(Layered::new(bare.clone(), Arc::new(faults.clone().forwarding())));
         let transport = Arc::new(Layered::new(bare.clone(), Arc::new(faults)));

@@ -67,14 +67,8 @@ mod tests {
         let crash = |at, lasts| Fault::new(FaultKind::Crash, ms(at), ms(lasts));
         let mut stays = crash(400, 0);
         stays.stays = true;
-        let plan = FaultPlan {
-            seed: 0,
-            scenario: String::new(),
-            network: String::new(),
-            calls: 0,
-            heal_ms: 1000,
-            faults: vec![crash(150, 100), crash(100, 100), stays],
-        };
+        let faults = vec![crash(150, 100), crash(100, 100), stays];
+        let plan = FaultPlan { heal_ms: 1000, faults, ..FaultPlan::default() };
         let found: Vec<_> = outages(&plan, 0).iter().map(|outage| (outage.from, outage.until)).collect();
         assert_eq!(found, [(ms(100), Some(ms(250))), (ms(400), None)]);
     }

@@ -185,14 +185,7 @@ mod tests {
 
     /// A run in which these faults have happened.
     fn context(faults: &[Fault]) -> RunContext {
-        let plan = FaultPlan {
-            seed: 0,
-            scenario: String::new(),
-            network: "memory".to_owned(),
-            calls: 1,
-            heal_ms: 2000,
-            faults: faults.to_vec(),
-        };
+        let plan = FaultPlan { heal_ms: 2000, faults: faults.to_vec(), ..FaultPlan::default() };
         let context = RunContext::new(plan, Arc::new(|| SECOND));
         (0..faults.len()).for_each(|number| context.fired(number, 0, false));
         context

@@ -3,24 +3,16 @@
 
 #[cfg(unix)]
 mod fifo;
-mod ha;
-mod quic;
-mod sctp;
-mod tcp;
-mod tls;
+mod sockets;
 #[cfg(unix)]
 mod unix;
 
 use std::fmt;
-use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use listenrain::{BoxFuture, Endpoint};
-use tokio::net::UdpSocket;
+use listenrain::Endpoint;
 
-use crate::conformance::{BlackHole, Make, Need, RawPeer, Subject};
+use crate::conformance::{Make, Need, Subject};
 
 /// The transport of `listenrain-transports` with this scheme, ready to be tested.
 ///
@@ -33,11 +25,11 @@ pub fn subject(scheme: &str) -> Subject {
     let transport = registry.get(scheme).unwrap_or_else(|error| panic!("{error}"));
     let subject = Subject::shared(transport.clone());
     match scheme {
-        "ha" => ha::prepare(subject),
-        "quic" => quic::prepare(subject),
-        "sctp" => sctp::prepare(subject),
-        "tcp" => tcp::prepare(subject),
-        "tls" => tls::prepare(subject),
+        "ha" => sockets::ha(subject),
+        "quic" => sockets::quic(subject),
+        "sctp" => sockets::sctp(subject),
+        "tcp" => sockets::tcp(subject),
+        "tls" => sockets::tls(subject),
         #[cfg(unix)]
         "unix" => unix::prepare(subject),
         #[cfg(unix)]
@@ -53,32 +45,6 @@ pub fn subject(scheme: &str) -> Subject {
 
 fn endpoint(text: &str) -> Endpoint {
     text.parse().expect("a constant that parses")
-}
-
-/// The fingerprint of no certificate.
-pub(crate) const NOBODYS_PIN: &str =
-    "sha256-0000000000000000000000000000000000000000000000000000000000000000";
-
-/// A black hole for transports over UDP: a socket whose owner does not read it.
-async fn silent_socket(scheme: &str) -> io::Result<BlackHole> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let endpoint = endpoint(&format!("{scheme}://{}?connect_timeout=200ms", socket.local_addr()?));
-    Ok(BlackHole { endpoint, guard: Box::new(socket) })
-}
-
-/// A peer of transports over UDP that is none: what it says are datagrams.
-async fn datagrams(endpoint: Endpoint) -> io::Result<Datagrams> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    socket.connect(endpoint.address()).await?;
-    Ok(Datagrams(socket))
-}
-
-struct Datagrams(UdpSocket);
-
-impl RawPeer for Datagrams {
-    fn say(&mut self, bytes: Bytes) -> BoxFuture<'_, io::Result<()>> {
-        Box::pin(async move { self.0.send(&bytes).await.map(drop) })
-    }
 }
 
 /// Transports by name, in the order in which they are tested.

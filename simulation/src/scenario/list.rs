@@ -280,17 +280,23 @@ fn strangers() -> Vec<Scenario> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeSet;
 
+    use super::*;
+    use crate::network;
+
     #[test]
-    fn names_are_unique_and_every_kind_of_fault_is_somewhere() {
-        let all = all();
+    fn names_are_unique_every_kind_of_fault_is_somewhere_and_every_scenario_is_played() {
+        let all = super::all();
         let names: BTreeSet<_> = all.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), all.len());
         let used: BTreeSet<_> = all.iter().flat_map(|scenario| scenario.faults.iter().copied()).collect();
         let missing: Vec<_> = K::ALL.iter().filter(|kind| !used.contains(kind)).collect();
         assert!(missing.is_empty(), "{missing:?}");
+        for scenario in all {
+            let is_played = network::all().iter().any(|network| scenario.applies_to(&**network));
+            assert!(is_played, "no network plays {}", scenario.name);
+        }
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub use self::runs::Runs;
 pub use self::setup::{ClientSetup, Reach, ServerSetup};
 pub(crate) use self::setup::{HANDLERS_AT_ONCE, LARGEST};
 pub use crate::context::InUse;
-pub use crate::faults::{BareBodies, Bodies};
 use crate::network::Node;
+pub use crate::stream::{BareBodies, Bodies};
 
 /// Makes clients and servers that understand each other.
 pub trait Stack: Send + Sync + fmt::Debug + 'static {

@@ -18,7 +18,7 @@ use crate::stack::Stack;
 use crate::trace::{Event, Trace};
 
 /// What became of one run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Ran {
     /// What was played.
@@ -67,19 +67,7 @@ impl Ran {
 
     /// A run of `plan` in which nothing happened.
     pub(super) fn nothing(plan: FaultPlan) -> Self {
-        Self {
-            plan,
-            violations: Vec::new(),
-            trace: Trace::new(),
-            repeated: None,
-            fired: BTreeMap::new(),
-            situations: BTreeSet::new(),
-            calls: 0,
-            ends: BTreeMap::new(),
-            memory: None,
-            simulated: Duration::ZERO,
-            took: Duration::ZERO,
-        }
+        Self { plan, ..Self::default() }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Cell, Coverage, Failure, Missing, Ran, summary};
 
 /// What a batch of runs found. Its text is what the tool prints.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Swept {
     /// The seeds that were asked for.
@@ -45,20 +45,7 @@ impl Swept {
     pub const MOST_OF_ONE: usize = 3;
 
     pub(super) fn nothing(seeds: Range<u64>, is_partial: bool) -> Self {
-        Self {
-            seeds,
-            runs: 0,
-            compared: 0,
-            failed: 0,
-            failures: Vec::new(),
-            coverage: Coverage::default(),
-            calls: 0,
-            memory: None,
-            simulated: Duration::ZERO,
-            took: Duration::ZERO,
-            is_interrupted: false,
-            is_partial,
-        }
+        Self { seeds, is_partial, ..Self::default() }
     }
 
     /// One more run, in `cell`, which was played `twice`.

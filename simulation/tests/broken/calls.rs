@@ -19,12 +19,12 @@ use tokio::time::sleep;
 
 use super::fixture::{Fixture, fails};
 use crate::hooks::{
-    Generators, Halves, Polled, changed_channels, deliver, lock, read_piece, upon, upon_transport,
+    Generators, Halves, Polled, Upon, changed_channels, deliver, lock, read_piece, upon_transport,
 };
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // A request is lost while a hundred others are unanswered.
-    fails("forgets-beyond-a-hundred", "G01", "call 1: a call ended without its reply: no reply", || {
+    fails("forgets-beyond-a-hundred", "G01", "in flight, by packet: call 1: no reply", || {
         let halves = packets(0_usize, |unanswered, packet, onward| {
             match packet.kind {
                 Kind::Request if *unanswered == 100 => return,
@@ -50,7 +50,7 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // Reading waits for ever where an error is, and flushing hides it.
     fails("hears-no-reset", "G10", "by the server: the end of every call took longer than 3 s", || {
-        Halves::each(|| ())
+        Halves::each(<()>::default)
             .read(|(), below, cx, into| match below.poll_read(cx, into) {
                 Poll::Ready(Err(_)) => Poll::Pending,
                 polled => polled,
@@ -59,11 +59,13 @@ pub(crate) const FIXTURES: &[Fixture] = &[
             .subject()
     }),
     // On the first channel after a dial that failed no byte is ever read.
-    fails("deaf-after-a-refusal", "G11", "call 9: a call ended without its reply: no reply", || {
+    fails("deaf-after-a-refusal", "G11", "there was no listener: call 9: no reply", || {
         Generators::new(AtomicBool::new(false))
             .channel(|was_refused, side, channel| {
                 if side == Side::Dialer && was_refused.swap(false, Ordering::AcqRel) {
-                    return Halves::each(|| ()).read(|(), _, _, _| Poll::Pending).channel(side, channel);
+                    return Halves::each(<()>::default)
+                        .read(|(), _, _, _| Poll::Pending)
+                        .channel(side, channel);
                 }
                 channel
             })
@@ -78,12 +80,13 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // Each request arrives twice.
     fails("says-everything-twice", "G11", "not executed once: [1, 2, 3,", || {
-        upon(packets((), |(), packet, onward| {
+        packets((), |(), packet, onward| {
             if packet.kind == Kind::Request {
                 onward.push(packet.clone());
             }
             onward.push(packet);
-        }))
+        })
+        .subject()
     }),
     // A dial is refused after a second only.
     fails("refuses-slowly", "H04", "waiting for 10 dials took longer than 3 s", || {
@@ -119,7 +122,7 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // A task that never has to wait never gives way.
     fails("never-yields", "I15", "another task got 1 turns while", || {
-        Halves::each(|| ())
+        Halves::each(<()>::default)
             .read(|(), below, cx, into| {
                 pin!(unconstrained(std::future::poll_fn(|cx| below.poll_read(cx, into)))).poll(cx)
             })

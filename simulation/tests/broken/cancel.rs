@@ -12,28 +12,25 @@ use listenrain::buffer::WriteBuffer;
 
 use super::fixture::{Fixture, fails, hangs};
 use super::integrity::reads_wait_for_writes;
-use crate::hooks::{Halves, deliver, lock, read_piece, reads, writes};
+use crate::hooks::{Halves, Upon, deliver, lock, read_piece, reads, writes};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // What a read has got is lost when the next poll has another waker.
     hangs("starts-anew-with-a-new-waker", "D01", "an accepted end reads (after 0 bytes)", || {
-        reads(
-            || None,
-            |staged: &mut Option<(Bytes, Waker)>, below, cx, into| {
-                if let Some((piece, waker)) = staged.take()
-                    && waker.data() == cx.waker().data()
-                {
-                    return deliver(piece, into);
-                }
-                let piece = ready!(read_piece(below, cx))?;
-                if piece.is_empty() {
-                    return Poll::Ready(Ok(0));
-                }
-                cx.waker().wake_by_ref();
-                *staged = Some((piece, cx.waker().clone()));
-                Poll::Pending
-            },
-        )
+        reads(Option::default, |staged: &mut Option<(Bytes, Waker)>, below, cx, into| {
+            if let Some((piece, waker)) = staged.take()
+                && waker.data() == cx.waker().data()
+            {
+                return deliver(piece, into);
+            }
+            let piece = ready!(read_piece(below, cx))?;
+            if piece.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            cx.waker().wake_by_ref();
+            *staged = Some((piece, cx.waker().clone()));
+            Poll::Pending
+        })
     }),
     // A write that had to wait goes first, whatever is written next.
     fails("remembers-a-given-up-write", "D02", "wrong bytes from offset 0 of stream 1000", || {
@@ -93,35 +90,31 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // A read keeps the waker that came first.
     fails("wakes-the-first-waker", "D06", "when bytes came, did not wake the waker of its last poll", || {
-        reads(
-            || None,
-            |first, below, cx, into| {
-                let waker: &Waker = first.get_or_insert_with(|| cx.waker().clone());
-                let polled = below.poll_read(&mut Context::from_waker(waker), into);
-                if polled.is_ready() {
-                    *first = None;
-                }
-                polled
-            },
-        )
+        reads(Option::default, |first, below, cx, into| {
+            let waker: &Waker = first.get_or_insert_with(|| cx.waker().clone());
+            let polled = below.poll_read(&mut Context::from_waker(waker), into);
+            if polled.is_ready() {
+                *first = None;
+            }
+            polled
+        })
     }),
     // A read that waits is woken again and again.
     fails("wakes-without-progress", "D06", "a read was woken 10 times although nothing had happened", || {
-        let subject = reads(
-            || (),
-            |(), below, cx, into| {
-                let polled = below.poll_read(cx, into);
-                if polled.is_pending() {
-                    cx.waker().wake_by_ref();
-                }
-                polled
-            },
-        );
+        let subject = reads(<()>::default, |(), below, cx, into| {
+            let polled = below.poll_read(cx, into);
+            if polled.is_pending() {
+                cx.waker().wake_by_ref();
+            }
+            polled
+        });
         subject.in_real_time()
     }),
     // A read that waits for bytes is never woken.
     fails("never-wakes", "D06", "a read, when bytes came, did not wake the waker of its last poll", || {
-        reads(|| (), |(), below, _, into| below.poll_read(&mut Context::from_waker(Waker::noop()), into))
+        reads(<()>::default, |(), below, _, into| {
+            below.poll_read(&mut Context::from_waker(Waker::noop()), into)
+        })
     }),
     // Of reading and writing, only what waited last is woken.
     fails("one-waker-for-both-halves", "D07", "reader beside a writer that waits took longer", || {
@@ -132,7 +125,7 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // A write after a flush that was given up loses its first byte.
     fails("given-up-flush-loses-a-byte", "D08", "wrong bytes from offset", || {
-        Halves::each(|| false)
+        Halves::each(bool::default)
             .write(|flushing, below, cx, from| {
                 if std::mem::take(flushing) && !from.is_empty() {
                     from.advance(1);
@@ -165,13 +158,10 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // One poll in 1,501 of a read says that it has to wait, and keeps no waker.
     fails("forgets-a-waker", "D10", "who waits for bytes that were written took longer than 3 s", || {
-        reads(
-            || 0_usize,
-            |polls, below, cx, into| {
-                *polls += 1;
-                if polls.is_multiple_of(1501) { Poll::Pending } else { below.poll_read(cx, into) }
-            },
-        )
+        reads(usize::default, |polls, below, cx, into| {
+            *polls += 1;
+            if polls.is_multiple_of(1501) { Poll::Pending } else { below.poll_read(cx, into) }
+        })
     }),
 ];
 

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 
 use super::fixture::{Fixture, fails, hangs};
 use super::hello::{Hello, first};
-use crate::hooks::{Generators, Halves, Next, channels, lock, read_piece};
+use crate::hooks::{Generators, Halves, Next, Upon, channels, lock, read_piece};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // An accepted end takes its own endpoint for its peer's.
@@ -262,7 +262,7 @@ impl ChannelGenerator for Breaking {
                     unless_broken(broken)?;
                     below.poll_write(cx, from)
                 });
-            Ok(listenrain_simulation::faults::Layer::channel(&halves, Side::Dialer, channel))
+            Ok(Layer::channel(&halves, Side::Dialer, channel))
         })
     }
 

@@ -12,7 +12,9 @@ use listenrain::{ChannelRead, NextError};
 use listenrain_simulation::faults::{Layer, Side};
 
 use super::fixture::{Fixture, fails, hangs};
-use crate::hooks::{Generators, Halves, Polled, WINDOW, channels, deliver, let_go, lock, read_piece, writes};
+use crate::hooks::{
+    Generators, Halves, Polled, Upon, WINDOW, channels, deliver, let_go, lock, read_piece, writes,
+};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // A write takes all there is, whether anything is read or not.
@@ -38,7 +40,9 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // A writer that waits is not woken when there is room.
     fails("full-is-for-ever", "E02", "waking a writer whose bytes are read took longer than 3 s", || {
-        writes(|| (), |(), below, _, from| below.poll_write(&mut Context::from_waker(Waker::noop()), from))
+        writes(<()>::default, |(), below, _, from| {
+            below.poll_write(&mut Context::from_waker(Waker::noop()), from)
+        })
     }),
     // What waits in one channel takes the room of all others.
     fails("one-window-for-all", "E03", "beside a channel whose reader sleeps took longer than 3 s", || {
@@ -97,16 +101,13 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // Each write of several segments leaves one of them behind.
     fails("leaks-memory", "E06", "each run left behind: ", || {
-        writes(
-            || (),
-            |(), below, cx, from| {
-                if from.chunk().len() < from.len() {
-                    // An allocation that is never looked at would not be made.
-                    std::hint::black_box(Box::leak(from.chunk().to_vec().into_boxed_slice()));
-                }
-                below.poll_write(cx, from)
-            },
-        )
+        writes(<()>::default, |(), below, cx, from| {
+            if from.chunk().len() < from.len() {
+                // An allocation that is never looked at would not be made.
+                std::hint::black_box(Box::leak(from.chunk().to_vec().into_boxed_slice()));
+            }
+            below.poll_write(cx, from)
+        })
     }),
     // Each dial that fails leaves a task that never ends.
     fails("leaks-on-a-refusal", "E06", "left behind on its own runtime: ", || {

@@ -10,7 +10,7 @@ use listenrain_simulation::conformance::Subject;
 use listenrain_simulation::faults::{ReadFilter, Side, with_read};
 
 use super::fixture::{Fixture, fails, hangs};
-use crate::hooks::{Halves, Polled, channels, deliver, let_go, read_piece, writes};
+use crate::hooks::{Halves, Polled, Upon, channels, deliver, let_go, read_piece, writes};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // Byte 100,000 of a stream is lost.
@@ -32,17 +32,14 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // The twentieth write of a single byte is lost.
     fails("loses-a-lone-byte", "B03", "wrong bytes from offset 19 of stream", || {
-        writes(
-            || 0,
-            |seen, below, cx, from| {
-                *seen += usize::from(from.len() == 1);
-                if from.len() == 1 && *seen == 20 {
-                    from.advance(1);
-                    return Poll::Ready(Ok(1));
-                }
-                below.poll_write(cx, from)
-            },
-        )
+        writes(usize::default, |seen, below, cx, from| {
+            *seen += usize::from(from.len() == 1);
+            if from.len() == 1 && *seen == 20 {
+                from.advance(1);
+                return Poll::Ready(Ok(1));
+            }
+            below.poll_write(cx, from)
+        })
     }),
     // What a write holds beyond 64 KiB is lost, as in a datagram.
     hangs("cuts-long-writes", "B04", "an accepted end reads (after 65536 bytes)", || {
@@ -63,29 +60,23 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // Writing nothing ends the stream.
     fails("empty-write-is-an-end", "B07", "writing nothing said Err(Kind(BrokenPipe))", || {
-        writes(
-            || (),
-            |(), below, cx, from| {
-                if from.is_empty() {
-                    ready!(below.poll_shutdown(cx))?;
-                }
-                below.poll_write(cx, from)
-            },
-        )
+        writes(<()>::default, |(), below, cx, from| {
+            if from.is_empty() {
+                ready!(below.poll_shutdown(cx))?;
+            }
+            below.poll_write(cx, from)
+        })
     }),
     // Of a vectored write the second segment goes first.
     fails("reorders-segments", "B08", "wrong bytes from offset 0 of stream 2", || {
-        writes(
-            || (),
-            |(), below, cx, from| {
-                if let Some(first) = from.take_segment() {
-                    let second = from.take_segment().unwrap_or_default();
-                    from.untake(first);
-                    from.untake(second);
-                }
-                below.poll_write(cx, from)
-            },
-        )
+        writes(<()>::default, |(), below, cx, from| {
+            if let Some(first) = from.take_segment() {
+                let second = from.take_segment().unwrap_or_default();
+                from.untake(first);
+                from.untake(second);
+            }
+            below.poll_write(cx, from)
+        })
     }),
     // What was written stays where it is until more comes.
     hangs("flush-does-nothing", "B09", "an accepted end reads (after 0 bytes)", || {

@@ -141,4 +141,5 @@ fn every_flaw_of_the_original_has_a_scenario_and_a_faulty_stack() {
     }
     let names: BTreeSet<_> = list::all().map(|faulty| faulty.name).collect();
     assert!(names.len() == list::all().count() && names.len() >= 30, "each has a name of its own");
+    assert!(list::all().all(|faulty| faulty.says.len() > 10), "each names a reason");
 }

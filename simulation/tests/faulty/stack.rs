@@ -22,8 +22,6 @@ pub(crate) struct Faulty {
     pub(crate) name: &'static str,
     /// The flaw of the original that it has, as in `docs/flaws.md`, or `own`.
     pub(crate) flaw: &'static str,
-    /// Its mistake, in one sentence.
-    pub(crate) meaning: &'static str,
     /// The scenario that notices.
     pub(crate) scenario: &'static str,
     /// What that scenario says then: one whole sentence, in which `#` stands for a number or a time, and `…` at its end for
@@ -34,21 +32,22 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    /// A sound one, to be given one mistake.
-    pub(crate) const fn new(
-        (name, flaw): (&'static str, &'static str),
-        meaning: &'static str,
-        (scenario, says): (&'static str, &'static str),
-    ) -> Self {
+    /// A sound one, to be given one mistake that `scenario` notices.
+    pub(crate) const fn new(name: &'static str, flaw: &'static str, scenario: &'static str) -> Self {
         Self {
             name,
             flaw,
-            meaning,
             scenario,
-            says,
+            says: "",
             client: |library, node, setup, reach, servers| library.client(node, setup, reach, servers),
             serve: |library, node, setup, listener, handler| library.serve(node, setup, listener, handler),
         }
+    }
+
+    /// With what the scenario says then.
+    pub(crate) const fn says(mut self, says: &'static str) -> Self {
+        self.says = says;
+        self
     }
 
     /// With clients that `client` makes.
@@ -81,7 +80,7 @@ impl Faulty {
 
 impl fmt::Debug for Faulty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.name, self.flaw, self.meaning)
+        write!(f, "{} ({}) in {}", self.name, self.flaw, self.scenario)
     }
 }
 

@@ -45,8 +45,6 @@ pub(in crate::cli) struct SweepArgs {
     /// Write the plan of each failure into this folder, and the smallest that still fails, for `replay --plan`
     #[arg(long, value_name = "FOLDER")]
     pub(in crate::cli) plans: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    pub(in crate::cli) doubles: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -63,8 +61,6 @@ pub(in crate::cli) struct ReplayArgs {
     /// A plan in a file, as a sweep writes it, instead of a seed's; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "scenario", "network"])]
     pub(in crate::cli) plan: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    pub(in crate::cli) double: Option<String>,
     /// Print every event
     #[arg(long)]
     pub(in crate::cli) trace: bool,

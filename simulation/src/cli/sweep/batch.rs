@@ -1,7 +1,6 @@
 //! `sweep`: plays a batch of seeds and prints what it covered.
 
 use std::fs;
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -10,25 +9,17 @@ use std::thread;
 use tokio::signal::ctrl_c;
 
 use super::args::SweepArgs;
-use super::{choose, removed, report};
-use crate::cli::exit::Exit;
-use crate::cli::output::{Output, print};
+use super::report;
+use crate::cli::choose::named;
+use crate::cli::exit::{Done, Exit};
+use crate::cli::output::{Output, show};
 use crate::cli::progress::Progress;
 use crate::cli::{Tool, session};
-use crate::sweep::{Failure, Stop, Sweep, Swept};
+use crate::sweep::{Stop, Sweep, Swept};
 
 /// Plays what `args` ask for.
-pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
-    if args.doubles {
-        return removed("--doubles is gone: use `cargo test -p listenrain-simulation --test faulty`");
-    }
-    let (sweep, json) = match prepare(args, tool) {
-        Ok(prepared) => prepared,
-        Err(why) => {
-            eprintln!("error: {why}");
-            return Exit::Usage;
-        }
-    };
+pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Done {
+    let (sweep, json) = prepare(args, tool)?;
     let stop = Stop::default();
     stop_at_ctrl_c(stop.clone());
     let seeds = args.seeds.end - args.seeds.start;
@@ -44,21 +35,14 @@ pub(in crate::cli) fn sweep(args: &SweepArgs, tool: &Tool) -> Exit {
     };
     let swept = sweep.until(stop).watched_by(watcher).run();
     progress.clear();
-    if let Err(why) = show(&swept, args, json) {
-        eprintln!("error: {why}");
-        return Exit::Failed;
-    }
-    match swept.is_interrupted {
-        true => Exit::Interrupted,
-        false if swept.is_good() => Exit::Well,
-        false => Exit::Failed,
-    }
+    let shown = show(&swept.to_string(), json, report::of(&swept)).and_then(|()| write_plans(&swept, args));
+    Ok(Exit::of(swept.is_interrupted, swept.is_good()).after(shown))
 }
 
 fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), String> {
     let sweep = crate::sweep(args.seeds.clone())
-        .scenarios(choose::scenarios(&args.scenario, &tool.scenarios)?)
-        .networks(choose::networks(&args.network, &tool.networks)?)
+        .scenarios(named("--scenario", &args.scenario, tool.scenarios.clone(), |scenario| scenario.name)?)
+        .networks(named("--network", &args.network, tool.networks.clone(), |network| network.name())?)
         .shared_stack(tool.stack.clone())
         .twice_every(args.twice_every);
     let sweep = if args.partial { sweep.partial() } else { sweep };
@@ -74,8 +58,7 @@ fn prepare(args: &SweepArgs, tool: &Tool) -> Result<(Sweep, Option<Output>), Str
         fs::create_dir_all(folder)
             .map_err(|error| format!("--plans: cannot write {}: {error}", folder.display()))?;
     }
-    let json = args.json.as_deref().map(|path| Output::open("--json", path)).transpose()?;
-    Ok((sweep, json))
+    Ok((sweep, Output::json(args.json.as_deref())?))
 }
 
 /// From now on the first Ctrl-C ends the sweep, and the second the program.
@@ -107,29 +90,16 @@ pub(super) fn stop_at_ctrl_c(stop: Stop) {
     let _ = watches.recv();
 }
 
-fn show(swept: &Swept, args: &SweepArgs, json: Option<Output>) -> Result<(), String> {
-    let text = swept.to_string();
-    if json.as_ref().is_some_and(Output::is_stdout) {
-        eprint!("{text}");
-    } else {
-        print(&text)?;
-    }
-    json.map_or(Ok(()), |output| output.write(&report::json(swept)))?;
-    match &args.plans {
-        Some(folder) => swept.failures.iter().try_for_each(|failure| write_plans(failure, folder)),
-        None => Ok(()),
-    }
-}
-
-fn write_plans(failure: &Failure, folder: &Path) -> Result<(), String> {
-    let seed = failure.plan.seed;
-    let smallest =
-        failure.smallest.as_ref().map(|smallest| (format!("{seed}-smallest.json"), &smallest.plan));
-    let plans = [(format!("{seed}.json"), &failure.plan)].into_iter().chain(smallest);
-    for (name, plan) in plans {
-        let path = folder.join(name);
-        fs::write(&path, format!("{}\n", plan.to_json()))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+fn write_plans(swept: &Swept, args: &SweepArgs) -> Result<(), String> {
+    let Some(folder) = &args.plans else { return Ok(()) };
+    for failure in &swept.failures {
+        let (seed, smallest) = (failure.plan.seed, failure.smallest.as_ref());
+        let smallest = smallest.map(|smallest| (format!("{seed}-smallest.json"), &smallest.plan));
+        for (name, plan) in [(format!("{seed}.json"), &failure.plan)].into_iter().chain(smallest) {
+            let path = folder.join(name);
+            fs::write(&path, format!("{}\n", plan.to_json()))
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        }
     }
     Ok(())
 }

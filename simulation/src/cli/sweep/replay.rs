@@ -7,52 +7,34 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::ReplayArgs;
-use super::choose;
 use crate::cli::Tool;
-use crate::cli::exit::Exit;
+use crate::cli::choose::one;
+use crate::cli::exit::{Done, Exit};
 use crate::cli::output::print;
 use crate::faults::FaultPlan;
 use crate::network::Network;
 use crate::scenario::Scenario;
-use crate::stack::Stack;
 use crate::sweep::{Ran, run_twice};
 
 /// Most bytes of a file with a plan.
 const LONGEST_PLAN: u64 = 1 << 20;
 
 /// Plays what `args` ask for: twice where that must be the same.
-pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Exit {
-    let prepared = match prepare(args, tool) {
-        Ok(prepared) => prepared,
-        Err(why) => {
-            eprintln!("error: {why}");
-            return Exit::Usage;
-        }
-    };
-    let ran = prepared.play();
+pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Done {
+    let prepared = prepare(args, tool)?;
+    let Prepared { plan, scenario, network } = &prepared;
+    let ran = run_twice(plan, scenario, network, &tool.stack);
     let text = format!("{}{}\n{}", describe(&ran, args.trace), prepared.repeats(&ran), verdict(&ran));
-    match print(&text) {
-        Ok(()) if ran.is_good() => Exit::Well,
-        Ok(()) => Exit::Failed,
-        Err(why) => {
-            eprintln!("error: {why}");
-            Exit::Failed
-        }
-    }
+    Ok(Exit::of(false, ran.is_good()).after(print(&text)))
 }
 
 struct Prepared {
     plan: FaultPlan,
     scenario: Arc<Scenario>,
     network: Arc<dyn Network>,
-    stack: Arc<dyn Stack>,
 }
 
 impl Prepared {
-    fn play(&self) -> Ran {
-        run_twice(&self.plan, &self.scenario, &self.network, &self.stack)
-    }
-
     /// Whether it becomes the same again, for people to read.
     fn repeats(&self, ran: &Ran) -> String {
         let (hash, count, network) = (ran.trace.hash(), ran.trace.count(), self.network.name());
@@ -69,15 +51,11 @@ impl Prepared {
 }
 
 fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
-    let stack = tool.stack.clone();
-    if args.double.is_some() {
-        return Err("--double is gone: use the example `broken`, or a program of your own with a `Tool` and its stack".to_owned());
-    }
     let Some(path) = &args.plan else {
         let given = |name: &Option<String>| name.clone().unwrap_or_default();
         let (scenario, network) = cell(&given(&args.scenario), &given(&args.network), tool)?;
         let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*network);
-        return Ok(Prepared { plan, scenario, network, stack });
+        return Ok(Prepared { plan, scenario, network });
     };
     let shown = path.display();
     let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
@@ -89,12 +67,12 @@ fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
     if plan.calls == 0 {
         plan.calls = scenario.load.count(plan.seed);
     }
-    Ok(Prepared { plan, scenario, network, stack })
+    Ok(Prepared { plan, scenario, network })
 }
 
 fn cell(scenario: &str, network: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn Network>), String> {
-    let scenario = choose::scenario(scenario, &tool.scenarios)?;
-    let network = choose::network(network, &tool.networks)?;
+    let scenario = one("--scenario", scenario, &tool.scenarios, |scenario| scenario.name)?;
+    let network = one("--network", network, &tool.networks, |network| network.name())?;
     if !scenario.applies_to(&*network) {
         let (scenario, network) = (scenario.name, network.name());
         return Err(format!(

@@ -12,16 +12,16 @@ use tokio::time::{Instant, sleep};
 use super::calls::{DialLog, native};
 use crate::conformance::case::cases;
 use crate::conformance::context::{Endpoints, TestContext, at_once};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, Failure, all, ensure};
 use crate::conformance::stack::{Executed, call, client, echo, message, server};
 
 cases! {
     /// Waits between failed dials double from the first to the cap, jitter takes at most half of one and makes them
     /// differ, and after a channel that lasted they begin anew.
-    H04 backoff_bounds: 0, backoff_bounds, [ZeroMq, Nng], only(&["tcp"]);
+    H04 backoff_bounds: 0, backoff_bounds, [ZeroMq, Nng], only: &["tcp"];
     /// However many call, the endpoint is dialed no more often than the waits allow; calls are refused at once meanwhile, and
     /// one dial answers all of them in the end.
-    H05 storm_limit: 0, storm_limit, [Nng, Own], only(&["tcp"]);
+    H05 storm_limit: 0, storm_limit, [Nng, Own], only: &["tcp"];
 }
 
 const FIRST: Duration = Duration::from_millis(4);
@@ -123,13 +123,7 @@ async fn storm_limit(context: &mut TestContext) -> Check {
 
     let listener = accepts.on(context.listen(&endpoint).await?.generator);
     let _serving = server(&protocol, echo(&Executed::default())).listen(listener)?;
-    let answering = async {
-        while let Some(answered) = callers.join_next().await {
-            answered??;
-        }
-        Check::Ok(())
-    };
-    at_once("answering every caller once there is a server", answering).await??;
+    at_once("answering every caller once there is a server", all(callers)).await??;
     let accepted = accepts.entries().given;
     ensure!(accepted == 1, "{accepted} channels were accepted, expected 1");
     client.close().await;

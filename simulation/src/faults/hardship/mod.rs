@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, NextError, Transport};
 
-use crate::faults::{Layer, Layered, Side, with_read, with_write};
+use crate::faults::{Layer, Layered, Side};
 use crate::random::Random;
 
-use self::halves::{Coalesced, OneByte, Short, Storm};
+use self::halves::{Storm, coalesced_writes, one_byte_reads, short_writes, storms};
 
 /// One named hardship, for both halves at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,19 +104,13 @@ impl Hard {
 }
 
 impl Layer for Hard {
-    fn channel(&self, _side: Side, channel: Channel) -> Channel {
+    fn channel(&self, side: Side, channel: Channel) -> Channel {
         let random = self.random();
         match self.hardship {
-            Hardship::OneByteReads => {
-                let reads = OneByte::default();
-                with_write(with_read(channel, reads.clone()), reads)
-            }
-            Hardship::ShortWrites => with_write(channel, Short(random)),
-            Hardship::CoalescedWrites => with_write(channel, Coalesced::default()),
-            Hardship::PendingStorms => {
-                let (reads, writes) = (random.clone(), self.random());
-                with_write(with_read(channel, Storm::new(reads)), Storm::new(writes))
-            }
+            Hardship::OneByteReads => one_byte_reads().channel(side, channel),
+            Hardship::ShortWrites => short_writes(random).channel(side, channel),
+            Hardship::CoalescedWrites => coalesced_writes().channel(side, channel),
+            Hardship::PendingStorms => storms(random, self.random()).channel(side, channel),
         }
     }
 
@@ -255,8 +249,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_hardship_does_not_change_it_forwards() {
+    async fn a_hardship_is_found_by_its_name_and_forwards_what_it_does_not_change() {
         for hardship in Hardship::ALL {
+            assert_eq!(Hardship::named(hardship.name()), Some(hardship));
             let (near, _far) = pair();
             let flatten = near.write.flatten_below();
             let superseded = near.superseded_by(async {});
@@ -287,13 +282,5 @@ mod tests {
             let error = poll_fn(|cx| far.read.poll_read(cx, &mut into)).await.unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{hardship}");
         }
-    }
-
-    #[test]
-    fn every_hardship_is_found_by_its_name() {
-        for hardship in Hardship::ALL {
-            assert_eq!(Hardship::named(hardship.name()), Some(hardship));
-        }
-        assert_eq!(Hardship::named("none"), None);
     }
 }

@@ -65,7 +65,7 @@ impl Tamper for Datagrams {
 impl State {
     /// What becomes of a datagram of `len` bytes, and which faults have a part in it.
     fn decide(&mut self, context: &RunContext, server: usize, len: usize) -> (Fate, Vec<usize>) {
-        let on = |kind| context.active(kind, server).next().map(|(fault, how)| (fault, how.amount));
+        let on = |kind| context.amount(kind, server);
         let mut causes = Vec::new();
         if let Some((fault, most)) = on(FaultKind::Mtu)
             && len as u64 > most

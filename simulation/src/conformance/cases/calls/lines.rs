@@ -5,17 +5,16 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::transport::generator;
-use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, NextError};
+use listenrain::{Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 
 use crate::conformance::context::{Endpoints, Roles, TestContext};
 use crate::conformance::failure::{Check, Failure};
-use crate::faults::{ReadFilter, WriteFilter, with_read, with_write};
+use crate::faults::{Halves, Layer, Side};
 
 /// Makes channels as a client asks for them: one end is the client's, the other waits to be taken.
 pub(super) struct Lines {
@@ -136,7 +135,27 @@ impl Line {
     }
 
     fn upon(&self, channel: Channel) -> Channel {
-        with_write(with_read(channel, self.clone()), self.clone())
+        let halves = Halves::sharing(self.0.clone())
+            .read(|state, below, cx, into| {
+                state.check()?;
+                state.reader = Some(cx.waker().clone());
+                below.poll_read(cx, into)
+            })
+            .write(|state, below, cx, from| {
+                state.check()?;
+                state.writer = Some(cx.waker().clone());
+                below.poll_write(cx, from)
+            })
+            .shutdown(|state, below, cx| {
+                state.check()?;
+                below.poll_shutdown(cx)
+            })
+            .abort(|state, below| {
+                if state.lost != Some(Loss::Drop) {
+                    below.abort();
+                }
+            });
+        halves.channel(Side::Dialer, channel)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -149,48 +168,6 @@ impl State {
         match self.lost {
             Some(_) => Err(ErrorKind::ConnectionReset.into()),
             None => Ok(()),
-        }
-    }
-}
-
-impl ReadFilter for Line {
-    fn poll_read(
-        &mut self,
-        below: &mut dyn ChannelRead,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuffer,
-    ) -> Poll<io::Result<usize>> {
-        let mut state = self.lock();
-        state.check()?;
-        state.reader = Some(cx.waker().clone());
-        drop(state);
-        below.poll_read(cx, into)
-    }
-}
-
-impl WriteFilter for Line {
-    fn poll_write(
-        &mut self,
-        below: &mut dyn ChannelWrite,
-        cx: &mut Context<'_>,
-        from: &mut WriteBuffer,
-    ) -> Poll<io::Result<usize>> {
-        let mut state = self.lock();
-        state.check()?;
-        state.writer = Some(cx.waker().clone());
-        drop(state);
-        below.poll_write(cx, from)
-    }
-
-    fn poll_shutdown(&mut self, below: &mut dyn ChannelWrite, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.lock().check()?;
-        below.poll_shutdown(cx)
-    }
-
-    fn abort(&mut self, below: &mut dyn ChannelWrite) {
-        let lost = self.lock().lost;
-        if lost != Some(Loss::Drop) {
-            below.abort();
         }
     }
 }

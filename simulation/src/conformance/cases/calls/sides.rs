@@ -61,16 +61,12 @@ impl Call {
         Self { number, size, task: tokio::spawn(async move { client.call(message).await }) }
     }
 
-    /// How it ended.
-    pub(super) async fn ended(&mut self) -> Check<Outcome<Bytes>> {
-        Ok((&mut self.task).await?)
-    }
-
     /// It is answered with its own message.
     pub(super) async fn answered(mut self) -> Check {
         let (number, size) = (self.number, self.size);
-        let reply = self.ended().await?.map_err(Failure::from);
-        check_message(number, size, &reply.map_err(|failure| failure.at(format!("call {number}")))?)
+        let reply = (&mut self.task).await?;
+        let reply = reply.map_err(|error| Failure::from(error).at(format!("call {number}")))?;
+        check_message(number, size, &reply)
     }
 }
 

@@ -4,10 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Connection, TestContext, at_once, carry, round_trip};
+use crate::conformance::context::{TestContext, at_once, carry, round_trip};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::{Wakes, once};
 use crate::conformance::reader::CheckedReader;
@@ -30,10 +31,7 @@ pub(super) async fn split_halves(context: &mut TestContext) -> Check {
     tokio::try_join!(near.writer.flush(), far.reader.reach(sent), near.reader.through(10))?;
 
     let total = context.size(2 << 20, 64 << 10);
-    let (
-        Connection { writer: near_writer, reader: near_reader, .. },
-        Connection { writer: far_writer, reader: far_reader, .. },
-    ) = (near, far);
+    let ((near_writer, near_reader), (far_writer, far_reader)) = (near.split(), far.split());
     let sending = [near_writer, far_writer].map(|mut writer| {
         tokio::spawn(async move {
             writer.send(total).await?;
@@ -46,28 +44,26 @@ pub(super) async fn split_halves(context: &mut TestContext) -> Check {
             Ok::<CheckedReader, Failure>(reader)
         })
     });
-    let ([near_writer, far_writer], [near_reader, far_reader]) = (sending, reading);
-    let (near_writer, far_writer, near_reader, far_reader) =
-        tokio::try_join!(near_writer, far_writer, near_reader, far_reader)?;
-    // A reader that has failed has left its writer with a broken pipe.
-    let (mut near_reader, mut far_reader, mut near_writer, mut far_writer) =
-        (near_reader?, far_reader?, near_writer?, far_writer?);
-    carry(&mut near_writer, &mut far_reader, 1000).await?;
-    carry(&mut far_writer, &mut near_reader, 1000).await
+    go_on(sending, reading).await
 }
 
 pub(super) async fn concurrent_methods(context: &mut TestContext) -> Check {
     let total = context.size(512 << 10, 32 << 10) as u64;
     let (near, far) = context.pair().await?;
-    let (
-        Connection { writer: near_writer, reader: near_reader, .. },
-        Connection { writer: far_writer, reader: far_reader, .. },
-    ) = (near, far);
+    let ((near_writer, near_reader), (far_writer, far_reader)) = (near.split(), far.split());
     let seed = &mut context.random;
-    let [near_writer, far_writer] = [near_writer, far_writer]
+    let writing = [near_writer, far_writer]
         .map(|writer| tokio::spawn(muddle_writing(writer, Random::new(seed.draw()), total)));
-    let [near_reader, far_reader] = [near_reader, far_reader]
+    let reading = [near_reader, far_reader]
         .map(|reader| tokio::spawn(muddle_reading(reader, Random::new(seed.draw()), total)));
+    go_on(writing, reading).await
+}
+
+/// The halves of the near and the far end, once all of them are done, go on together.
+async fn go_on(
+    [near_writer, far_writer]: [JoinHandle<Check<CheckedWriter>>; 2],
+    [near_reader, far_reader]: [JoinHandle<Check<CheckedReader>>; 2],
+) -> Check {
     let (near_writer, far_writer, near_reader, far_reader) =
         tokio::try_join!(near_writer, far_writer, near_reader, far_reader)?;
     // A reader that has failed has left its writer with a broken pipe.

@@ -17,7 +17,7 @@ pub(super) async fn truncation_detect(context: &mut TestContext) -> Check {
     let codec = NativePackets::default();
     let mut frame = WriteBuffer::new(usize::MAX);
     let packet = Packet::new(Kind::Request, 1, vec![0xA5; 300]);
-    codec.encode(&packet, &mut frame).map_err(|error| Failure::new(error.to_string()))?;
+    codec.encode(&packet, &mut frame)?;
     let frame = frame.take_segment().unwrap_or_default();
     for cut in [1, 19, 20, 21, 150, frame.len() - 1] {
         let mut endpoints = context.endpoints().await?;
@@ -50,17 +50,15 @@ pub(super) async fn truncation_detect(context: &mut TestContext) -> Check {
 pub(super) async fn is_active_transitions(context: &mut TestContext) -> Check {
     let Endpoints { dialer, mut listener, .. } = context.endpoints().await?;
     let endpoint = listener.endpoint().clone();
-    let protocol = Protocol::builder("conformance", RawBytes).build();
-    let protocol = protocol.map_err(|error| Failure::new(error.to_string()))?;
+    let protocol = Protocol::builder("conformance", RawBytes).build()?;
     let pauses =
         Backoff::between(Duration::from_millis(1), Duration::from_millis(5)).seeded(context.random.draw());
-    let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator);
-    let client = client.map_err(|error| Failure::new(error.to_string()))?;
+    let client = Client::builder(protocol).backoff(pauses).dial(dialer.generator)?;
     let mut states = client.connection().watch();
     // Without a word from its peer a channel does not count as working after others have failed.
     let mut word = WriteBuffer::new(usize::MAX);
     let packet = Packet::new(Kind::Pong, 0, Vec::new());
-    NativePackets::default().encode(&packet, &mut word).map_err(|error| Failure::new(error.to_string()))?;
+    NativePackets::default().encode(&packet, &mut word)?;
     let word = word.take_segment().unwrap_or_default();
     let mut far = listener.next().await?;
     for _ in 0..3 {

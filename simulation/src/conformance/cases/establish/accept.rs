@@ -8,20 +8,15 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext, round_trip};
-use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::failure::{Check, Failure, all, describe, ensure};
 use crate::conformance::polls::{Wakes, once};
 use crate::random::Random;
 
 pub(super) async fn accept_cancel(context: &mut TestContext) -> Check {
     let Endpoints { mut dialer, mut listener, .. } = context.endpoints().await?;
     for round in 0..20 {
-        let dialling = async {
-            let mut near = dialer.next().await?;
-            near.introduce(round).await?;
-            Ok(near)
-        };
         let accepting = accept_by_and_by(&mut listener, &mut context.random);
-        let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
+        let (mut near, mut far) = tokio::try_join!(dialer.introduced(round), accepting)?;
         let met = far.meet().await?;
         ensure!(met == Some(round), "dial {round} was followed by accepting {met:?}");
         round_trip(&mut near, &mut far, 10).await?;
@@ -61,19 +56,12 @@ pub(super) async fn accept_backlog_burst(context: &mut TestContext) -> Check {
         let dialer = context.dialer(listener.endpoint())?;
         dials.spawn(dial_of_burst(dialer, number));
     }
-    let dialling = async {
-        let mut served = 0;
-        while let Some(dial) = dials.join_next().await {
-            served += usize::from(dial??);
-        }
-        Ok(served)
-    };
     let served = tokio::select! {
         biased;
-        served = dialling => served,
+        served = all(dials) => served,
         never = serve(&mut listener) => Err(never),
     }?;
-    ensure!(served > 0, "none of {BURST} dials at once was served");
+    ensure!(served.contains(&true), "none of {BURST} dials at once was served");
     // The first that is accepted may still be one of those that gave up.
     let mut late = context.dialer(listener.endpoint())?;
     tokio::select! {
@@ -100,9 +88,7 @@ async fn dial_of_burst(mut dialer: Acceptor, number: u64) -> Check<bool> {
 }
 
 async fn dial_of_burst_again(dialer: &mut Acceptor) -> Check {
-    let mut near = dialer.next().await?;
-    near.introduce(BURST).await?;
-    near.reader.through(8).await
+    dialer.introduced(BURST).await?.reader.through(8).await
 }
 
 fn is_clean(error: &NextError) -> bool {
@@ -149,12 +135,7 @@ pub(super) async fn front_of_line(context: &mut TestContext) -> Check {
     for polls in [1, 2, 9] {
         drop(stall(context.dialer(listener.endpoint())?, polls).await);
     }
-    let dialling = async {
-        let mut near = dialer.next_in_the_end().await?;
-        near.introduce(7).await?;
-        Ok(near)
-    };
-    let both = async { tokio::try_join!(dialling, find(&mut listener, 7)) };
+    let both = async { tokio::try_join!(dialer.introduced(7), listener.find(7)) };
     let late = |_| Failure::new(format!("behind dials that stall, one was not served within {BEHIND:?}"));
     let (mut near, mut far) = timeout(BEHIND, both).await.map_err(late)??;
     round_trip(&mut near, &mut far, 1000).await?;
@@ -173,24 +154,4 @@ async fn stall(mut dialer: Acceptor, polls: usize) -> Box<dyn Send> {
         yield_now().await;
     }
     Box::new(dial)
-}
-
-/// Accepts until a channel introduces itself as `number`, whatever stands in front of it.
-async fn find(listener: &mut Acceptor, number: u64) -> Check<Connection> {
-    let mut meeting = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(met) = meeting.join_next() => {
-                let (said, far) = Check::from(met?)?;
-                if said == Some(number) {
-                    return Ok(far);
-                }
-            }
-            far = listener.next() => {
-                let mut far = far?;
-                meeting.spawn(async move { Ok::<_, Failure>((far.meet().await?, far)) });
-            }
-        }
-    }
 }

@@ -106,11 +106,6 @@ pub(super) async fn dial_cancel(context: &mut TestContext) -> Check {
             yield_now().await;
         }
     }
-    let dialling = async {
-        let mut near = dialer.next_in_the_end().await?;
-        near.introduce(7).await?;
-        Ok(near)
-    };
     let accepting = async {
         loop {
             let mut far = listener.next().await?;
@@ -124,7 +119,7 @@ pub(super) async fn dial_cancel(context: &mut TestContext) -> Check {
             }
         }
     };
-    let (mut near, mut far) = tokio::try_join!(dialling, accepting)?;
+    let (mut near, mut far) = tokio::try_join!(dialer.introduced(7), accepting)?;
     round_trip(&mut near, &mut far, 1000).await?;
     drop((near, far));
     before.tasks_only().is_back(0).await

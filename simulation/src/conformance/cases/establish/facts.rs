@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
 use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, Failure, all, ensure};
 
 /// Pairs that are made one after the other, and again as many side by side.
 const PAIRS: u64 = 5;
@@ -48,8 +48,7 @@ async fn side_by_side(
             None => context.dialer(listener.endpoint())?,
         };
         dialling.spawn(async move {
-            let mut near = dialer.next_in_the_end().await?;
-            near.introduce(number).await?;
+            let near = dialer.introduced(number).await?;
             Check::Ok((number, near, dialer))
         });
     }
@@ -62,14 +61,7 @@ async fn side_by_side(
         }
         Check::Ok(met)
     };
-    let dialled = async {
-        let mut all = Vec::new();
-        while let Some(ended) = dialling.join_next().await {
-            all.push(ended??);
-        }
-        Check::Ok(all)
-    };
-    let (mut dialled, mut accepted) = tokio::try_join!(dialled, accepting)?;
+    let (mut dialled, mut accepted) = tokio::try_join!(all(dialling), accepting)?;
     dialled.sort_by_key(|(number, ..)| *number);
     accepted.sort_by_key(|(number, _)| *number);
     let is_each_there = accepted.iter().map(|(number, _)| *number).eq(0..PAIRS);

@@ -27,14 +27,14 @@ cases! {
     /// leaves no task behind.
     A02 dial_refused: 0, dial::dial_refused, [Nng, Netty];
     /// A dial that is neither answered nor refused fails as timed out, within its bound.
-    A03 dial_timeout: 0, dial::dial_timeout, [Netty, Turmoil], needs(&[Need::BlackHole]);
+    A03 dial_timeout: 0, dial::dial_timeout, [Netty, Turmoil], needs: &[Need::BlackHole];
     /// A dial that is dropped before its first poll or later leaks nothing: what the listener accepts of it ends, and a
     /// later dial is served.
-    A04 dial_cancel: 0, dial::dial_cancel, [LibP2pTransport, Nng, Netty], under(&[PendingStorms]);
+    A04 dial_cancel: 0, dial::dial_cancel, [LibP2pTransport, Nng, Netty], hardships: &[PendingStorms];
     /// A dialer that asks again and again reaches a listener that comes later.
     A05 dial_before_listen: 1, dial::dial_before_listen, [Nng, ZeroMq];
     /// An accept that is dropped, whenever that is, loses no connection that is queued.
-    A06 accept_cancel: 0, accept::accept_cancel, [Nng, Turmoil], under(&[PendingStorms]);
+    A06 accept_cancel: 0, accept::accept_cancel, [Nng, Turmoil], hardships: &[PendingStorms];
     /// Dropping a listener, which here is its close, refuses later dials, ends a channel that was queued and never
     /// accepted, and spares those that were accepted.
     A07 listener_close: 0, listen::listener_close, [GoNet, Nng, Turmoil];
@@ -47,13 +47,13 @@ cases! {
     A10 ephemeral_addr: 1, listen::ephemeral_addr, [Nng];
     /// Of many dials at once, more than the listener's queue holds where there is an option `backlog`, each is served
     /// or refused cleanly, and a later dial is served.
-    A11 accept_backlog_burst: 1, accept::accept_backlog_burst, [Nng, Turmoil], under(&[PendingStorms]);
+    A11 accept_backlog_burst: 1, accept::accept_backlog_burst, [Nng, Turmoil], hardships: &[PendingStorms];
     /// Dials that stall half-way, that are silent, or that went away keep no dial behind them from being accepted within
     /// two seconds.
-    A12 front_of_line: 1, accept::front_of_line, [Turmoil], under(&[PendingStorms]);
+    A12 front_of_line: 1, accept::front_of_line, [Turmoil], hardships: &[PendingStorms];
     /// A dialer and a listener give channel after channel, each of its own and alive until it is dropped; a failed
     /// dial in between ends neither them nor the dialer.
-    A13 generator_next_sequence: 0, sequence::generator_next_sequence, [Own], under(&[PendingStorms]);
+    A13 generator_next_sequence: 0, sequence::generator_next_sequence, [Own], hardships: &[PendingStorms];
     /// An endpoint of another scheme, with an option that does not exist, or that the transport's author calls bad is
     /// an error; one of 4,000 characters neither panics nor hangs.
     A15 bad_address: 1, listen::bad_address, [Nng];
@@ -62,10 +62,10 @@ cases! {
     A16 facts_of_pairs: 0, facts::facts_of_pairs, [LibP2pTransport, Own];
     /// Peers that connect below the transport and stall, before, in and at the end of what a dialer says first, hold up
     /// nobody: a dial behind each is served within two seconds.
-    A17 stalled_peers: 0, raw::stalled_peers, [LibP2pTransport, Own], needs(&[Need::RawDialer]);
+    A17 stalled_peers: 0, raw::stalled_peers, [LibP2pTransport, Own], needs: &[Need::RawDialer];
     /// Peers that connect below the transport and say what no dialer says neither end the listener nor hold it up: a
     /// dial beside each is served, and one after it.
-    A18 foreign_bytes: 0, raw::foreign_bytes, [Nng, H2spec, Own], needs(&[Need::RawDialer]);
+    A18 foreign_bytes: 0, raw::foreign_bytes, [Nng, H2spec, Own], needs: &[Need::RawDialer];
     /// What an accepted end says before the dial was polled to its end arrives, from its first byte on.
     A19 accepted_end_speaks_first: 0, first_word::accepted_end_speaks_first, [Own];
 }

@@ -1,12 +1,11 @@
 //! Raw peers at a listener.
 
 use bytes::Bytes;
-use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 use super::accept::BEHIND;
-use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext, round_trip};
-use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::context::{Acceptor, Endpoints, TestContext, round_trip};
+use crate::conformance::failure::{Check, Failure};
 use crate::conformance::raw::RawPeer;
 
 pub(super) async fn stalled_peers(context: &mut TestContext) -> Check {
@@ -67,43 +66,9 @@ async fn connected(context: &TestContext, listener: &Acceptor, said: Bytes) -> C
 async fn is_served(dialer: &mut Acceptor, listener: &mut Acceptor, number: u64, when: &str) -> Check {
     // No peer says such a number.
     let number = 0x1234_5678_9ABC_0000 + number;
-    let dialling = async {
-        let mut near = dialer.next_in_the_end().await?;
-        near.introduce(number).await?;
-        Ok(near)
-    };
-    let both = async { tokio::try_join!(dialling, find(listener, number)) };
+    let both = async { tokio::try_join!(dialer.introduced(number), listener.find(number)) };
     let late = |_| Failure::new(format!("{when}, a dial was not served within {BEHIND:?}"));
     let served = timeout(BEHIND, both).await.map_err(late)?;
     let (mut near, mut far) = served.map_err(|failure| failure.at(when))?;
     round_trip(&mut near, &mut far, 1000).await.map_err(|failure| failure.at(when))
-}
-
-/// Accepts until a channel introduces itself as `number`. A peer that says something else was no dialer.
-async fn find(listener: &mut Acceptor, number: u64) -> Check<Connection> {
-    let mut meeting = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            Some(met) = meeting.join_next() => {
-                if let Ok(far) = met? {
-                    return Ok(far);
-                }
-            }
-            far = listener.try_next() => match far {
-                Ok(mut far) => {
-                    meeting.spawn(async move {
-                        let met = far.meet().await?;
-                        ensure!(met == Some(number), "another channel: {met:?}");
-                        Ok(far)
-                    });
-                }
-                Err(error) if error.is_final => {
-                    return Err(Failure::new(format!("the listener gave up: {}", describe(&error))));
-                }
-                // One connection failed; others come.
-                Err(_) => yield_now().await,
-            },
-        }
-    }
 }

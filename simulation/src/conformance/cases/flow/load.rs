@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
-use crate::conformance::failure::{Check, Failure};
+use crate::conformance::failure::{Check, Failure, all};
 
 /// Bytes of a message.
 const MESSAGE: usize = 100;
@@ -21,11 +21,8 @@ pub(super) async fn stress(context: &mut TestContext) -> Check {
             tasks.spawn(ask(near, messages));
             tasks.spawn(echo(far, messages));
         }
-        while let Some(ended) = tasks.join_next().await {
-            ended?.map_err(|failure: Failure| {
-                failure.at(format!("{channels} channels x {messages} messages"))
-            })?;
-        }
+        let at = |failure: Failure| failure.at(format!("{channels} channels x {messages} messages"));
+        all(tasks).await.map_err(at)?;
     }
     Ok(())
 }
@@ -60,23 +57,15 @@ pub(super) async fn more_than_limit(context: &mut TestContext) -> Check {
         let dialer = context.dialer(listener.endpoint())?;
         dialling.spawn(dial_until_served(dialer, number));
     }
-    let served = async {
-        while let Some(ended) = dialling.join_next().await {
-            ended??;
-        }
-        Ok(())
-    };
     tokio::select! {
         biased;
-        served = served => served,
+        served = all(dialling) => served.map(drop),
         failure = serve_slowly(listener) => Err(failure),
     }
 }
 
 async fn dial_until_served(mut dialer: Acceptor, number: u64) -> Check {
-    let mut near = dialer.next_in_the_end().await?;
-    near.introduce(number).await?;
-    near.reader.through(MESSAGE).await
+    dialer.introduced(number).await?.reader.through(MESSAGE).await
 }
 
 /// One after the other; comes back only with a failure.

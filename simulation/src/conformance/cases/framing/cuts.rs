@@ -8,8 +8,7 @@ use crate::conformance::failure::Check;
 pub(super) async fn split_header(context: &mut TestContext) -> Check {
     each(context, async |context, framing| {
         let codec = framing.with_max(1000);
-        let (near, far) = context.pair().await?;
-        let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+        let (mut near, mut far) = Framed::pair(context, &codec).await?;
         for (number, cut) in (1..).zip(1..overhead(&codec)? + 2) {
             let sent = packet(&codec, number, 300);
             let bytes = encoded(&codec, &sent)?;
@@ -26,8 +25,7 @@ pub(super) async fn split_header(context: &mut TestContext) -> Check {
 pub(super) async fn two_in_one_read(context: &mut TestContext) -> Check {
     each(context, async |context, framing| {
         let codec = framing.with_max(5000);
-        let (near, far) = context.pair().await?;
-        let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+        let (mut near, mut far) = Framed::pair(context, &codec).await?;
         for sizes in [(1, 1), (0, 0), (0, 300), (300, 0), (300, 1), (2100, 3000), (5000, 5000)] {
             let (first, second) = (packet(&codec, 1, sizes.0), packet(&codec, 2, sizes.1));
             let both = [encoded(&codec, &first)?, encoded(&codec, &second)?].concat();
@@ -46,8 +44,7 @@ pub(super) async fn two_in_one_read(context: &mut TestContext) -> Check {
 pub(super) async fn one_and_a_half(context: &mut TestContext) -> Check {
     each(context, async |context, framing| {
         let codec = framing.with_max(5000);
-        let (near, far) = context.pair().await?;
-        let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+        let (mut near, mut far) = Framed::pair(context, &codec).await?;
         let (first, second) = (packet(&codec, 1, 300), packet(&codec, 2, 3000));
         let (whole, half) = (encoded(&codec, &first)?, encoded(&codec, &second)?);
         let header = overhead(&codec)?;

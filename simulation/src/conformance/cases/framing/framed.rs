@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
-use crate::conformance::context::Connection;
+use crate::conformance::context::{Connection, TestContext};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::framing::{Codec, Framing};
 use crate::pattern::Pattern;
@@ -21,6 +21,12 @@ impl Framed {
     pub(super) fn new(mut end: Connection, codec: &Codec) -> Self {
         end.reader.read_into(ReadBuffer::new(codec.buffers()));
         Self { end, codec: codec.clone() }
+    }
+
+    /// Both ends of one more channel.
+    pub(super) async fn pair(context: &mut TestContext, codec: &Codec) -> Check<(Self, Self)> {
+        let (near, far) = context.pair().await?;
+        Ok((Self::new(near, codec), Self::new(far, codec)))
     }
 
     /// Writes and flushes one packet.

@@ -21,8 +21,7 @@ pub(super) async fn claims(context: &mut TestContext) -> Check {
         let claim = Bytes::from([&header_of(framing, DEFAULT_MAX_PACKET)?[..], &[0; 1000]].concat());
         let mut open = Vec::new();
         for _ in 0..CLAIMS {
-            let (near, far) = context.pair().await?;
-            open.push((Framed::new(near, &codec), Framed::new(far, &codec)));
+            open.push(Framed::pair(context, &codec).await?);
         }
         let before = forget();
         for (near, far) in &mut open {

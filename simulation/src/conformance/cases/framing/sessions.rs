@@ -1,69 +1,24 @@
-//! Whole sessions: cut into bytes, and at random.
+//! Whole sessions, cut at random.
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Kind, Packet, PacketCodec};
 use tokio::task::yield_now;
 
 use super::each;
-use super::framed::{Framed, encoded, packet};
-use super::library::{Served, until_counted};
+use super::framed::{Framed, packet};
 use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::framing::Codec;
-use crate::conformance::writer::CheckedWriter;
 use crate::random::Random;
-
-/// A server reads single bytes, and answers as if they were whole packets.
-pub(super) async fn byte_by_byte(context: &mut TestContext) -> Check {
-    each(context, async |context, framing| requests_byte_by_byte(context, &framing.with_max(1000)).await)
-        .await
-}
-
-async fn requests_byte_by_byte(context: &mut TestContext, codec: &Codec) -> Check {
-    let mut served = Served::start(context, codec).await?;
-    let mut peer = served.dial(codec).await?;
-    for (number, size) in (1..).zip([0, 1, 300, 0, 77, 1]) {
-        let asked = packet(codec, number, size);
-        let bytes = encoded(codec, &asked)?;
-        say_byte_by_byte(&mut peer.end.writer, &bytes, || served.server.counts().received_bytes).await?;
-        if size == 300 {
-            // Answered together with the next.
-            continue;
-        }
-        if number == 4 {
-            peer.expect(&reply(codec, 3, 300)).await?;
-        }
-        peer.expect(&reply(codec, number, size)).await?;
-    }
-    served.due += 6;
-    served.is_unharmed().await
-}
-
-fn reply(codec: &Codec, number: u64, size: usize) -> Packet {
-    let mut reply = packet(codec, number, size);
-    reply.kind = Kind::Reply;
-    reply
-}
-
-/// Writes and flushes one byte after the other, each when the one before it was read.
-async fn say_byte_by_byte(writer: &mut CheckedWriter, bytes: &Bytes, received: impl Fn() -> u64) -> Check {
-    let before = received();
-    for at in 0..bytes.len() {
-        writer.say(bytes.slice(at..=at)).await?;
-        until_counted(before + at as u64 + 1, &received).await?;
-    }
-    Ok(())
-}
 
 pub(super) async fn round_trip(context: &mut TestContext) -> Check {
     let count = context.size(400, 40);
     each(context, async |context, framing| {
         let codec = framing.with_max(200_000);
-        let (near, far) = context.pair().await?;
-        let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+        let (mut near, mut far) = Framed::pair(context, &codec).await?;
         let random = &mut context.random;
         let mut sent: Vec<_> = (0..count).map(|_| random_packet(&codec, random)).collect();
         // Twice one that gets a buffer of its own, once behind another of its kind.

@@ -41,8 +41,7 @@ async fn sized(context: &mut TestContext, size: fn(usize) -> usize) -> Check {
 
 async fn exchange(context: &mut TestContext, framing: &Framing, max: usize, size: usize) -> Check {
     let codec = framing.with_max(max);
-    let (near, far) = context.pair().await?;
-    let (mut near, mut far) = (Framed::new(near, &codec), Framed::new(far, &codec));
+    let (mut near, mut far) = Framed::pair(context, &codec).await?;
     let sizes = [size, 300, size, size, 7, size];
     let sent: Vec<_> = (1..).zip(sizes).map(|(number, size)| packet(&codec, number, size)).collect();
     let sending = async {

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::allocations;
 use crate::conformance::context::{Connection, TestContext, round_trip};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, Failure, all, ensure};
 
 pub(super) async fn basic_io_1mib(context: &mut TestContext) -> Check {
     let total = context.size(1 << 20, 16 << 10);
@@ -67,17 +67,11 @@ pub(super) async fn volume_on_every_channel(context: &mut TestContext) -> Check 
             both_ways(near, far, total).await.map_err(at)
         });
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended??;
-    }
-    Ok(())
+    all(tasks).await.map(drop)
 }
 
 async fn both_ways(near: Connection, far: Connection, total: usize) -> Check {
-    let (
-        Connection { writer: mut near_writer, reader: mut near_reader, .. },
-        Connection { writer: mut far_writer, reader: mut far_reader, .. },
-    ) = (near, far);
+    let ((mut near_writer, mut near_reader), (mut far_writer, mut far_reader)) = (near.split(), far.split());
     tokio::try_join!(
         near_writer.send(total),
         far_writer.send(total),
@@ -101,11 +95,7 @@ pub(super) async fn no_crosstalk(context: &mut TestContext) -> Check {
             Ok::<_, Failure>((near, far))
         });
     }
-    let mut open = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        open.push(ended??);
-    }
-    for (near, far) in &mut open {
+    for (near, far) in &mut all(tasks).await? {
         for (writer, reader) in [(&mut near.writer, &mut far.reader), (&mut far.writer, &mut near.reader)] {
             let early: Option<io::Result<usize>> = reader.some_now().await?;
             ensure!(early.is_none(), "bytes came that were not written: {early:?}");

@@ -116,10 +116,7 @@ pub(super) async fn flush_semantics(context: &mut TestContext) -> Check {
 pub(super) async fn random_io_sizes(context: &mut TestContext) -> Check {
     let total = context.size(1 << 20, 32 << 10);
     let (near, far) = context.pair().await?;
-    let (
-        Connection { writer: near_writer, reader: near_reader, .. },
-        Connection { writer: far_writer, reader: far_reader, .. },
-    ) = (near, far);
+    let ((near_writer, near_reader), (far_writer, far_reader)) = (near.split(), far.split());
     let [one, two, three, four] = std::array::from_fn(|_| Random::new(context.random.draw()));
     tokio::try_join!(
         write_randomly(near_writer, one, total),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
-use crate::conformance::failure::{Check, Failure};
+use crate::conformance::failure::Check;
 
 /// Passes datagrams on until it is dropped, and keeps those of dialers.
 pub(super) struct Relay {
@@ -22,8 +22,8 @@ const LARGEST: usize = 64 << 10;
 
 impl Relay {
     pub(super) async fn to(address: String) -> Check<Self> {
-        let front = UdpSocket::bind(("127.0.0.1", 0)).await.map_err(io)?;
-        let at = front.local_addr().map_err(io)?;
+        let front = UdpSocket::bind(("127.0.0.1", 0)).await?;
+        let at = front.local_addr()?;
         let heard = Arc::default();
         let mut task = JoinSet::new();
         task.spawn(pass_on(Arc::new(front), address, Arc::clone(&heard)));
@@ -63,8 +63,4 @@ async fn pass_back(back: Arc<UdpSocket>, front: Arc<UdpSocket>, dialer: SocketAd
     while let Ok(count) = back.recv(&mut datagram).await {
         let _ = front.send_to(&datagram[..count], dialer).await;
     }
-}
-
-fn io(error: std::io::Error) -> Failure {
-    Failure::new(format!("a socket of the relay: {error}"))
 }

@@ -9,7 +9,6 @@ mod line;
 mod polls;
 mod reading;
 mod replies;
-mod run;
 mod sent;
 mod wire;
 mod writing;
@@ -20,17 +19,16 @@ use std::sync::Arc;
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 
 use self::reading::Reading;
-pub(crate) use self::run::Run;
-pub use self::run::Way;
 pub use self::sent::{BareBodies, Bodies};
-pub(crate) use self::wire::{Cut, Wire};
+use self::wire::Wire;
 use self::writing::Writing;
+use crate::context::RunContext;
 use crate::faults::{Layer, Side, with_read, with_write};
 
 /// The stream and dial faults of a run's plan, for one party.
 #[derive(Clone)]
 pub(crate) struct StreamFaults {
-    run: Arc<dyn Run>,
+    run: RunContext,
     who: u16,
     /// Which server it is, where it is one.
     server: Option<usize>,
@@ -43,7 +41,7 @@ impl StreamFaults {
     /// Those that party `who` sees, which is server number `server` or a client. `bodies` tells packets apart, for faults
     /// that double or swap replies, and which call a packet carries.
     #[must_use]
-    pub(crate) fn new(run: Arc<dyn Run>, who: u16, server: Option<usize>, bodies: Arc<dyn Bodies>) -> Self {
+    pub(crate) fn new(run: RunContext, who: u16, server: Option<usize>, bodies: Arc<dyn Bodies>) -> Self {
         Self { run, who, server, bodies, calls: true }
     }
 

@@ -1,11 +1,11 @@
 //! State that the two halves of a channel share.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use super::run::{Run, Way};
+use crate::context::{Cut, RunContext, Sever, Way};
 use crate::faults::FaultKind;
 use crate::faults::Side;
 use crate::random::Random;
@@ -13,7 +13,7 @@ use crate::random::Random;
 /// One channel with faults.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    pub(super) run: Arc<dyn Run>,
+    pub(super) run: RunContext,
     pub(super) who: u16,
     pub(super) server: usize,
     pub(super) side: Side,
@@ -33,15 +33,6 @@ struct State {
     wakers: [Option<Waker>; 2],
 }
 
-/// How a channel was ended from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// In an orderly way, as far as the reader can see.
-    Ended,
-    /// By a reset.
-    Reset,
-}
-
 /// Which half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Half {
@@ -50,7 +41,7 @@ pub(super) enum Half {
 }
 
 impl Wire {
-    pub(super) fn new(run: Arc<dyn Run>, who: u16, server: usize, side: Side, calls: bool) -> Self {
+    pub(super) fn new(run: RunContext, who: u16, server: usize, side: Side, calls: bool) -> Self {
         let number = run.opens(who);
         Self { run, who, server, side, calls, number, state: Mutex::default() }
     }
@@ -66,7 +57,7 @@ impl Wire {
 
     /// The first fault of `kind` that is on for this channel, and how much of it.
     pub(super) fn amount(&self, kind: FaultKind) -> Option<(usize, u64)> {
-        self.run.active(kind, self.server)
+        self.run.amount(kind, self.server)
     }
 
     /// Whether this end does what must not happen at both.
@@ -98,17 +89,6 @@ impl Wire {
     /// How it was cut, if it was.
     pub(super) fn was_cut(&self) -> Option<Cut> {
         self.state().cut
-    }
-
-    /// Cuts it. What it has taken and was not answered never will be.
-    pub(crate) fn sever(&self, cut: Cut) {
-        let mut state = self.state();
-        state.cut.get_or_insert(cut);
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
-        self.run.note(self.who, "channel cut", self.number(), cut as u64);
-        self.lost();
-        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// It has taken all of call `number`, if that is one.
@@ -153,6 +133,19 @@ impl Wire {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sever for Wire {
+    /// What it has taken and was not answered never will be.
+    fn sever(&self, cut: Cut) {
+        let mut state = self.state();
+        state.cut.get_or_insert(cut);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.run.note(self.who, "channel cut", self.number(), cut as u64);
+        self.lost();
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 }
 

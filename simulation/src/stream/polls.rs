@@ -28,7 +28,7 @@ impl Polls {
     pub(super) fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(until) = self.until {
             if wire.run.now() < until {
-                self.alarm.set(&*wire.run, Some(until), cx);
+                self.alarm.set(&wire.run, Some(until), cx);
                 return Poll::Pending;
             }
             self.until = None;
@@ -42,7 +42,7 @@ impl Polls {
         if self.random.one_in(16) {
             let until = wire.run.now() + DELAY;
             self.until = Some(until);
-            self.alarm.set(&*wire.run, Some(until), cx);
+            self.alarm.set(&wire.run, Some(until), cx);
         } else {
             cx.waker().wake_by_ref();
         }

@@ -50,7 +50,7 @@ impl Replies {
 
     /// What comes out for `bytes`.
     pub(super) fn pass(&mut self, wire: &Wire, bytes: Bytes) -> Bytes {
-        let faults = &*wire.run.plan().faults;
+        let faults = &wire.run.plan().faults;
         let concerned = |kind| matches!(kind, FaultKind::DuplicateReplies | FaultKind::ReorderReplies);
         if self.is_lost || !wire.is_ours() || !faults.iter().any(|fault| concerned(fault.kind)) {
             return bytes;

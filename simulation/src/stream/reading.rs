@@ -14,8 +14,9 @@ use super::line::Line;
 use super::polls::Polls;
 use super::replies::Replies;
 use super::sent::Edges;
-use super::wire::{Cut, Half, Wire, reset};
+use super::wire::{Half, Wire, reset};
 use super::writing::{Counted, flip};
+use crate::context::{Cut, Sever};
 use crate::faults::{FaultKind, ReadFilter};
 
 /// Reads what the half below reads, as the plan lets it through.
@@ -140,7 +141,7 @@ impl ReadFilter for Reading {
             return Poll::Ready(over.map(|()| 0).map_err(io::Error::from));
         }
         let next = self.next();
-        self.alarm.set(&*self.wire.run, next, cx);
+        self.alarm.set(&self.wire.run, next, cx);
         self.polls.pends(&self.wire, cx);
         Poll::Pending
     }

@@ -14,7 +14,8 @@ use super::alarm::Alarm;
 use super::line::{CAPACITY, Line};
 use super::polls::Polls;
 use super::sent::{Bodies, Sent};
-use super::wire::{Cut, Half, Wire, ended, reset};
+use super::wire::{Half, Wire, ended, reset};
+use crate::context::{Cut, Sever};
 use crate::faults::{FaultKind, WriteFilter};
 
 /// Writes to the half below what the plan lets through.
@@ -134,7 +135,7 @@ impl Writing {
 
     fn wait(&mut self, cx: &mut Context<'_>) {
         let next = [self.wire.next_change(), self.line.next(&self.wire), self.vanishes];
-        self.alarm.set(&*self.wire.run, next.into_iter().flatten().min(), cx);
+        self.alarm.set(&self.wire.run, next.into_iter().flatten().min(), cx);
         self.polls.pends(&self.wire, cx);
     }
 

@@ -1,25 +1,24 @@
 //! Dials that are refused, hang, are slow, or lead to a channel that is closed at once.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use listenrain::{Channel, ChannelGenerator, NextError};
 use tokio::time::sleep;
 
-use super::run::{Run, Way};
+use crate::context::{RunContext, Way};
 use crate::faults::FaultKind;
 
 /// The next channel of the dialer `below`, to `server`.
 pub(super) async fn next(
-    run: &Arc<dyn Run>,
+    run: &RunContext,
     who: u16,
     server: usize,
     below: &mut dyn ChannelGenerator,
 ) -> Result<Channel, NextError> {
     let _dialing = Dialing::begins(run.clone());
     run.note(who, "dials", server as u64, 0);
-    let on = |kind| run.active(kind, server);
+    let on = |kind| run.amount(kind, server);
     if let Some((fault, _)) = on(FaultKind::DialRefused) {
         run.fired(fault, who, false);
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "refused by a fault");
@@ -56,10 +55,10 @@ pub(super) async fn next(
 }
 
 /// A dial that is under way.
-struct Dialing(Arc<dyn Run>);
+struct Dialing(RunContext);
 
 impl Dialing {
-    fn begins(run: Arc<dyn Run>) -> Self {
+    fn begins(run: RunContext) -> Self {
         run.dialing(true);
         Self(run)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::run::Run;
+use crate::context::RunContext;
 
 /// One wake-up, set anew at will.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Alarm {
 
 impl Alarm {
     /// Wakes the task of `cx` at `at`, by the clock of `run`; an earlier wish of this alarm's is forgotten.
-    pub(super) fn set(&mut self, run: &dyn Run, at: Option<Duration>, cx: &mut Context<'_>) {
+    pub(super) fn set(&mut self, run: &RunContext, at: Option<Duration>, cx: &mut Context<'_>) {
         let Some(at) = at else {
             self.sleep = None;
             return;
