@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use listenrain_simulation::network::{self, Local};
 use listenrain_simulation::scenario::{self, Scenario, Situation};
-use listenrain_simulation::stack::Library;
+use listenrain_simulation::stack::{Library, Stack};
 use listenrain_simulation::sweep;
 use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
 

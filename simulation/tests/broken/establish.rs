@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use listenrain::transport::generator;
 use listenrain::{Channel, ChannelGenerator, Endpoint, NextError};
 use listenrain_simulation::conformance::BlackHole;
-use listenrain_simulation::faults::{Side, with_read};
+use listenrain_simulation::faults::{Layer, Side, with_read};
 use listenrain_transports::channel::pair;
 use tokio::task::yield_now;
 
