@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use listenrain::{CallError, LinkError, Refusal, Sent};
+use listenrain_simulation::faults::Layer;
 use listenrain_simulation::scenario::Reach;
 use listenrain_simulation::stack::{Handler, Stack};
 use tokio::sync::Semaphore;
@@ -176,17 +177,13 @@ pub(crate) const OF_THE_ORIGINAL: &[Faulty] = &[
     Faulty::new("pool-evicts", "LR14", "lr14-a-late-drop-spares-the-fresh")
         .says("the client has # channels open, not 1")
         .client(|library, node, setup, reach, servers| {
-            let kept = Generators::new(kept_for_good());
-            let kept = kept.channel(|kept, _, channel| kept_open(channel, kept));
-            library.client(&at(node, kept), setup, reach, servers)
+            library.client(&at(node, kept_for_good_by_clients()), setup, reach, servers)
         }),
     // The channel that a failover leaves behind is not closed.
     Faulty::new("failover-leaks", "LR15", "lr15-a-failover-closes-the-old")
         .says("the client has # channels open, not 1")
         .client(|library, node, setup, reach, servers| {
-            let kept = Generators::new(kept_for_good());
-            let kept = kept.channel(|kept, _, channel| kept_open(channel, kept));
-            library.client(&at(node, kept), setup, reach, servers)
+            library.client(&at(node, kept_for_good_by_clients()), setup, reach, servers)
         }),
     // The standby is never tried.
     Faulty::new("active-only", "LR16", "lr16-the-standby-is-tried")
@@ -199,4 +196,9 @@ fn kept_for_good() -> Graveyard {
     let kept = Graveyard::default();
     std::mem::forget(kept.clone());
     kept
+}
+
+/// Channels of a client that stay open when they are dropped.
+fn kept_for_good_by_clients() -> impl Layer {
+    Generators::new(kept_for_good()).channel(|kept, _, channel| kept_open(channel, kept))
 }

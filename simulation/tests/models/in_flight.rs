@@ -11,9 +11,23 @@ use crate::{STUCK, block_on, check};
 
 type Calls = InFlight<(), &'static str>;
 
+/// A table with one call, whose caller polls it.
+fn one_waiting() -> (Arc<Calls>, CallId) {
+    let calls = Arc::new(Calls::new());
+    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    (calls, id)
+}
+
 /// Ends the call; says whether it was this end that counted.
 fn end(calls: &Calls, id: CallId, outcome: &'static str) -> bool {
     calls.end(id, outcome).map(Told::tell).is_ok()
+}
+
+/// What `channel` says ends the call if it left there.
+fn end_on(calls: &Calls, channel: u64, id: CallId, outcome: &'static str) {
+    let mut told = Vec::new();
+    calls.end_all(channel, [(id, outcome)], &mut told, |_| {});
+    told.into_iter().for_each(Told::tell);
 }
 
 fn polled(calls: &Calls, id: CallId) -> Option<&'static str> {
@@ -32,8 +46,7 @@ fn counting() -> (Arc<AtomicUsize>, Waiter<&'static str>) {
 
 /// Reply, timeout and the polling caller: the caller gets the outcome of the one end that counted.
 fn reply_and_timeout() {
-    let calls = Arc::new(Calls::new());
-    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let (calls, id) = one_waiting();
     let enders = ["reply", "timeout"].map(|outcome| {
         let calls = Arc::clone(&calls);
         thread::spawn(move || end(&calls, id, outcome).then_some(outcome))
@@ -98,8 +111,7 @@ fn insert_and_close() {
 
 /// The end of a call wakes the task that polls it, whichever comes first.
 fn poll_and_end() {
-    let calls = Arc::new(Calls::new());
-    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let (calls, id) = one_waiting();
     let ending = Arc::clone(&calls);
     calls.leave(CHANNEL, &mut vec![id], |id| Some(*id), |_, ()| true);
     let ender = thread::spawn(move || {
@@ -114,23 +126,18 @@ fn poll_and_end() {
 
 /// A call that an old channel's peer did not take leaves on a new one, as that peer's refusal comes on the old one.
 fn refusal_on_an_old_channel() {
-    let calls = Arc::new(Calls::new());
-    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let (calls, id) = one_waiting();
     let leave_on = |channel| calls.leave(channel, &mut vec![id], |id| Some(*id), |_, ()| true);
     leave_on(CHANNEL);
     let told = calls.end_left_on(CHANNEL, |_, ()| Some(Fate::GoesOn));
     assert!(told.is_empty());
     let refusing = Arc::clone(&calls);
     let refusal = thread::spawn(move || {
-        let mut told = Vec::new();
-        refusing.end_all(CHANNEL, [(id, "refused")], &mut told, |_| {});
-        told.into_iter().for_each(Told::tell);
+        end_on(&refusing, CHANNEL, id, "refused");
     });
     leave_on(CHANNEL + 1);
     refusal.join().unwrap();
-    let mut told = Vec::new();
-    calls.end_all(CHANNEL + 1, [(id, "reply")], &mut told, |_| {});
-    told.into_iter().for_each(Told::tell);
+    end_on(&calls, CHANNEL + 1, id, "reply");
     assert_eq!(polled(&calls, id), Some("reply"), "the end that counted is its own channel's");
 }
 
@@ -157,8 +164,7 @@ fn ends_outside_the_lock() {
 
 /// An outcome that nobody fetched leaves no slot behind when its caller goes away.
 fn end_and_cancel() {
-    let calls = Arc::new(Calls::new());
-    let id = calls.insert((), Waiter::Task(None)).unwrap();
+    let (calls, id) = one_waiting();
     let ending = Arc::clone(&calls);
     let ender = thread::spawn(move || end(&ending, id, "reply"));
     let cancelled = calls.cancel(id).is_some();

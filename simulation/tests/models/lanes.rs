@@ -44,6 +44,10 @@ fn lanes(count: usize) -> Arc<Lanes<Kept>> {
     Arc::new(Lanes::new(count, kept()))
 }
 
+fn outboxes<const LANES: usize>() -> Arc<[Outbox<()>; LANES]> {
+    Arc::new([(); LANES].map(|()| Outbox::new(Box::new(FifoQueue::default()))))
+}
+
 /// The error of a channel comes when the lane has, or is about to have, the next one.
 fn late_loss() {
     let (lanes, calls) = (lanes(1), Arc::new(InFlight::new()));
@@ -116,8 +120,7 @@ fn close_and_opening() {
 /// What waits on a lost lane is given to another, which is lost too meanwhile; a third one stays open.
 fn move_and_loss() {
     let lanes = lanes(3);
-    let outboxes: Arc<[Outbox<()>; 3]> =
-        Arc::new([(); 3].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    let outboxes = outboxes::<3>();
     let epoch = lanes.opened(1, Some(Condition::Working));
     lanes.opened(2, Some(Condition::Working));
     outboxes[0].push(Ticket(1), ()).unwrap();
@@ -134,8 +137,7 @@ fn move_and_loss() {
 /// A deadline passes as the call's packet is moved: whoever is second takes it out of its queue.
 fn move_and_time_out() {
     let (lanes, calls) = (lanes(2), Arc::new(InFlight::new()));
-    let outboxes: Arc<[Outbox<()>; 2]> =
-        Arc::new([(); 2].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    let outboxes = outboxes::<2>();
     lanes.opened(1, Some(Condition::Working));
     let call = calls.insert(0, Waiter::Task(None)).unwrap();
     let ticket = Ticket(call.to_bits());
@@ -163,8 +165,7 @@ fn move_and_time_out() {
 /// A lane opens as something is queued on one that is not open.
 fn push_and_opening() {
     let lanes = lanes(2);
-    let outboxes: Arc<[Outbox<()>; 2]> =
-        Arc::new([(); 2].map(|()| Outbox::new(Box::new(FifoQueue::default()))));
+    let outboxes = outboxes::<2>();
     let (opening, theirs) = (Arc::clone(&lanes), Arc::clone(&outboxes));
     let opener = thread::spawn(move || {
         opening.opened(1, Some(Condition::Working));

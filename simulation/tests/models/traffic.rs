@@ -74,6 +74,11 @@ impl Connection {
         Ok(id)
     }
 
+    /// Where there is room, and nothing is closed.
+    fn launch_at_once(&self, units: u64) -> CallId {
+        self.launch(self.account.try_acquire(units).unwrap()).unwrap()
+    }
+
     fn enter(&self) -> Option<CallId> {
         self.traffic.calls.insert(Known { at: OnLane::queued(0), permit: None }, Waiter::Task(None))
     }
@@ -198,10 +203,7 @@ fn launch_and_down() {
         failing.traffic.lanes.enter_without_lanes(Condition::Down);
         failing.traffic.refuse_if_down(&REFUSING);
     });
-    let calls = [1, 2].map(|bytes| {
-        let permit = connection.account.try_acquire(bytes).unwrap();
-        connection.launch(permit).unwrap()
-    });
+    let calls = [1, 2].map(|units| connection.launch_at_once(units));
     dialer.join().unwrap();
     connection.assert_empty();
     assert_eq!(calls.map(|id| connection.outcome(id)), [Some("refused"); 2]);
@@ -214,8 +216,7 @@ fn launch_on_the_only_hope() {
     connection.traffic.lanes.opened(0, None);
     let failing = Arc::clone(&connection);
     let dialer = thread::spawn(move || failing.traffic.refuse_if_down(&REFUSING));
-    let permit = connection.account.try_acquire(10).unwrap();
-    let id = connection.launch(permit).unwrap();
+    let id = connection.launch_at_once(10);
     dialer.join().unwrap();
     assert!(connection.traffic.calls.is_waiting(id), "it leaves on the open lane");
     assert_eq!(connection.take_batch().len(), 1, "it leaves on the open lane");
@@ -237,8 +238,7 @@ fn launch_and_time_out() {
 /// A deadline passes as the packet leaves: it is taken back, or has left and the peer is told; never neither.
 fn leave_and_time_out() {
     let connection = Connection::opened();
-    let permit = connection.account.try_acquire(10).unwrap();
-    let id = connection.launch(permit).unwrap();
+    let id = connection.launch_at_once(10);
     let timing = Arc::clone(&connection);
     let keeper = thread::spawn(move || timing.time_out(id));
     let has_left = !connection.take_batch().is_empty();
@@ -251,8 +251,7 @@ fn leave_and_time_out() {
 /// A call that has left on the open lane, and what was taken to be written.
 fn left() -> (Arc<Connection>, CallId, Packets) {
     let connection = Connection::opened();
-    let permit = connection.account.try_acquire(10).unwrap();
-    let id = connection.launch(permit).unwrap();
+    let id = connection.launch_at_once(10);
     let batch = connection.take_batch();
     (connection, id, batch)
 }
