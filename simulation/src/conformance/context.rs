@@ -16,8 +16,7 @@ use super::reader::CheckedReader;
 use super::subject::Subject;
 use super::trial::Trial;
 use super::writer::CheckedWriter;
-use crate::faults::Hardship;
-use crate::faults::Side;
+use crate::faults::{Hardship, Side};
 use crate::pattern::Pattern;
 use crate::random::Random;
 

@@ -11,7 +11,7 @@ use listenrain::buffer::ReadBuffer;
 
 use super::failure::{Check, Failure, ensure};
 use super::ledger::{Busy, Doing, Entry};
-use super::polls::once;
+use super::polls::{Wakes, once};
 use crate::pattern::Pattern;
 
 /// Reads its stream's pattern, and knows how much of it came.
@@ -80,6 +80,14 @@ impl CheckedReader {
         once(|cx| self.poll_some(cx)).await.transpose()
     }
 
+    /// A read that has to wait, since nothing was written yet: its waker.
+    pub(crate) async fn waits(&mut self) -> Check<Arc<Wakes>> {
+        let wakes = Wakes::new();
+        let early = wakes.once(|cx| self.poll_some(cx)).await.transpose()?;
+        ensure!(early.is_none(), "a read gave {early:?} before anything was written");
+        Ok(wakes)
+    }
+
     /// One read: how many bytes came; 0 is the end.
     pub(crate) async fn some(&mut self) -> Check<usize> {
         self.try_some().await?.map_err(|error| self.failed(&error))
@@ -132,17 +140,11 @@ impl CheckedReader {
     ///
     /// When the end comes first: an error was due.
     pub(crate) async fn until_error(&mut self) -> Check<io::Error> {
-        loop {
-            match self.try_some().await? {
-                Err(error) => return Ok(error),
-                Ok(0) => {
-                    let (who, got) = (self.log.who(), self.got);
-                    let text = format!("{who}: an orderly end came after {got} bytes where an error was due");
-                    return Err(Failure::new(text));
-                }
-                Ok(_) => {}
-            }
-        }
+        let over = self.until_over().await?;
+        let (who, got) = (self.log.who(), self.got);
+        over.ok_or_else(|| {
+            Failure::new(format!("{who}: an orderly end came after {got} bytes where an error was due"))
+        })
     }
 
     /// Reads until the end or an error, and says which: `None` is the end.

@@ -181,11 +181,7 @@ impl CheckedWriter {
         for _ in 0..MOST_ROUNDS {
             while let Some(taken) = self.take_now(&mut from).await? {
                 taken.map_err(|error| self.failed("writing", &error))?;
-                let (who, bytes) = (self.log.who(), self.sent - start);
-                ensure!(
-                    bytes <= most,
-                    "{who}: {bytes} bytes were taken although the peer does not read, allowed are {most}"
-                );
+                self.within(start, most)?;
                 if from.is_empty() {
                     from = self.piece(piece);
                 }
@@ -218,11 +214,7 @@ impl CheckedWriter {
                     Some(taken) => drop(taken.map_err(|error| self.failed("writing", &error))?),
                 }
             }
-            let (who, bytes) = (self.log.who(), self.sent - start);
-            ensure!(
-                bytes <= most,
-                "{who}: {bytes} bytes were taken although the peer does not read, allowed are {most}"
-            );
+            self.within(start, most)?;
         }
     }
 
@@ -241,6 +233,16 @@ impl CheckedWriter {
             let bytes = self.sent - start;
             ensure!(bytes < most, "{}: {bytes} bytes were taken where an error was due", self.log.who());
         }
+    }
+
+    /// No more than `most` bytes were taken since `start`.
+    fn within(&self, start: u64, most: u64) -> Check {
+        let (who, bytes) = (self.log.who(), self.sent - start);
+        ensure!(
+            bytes <= most,
+            "{who}: {bytes} bytes were taken although the peer does not read, allowed are {most}"
+        );
+        Ok(())
     }
 
     fn failed(&self, doing: &str, error: &io::Error) -> Failure {

@@ -36,53 +36,48 @@ fn slow(over: Duration, slowest: Duration) -> Load {
 fn calls() -> Vec<Scenario> {
     vec![
         Scenario {
+            name: "lr01-drain-writes-each-once",
+            meaning: "a client that is closed writes each request that is queued once",
             faults: &[K::StallToServer, K::StallBoth],
             situations: &[Seen(DRAINED), Fault(K::StallToServer, InFlight)],
             load: Load { timeout: (ms(1500), ms(2000)), ..quick(ms(700)) },
             closes_at: Some(ms(600)),
-            ..Scenario::quiet(
-                "lr01-drain-writes-each-once",
-                "a client that is closed writes each request that is queued once",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr02-redials-without-traffic",
+            meaning: "a client whose channel ends dials again at once, so that the next call is answered",
             faults: &[K::Eof, K::Crash],
             situations: &[Fault(K::Crash, InFlight), Fault(K::Eof, InFlight)],
             load: Load { slow: 400, ..quick(ms(500)) },
-            ..Scenario::quiet(
-                "lr02-redials-without-traffic",
-                "a client whose channel ends dials again at once, so that the next call is answered",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr03-a-lost-link-is-told",
+            meaning: "callers in flight on a channel that is lost are told so at once",
             faults: &[K::Eof, K::Reset],
             situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
             load: slow(ms(1400), ms(900)),
-            ..Scenario::quiet(
-                "lr03-a-lost-link-is-told",
-                "callers in flight on a channel that is lost are told so at once",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr04-deadlines-outlive-a-failed-dial",
+            meaning: "deadlines are kept whatever becomes of the connection",
             faults: &[K::Crash, K::DialRefused],
             situations: &[Fault(K::Crash, InFlight)],
             client: ClientSetup { down_after: 1000, ..ClientSetup::default() },
             load: Load { slow: 700, slowest: ms(250), timeout: (ms(100), ms(400)), ..quick(ms(1500)) },
             is_calm: false,
-            ..Scenario::quiet(
-                "lr04-deadlines-outlive-a-failed-dial",
-                "deadlines are kept whatever becomes of the connection",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr05-two-closes-are-one",
+            meaning: "many callers may find a connection down, and close it twice: nothing panics",
             faults: &[K::Crash],
             situations: &[Seen(DOWN)],
             client: ClientSetup { down_after: 1, ..ClientSetup::default() },
             load: Load { calls: (40, 80), ..quick(ms(1500)) },
-            ..Scenario::quiet(
-                "lr05-two-closes-are-one",
-                "many callers may find a connection down, and close it twice: nothing panics",
-            )
+            ..Scenario::default()
         },
     ]
 }
@@ -91,48 +86,44 @@ fn calls() -> Vec<Scenario> {
 fn ends() -> Vec<Scenario> {
     vec![
         Scenario {
+            name: "lr06-a-lost-channel-is-closed",
+            meaning: "a server closes each channel that its client has left, without waiting for something to write",
             faults: &[K::Eof, K::Reset],
             situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
             load: quick(ms(1400)),
-            ..Scenario::quiet(
-                "lr06-a-lost-channel-is-closed",
-                "a server closes each channel that its client has left, without waiting for something to write",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr07-handlers-outlive-their-channel",
+            meaning: "handlers whose channel is gone end, however many of them have something to reply",
             faults: &[K::Eof, K::Reset],
             situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
             load: Load { calls: (40, 80), ..slow(ms(1000), ms(800)) },
-            ..Scenario::quiet(
-                "lr07-handlers-outlive-their-channel",
-                "handlers whose channel is gone end, however many of them have something to reply",
-            )
+            ..Scenario::default()
         },
         Scenario {
             load: Load { calls: (1, 10), ..quick(ms(300)) },
             ..Scenario::quiet("lr08-an-idle-close-ends", "a connection without traffic is closed at once")
         },
         Scenario {
+            name: "lr09-a-broken-link-closes-too",
+            meaning: "a close ends in time when the channel breaks before it or meanwhile",
             faults: &[K::Reset, K::Eof, K::Crash, K::DialRefused],
             situations: &[Seen(DRAINED), Fault(K::Eof, When::Draining)],
             load: slow(ms(800), ms(300)),
             closes_at: Some(ms(700)),
-            ..Scenario::quiet(
-                "lr09-a-broken-link-closes-too",
-                "a close ends in time when the channel breaks before it or meanwhile",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr10-the-deadline-covers-the-queue",
+            meaning: "the time that a call waits for room counts, and one that gives up leaves its room to others",
             faults: &[K::StallToServer, K::StallBoth],
             situations: &[Seen(CLIENT_FULL), Fault(K::StallToServer, InFlight)],
             client: ClientSetup { requests: 4, ..ClientSetup::default() },
             load: Load { calls: (40, 80), timeout: (ms(100), ms(300)), cancelled: 150, ..quick(ms(1500)) },
             // In a burst some wait for those before them until their time is up.
             is_calm: false,
-            ..Scenario::quiet(
-                "lr10-the-deadline-covers-the-queue",
-                "the time that a call waits for room counts, and one that gives up leaves its room to others",
-            )
+            ..Scenario::default()
         },
     ]
 }
@@ -141,6 +132,8 @@ fn ends() -> Vec<Scenario> {
 fn drains() -> Vec<Scenario> {
     vec![
         Scenario {
+            name: "lr11-a-drain-writes-all",
+            meaning: "every request that is queued when a client is closed is answered",
             // A server that is busy: more than fits into a channel waits at the client until it is closed.
             server: ServerSetup { requests: 2, ..ServerSetup::default() },
             client: ClientSetup { bytes: 16 << 20, ..ClientSetup::default() },
@@ -156,19 +149,15 @@ fn drains() -> Vec<Scenario> {
             closes_at: Some(ms(200)),
             // Enough for a slow network.
             closes_within: ms(9000),
-            ..Scenario::quiet(
-                "lr11-a-drain-writes-all",
-                "every request that is queued when a client is closed is answered",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr12-a-drain-takes-replies",
+            meaning: "a reply that arrives while its client is being closed reaches its caller",
             situations: &[Seen(DRAINED)],
             load: slow(ms(300), ms(400)),
             closes_at: Some(ms(400)),
-            ..Scenario::quiet(
-                "lr12-a-drain-takes-replies",
-                "a reply that arrives while its client is being closed reaches its caller",
-            )
+            ..Scenario::default()
         },
     ]
 }
@@ -177,37 +166,36 @@ fn drains() -> Vec<Scenario> {
 fn several() -> Vec<Scenario> {
     vec![
         Scenario {
+            name: "lr13-protocols-do-not-share",
+            meaning: "a pool has a connection for each endpoint and protocol",
             servers: 2,
             reach: Reach::Pool { protocols: 2 },
             load: quick(ms(500)),
-            ..Scenario::quiet(
-                "lr13-protocols-do-not-share",
-                "a pool has a connection for each endpoint and protocol",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr14-a-late-drop-spares-the-fresh",
+            meaning: "dropping a connection that is down from its pool does not drop the one in its place",
             faults: &[K::Crash, K::DialRefused],
             situations: &[Seen(DOWN)],
             reach: Reach::Pool { protocols: 1 },
             client: ClientSetup { down_after: 1, ..ClientSetup::default() },
             load: Load { calls: (40, 80), ..quick(ms(1500)) },
-            ..Scenario::quiet(
-                "lr14-a-late-drop-spares-the-fresh",
-                "dropping a connection that is down from its pool does not drop the one in its place",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr15-a-failover-closes-the-old",
+            meaning: "of the channels of a client with a standby one stays open, however often it has changed over",
             servers: 2,
             reach: Reach::Standby,
             faults: &[K::Eof, K::Reset, K::Crash],
             situations: &[Fault(K::Eof, InFlight), Fault(K::Crash, InFlight), Seen(STANDBY)],
             load: slow(ms(1400), ms(300)),
-            ..Scenario::quiet(
-                "lr15-a-failover-closes-the-old",
-                "of the channels of a client with a standby one stays open, however often it has changed over",
-            )
+            ..Scenario::default()
         },
         Scenario {
+            name: "lr16-the-standby-is-tried",
+            meaning: "a client whose active server is down when it first dials has the standby answer",
             servers: 2,
             reach: Reach::Standby,
             faults: &[K::Crash, K::DialRefused],
@@ -215,10 +203,7 @@ fn several() -> Vec<Scenario> {
             situations: &[Seen(STANDBY)],
             load: quick(ms(600)),
             begins_at: ms(1450),
-            ..Scenario::quiet(
-                "lr16-the-standby-is-tried",
-                "a client whose active server is down when it first dials has the standby answer",
-            )
+            ..Scenario::default()
         },
     ]
 }

@@ -182,6 +182,8 @@ fn many_servers() -> Vec<Scenario> {
         ..Scenario::quiet("both-down", "every server is down, and comes back")
     };
     let churn = Scenario {
+        name: "pool-churn",
+        meaning: "a pool asked for each call, over servers and protocols that come and go",
         servers: 3,
         reach: Reach::Pool { protocols: 2 },
         faults: &[
@@ -197,20 +199,16 @@ fn many_servers() -> Vec<Scenario> {
         ],
         situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, CallsInFlight)],
         load: Load::busy(),
-        ..Scenario::quiet(
-            "pool-churn",
-            "a pool asked for each call, over servers and protocols that come and go",
-        )
+        ..Scenario::default()
     };
     let forwarder = Scenario {
+        name: "forwarder",
+        meaning: "a forwarder between a client and its server, with faults on both sides",
         extra: Extra::Forwarder,
         faults: &[K::Reset, K::Eof, K::Slice, K::Delay, K::Storm, K::Crash],
         situations: &[forwarder::FORWARDED],
         load: Load::busy(),
-        ..Scenario::quiet(
-            "forwarder",
-            "a forwarder between a client and its server, with faults on both sides",
-        )
+        ..Scenario::default()
     };
     vec![failover, both_down, churn, forwarder]
 }
@@ -261,13 +259,12 @@ fn limits() -> Vec<Scenario> {
 /// Peers that do not speak the protocol.
 fn strangers() -> Vec<Scenario> {
     let server = Scenario {
+        name: "hostile-server",
+        meaning: "a server that answers with garbage, claims, strays or not at all",
         extra: Extra::HostileServers,
         faults: &[K::Slice, K::Storm, K::Latency],
         situations: &hostile::ABUSES,
-        ..Scenario::quiet(
-            "hostile-server",
-            "a server that answers with garbage, claims, strays or not at all",
-        )
+        ..Scenario::default()
     };
     let client = Scenario {
         extra: Extra::HostileClient,

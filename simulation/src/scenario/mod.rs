@@ -62,13 +62,12 @@ pub struct Scenario {
     pub is_calm: bool,
 }
 
-impl Scenario {
+impl Default for Scenario {
     /// A client, a server, and a mixed load; nothing goes wrong.
-    #[must_use]
-    pub fn quiet(name: &'static str, meaning: &'static str) -> Self {
+    fn default() -> Self {
         Self {
-            name,
-            meaning,
+            name: "",
+            meaning: "",
             servers: 1,
             reach: Reach::Direct,
             faults: &[],
@@ -84,6 +83,14 @@ impl Scenario {
             extra: Extra::None,
             is_calm: true,
         }
+    }
+}
+
+impl Scenario {
+    /// A client, a server, and a mixed load; nothing goes wrong.
+    #[must_use]
+    pub fn quiet(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, meaning, ..Self::default() }
     }
 
     /// The kinds of fault that may go wrong in it on `network`.

@@ -26,15 +26,14 @@ fn patient() -> Load {
 /// No peer takes another's share.
 fn shares() -> Vec<Scenario> {
     let deaf_clients = Scenario {
+        name: "deaf-clients",
+        meaning: "a client beside several that ask for more and more, and read nothing",
         extra: Extra::DeafClients(5),
         faults: &[K::Slice, K::Storm],
         situations: &[guests::DEAF],
         server: ServerSetup { handlers: 8, requests: 32, all: (64, 2 << 20), ..ServerSetup::default() },
         load: patient(),
-        ..Scenario::quiet(
-            "deaf-clients",
-            "a client beside several that ask for more and more, and read nothing",
-        )
+        ..Scenario::default()
     };
     let shared_room = Scenario {
         faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay],
@@ -68,16 +67,15 @@ fn ends() -> Vec<Scenario> {
         ..Scenario::quiet("restart", "a server that is drained under load, and starts again")
     };
     let rolling = Scenario {
+        name: "rolling-restart",
+        meaning: "an active and a standby server, one of which is drained under load",
         servers: 2,
         reach: Reach::Standby,
         faults: &[K::Restart, K::Slice, K::Reset],
         most_faults: 3,
         situations: &[Fault(K::Restart, CallsInFlight), Seen(context::FAILED_OVER)],
         load: Load::busy(),
-        ..Scenario::quiet(
-            "rolling-restart",
-            "an active and a standby server, one of which is drained under load",
-        )
+        ..Scenario::default()
     };
     let old_channels = Scenario {
         faults: &[K::Slice, K::Storm, K::SpuriousWakes],
@@ -88,13 +86,12 @@ fn ends() -> Vec<Scenario> {
         ..Scenario::quiet("old-channels", "channels that their server ends at a largest age")
     };
     let endless = Scenario {
+        name: "endless-handlers",
+        meaning: "handlers that would never end, but for the deadlines of their calls",
         faults: &[K::Slice, K::Storm, K::Reset],
         situations: &[Seen(server::ENDLESS)],
         load: Load { endless: 200, ..Load::default() },
-        ..Scenario::quiet(
-            "endless-handlers",
-            "handlers that would never end, but for the deadlines of their calls",
-        )
+        ..Scenario::default()
     };
     vec![restart, rolling, old_channels, endless]
 }
@@ -115,15 +112,14 @@ fn members() -> Vec<Scenario> {
 /// Parts that users write, and what users send.
 fn parts() -> Vec<Scenario> {
     let executors = Scenario {
+        name: "executors",
+        meaning: "handlers and callbacks on every executor, also on ones that lose some",
         faults: &[K::Slice, K::Storm, K::Reset],
         situations: &SITUATIONS,
         client: ClientSetup { runs: Runs::Any, ..ClientSetup::default() },
         server: ServerSetup { runs: Runs::Any, ..ServerSetup::default() },
         load: Load { machines: 400, slow: 150, slowest: ms(20), ..patient() },
-        ..Scenario::quiet(
-            "executors",
-            "handlers and callbacks on every executor, also on ones that lose some",
-        )
+        ..Scenario::default()
     };
     let panics = Scenario {
         faults: &[K::Slice, K::Storm, K::Reset],

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use crate::conformance::cases::MOST_UNREAD;
 use crate::conformance::context::{Connection, TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
-use crate::conformance::polls::{Wakes, once};
+use crate::conformance::polls::once;
 
 /// How it may look that the other side is gone.
 const GONE: [ErrorKind; 3] =
@@ -37,9 +37,7 @@ pub(super) async fn local_close_unblocks(context: &mut TestContext) -> Check {
     let (near, _far) = context.pair().await?;
     let Connection { mut writer, mut reader, .. } = near;
     writer.fill(64 << 10, MOST_UNREAD).await?;
-    let reading = Wakes::new();
-    let early = reading.once(|cx| reader.poll_some(cx)).await.transpose()?;
-    ensure!(early.is_none(), "a read gave {early:?} before anything was written");
+    let reading = reader.waits().await?;
     let (_waiting, mut more) = writer.until_waits(MOST_UNREAD).await?;
     writer.abort();
     at_once("waking a read that waits on a channel that is aborted", reading.woken()).await?;
@@ -55,14 +53,10 @@ pub(super) async fn abort_is_reset(context: &mut TestContext) -> Check {
     for unread in [0, 1000] {
         let (mut near, mut far) = context.pair().await?;
         near.writer.send(unread).await?;
-        let waiting = Wakes::new();
-        if unread == 0 {
-            let early = waiting.once(|cx| far.reader.poll_some(cx)).await.transpose()?;
-            ensure!(early.is_none(), "a read gave {early:?} before anything was written");
-        }
+        let waiting = if unread == 0 { Some(far.reader.waits().await?) } else { None };
         near.writer.abort();
         drop(near);
-        if unread == 0 {
+        if let Some(waiting) = waiting {
             waiting.woken().await;
         }
         let error = far.reader.until_error().await?;
