@@ -35,8 +35,8 @@ fn models() -> BTreeMap<String, String> {
 
 /// The string literals that follow `before` in `text`.
 fn literals(text: &str, before: &str) -> BTreeSet<String> {
-    let before = format!("{before}\"");
-    let literals = text.split(before.as_str()).skip(1).filter_map(|rest| rest.split_once('"'));
+    let literals =
+        text.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'));
     literals.map(|(literal, _)| literal.to_owned()).collect()
 }
 
