@@ -30,6 +30,9 @@ pub(crate) enum Metric {
     Errors,
 }
 
+/// Name, quantile, and figure of a distribution.
+type Row = (&'static str, Option<f64>, fn(&Times) -> Option<f64>);
+
 impl Metric {
     pub(crate) const ALL: [Self; 9] = [
         Self::Tps,
@@ -45,17 +48,7 @@ impl Metric {
 
     /// As it is typed.
     pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Tps => "tps",
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-            Self::P99 => "p99",
-            Self::P999 => "p999",
-            Self::P9999 => "p9999",
-            Self::Max => "max",
-            Self::CpuUs => "cpu_us",
-            Self::Errors => "errors",
-        }
+        self.row().0
     }
 
     /// Whether more of it is better.
@@ -65,27 +58,25 @@ impl Metric {
 
     /// For a percentile: the share of times that are no longer. 1 for the longest.
     pub(crate) fn quantile(self) -> Option<f64> {
-        match self {
-            Self::P50 => Some(0.5),
-            Self::P90 => Some(0.9),
-            Self::P99 => Some(0.99),
-            Self::P999 => Some(0.999),
-            Self::P9999 => Some(0.9999),
-            Self::Max => Some(1.0),
-            Self::Tps | Self::CpuUs | Self::Errors => None,
-        }
+        self.row().1
     }
 
     /// Of a distribution, µs.
     pub(crate) fn of_times(self, times: &Times) -> Option<f64> {
+        (self.row().2)(times)
+    }
+
+    const fn row(self) -> Row {
         match self {
-            Self::P50 => times.p50,
-            Self::P90 => times.p90,
-            Self::P99 => times.p99,
-            Self::P999 => times.p999,
-            Self::P9999 => times.p9999,
-            Self::Max => Some(times.max),
-            Self::Tps | Self::CpuUs | Self::Errors => None,
+            Self::Tps => ("tps", None, |_| None),
+            Self::P50 => ("p50", Some(0.5), |it| it.p50),
+            Self::P90 => ("p90", Some(0.9), |it| it.p90),
+            Self::P99 => ("p99", Some(0.99), |it| it.p99),
+            Self::P999 => ("p999", Some(0.999), |it| it.p999),
+            Self::P9999 => ("p9999", Some(0.9999), |it| it.p9999),
+            Self::Max => ("max", Some(1.0), |it| Some(it.max)),
+            Self::CpuUs => ("cpu_us", None, |_| None),
+            Self::Errors => ("errors", None, |_| None),
         }
     }
 

@@ -63,10 +63,4 @@ mod tests {
         assert_eq!(of("simulated_seed"), "");
         assert_eq!(of("server_cpu_us_per_kib").parse().ok(), cell.usage.server.map(|it| it.cpu_us_per_kib));
     }
-
-    #[test]
-    fn a_field_that_would_break_the_line_is_quoted() {
-        assert_eq!(field("a\"b,c"), "\"a\"\"b,c\"");
-        assert_eq!(field("plain"), "plain");
-    }
 }

@@ -141,8 +141,8 @@ fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A reader that has had enough, such as `head`, is no failure.
-fn print(bytes: &[u8]) -> Result<(), String> {
+/// Prints on standard output. A reader that has had enough, such as `head`, is no failure.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), String> {
     match io::stdout().write_all(bytes) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),

@@ -12,52 +12,33 @@ use listenrain_results::{
 /// A name that would be markup, if it were not escaped.
 pub(crate) const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&";
 
-fn env(command: &str) -> Env {
-    Env {
-        started: "2026-11-24T19:40:00Z".to_owned(),
-        command: command.to_owned(),
-        os: "linux".to_owned(),
-        arch: "x86_64".to_owned(),
-        kernel: "6.18.44".to_owned(),
-        cpu: "AMD EPYC".to_owned(),
-        cores: 2,
-        memory_mib: Some(24_105),
-        load_average: Some(0.42),
-        rustc: "rustc 1.95.0".to_owned(),
-        opt_level: "3".to_owned(),
-        allocator: "system".to_owned(),
-        version: "0.1.0".to_owned(),
-        commit: Some("15ce943ab01".to_owned()),
-        dirty: Some(false),
-        ..Env::default()
-    }
+fn run(command: &str, cells: Vec<Cell>) -> Run {
+    let [started, command] = ["2026-11-24T19:40:00Z", command].map(str::to_owned);
+    let env = Env { started, command, cpu: "AMD EPYC".to_owned(), cores: 2, ..Env::default() };
+    Run::new(env, cells)
 }
 
 /// Times around `median_us` with a long tail: their figures and their histogram.
 fn spread(median_us: f64, tail: f64, count: u64) -> (Times, String) {
     let mut histogram: Histogram<u64> = Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap();
-    let steps = count.min(20_000);
-    let (mut sum, mut min, mut max) = (0.0, f64::MAX, 0.0_f64);
-    for step in 0..steps {
-        let left = 1.0 - (step as f64 + 0.5) / steps as f64;
+    for step in 0..20_000 {
+        let left = 1.0 - (f64::from(step) + 0.5) / 20_000.0;
         let us = median_us * (0.6 + 0.4 * (0.5 / left).powf(tail));
-        histogram.record_n((us * 1e3) as u64, count / steps).unwrap();
-        (sum, min, max) = (sum + us, min.min(us), max.max(us));
+        histogram.record_n((us * 1e3) as u64, count / 20_000).unwrap();
     }
-    let at = |quantile: f64, least: u64| {
-        let value = histogram.value_at_quantile(quantile) as f64 / 1e3;
-        (count >= least).then_some(value.min(max))
-    };
+    let us = |ns: u64| ns as f64 / 1e3;
+    let at = |quantile: f64| Some(us(histogram.value_at_quantile(quantile)));
     let times = Times {
         count: histogram.len(),
-        min,
-        p50: at(0.5, 7),
-        p90: at(0.9, 44),
-        p99: at(0.99, 459),
-        p999: at(0.999, 4_603),
-        p9999: at(0.9999, 46_050),
-        max,
-        mean: sum / steps as f64,
+        min: us(histogram.min()),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        // It takes 46,050 to tell.
+        p9999: at(0.9999).filter(|_| count > 46_050),
+        max: us(histogram.max()),
+        mean: histogram.mean() / 1e3,
     };
     let mut bytes = Vec::new();
     V2DeflateSerializer::new().serialize(&histogram, &mut bytes).unwrap();
@@ -73,27 +54,23 @@ fn usage(cpu_percent: f64, tps: f64, payload_bytes: u64, rss: f64) -> Usage {
         cpu_us_per_request: each,
         cpu_us_per_kib: each * 1024.0 / payload_bytes as f64,
         rss_peak_mib: Some(rss),
-        rss_mean_mib: Some(rss * 0.9),
         voluntary_switches: (tps * 0.8) as u64,
         involuntary_switches: 311,
         minor_faults: 812,
-        major_faults: 0,
+        ..Usage::default()
     }
 }
 
 fn series(tps: f64, p50: f64, is_split: bool) -> Series {
-    let wave =
-        |at: usize| 1.0 + 0.04 * (at as f64 * 0.9).sin() - if at < 3 { 0.3 / (at + 1) as f64 } else { 0.0 };
-    let column = |scale: f64| (0..30).map(|at| scale * wave(at)).collect::<Vec<_>>();
-    let server = if is_split { column(84.0) } else { Vec::new() };
+    let column = |scale: f64| (0..30).map(|at| scale * (1.0 + 0.04 * f64::from(at).sin())).collect();
     Series {
         window_s: 0.1,
         tps: column(tps),
         p50_us: column(p50),
         p99_us: column(p50 * 2.4),
         max_us: column(p50 * 9.0),
-        client_cpu_percent: column(if is_split { 71.0 } else { 99.0 }),
-        server_cpu_percent: server,
+        client_cpu_percent: column(71.0),
+        server_cpu_percent: if is_split { column(84.0) } else { Vec::new() },
         cut: 3,
     }
 }
@@ -105,7 +82,6 @@ pub(crate) fn closed(transport: &str, stack: &str, parallel: u64, payload_bytes:
     Cell {
         transport: transport.to_owned(),
         stack: stack.to_owned(),
-        runtime: "current".to_owned(),
         protocol: if stack == "bare" { "stream" } else { "native" }.to_owned(),
         placement: "same".to_owned(),
         parallel,
@@ -116,11 +92,8 @@ pub(crate) fn closed(transport: &str, stack: &str, parallel: u64, payload_bytes:
         cpu_percent: Some(99.4),
         rss_mib: Some(6.2),
         service_us,
-        lanes: 1,
-        connections: 1,
         duration_s: 3.0,
         warmup_s: 1.0,
-        window_bytes: 64 << 20,
         littles_law: LittlesLaw { planned: parallel as f64, measured: parallel as f64 * 0.994 },
         histograms: Histograms { service: Some(service), ..Histograms::default() },
         usage: Usages { both: Some(usage(99.4, tps, payload_bytes, 6.2)), ..Usages::default() },
@@ -134,21 +107,16 @@ pub(crate) fn closed(transport: &str, stack: &str, parallel: u64, payload_bytes:
 /// The same with several launches, each end in a process of its own.
 pub(crate) fn split(transport: &str, stack: &str, parallel: u64, payload_bytes: u64, tps: f64) -> Cell {
     let mut cell = closed(transport, stack, parallel, payload_bytes, tps);
-    cell.placement = "split".to_owned();
-    cell.pin = "server=0,client=1".to_owned();
-    cell.usage.client = Some(usage(71.3, tps, payload_bytes, 5.4));
-    cell.usage.server = Some(usage(84.2, tps, payload_bytes, 9.1));
-    cell.usage.both = Some(usage(155.5, tps, payload_bytes, 14.5));
+    (cell.placement, cell.pin) = ("split".to_owned(), "server=0,client=1".to_owned());
+    let used = |percent, rss| Some(usage(percent, tps, payload_bytes, rss));
+    cell.usage = Usages { both: used(155.5, 14.5), client: used(71.3, 5.4), server: used(84.2, 9.1) };
     cell.cpu_percent = Some(155.5);
     cell.host = Some(HostCpu { busy_percent: 171.0, interrupt_percent: 13.0, ..HostCpu::default() });
     cell.series = series(tps, cell.service_us.mean, true);
     let launch = |order: u64| Launch {
         order,
-        requests: cell.requests / 5,
         tps: tps * (0.99 + 0.005 * order as f64),
         cpu_us_per_request: Some(155.5e4 / tps),
-        cpu_percent: Some(155.5),
-        rss_mib: Some(14.5),
         service_us: cell.service_us,
         ..Launch::default()
     };
@@ -163,104 +131,82 @@ pub(crate) fn split(transport: &str, stack: &str, parallel: u64, payload_bytes: 
 pub(crate) fn open(transport: &str, rate: f64, most: f64) -> Cell {
     let wait = 60.0 / (1.0 - (rate / most).min(0.985));
     let achieved = rate.min(most);
-    let (response_us, response) = spread(wait, 0.45, 60_000);
-    let (send_lag_us, send_lag) = spread(1.8, 0.25, 60_000);
-    let mut cell = split(transport, "listenrain", 64, 4096, achieved);
-    let (service_us, service) = spread(52.0, 0.35, 60_000);
-    (cell.service_us, cell.response_us, cell.send_lag_us) =
-        (service_us, Some(response_us), Some(send_lag_us));
-    cell.histograms =
-        Histograms { service: Some(service), response: Some(response), send_lag: Some(send_lag) };
-    cell.series = series(achieved, wait, true);
-    cell.littles_law = LittlesLaw::default();
-    cell.open_loop = Some(OpenLoop {
+    let [(service_us, service), (response_us, response), (send_lag_us, send_lag)] =
+        [(52.0, 0.35), (wait, 0.45), (1.8, 0.25)].map(|(median, tail)| spread(median, tail, 60_000));
+    let open_loop = OpenLoop {
         rate,
         arrivals: "exp".to_owned(),
         max_in_flight: 4096,
         pacer: "thread".to_owned(),
         intended: (rate * 3.0) as u64,
         dropped: ((rate - achieved) * 3.0) as u64,
-    });
-    cell
+    };
+    Cell {
+        service_us,
+        response_us: Some(response_us),
+        send_lag_us: Some(send_lag_us),
+        histograms: Histograms { service: Some(service), response: Some(response), send_lag: Some(send_lag) },
+        series: series(achieved, wait, true),
+        littles_law: LittlesLaw::default(),
+        open_loop: Some(open_loop),
+        ..split(transport, "listenrain", 64, 4096, achieved)
+    }
 }
 
 /// Closed and open, split and not, with a failed row and everything that there is a note about.
 pub(crate) fn rich() -> Run {
     let mut missed = split("unix", "listenrain", 16, 4096, 210_400.0);
     missed.precision = Some(Precision { wanted: 0.025, got: 0.068, reached: false });
-    missed.tps_interval = Some(Interval { mean: 210_400.0, low: 196_093.0, high: 224_707.0, n: 30 });
-    missed.steadiness = Some(Steadiness {
-        steady: Some(false),
-        cut_s: 0.0,
-        why: "throughput rises by 4 % in the second half".to_owned(),
-    });
+    let why = "throughput rises by 4 % in the second half".to_owned();
+    missed.steadiness = Some(Steadiness { steady: Some(false), cut_s: 0.0, why });
     let mut failed = closed(HOSTILE, "listenrain", 16, 4096, 9_100.0);
     failed.errors = 2;
     failed.error_kinds = [("timeout".to_owned(), 2)].into();
     failed.error_samples = vec!["no reply within 5 s from </script><b>it</b>".to_owned()];
-    let mut limited = open("tcp", 90_000.0, 91_000.0);
-    limited.generator_limited = true;
-    let mut cells = vec![
+    let mut warned = closed("unix", "listenrain", 1, 262_144, 11_890.0);
+    warned.warnings = vec!["the machine's governor is powersave".to_owned()];
+    let cells = vec![
         split("tcp", "listenrain", 16, 4096, 171_300.0),
         split("tcp", "bare", 16, 4096, 298_700.0),
         missed,
-        closed("unix", "listenrain", 1, 262_144, 11_890.0),
+        warned,
         failed,
         open("tcp", 20_000.0, 91_000.0),
-        limited,
+        Cell { generator_limited: true, ..open("tcp", 90_000.0, 91_000.0) },
     ];
-    cells[3].warnings = vec!["the machine's governor is powersave".to_owned()];
-    let mut run = Run::new(env("bench-cli run --transport tcp,unix --placement split --repeats 5"), cells);
-    run.seed = Some(7);
-    run
+    let command = "bench-cli run --transport tcp,unix --placement split --repeats 5";
+    Run { seed: Some(7), ..run(command, cells) }
 }
 
 /// Five transports by four payloads, and a cell that is missing.
 pub(crate) fn transports() -> Run {
     let speeds = [("tcp", 1.0), ("unix", 1.31), ("fifo", 0.72), ("channel", 3.4), ("quic", 0.21)];
     let payloads = [(4 << 10, 171_000.0), (32 << 10, 92_000.0), (256 << 10, 11_000.0), (4 << 20, 309.0)];
-    let mut cells = Vec::new();
-    for (transport, speed) in speeds {
-        for (payload, tps) in payloads {
-            cells.push(closed(transport, "listenrain", 16, payload, tps * speed * 1.02_f64.powf(speed)));
-        }
-    }
+    let of = |(transport, speed)| {
+        payloads.map(|(payload, tps)| closed(transport, "listenrain", 16, payload, tps * speed))
+    };
+    let mut cells = speeds.map(of).concat();
     cells.pop();
-    Run::new(env("bench-cli run --transport all --parallel 16 --payload 4KiB,32KiB,256KiB,4MiB"), cells)
+    run("bench-cli run --transport all --parallel 16 --payload 4KiB,32KiB,256KiB,4MiB", cells)
 }
 
 /// Open loops at rising rates, and a search.
 pub(crate) fn curve() -> Run {
     let rates = [10_000.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0];
-    let mut cells: Vec<_> = rates.map(|rate| open("tcp", rate, 91_000.0)).into();
-    cells.extend(rates.map(|rate| open("unix", rate, 130_000.0)));
-    let mut run = Run::new(env("bench-cli search --transport tcp --slo p99<1ms"), cells);
-    let trials: Vec<_> = [20_000.0, 40_000.0, 80_000.0, 60_000.0, 70_000.0, 65_000.0, 62_500.0]
-        .into_iter()
-        .map(|rate: f64| {
-            let (response_us, _) = spread(60.0 / (1.0 - rate / 91_000.0), 0.45, 60_000);
-            let holds = response_us.p99.unwrap() < 1_000.0;
-            Trial {
-                rate,
-                achieved: rate,
-                duration_s: 5.0,
-                response_us,
-                verdict: if holds { "holds" } else { "missed" }.to_owned(),
-                why: if holds { String::new() } else { "p99 is above 1 ms".to_owned() },
-                ..Trial::default()
-            }
-        })
-        .collect();
-    let rates = |holds: bool| {
-        let of = trials.iter().filter(move |trial| (trial.verdict == "holds") == holds);
-        of.map(|trial| trial.rate).collect::<Vec<_>>()
+    let of = |(transport, most)| rates.map(|rate| open(transport, rate, most));
+    let cells = [("tcp", 91_000.0), ("unix", 130_000.0)].map(of).concat();
+    let mut run = run("bench-cli search --transport tcp --slo p99<1ms", cells);
+    let trial = |rate: f64| {
+        let (response_us, _) = spread(60.0 / (1.0 - rate / 91_000.0), 0.45, 60_000);
+        let verdict = if rate <= 60_000.0 { "holds" } else { "missed" }.to_owned();
+        Trial { rate, achieved: rate, duration_s: 5.0, response_us, verdict, ..Trial::default() }
     };
     run.searches = vec![Search {
         cell: "tcp listenrain x 4KiB".to_owned(),
         slo: "p99<1ms".to_owned(),
-        highest_rate: rates(true).into_iter().reduce(f64::max),
-        lowest_missed: rates(false).into_iter().reduce(f64::min),
-        trials,
+        highest_rate: Some(60_000.0),
+        lowest_missed: Some(70_000.0),
+        trials: [20_000.0, 40_000.0, 80_000.0, 60_000.0, 70_000.0].map(trial).into(),
     }];
     run
 }
@@ -284,16 +230,21 @@ pub(crate) fn compared() -> Run {
             low: Some(ratio * (1.0 - half)),
             high: Some(ratio * (1.0 + half)),
             p: Some(0.004),
-            p_corrected: Some(if verdict == Verdict::NoDifference { 0.41 } else { 0.012 }),
+            p_corrected: Some(0.012),
             blocks: 8,
             verdict,
             why: String::new(),
         }
     };
-    let mut invalid = row("fifo", 16, "tps", 1.0, 0.02);
-    (invalid.ratio, invalid.low, invalid.high, invalid.p, invalid.p_corrected) =
-        (None, None, None, None, None);
-    (invalid.verdict, invalid.why) = (Verdict::Invalid, "fifo had 3 errors".to_owned());
+    let invalid = ComparisonRow {
+        parallel: 16,
+        payload_bytes: 4096,
+        value: "fifo".to_owned(),
+        metric: "tps".to_owned(),
+        verdict: Verdict::Invalid,
+        why: "fifo had 3 errors".to_owned(),
+        ..ComparisonRow::default()
+    };
     let rows = vec![
         row("unix", 1, "tps", 1.214, 0.02),
         row("unix", 1, "service_p99_us", 0.812, 0.06),
@@ -305,7 +256,7 @@ pub(crate) fn compared() -> Run {
     ];
     let cells = [("tcp", 1.0), ("unix", 1.386), ("fifo", 0.7)]
         .map(|(transport, speed)| closed(transport, "listenrain", 16, 4096, 171_000.0 * speed));
-    let mut run = Run::new(env("bench-cli compare --transport tcp,unix,fifo --blocks 8"), cells.into());
+    let mut run = run("bench-cli compare --transport tcp,unix,fifo --blocks 8", cells.into());
     run.comparison = Some(Comparison {
         factor: "transport".to_owned(),
         values: ["tcp", "unix", "fifo"].map(str::to_owned).into(),
@@ -321,7 +272,7 @@ pub(crate) fn compared() -> Run {
 
 /// A check that found a regression.
 pub(crate) fn checked() -> Run {
-    let row = |metric: &str, threshold: &str, change: f64, half: f64, verdict: &str, why: &str| CheckRow {
+    let row = |[metric, threshold, verdict, why]: [&str; 4], change: f64, half: f64| CheckRow {
         cell: "tcp listenrain 16 x 4KiB".to_owned(),
         metric: metric.to_owned(),
         threshold: threshold.to_owned(),
@@ -334,13 +285,13 @@ pub(crate) fn checked() -> Run {
         why: why.to_owned(),
     };
     let cells = vec![split("tcp", "listenrain", 16, 4096, 157_596.0)];
-    let mut run = Run::new(env("bench-cli check --baseline main.json"), cells);
+    let mut run = run("bench-cli check --baseline main.json", cells);
     run.check = Some(Check {
         baseline: "main.json".to_owned(),
         rows: vec![
-            row("tps", "tps<-3%", -0.08, 0.014, "regression", "the whole interval lies below -3 %"),
-            row("service_p99_us", "p99>+5%", 0.031, 0.06, "inconclusive", "the interval holds +5 %"),
-            row("cpu_us_per_request", "cpu_us>+5%", 0.004, 0.01, "passed", ""),
+            row(["tps", "tps<-3%", "regression", "all of it lies below -3 %"], -0.08, 0.014),
+            row(["service_p99_us", "p99>+5%", "inconclusive", "the interval holds +5 %"], 0.031, 0.06),
+            row(["cpu_us_per_request", "cpu_us>+5%", "passed", ""], 0.004, 0.01),
         ],
         verdict: "regression".to_owned(),
     });
@@ -349,16 +300,14 @@ pub(crate) fn checked() -> Run {
 
 /// What a run of schema 1 says: closed loops, every percentile, no histogram.
 pub(crate) fn schema_1() -> Run {
-    let old = closed("tcp", "listenrain", 16, 4096, 171_300.0);
-    let bare = closed("tcp", "bare", 16, 4096, 298_700.0);
-    let cells = [old, bare].map(|cell| Cell {
+    let cells = [("listenrain", 171_300.0), ("bare", 298_700.0)].map(|(stack, tps)| Cell {
         placement: String::new(),
         histograms: Histograms::default(),
         usage: Usages::default(),
         host: None,
         steadiness: None,
         series: Series::default(),
-        ..cell
+        ..closed("tcp", stack, 16, 4096, tps)
     });
-    Run { schema: 1, ..Run::new(env("bench-cli run"), cells.into()) }
+    Run { schema: 1, ..run("bench-cli run", cells.into()) }
 }

@@ -2,7 +2,6 @@
 
 use listenrain_results::{Cell, Check, CheckRow, Comparison, ComparisonRow, Run, Search, Trial, Verdict};
 
-use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::metrics::Metric;
 use crate::stats::{log_ratios, smallest_difference};
@@ -41,13 +40,7 @@ pub(crate) fn check(run: &Run) -> String {
 
 /// A search: the answer, then every trial.
 pub(crate) fn search(run: &Run) -> String {
-    let mut text = String::new();
-    // A search's cells are its closed loop's, then its trials'.
-    let mut first = 0;
-    for search in &run.searches {
-        text += &(answer(search, run.cells.get(first)) + "\n");
-        first += 1 + search.trials.len();
-    }
+    let mut text = answers(run).join("\n") + "\n";
     for search in run.searches.iter().filter(|search| !search.trials.is_empty()) {
         text += &format!("\n{}, {}:\n{}", search.cell, search.slo, trials_table(search).text());
     }
@@ -57,29 +50,29 @@ pub(crate) fn search(run: &Run) -> String {
     text + &warnings(run)
 }
 
+/// What each search found.
+pub(super) fn answers(run: &Run) -> Vec<String> {
+    // A search's cells are its closed loop's, then its trials'.
+    let mut first = 0;
+    let answer = |search: &Search| {
+        let closed = run.cells.get(first);
+        first += 1 + search.trials.len();
+        answer(search, closed)
+    };
+    run.searches.iter().map(answer).collect()
+}
+
 fn warnings(run: &Run) -> String {
     run.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
 }
 
 /// `what`, and why, where that is known.
-fn because(what: &str, why: &str) -> String {
+pub(super) fn because(what: &str, why: &str) -> String {
     if why.is_empty() { what.to_owned() } else { format!("{what}: {why}") }
 }
 
 pub(super) fn comparison_table(comparison: &Comparison) -> Table {
-    let heads = [
-        ("value", Left),
-        ("parallel", Right),
-        ("payload", Right),
-        ("metric", Left),
-        ("ratio", Right),
-        ("from", Right),
-        ("to", Right),
-        ("p", Right),
-        ("corrected", Right),
-        ("blocks", Right),
-        ("verdict", Left),
-    ];
+    let heads = "<value, parallel, payload, <metric, ratio, from, to, p, corrected, blocks, <verdict";
     let line = |row: &ComparisonRow| {
         let ratios =
             [row.ratio, row.low, row.high].map(|value| or_none(value, |ratio| format!("{ratio:.3}")));
@@ -88,7 +81,7 @@ pub(super) fn comparison_table(comparison: &Comparison) -> Table {
         let rest = [row.blocks.to_string(), because(verdict_text(row.verdict), &row.why)];
         place.into_iter().chain([row.metric.clone()]).chain(ratios).chain(p).chain(rest).collect()
     };
-    Table::new(&heads, comparison.rows.iter().map(line).collect())
+    Table::new(heads, comparison.rows.iter().map(line).collect())
 }
 
 pub(super) fn verdict_text(verdict: Verdict) -> &'static str {
@@ -101,16 +94,7 @@ pub(super) fn verdict_text(verdict: Verdict) -> &'static str {
 }
 
 pub(super) fn check_table(check: &Check) -> Table {
-    let heads = [
-        ("cell", Left),
-        ("threshold", Left),
-        ("baseline", Right),
-        ("now", Right),
-        ("change", Right),
-        ("from", Right),
-        ("to", Right),
-        ("verdict", Left),
-    ];
+    let heads = "<cell, <threshold, baseline, now, change, from, to, <verdict";
     let line = |row: &CheckRow| {
         let percent = |share: f64| format!("{:+.1} %", share * 100.0);
         // A limit's interval is of the figure itself.
@@ -123,23 +107,12 @@ pub(super) fn check_table(check: &Check) -> Table {
         let names = [row.cell.clone(), row.threshold.clone(), figure(row.baseline), figure(row.candidate)];
         names.into_iter().chain(changes).chain([because(&row.verdict, &row.why)]).collect()
     };
-    Table::new(&heads, check.rows.iter().map(line).collect())
+    Table::new(heads, check.rows.iter().map(line).collect())
 }
 
 pub(super) fn trials_table(search: &Search) -> Table {
-    let heads = [
-        ("rate/s", Right),
-        ("achieved", Right),
-        ("s", Right),
-        ("p50 µs", Right),
-        ("p99 µs", Right),
-        ("p99.9 µs", Right),
-        ("max µs", Right),
-        ("lag p99 µs", Right),
-        ("dropped", Right),
-        ("errors", Right),
-        ("verdict", Left),
-    ];
+    let heads =
+        "rate/s, achieved, s, p50 µs, p99 µs, p99.9 µs, max µs, lag p99 µs, dropped, errors, <verdict";
     let line = |trial: &Trial| {
         let us = &trial.response_us;
         let times = [us.p50, us.p99, us.p999, Some(us.max), trial.send_lag_us.p99];
@@ -149,7 +122,7 @@ pub(super) fn trials_table(search: &Search) -> Table {
         let verdict = because(&trial.verdict, &trial.why);
         rates.into_iter().chain(times).chain(counts).chain([verdict]).collect()
     };
-    Table::new(&heads, search.trials.iter().map(line).collect())
+    Table::new(heads, search.trials.iter().map(line).collect())
 }
 
 fn answer(search: &Search, closed: Option<&Cell>) -> String {
@@ -192,7 +165,7 @@ fn verdict(comparison: &Comparison) -> String {
 }
 
 /// `unix is 1.31x tcp in tps at 16 x 4KiB [1.28, 1.34], p = 0.031 (6 blocks)`.
-fn sentence(comparison: &Comparison, row: &ComparisonRow) -> String {
+pub(super) fn sentence(comparison: &Comparison, row: &ComparisonRow) -> String {
     let (value, first) = (&row.value, comparison.values.first().map_or("", String::as_str));
     let place = format!("{} x {}", row.parallel, size_text(row.payload_bytes));
     let (Some(ratio), Some(low), Some(high), Some(p)) = (row.ratio, row.low, row.high, row.p) else {

@@ -15,8 +15,13 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(heads: &[(&str, Align)], rows: Vec<Vec<String>>) -> Self {
-        Self { heads: heads.iter().map(|(head, align)| ((*head).to_owned(), *align)).collect(), rows }
+    /// `heads` are names with a comma between them; `<` stands before one whose column is aligned to the left.
+    pub(super) fn new(heads: &str, rows: Vec<Vec<String>>) -> Self {
+        let head = |name: &str| match name.strip_prefix('<') {
+            Some(name) => (name.to_owned(), Align::Left),
+            None => (name.to_owned(), Align::Right),
+        };
+        Self { heads: heads.split(", ").map(head).collect(), rows }
     }
 
     /// Each column as wide as its widest text, no space at a line's end.
@@ -47,7 +52,7 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_text() {
         let rows = vec![vec!["tcp".to_owned(), "1".to_owned()], vec!["x".to_owned(), "12,345".to_owned()]];
-        let text = Table::new(&[("name", Align::Left), ("tps", Align::Right)], rows).text();
+        let text = Table::new("<name, tps", rows).text();
         assert_eq!(text, "name     tps\n----  ------\ntcp        1\nx     12,345\n");
     }
 }

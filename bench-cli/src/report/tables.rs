@@ -6,7 +6,6 @@ use super::labels::Labels;
 use super::notes::notes;
 use super::results;
 use super::sheets::{sheets, with_interval};
-use super::table::Align::{Left, Right};
 use super::table::Table;
 use crate::units::{brief, or_none, size_text, whole};
 
@@ -52,25 +51,10 @@ fn one_table(rows: &[Row<'_>]) -> String {
         );
         lines.push(line);
     }
-    let heads = [
-        ("parallel", Right),
-        ("payload", Right),
-        ("tps", Right),
-        ("Gbit/s", Right),
-        ("cpu %", Right),
-        ("mem MiB", Right),
-        ("p50 µs", Right),
-        ("p99 µs", Right),
-        ("max µs", Right),
-        ("% of bare", Right),
-        ("|", Left),
-        ("original: tps", Right),
-        ("Gbit/s", Right),
-        ("cpu %", Right),
-        ("mem MiB", Right),
-    ];
+    let heads = "parallel, payload, tps, Gbit/s, cpu %, mem MiB, p50 µs, p99 µs, max µs, % of bare, <|, original: tps, \
+                 Gbit/s, cpu %, mem MiB";
     let what = rows.first().map(|row| setup(row.cell)).unwrap_or_default();
-    format!("{what}\n\n{}", Table::new(&heads, lines).text())
+    format!("{what}\n\n{}", Table::new(heads, lines).text())
 }
 
 /// Every transport beside the others: requests a second, and the share of bare, row by row.
@@ -94,13 +78,8 @@ fn summary(transports: &[&str], rows: &[Row<'_>]) -> String {
         let figures = transports.iter().map(tps).chain(["|".to_owned()]).chain(transports.iter().map(shares));
         lines.push(place.into_iter().chain(figures).collect());
     }
-    let names = transports.iter().map(|name| (*name, Right));
-    let heads: Vec<_> = [("parallel", Right), ("payload", Right)]
-        .into_iter()
-        .chain(names.clone())
-        .chain([("|", Left)])
-        .chain(names)
-        .collect();
+    let names = transports.join(", ");
+    let heads = format!("parallel, payload, {names}, <|, {names}");
     format!("All transports: tps | % of bare\n\n{}\n", Table::new(&heads, lines).text())
 }
 

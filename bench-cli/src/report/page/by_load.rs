@@ -4,10 +4,9 @@ use listenrain_results::{Cell, Search};
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, Rule, count_text, legend, time_text};
-use super::figures::named_rows;
 use super::{Scene, as_text, section as whole_section};
 use crate::report::results::trials_table;
-use crate::units::{brief, or_none, size_text, whole};
+use crate::units::{size_text, whole};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let charts: Vec<_> = [of_cells(scene), of_searches(scene)].into_iter().flatten().collect();
@@ -17,28 +16,12 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let body = html! {
         @if scene.setups.len() > 1 { (legend(&scene.setups)) }
         div.charts { @for chart in &charts { (chart) } }
-        (as_text("Response time by load", &named_rows(&HEADS, rows(scene))))
         @for search in &scene.run.searches {
             (as_text(&format!("Trials of {}, {}", search.cell, search.slo), &trials_table(search)))
         }
     };
     let explanation = "99 of 100 requests were answered within this time, counted from when they were due.";
     whole_section(scene, "load", "Response time by load", explanation, &body)
-}
-
-const HEADS: [&str; 9] =
-    ["what", "rate, 1/s", "achieved", "p50 µs", "p99 µs", "p99.9 µs", "max µs", "dropped", "state"];
-
-fn rows(scene: &Scene<'_>) -> Vec<Vec<String>> {
-    let row = |cell: &Cell| {
-        let (open, us) = (cell.open_loop.as_ref()?, cell.response_us?);
-        let times = [us.p50, us.p99, us.p999, Some(us.max)].map(|at| or_none(at, brief));
-        let state = if cell.generator_limited { "generator-limited" } else { "" };
-        let names = [scene.setup(cell), whole(open.rate), whole(cell.tps)];
-        let rest = [whole(open.dropped as f64), state.to_owned()];
-        Some(names.into_iter().chain(times).chain(rest).collect())
-    };
-    scene.run.cells.iter().filter_map(row).collect()
 }
 
 /// A chart for each payload that was measured at several rates.

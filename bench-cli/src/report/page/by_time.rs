@@ -4,8 +4,8 @@ use listenrain_results::Cell;
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, count_text, legend, time_text};
-use super::figures::named_rows;
 use super::{Scene, as_text, section as whole_section};
+use crate::report::table::Table;
 use crate::units::{brief, whole};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
@@ -18,7 +18,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
             details.cell open[at < 3] {
                 summary { (scene.labels.full(cell)) }
                 div.charts.three { @for chart in charts(scene, at, cell) { (chart) } }
-                (as_text(&format!("{} over time", scene.labels.full(cell)), &named_rows(&HEADS, rows(cell))))
+                (as_text(&format!("{} over time", scene.labels.full(cell)), &Table::new(HEADS, rows(cell))))
             }
         }
     };
@@ -27,8 +27,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     whole_section(scene, "time", "Over time", explanation, &body)
 }
 
-const HEADS: [&str; 8] =
-    ["second", "counted", "tps", "p50 µs", "p99 µs", "max µs", "client or both cpu %", "server cpu %"];
+const HEADS: &str = "<second, counted, tps, p50 µs, p99 µs, max µs, client or both cpu %, server cpu %";
 
 fn rows(cell: &Cell) -> Vec<Vec<String>> {
     let series = &cell.series;

@@ -202,7 +202,8 @@ pub(super) fn legend(names: &[String]) -> Markup {
     }
 }
 
-fn text(at: f64) -> String {
+/// A place on a picture, to a tenth.
+pub(super) fn text(at: f64) -> String {
     format!("{at:.1}")
 }
 

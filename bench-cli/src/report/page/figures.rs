@@ -85,9 +85,9 @@ fn launches(scene: &Scene<'_>) -> Markup {
         Some(vec![scene.labels.full(cell), tps.n.to_string(), of(tps, whole), cpu])
     });
     let intervals: Vec<_> = intervals.collect();
-    let heads = ["cell", "started as", "tps", "cpu µs/request", "p50 µs", "p99 µs", "max µs", "errors"];
-    let rows = named_rows(&heads, rows);
-    let intervals = named_rows(&["cell", "launches", "tps", "cpu µs/request"], intervals);
+    let heads = "<cell, started as, tps, cpu µs/request, p50 µs, p99 µs, max µs, errors";
+    let rows = Table::new(heads, rows);
+    let intervals = Table::new("<cell, launches, tps, cpu µs/request", intervals);
     html! {
         @if !intervals.rows.is_empty() {
             h3 { "Over the launches" }
@@ -111,18 +111,11 @@ fn percentiles(scene: &Scene<'_>) -> Markup {
             );
         }
     }
-    let heads: Vec<_> = ["cell", "time"].into_iter().chain(TIMES.map(|(_, head, _)| head)).collect();
-    let table = named_rows(&heads, rows);
+    let heads = TIMES.map(|(_, head, _)| head).join(", ");
+    let table = Table::new(&format!("<cell, time, {heads}"), rows);
     html! {
         h3 { "Times in full" }
         p.explanation { "Microseconds. n/a where the sample is too small to say that percentile with 99 % confidence. Minimum, maximum and mean are exact." }
         (as_text("Every percentile, µs", &table))
     }
-}
-
-/// A table of figures whose first column says what they are of.
-pub(super) fn named_rows(heads: &[&str], rows: Vec<Vec<String>>) -> Table {
-    let align = |at: usize| if at == 0 { Align::Left } else { Align::Right };
-    let heads: Vec<_> = heads.iter().enumerate().map(|(at, head)| (*head, align(at))).collect();
-    Table::new(&heads, rows)
 }

@@ -3,6 +3,7 @@
 use listenrain_results::{Check, Comparison, ComparisonRow, Verdict};
 use maud::{Markup, html};
 
+use super::chart::text;
 use super::figures::scrolled;
 use super::verdict::row_name;
 use super::{Scene, section as whole_section};
@@ -114,10 +115,6 @@ impl Scale {
             }
         }
     }
-}
-
-fn text(x: f64) -> String {
-    format!("{x:.1}")
 }
 
 fn checked(scene: &Scene<'_>, check: &Check) -> Markup {

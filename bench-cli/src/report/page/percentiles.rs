@@ -4,10 +4,10 @@ use listenrain_results::Cell;
 use maud::{Markup, html};
 
 use super::chart::{Axis, Chart, Line, legend, time_text};
-use super::figures::named_rows;
 use super::{Scene, as_text, section as whole_section};
 use crate::metrics::Kind;
 use crate::report::labels::place;
+use crate::report::table::Table;
 use crate::units::brief;
 
 /// Points a decade of what is left up to 100 %.
@@ -50,7 +50,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
         div.charts { @for (at, (place, kind, lines)) in charts.into_iter().enumerate() {
             (chart(scene, at, &place, kind, lines))
         } }
-        (as_text("Time by percentile", &named_rows(&["driven", "load", "time", "percentile", "µs"], rows)))
+        (as_text("Time by percentile", &Table::new("<driven, load, time, percentile, µs", rows)))
     };
     let explanation = "How long the slowest of ten, of a hundred, of a thousand took, each step as wide as the one \
                        before. A line ends where the sample cannot support more.";

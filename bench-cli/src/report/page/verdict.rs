@@ -1,14 +1,15 @@
 //! The verdict at the top of the page, in plain words.
 
-use listenrain_results::{Cell, Check, Comparison, ComparisonRow, Search, Verdict};
+use listenrain_results::{Cell, Check, CheckRow, Comparison, ComparisonRow, Verdict};
 use maud::{Markup, html};
 
 use super::{Scene, environment};
 use crate::metrics::Kind;
 use crate::report::labels::place;
 use crate::report::notes::{Weight, is_simulated, notes};
+use crate::report::results::{answers, because, sentence};
 use crate::report::sheets::with_interval;
-use crate::units::{brief, size_text, whole};
+use crate::units::{brief, size_text};
 
 /// Places of which the fastest is named.
 const MOST_PLACES: usize = 8;
@@ -24,7 +25,7 @@ pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let mut lines = Vec::new();
     lines.extend(run.check.iter().flat_map(check));
     lines.extend(run.comparison.iter().flat_map(comparison));
-    lines.extend(run.searches.iter().map(search));
+    lines.extend(answers(run));
     let is_plain = lines.is_empty();
     if is_plain {
         lines = fastest(scene);
@@ -61,13 +62,9 @@ fn headline(scene: &Scene<'_>) -> (&'static str, String) {
     if let Some(comparison) = &run.comparison {
         return (tone("plain"), prefix + &compared(comparison));
     }
-    if let [search] = &*run.searches {
-        let found = search.highest_rate.map_or_else(
-            || format!("{} held at no rate that was tried", search.slo),
-            |rate| format!("{} holds up to {} requests a second", search.slo, whole(rate)),
-        );
+    if let ([search], [found]) = (&*run.searches, &*answers(run)) {
         let otherwise = if search.highest_rate.is_some() { "good" } else { "unclear" };
-        return (tone(otherwise), prefix + &found);
+        return (tone(otherwise), prefix + found);
     }
     match (run.cells.len(), failed) {
         (0, _) => ("unclear", "Nothing was measured".to_owned()),
@@ -104,58 +101,32 @@ fn compared(comparison: &Comparison) -> String {
 
 /// A comparison's rows in words, what is sure first.
 fn comparison(comparison: &Comparison) -> Vec<String> {
-    let first = comparison.values.first().map(String::as_str).unwrap_or_default();
     let of = |verdict| comparison.rows.iter().filter(move |row| row.verdict == verdict);
-    let sure = of(Verdict::Better).chain(of(Verdict::Worse));
-    let mut lines: Vec<_> = sure.map(|row| in_words(row, first)).collect();
+    let in_words = |row| sentence(comparison, row);
+    let mut lines: Vec<_> = of(Verdict::Better).chain(of(Verdict::Worse)).map(in_words).collect();
     let same = of(Verdict::NoDifference).count();
     if same > 0 {
         lines.push(format!("No difference shown in {same} of {} figures.", comparison.rows.len()));
     }
-    lines.extend(of(Verdict::Invalid).map(|row| format!("{}: invalid: {}", row_name(row), row.why)));
+    lines.extend(of(Verdict::Invalid).map(in_words));
     lines
-}
-
-fn in_words(row: &ComparisonRow, first: &str) -> String {
-    let word = if row.verdict == Verdict::Better { "better" } else { "worse" };
-    let ratio = row.ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{ratio:.3}"));
-    let interval = row.low.zip(row.high).map(|(low, high)| format!(" [{low:.3}, {high:.3}]"));
-    format!("{}: {word} than {first}, {ratio}{} times as much", row_name(row), interval.unwrap_or_default())
 }
 
 pub(super) fn row_name(row: &ComparisonRow) -> String {
     format!("{}, {} x {}, {}", row.value, row.parallel, size_text(row.payload_bytes), row.metric)
 }
 
+/// A check's rows in words, the gravest first; the table has their intervals.
 fn check(check: &Check) -> Vec<String> {
-    let is_gravest = |verdict: &str| match verdict {
-        "regression" | "limit-missed" => 0,
-        "passed" => 2,
-        _ => 1,
-    };
+    let grave = ["regression", "limit-missed", "inconclusive", "passed"];
     let mut rows: Vec<_> = check.rows.iter().collect();
-    rows.sort_by_key(|row| is_gravest(&row.verdict));
-    let line = |row: &&listenrain_results::CheckRow| {
+    rows.sort_by_key(|row| grave.iter().position(|verdict| row.verdict == *verdict));
+    let line = |row: &&CheckRow| {
         let change = row.change.map(|change| format!(", changed by {:+.1} %", change * 100.0));
-        let interval = row.low.zip(row.high);
-        // A limit's interval is in the figure's own unit, and its sentence says it.
-        let interval = interval
-            .filter(|_| row.change.is_some())
-            .map(|(low, high)| format!(" [{:+.1}, {:+.1}]", low * 100.0, high * 100.0));
-        let why = if row.why.is_empty() { String::new() } else { format!(": {}", row.why) };
-        let (change, interval) = (change.unwrap_or_default(), interval.unwrap_or_default());
-        format!("{}: {}, {}{change}{interval}{why}", row.verdict, row.cell, row.threshold)
+        let what = format!("{}, {}{}", row.cell, row.threshold, change.unwrap_or_default());
+        format!("{what}: {}", because(&row.verdict, &row.why))
     };
     rows.iter().map(line).collect()
-}
-
-fn search(search: &Search) -> String {
-    let held = search.highest_rate.map_or_else(
-        || "held at no rate that was tried".to_owned(),
-        |rate| format!("held up to {} requests a second", whole(rate)),
-    );
-    let missed = search.lowest_missed.map(|rate| format!("; {} missed it", whole(rate)));
-    format!("{}: {} {held}{}", search.cell, search.slo, missed.unwrap_or_default())
 }
 
 /// The headline figures of a plain run.
