@@ -33,9 +33,9 @@ impl Ticks {
         if elapsed < EVERY {
             return;
         }
-        let shown = self.news.open.as_ref().map_or(&self.news.service, |open| &open.response);
+        let seen = self.news.seen();
         self.dropped += self.news.open.as_ref().map_or(0, |open| open.dropped);
-        let quantile = |quantile| (shown.count() > 0).then(|| shown.quantile_us(quantile));
+        let quantile = |quantile| (seen.count() > 0).then(|| seen.quantile_us(quantile));
         send(&FromChild::Tick(Tick {
             at_s: began.elapsed().as_secs_f64(),
             is_warm_up: false,

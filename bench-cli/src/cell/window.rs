@@ -1,13 +1,11 @@
 //! The windows of the timed window: each is kept small until it is known how many at the beginning are cut off.
 
-use std::time::Duration;
-
 use listenrain_results::{Histograms, Steadiness};
 
 use super::protocol::{Measured, WindowFigures};
 use crate::histogram::{Packed, to_text};
 use crate::meter::usage::Snapshot;
-use crate::meter::{Meter, Tally};
+use crate::meter::{Meter, Tally, TallyOf};
 use crate::stats;
 
 /// What is kept of each window, and the marks between them.
@@ -23,41 +21,20 @@ pub(crate) struct Windows {
 #[derive(Debug)]
 struct Kept {
     figures: WindowFigures,
-    service: Packed,
-    one_ways: u64,
-    paused: Duration,
-    open: Option<KeptOpen>,
-}
-
-#[derive(Debug)]
-struct KeptOpen {
-    response: Packed,
-    send_lag: Packed,
-    intended: u64,
-    dropped: u64,
+    tally: TallyOf<Packed>,
 }
 
 impl Windows {
     /// One window is over.
     pub(crate) fn push(&mut self, tally: &Tally) {
-        let shown = tally.open.as_ref().map_or(&tally.service, |open| &open.response);
-        self.kept.push(Kept {
-            figures: WindowFigures {
-                requests: tally.requests,
-                p50_us: shown.quantile_us(0.5),
-                p99_us: shown.quantile_us(0.99),
-                max_us: shown.quantile_us(1.0),
-            },
-            service: tally.service.pack(),
-            one_ways: tally.one_ways,
-            paused: tally.paused,
-            open: tally.open.as_ref().map(|open| KeptOpen {
-                response: open.response.pack(),
-                send_lag: open.send_lag.pack(),
-                intended: open.intended,
-                dropped: open.dropped,
-            }),
-        });
+        let seen = tally.seen();
+        let figures = WindowFigures {
+            requests: tally.requests,
+            p50_us: seen.quantile_us(0.5),
+            p99_us: seen.quantile_us(0.99),
+            max_us: seen.quantile_us(1.0),
+        };
+        self.kept.push(Kept { figures, tally: tally.pack() });
     }
 
     /// Cuts off what had not come to rest, unless `is_worker`, and adds up the rest with `late`: what was due inside the
@@ -66,7 +43,7 @@ impl Windows {
         let (cut, steadiness) = self.steadiness(is_worker);
         let mut total = late;
         for kept in &self.kept[cut..] {
-            kept.add_to(&mut total);
+            total.add_packed(&kept.tally);
         }
         let errors = meter.errors();
         let mut measured = Measured {
@@ -105,7 +82,7 @@ impl Windows {
             .collect();
         let p50: Vec<f64> = self.kept.iter().map(|kept| kept.figures.p50_us).collect();
         // Workers must leave out the same windows, and an open loop's longest times must all be seen: neither cuts any.
-        let is_open = self.kept.iter().any(|kept| kept.open.is_some());
+        let is_open = self.kept.iter().any(|kept| kept.tally.open.is_some());
         let (cut, steady, why) = stats::steadiness(&tps, &p50, !is_worker && !is_open);
         let cut_s = match (self.marks.first(), self.marks.get(cut)) {
             (Some(first), Some(mark)) => mark.at.saturating_sub(first.at).as_secs_f64(),
@@ -115,26 +92,11 @@ impl Windows {
     }
 }
 
-impl Kept {
-    fn add_to(&self, total: &mut Tally) {
-        total.requests += self.figures.requests;
-        total.one_ways += self.one_ways;
-        total.paused += self.paused;
-        total.service.add_packed(&self.service);
-        if let Some(kept) = &self.open {
-            let open = total.open.get_or_insert_default();
-            open.response.add_packed(&kept.response);
-            open.send_lag.add_packed(&kept.send_lag);
-            open.intended += kept.intended;
-            open.dropped += kept.dropped;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::histogram::Distribution;
     use crate::load::CellConfig;
 
     fn windows(requests: &[u64]) -> Windows {
@@ -169,20 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn an_open_loop_cuts_nothing_off() {
-        let mut windows = windows(&[vec![10, 100, 500], vec![1_000; 20]].concat());
-        let times = Distribution::default().pack();
-        let open = || KeptOpen { response: times.clone(), send_lag: times.clone(), intended: 1, dropped: 0 };
-        windows.kept.iter_mut().for_each(|kept| kept.open = Some(open()));
+    fn neither_a_worker_nor_an_open_loop_cuts_anything_off() {
+        let load = [vec![10, 100, 500], vec![1_000; 20]].concat();
+        let worker = windows(&load).measured(Tally::default(), &Meter::new(1), true);
+        assert_eq!((worker.cut, worker.requests), (0, load.iter().sum()));
+        let mut windows = windows(&load);
+        let mut open = Tally::default();
+        open.open.get_or_insert_default().intended = 1;
+        windows.kept.iter_mut().for_each(|kept| kept.tally.open = open.pack().open);
         let measured = windows.measured(Tally::default(), &Meter::new(1), false);
         assert_eq!((measured.cut, measured.intended), (0, 23));
-    }
-
-    #[test]
-    fn a_worker_cuts_nothing_by_itself() {
-        let load = [vec![10, 100, 500], vec![1_000; 20]].concat();
-        let measured = windows(&load).measured(Tally::default(), &Meter::new(1), true);
-        assert_eq!((measured.cut, measured.requests), (0, load.iter().sum()));
     }
 
     #[test]
@@ -201,7 +159,7 @@ mod tests {
             (0..requests).for_each(|at| tally.service.record(10_000 * (1 + at % 1_000), 1));
             let mut windows = Windows::default();
             windows.push(&tally);
-            windows.kept[0].service.bytes()
+            windows.kept[0].tally.service.bytes()
         };
         let (few, many) = (busy(10_000), busy(1_000_000));
         assert!(many <= 2 * few, "{few} bytes for 10,000 requests, {many} for 1,000,000");
@@ -223,14 +181,5 @@ mod tests {
         open.response.record(1_000, 60);
         let measured = windows(&[]).measured(late, &meter, false);
         assert_eq!(measured.error_kinds["unfinished"], 100 - 7 - 60 - 1);
-    }
-
-    #[test]
-    fn a_distribution_is_the_same_packed_and_not() {
-        let (mut whole, mut again) = (Distribution::default(), Distribution::default());
-        whole.record(123_456, 7);
-        whole.record(9, 1);
-        again.add_packed(&whole.pack());
-        assert_eq!((again.times(), &again.counts), (whole.times(), &whole.counts));
     }
 }

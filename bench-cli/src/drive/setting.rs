@@ -49,14 +49,7 @@ impl Setting {
     #[must_use]
     pub fn serving(&self) -> Serving {
         let Self { config, transport, endpoint, stalls, .. } = self.clone();
-        Serving {
-            transport,
-            endpoint,
-            protocol: config.protocol,
-            outstanding: config.outstanding(),
-            bytes: config.window,
-            stalls,
-        }
+        Serving::with(&config, transport, endpoint, stalls)
     }
 }
 
@@ -82,13 +75,16 @@ impl Serving {
     #[must_use]
     pub fn of(config: &CellConfig, transport: Arc<dyn Transport>, endpoint: Endpoint) -> Self {
         let stalls = Stalls::of(config);
-        Self {
-            transport: stalls.over(transport),
-            endpoint,
-            protocol: config.protocol,
-            outstanding: config.outstanding(),
-            bytes: config.window,
-            stalls,
-        }
+        Self::with(config, stalls.over(transport), endpoint, stalls)
+    }
+
+    fn with(
+        config: &CellConfig,
+        transport: Arc<dyn Transport>,
+        endpoint: Endpoint,
+        stalls: Arc<Stalls>,
+    ) -> Self {
+        let CellConfig { protocol, window: bytes, .. } = *config;
+        Self { transport, endpoint, protocol, outstanding: config.outstanding(), bytes, stalls }
     }
 }

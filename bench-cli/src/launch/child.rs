@@ -1,20 +1,15 @@
 //! One child process: its start, its messages, its end.
 
-use std::collections::VecDeque;
 use std::io;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::Program;
 use crate::cell::protocol::{CellSpec, FromChild, ToChild};
-
-/// Lines of its standard error that are kept, to say why it ended.
-const KEPT: usize = 20;
 
 /// A child that is under way.
 ///
@@ -25,8 +20,8 @@ pub(super) struct Child {
     process: Process,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
-    stderr: Arc<Mutex<VecDeque<String>>>,
-    hearing: JoinHandle<()>,
+    /// The last line of its standard error, which says why it ended.
+    last_words: JoinHandle<Option<String>>,
 }
 
 impl Child {
@@ -47,9 +42,7 @@ impl Child {
         let stdin = process.stdin.take().ok_or_else(gone)?;
         let lines = BufReader::new(process.stdout.take().ok_or_else(gone)?).lines();
         let said = BufReader::new(process.stderr.take().ok_or_else(gone)?).lines();
-        let stderr = Arc::new(Mutex::new(VecDeque::new()));
-        let hearing = tokio::spawn(keep_last(said, Arc::clone(&stderr)));
-        Ok(Self { process, stdin, lines, stderr, hearing })
+        Ok(Self { process, stdin, lines, last_words: tokio::spawn(last_line(said)) })
     }
 
     /// Tells it, if it still listens: that it doesn't is seen when it is heard next.
@@ -86,25 +79,18 @@ impl Child {
         let status =
             self.process.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
         // It ends with the process's standard error.
-        let _ = (&mut self.hearing).await;
-        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = stderr.iter().rfind(|line| !line.trim().is_empty());
-        FromChild::Failed(format!(
-            "its process ended ({status}): {}",
-            last.map_or("it said nothing", String::as_str)
-        ))
+        let last = (&mut self.last_words).await.ok().flatten();
+        let last = last.as_deref().unwrap_or("it said nothing");
+        FromChild::Failed(format!("its process ended ({status}): {last}"))
     }
 }
 
-async fn keep_last(
-    mut lines: Lines<BufReader<tokio::process::ChildStderr>>,
-    kept: Arc<Mutex<VecDeque<String>>>,
-) {
+async fn last_line(mut lines: Lines<BufReader<ChildStderr>>) -> Option<String> {
+    let mut last = None;
     while let Ok(Some(line)) = lines.next_line().await {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        if !line.trim().is_empty() {
+            last = Some(line);
         }
-        kept.push_back(line);
     }
+    last
 }

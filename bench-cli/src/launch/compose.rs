@@ -307,12 +307,6 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_of_which_nothing_was_measured_says_why() {
-        let cell = failed(&CellConfig::default(), "no");
-        assert!(!cell.is_well() && cell.error_samples == ["no"] && cell.launches.len() == 1);
-    }
-
-    #[test]
     fn no_secret_of_an_endpoint_comes_into_a_run() {
         let target = "tls://me:S3CRET@host:1?key=S3CRET".to_owned();
         let config = CellConfig { target: Some(target.clone()), ..CellConfig::default() };

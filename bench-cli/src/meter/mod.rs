@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub(crate) use shard::{Errors, Tally};
+pub(crate) use shard::{Errors, Tally, TallyOf};
 
 use self::shard::{Shard, ns};
 use crate::payload::{FULL_ONE_IN, Thoroughness};

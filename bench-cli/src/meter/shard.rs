@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::histogram::Distribution;
+use crate::histogram::{Distribution, Packed};
 
 /// Completions and their times since the last cut, and errors since the beginning.
 #[derive(Debug, Default)]
@@ -14,8 +14,11 @@ pub(crate) struct Shard {
 }
 
 /// What completed in some part of the timed window.
+pub(crate) type Tally = TallyOf<Distribution>;
+
+/// A tally whose times are held in a `T`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
+pub(crate) struct TallyOf<T> {
     /// Requests that completed inside the window.
     pub(crate) requests: u64,
     /// One-way requests that were handed over inside the window.
@@ -23,18 +26,18 @@ pub(crate) struct Tally {
     /// Time that callers spent between a reply and their next request, all callers together.
     pub(crate) paused: Duration,
     /// From sent to done.
-    pub(crate) service: Distribution,
+    pub(crate) service: T,
     /// Of an open loop only; two histograms more.
-    pub(crate) open: Option<Box<Open>>,
+    pub(crate) open: Option<Box<Open<T>>>,
 }
 
 /// What only an open loop can say.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Open {
+pub(crate) struct Open<T> {
     /// From intended to done.
-    pub(crate) response: Distribution,
+    pub(crate) response: T,
     /// From intended to sent.
-    pub(crate) send_lag: Distribution,
+    pub(crate) send_lag: T,
     /// Requests that were due.
     pub(crate) intended: u64,
     /// Those that were not sent, since too many were outstanding.
@@ -42,19 +45,43 @@ pub(crate) struct Open {
 }
 
 impl Tally {
-    pub(super) fn open(&mut self) -> &mut Open {
+    pub(super) fn open(&mut self) -> &mut Open<Distribution> {
         self.open.get_or_insert_default()
     }
 
+    /// What a user would see: response times of an open loop, service times of a closed one.
+    pub(crate) fn seen(&self) -> &Distribution {
+        self.open.as_ref().map_or(&self.service, |open| &open.response)
+    }
+
+    /// The same with its times packed.
+    pub(crate) fn pack(&self) -> TallyOf<Packed> {
+        let open = self.open.as_ref().map(|open| {
+            let (response, send_lag) = (open.response.pack(), open.send_lag.pack());
+            Box::new(Open { response, send_lag, intended: open.intended, dropped: open.dropped })
+        });
+        let Self { requests, one_ways, paused, service, .. } = self;
+        TallyOf { requests: *requests, one_ways: *one_ways, paused: *paused, service: service.pack(), open }
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
+        self.add_with(other, Distribution::add);
+    }
+
+    /// Adds what [`pack`](Self::pack) has packed.
+    pub(crate) fn add_packed(&mut self, other: &TallyOf<Packed>) {
+        self.add_with(other, Distribution::add_packed);
+    }
+
+    fn add_with<T>(&mut self, other: &TallyOf<T>, add: fn(&mut Distribution, &T)) {
         self.requests += other.requests;
         self.one_ways += other.one_ways;
         self.paused += other.paused;
-        self.service.add(&other.service);
+        add(&mut self.service, &other.service);
         if let Some(theirs) = &other.open {
             let ours = self.open();
-            ours.response.add(&theirs.response);
-            ours.send_lag.add(&theirs.send_lag);
+            add(&mut ours.response, &theirs.response);
+            add(&mut ours.send_lag, &theirs.send_lag);
             ours.intended += theirs.intended;
             ours.dropped += theirs.dropped;
         }

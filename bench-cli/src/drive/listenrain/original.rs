@@ -75,12 +75,6 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_the_id_and_then_the_payload() {
-        let message = Bytes::from_static(b"                         20000000007payload");
-        assert_eq!(split(message), Ok((2 * IDS_OF_A_CLIENT + 7, Bytes::from_static(b"payload"))));
-    }
-
-    #[test]
     fn what_is_no_id_is_an_error_and_no_panic() {
         assert_eq!(parse_id(b"7"), Err(IdError::Short { len: 1 }));
         for text in [
