@@ -108,6 +108,14 @@ mod tests {
     use crate::load::{Scenario, WINDOW};
 
     fn play(file: &str, seed: u64) -> Vec<Cell> {
+        let cells = with_errors(file, seed);
+        for cell in &cells {
+            assert!(cell.errors == 0, "{:?}", cell.error_samples);
+        }
+        cells
+    }
+
+    fn with_errors(file: &str, seed: u64) -> Vec<Cell> {
         let mut scenario = Scenario::parse(file, seed).unwrap();
         scenario.simulate();
         let config = CellConfig {
@@ -119,11 +127,7 @@ mod tests {
             scenario: Some(scenario),
             ..CellConfig::default()
         };
-        let cells = played(&config, seed, &Registry::standard());
-        for cell in &cells {
-            assert!(cell.errors == 0, "{:?}", cell.error_samples);
-        }
-        cells
+        played(&config, seed, &Registry::standard())
     }
 
     const PHASES: &str = "name = 'x'\nwarmup = '100ms'\n\
@@ -167,19 +171,6 @@ mod tests {
                 cell.usage.both.is_none() && cell.host.is_none() && cell.series.client_cpu_percent.is_empty()
             );
         }
-    }
-
-    #[test]
-    fn one_seed_makes_one_run_and_another_another() {
-        let file = "name = 'x'\n[[request]]\npayload = '4KiB'\nshare = 3\n[[request]]\npayload = '100KiB'\n\
-            [[request]]\npayload = '64B'\none_way = true\n\
-            [[phase]]\nname = 'a'\nduration = '500ms'\nparallel = 8\nthink = 'exp:3ms'\n\
-            [[phase]]\nname = 'b'\nduration = '500ms'\nrate = '1k'\n\
-            [[fault]]\nat = '600ms'\nlasts = '100ms'\nkind = 'stall-both'\n";
-        assert_eq!(play(file, 3), play(file, 3));
-        let without_seed =
-            |cells: Vec<Cell>| -> Vec<u64> { cells.iter().map(|cell| cell.requests).collect() };
-        assert_ne!(without_seed(play(file, 3)), without_seed(play(file, 4)));
     }
 
     #[test]
@@ -234,10 +225,7 @@ mod tests {
     #[test]
     fn what_a_cut_loses_fails_its_phase_and_the_next_goes_on() {
         let file = format!("{PHASES}[[fault]]\nat = '500ms'\nkind = 'reset'\n");
-        let mut scenario = Scenario::parse(&file, 1).unwrap();
-        scenario.simulate();
-        let config = CellConfig { scenario: Some(scenario), warmup: Duration::ZERO, ..CellConfig::default() };
-        let cells = played(&config, 1, &Registry::standard());
+        let cells = with_errors(&file, 1);
         assert!(
             cells[0].errors > 0 && cells[0].error_kinds.contains_key("lost"),
             "{:?}",

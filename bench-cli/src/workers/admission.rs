@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use super::coordinator::{Aborted, Expected, Member, Who};
+use super::coordinator::{Aborted, Expected, Who};
 use super::settings::Settings;
 use super::wire::{
     self, Hello, LONGEST_HELLO, LONGEST_LINE, Message, ReadHalf, Reader, Role, Sender, VERSION, WriteHalf,
@@ -61,7 +61,7 @@ pub(super) async fn attend(connection: u64, read: ReadHalf, write: WriteHalf, te
 /// # Errors
 ///
 /// Why there is none, for both sides to read.
-pub(super) fn admit(hello: &Hello, expected: &Expected, taken: &[Member]) -> Result<Who, Aborted> {
+pub(super) fn admit(hello: &Hello, expected: &Expected, taken: &[Who]) -> Result<Who, Aborted> {
     let (ours, theirs) = (env!("CARGO_PKG_VERSION"), &hello.version);
     let who = match &hello.role {
         Role::Worker { index, .. } => format!("worker {index}"),
@@ -79,7 +79,7 @@ pub(super) fn admit(hello: &Hello, expected: &Expected, taken: &[Member]) -> Res
             Who::Worker(*index)
         }
         Role::Server => {
-            let servers = taken.iter().filter(|member| matches!(member.who, Who::Server(_))).count() as u64;
+            let servers = taken.iter().filter(|who| matches!(who, Who::Server(_))).count() as u64;
             if servers >= expected.servers {
                 return Err(format!(
                     "a server more than --servers {} says; say --servers {} on every worker",
@@ -87,17 +87,13 @@ pub(super) fn admit(hello: &Hello, expected: &Expected, taken: &[Member]) -> Res
                     servers + 1
                 ));
             }
-            Who::Server((0..).find(|number| !is_taken(taken, Who::Server(*number))).unwrap_or(servers))
+            Who::Server((0..).find(|number| !taken.contains(&Who::Server(*number))).unwrap_or(servers))
         }
     };
-    if is_taken(taken, place) {
+    if taken.contains(&place) {
         return Err(format!("there are two of {place}: give each its own --index"));
     }
     Ok(place)
-}
-
-fn is_taken(taken: &[Member], place: Who) -> bool {
-    taken.iter().any(|member| member.who == place)
 }
 
 fn worker(index: u64, count: u64, settings: &str, expected: &Expected) -> Result<(), Aborted> {
@@ -114,9 +110,31 @@ fn worker(index: u64, count: u64, settings: &str, expected: &Expected) -> Result
         .map_err(|error| format!("worker {index} sent settings that are none: {error}"))?;
     match expected.settings.difference(&theirs) {
         None => Ok(()),
-        Some(differs) => Err(format!(
-            "worker {index} has other settings: {} is {} there and {} at worker 0",
-            differs.name, differs.theirs, differs.ours
-        )),
+        Some(differs) => Err(format!("worker {index} has other settings: {differs}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_participant_that_does_not_belong_here_is_refused_by_name() {
+        let settings = Settings::of(&[]);
+        let expected = Expected { workers: 2, servers: 0, settings: settings.clone() };
+        let hello = |role| Hello { protocol: VERSION, version: env!("CARGO_PKG_VERSION").to_owned(), role };
+        let worker = |index, count| hello(Role::Worker { index, count, settings: settings.to_text() });
+        assert_eq!(admit(&worker(1, 2), &expected, &[Who::Worker(0)]), Ok(Who::Worker(1)));
+        for (hello, says) in [
+            (worker(0, 2), "two of worker 0"),
+            (worker(5, 2), "of 2 workers, the last is 1"),
+            (worker(1, 3), "3 workers, and worker 0 that there are 2"),
+            (hello(Role::Server), "say --servers 1 on every worker"),
+            (Hello { protocol: 99, ..worker(1, 2) }, "with protocol 99, worker 0 is"),
+            (Hello { version: "77.0.0".to_owned(), ..worker(1, 2) }, "is bench-cli 77.0.0 with"),
+        ] {
+            let why = admit(&hello, &expected, &[Who::Worker(0)]).unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
     }
 }

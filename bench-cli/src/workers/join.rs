@@ -183,7 +183,7 @@ fn whole(outcome: Outcome) -> Result<Whole, Ended> {
         workers.skew_us = skew_us;
     }
     let merged = merge::workers(parts.clone(), aborted.is_some() || !missing.is_empty());
-    // A aborted run may have ended before anything could be merged.
+    // An aborted run may have ended before anything could be merged.
     let mut run = match (merged, &aborted) {
         (Ok(run), _) => run,
         (Err(_), Some(why)) => return Err(Ended::Aborted(why.clone())),

@@ -33,6 +33,7 @@ mod tests {
     use std::net::SocketAddr;
     use std::time::Duration;
 
+    use futures_util::future::join_all;
     use listenrain_results::{Cell, Env, Run};
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::{TcpListener, TcpStream};
@@ -80,6 +81,13 @@ mod tests {
             all.push(other.await.unwrap().unwrap());
         }
         all
+    }
+
+    /// All of them begin a launch.
+    async fn begin(all: &mut [Joined]) {
+        for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
+            start.unwrap();
+        }
     }
 
     /// A part in which the only request took that long.
@@ -148,56 +156,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_belong_here_is_refused_by_name() {
-        for (comes, says) in [
-            (worker(0, 2), "two of worker 0"),
-            (worker(5, 2), "of 2 workers, the last is 1"),
-            (worker(1, 3), "3 workers, and worker 0 that there are 2"),
-        ] {
-            let (address, zero) = open(worker(0, 2)).await;
-            // As worker 0 comes to itself, but by the network.
-            let role = wire::Role::Worker {
-                index: comes.identity.index,
-                count: comes.identity.count,
-                settings: comes.settings.to_text(),
-            };
-            let mut participant =
-                participant::Participant::dial(&address.to_string(), PACE.gather, role).await.unwrap();
-            match participant.next().await {
-                Err(Ended::Refused(why)) => assert!(why.contains(says), "{why}"),
-                other => panic!("{other:?}"),
-            }
-            drop(participant);
-            assert!(zero.await.unwrap().unwrap_err().to_string().contains(says));
-        }
-    }
-
-    #[tokio::test]
-    async fn another_version_is_refused_with_both() {
-        for hello in [
-            r#"{"say":"hello","protocol":99,"version":"0.1.0","role":"server"}"#.to_owned(),
-            r#"{"say":"hello","protocol":1,"version":"77.0.0","role":"server"}"#.to_owned(),
-        ] {
-            let (address, zero) = open(Worker { servers: 1, ..worker(0, 1) }).await;
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
-            let mut line = String::new();
-            BufReader::new(stream).read_line(&mut line).await.unwrap();
-            let names_both = |why: &str| why.contains("99") || why.contains("77.0.0");
-            assert!(line.contains("refused") && names_both(&line) && line.contains("one build"), "{line}");
-            assert!(names_both(&zero.await.unwrap().unwrap_err().to_string()));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_more_than_was_said_is_refused() {
-        let (address, zero) = open(worker(0, 2)).await;
-        let why = take_part(&address.to_string(), PACE.gather).await.unwrap_err().to_string();
-        assert!(why.contains("--servers 0") && why.contains("--servers 1"), "{why}");
-        zero.await.unwrap().unwrap_err();
-    }
-
-    #[tokio::test]
     async fn an_unknown_peer_at_the_port_is_told_so_and_ends_nothing() {
         let (address, zero) = open(worker(0, 2)).await;
         let mut unknown_peer = TcpStream::connect(address).await.unwrap();
@@ -252,9 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_dies_while_measuring_aborts_the_run_for_all() {
         let mut all = joined(worker(0, 4), 4).await;
-        for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
-            start.unwrap();
-        }
+        begin(&mut all).await;
         let aborted: Vec<_> = all.iter().map(Joined::aborted).collect();
         drop(all.remove(2));
         for (index, aborted) in aborted.into_iter().enumerate().filter(|(index, _)| *index != 2) {
@@ -277,9 +233,7 @@ mod tests {
     async fn a_result_that_does_not_come_in_its_time_is_missed_by_name() {
         let pace = Pace { between: Duration::from_millis(300), grace: Duration::from_millis(100), ..PACE };
         let mut all = joined(Worker { pace, ..worker(0, 2) }, 2).await;
-        for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
-            start.unwrap();
-        }
+        begin(&mut all).await;
         let whole = all.remove(0).finish(&mut part(1)).await.unwrap().unwrap();
         assert!(whole.aborted.as_ref().unwrap().contains("worker 1 was not ready"), "{:?}", whole.aborted);
         assert_eq!(whole.run.workers.unwrap().missing, [1]);
@@ -288,9 +242,7 @@ mod tests {
     #[tokio::test]
     async fn an_interrupted_worker_ends_the_run_and_all_hand_in_what_they_have() {
         let mut all = joined(worker(0, 3), 3).await;
-        for start in join_all(all.iter_mut().map(|joined| joined.ready(BRIEF))).await {
-            start.unwrap();
-        }
+        begin(&mut all).await;
         all[1].abort("interrupted");
         let why = all[2].aborted().await.to_string();
         assert!(why.contains("worker 1: interrupted"), "{why}");
@@ -333,23 +285,5 @@ mod tests {
             );
         }
         assert_eq!(whole.aborted, None);
-    }
-
-    /// All at once, in one task.
-    async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-        let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
-        std::future::poll_fn(|context| {
-            for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
-                if let std::task::Poll::Ready(ready) = future.as_mut().poll(context) {
-                    *output = Some(ready);
-                }
-            }
-            match futures.iter().all(|(_, output)| output.is_some()) {
-                true => std::task::Poll::Ready(()),
-                false => std::task::Poll::Pending,
-            }
-        })
-        .await;
-        futures.into_iter().filter_map(|(_, output)| output).collect()
     }
 }

@@ -1,26 +1,15 @@
 //! Settings that must be the same for all workers of a run.
 
 use crc::{CRC_64_XZ, Crc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::histogram;
 use crate::load::CellConfig;
 use crate::machine::secrets::without_secrets;
 
-/// Settings as one JSON object whose keys are sorted, so that equal settings are equal texts.
+/// Settings as one JSON object, written in one order by all processes of one build, so that equal settings are equal texts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings(Value);
-
-/// A setting that two workers have with different values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference {
-    /// Such as `cells.0.payload`.
-    pub(crate) name: String,
-    /// The first one's value, as JSON; `nothing` where it has none.
-    pub(crate) ours: String,
-    /// The other's.
-    pub(crate) theirs: String,
-}
 
 impl Settings {
     /// Those of a run of `cells`, which are the whole's and no worker's share.
@@ -48,7 +37,7 @@ impl Settings {
     /// As it is sent.
     #[must_use]
     pub(crate) fn to_text(&self) -> String {
-        sorted(&self.0).to_string()
+        self.0.to_string()
     }
 
     /// What [`to_text`](Self::to_text) wrote.
@@ -62,29 +51,15 @@ impl Settings {
         format!("{:016x}", Crc::<u64>::new(&CRC_64_XZ).checksum(self.to_text().as_bytes()))
     }
 
-    /// The first setting that differs.
+    /// The first setting that another worker has with another value, both as JSON; `nothing` where one has none.
     #[must_use]
-    pub(crate) fn difference(&self, theirs: &Self) -> Option<Difference> {
+    pub(crate) fn difference(&self, theirs: &Self) -> Option<String> {
         differ("", &self.0, &theirs.0)
     }
 }
 
-/// With the keys in order, even if some dependency has `serde_json` keep them as they were inserted.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<_> = map.iter().collect();
-            keys.sort_unstable_by_key(|(key, _)| *key);
-            Value::Object(
-                keys.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect::<Map<_, _>>(),
-            )
-        }
-        Value::Array(values) => values.iter().map(sorted).collect(),
-        other => other.clone(),
-    }
-}
-
-fn differ(name: &str, ours: &Value, theirs: &Value) -> Option<Difference> {
+fn differ(name: &str, ours: &Value, theirs: &Value) -> Option<String> {
+    let told = |ours: &str, theirs: &str| Some(format!("{name} is {theirs} there and {ours} at worker 0"));
     let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
     let absent = Value::Null;
     match (ours, theirs) {
@@ -98,19 +73,17 @@ fn differ(name: &str, ours: &Value, theirs: &Value) -> Option<Difference> {
             let mut pairs = a.iter().zip(b).enumerate();
             pairs.find_map(|(place, (a, b))| differ(&below(&place.to_string()), a, b))
         }
-        (Value::Array(a), Value::Array(b)) => Some(Difference {
-            name: name.to_owned(),
-            ours: format!("{} of them", a.len()),
-            theirs: format!("{} of them", b.len()),
-        }),
+        (Value::Array(a), Value::Array(b)) => {
+            told(&format!("{} of them", a.len()), &format!("{} of them", b.len()))
+        }
         (ours, theirs) if ours == theirs => None,
-        _ => Some(Difference { name: name.to_owned(), ours: said(ours), theirs: said(theirs) }),
+        _ => told(&said(ours), &said(theirs)),
     }
 }
 
 fn said(value: &Value) -> String {
     // It is told to other hosts, and may come into a run.
-    if value.is_null() { "nothing".to_owned() } else { without_secrets(&sorted(value).to_string()) }
+    if value.is_null() { "nothing".to_owned() } else { without_secrets(&value.to_string()) }
 }
 
 #[cfg(test)]
@@ -127,28 +100,24 @@ mod tests {
         assert_eq!(Settings::from_text(&settings.to_text()).unwrap(), settings);
         assert_eq!(settings.hash(), Settings::of(&[cell(4096), cell(16)]).with("seed", 7).hash());
         assert_ne!(settings.hash(), Settings::of(&[cell(4096), cell(17)]).with("seed", 7).hash());
-        let (one, other) = (r#"{"b":1,"a":{"d":2,"c":3}}"#, r#"{"a":{"c":3,"d":2},"b":1}"#);
-        let text = |text| Settings::from_text(text).unwrap().to_text();
-        assert_eq!(text(one), text(other));
     }
 
     #[test]
     fn what_differs_is_named_with_both_values() {
         let ours = Settings::of(&[cell(4096), cell(16)]);
-        let differs = |theirs: &Settings| {
-            let Difference { name, ours, theirs } = ours.difference(theirs).unwrap();
-            (name, ours, theirs)
-        };
-        let said =
-            |name: &str, ours: &str, theirs: &str| (name.to_owned(), ours.to_owned(), theirs.to_owned());
+        let differs = |theirs: &Settings| ours.difference(theirs).unwrap();
         assert_eq!(ours.difference(&ours.clone()), None);
-        assert_eq!(differs(&Settings::of(&[cell(4096), cell(32)])), said("cells.1.payload", "16", "32"));
-        assert_eq!(differs(&Settings::of(&[cell(4096)])), said("cells", "2 of them", "1 of them"));
-        assert_eq!(differs(&ours.clone().with("seed", 7)), said("seed", "nothing", "7"));
-        assert_eq!(differs(&ours.clone().with("version", "9.9.9")).0, "version");
+        for (theirs, told) in [
+            (Settings::of(&[cell(4096), cell(32)]), "cells.1.payload is 32 there and 16 at worker 0"),
+            (Settings::of(&[cell(4096)]), "cells is 1 of them there and 2 of them at worker 0"),
+            (ours.clone().with("seed", 7), "seed is 7 there and nothing at worker 0"),
+        ] {
+            assert_eq!(differs(&theirs), told);
+        }
+        assert!(differs(&ours.clone().with("version", "9.9.9")).starts_with("version is "));
         let target = CellConfig { target: Some("tcp://me:S3CRET@host:1".to_owned()), ..cell(4096) };
-        let (name, nothing, target) = differs(&Settings::of(&[target, cell(16)]));
-        assert_eq!((name.as_str(), nothing.as_str()), ("cells.0.target", "nothing"));
-        assert!(target.contains("@host:1") && !target.contains("S3CRET"), "{target}");
+        let told = differs(&Settings::of(&[target, cell(16)]));
+        assert!(told.starts_with("cells.0.target is ") && told.contains("@host:1"), "{told}");
+        assert!(!told.contains("S3CRET"), "{told}");
     }
 }

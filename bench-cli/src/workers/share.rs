@@ -2,6 +2,7 @@
 
 use super::identity::Identity;
 use crate::load::CellConfig;
+use crate::random::seeded;
 
 /// What `worker` is to do of `whole`: its share of the callers, connections, outstanding bytes and, in an open loop, of
 /// the rate and of what may be in flight. The shares of all workers add up to the whole: exactly where it is a whole
@@ -23,7 +24,7 @@ pub(crate) fn share(whole: &CellConfig, worker: Identity) -> Result<CellConfig, 
             enough("--max-in-flight", open.max_in_flight, count)?;
             open.max_in_flight = part(open.max_in_flight, worker);
             open.rate = rate(open.rate, worker)?;
-            open.seed = seed(open.seed, index);
+            open.seed = seeded(open.seed, &format!("worker {index}")).u64(..);
         }
         None => {
             enough("--parallel", whole.parallel, count)?;
@@ -71,14 +72,6 @@ fn callers(whole: &CellConfig, count: u64) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Independent streams of arrivals for the workers: a step of SplitMix64, whose outputs differ for different indices.
-fn seed(seed: u64, index: u64) -> u64 {
-    let mut mixed = seed.wrapping_add((index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -195,26 +195,4 @@ mod tests {
         assert!(matches!(read(b"GET / HTTP/1.1\r\n", 100).await, Err(WireError::Unknown(_))));
         assert!(matches!(read(b"{\"say\":\"dance\"}\n", 100).await, Err(WireError::Unknown(_))));
     }
-
-    #[tokio::test]
-    async fn what_is_written_is_read() {
-        let (one, other) = tokio::io::duplex(16);
-        let (sender, writing) = writer(Box::new(one));
-        let writing = tokio::spawn(writing);
-        for number in 0..100 {
-            sender.send(Message::Pong { number, at_ns: u64::MAX - number }).unwrap();
-        }
-        drop(sender);
-        let mut reader = Reader::new(Box::new(other));
-        for expected in 0..100 {
-            match reader.next(100).await.unwrap() {
-                Message::Pong { number, at_ns } => {
-                    assert_eq!((number, at_ns), (expected, u64::MAX - expected))
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(matches!(reader.next(100).await, Err(WireError::Closed)));
-        writing.await.unwrap();
-    }
 }

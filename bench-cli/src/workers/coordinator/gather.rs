@@ -40,7 +40,8 @@ impl Coordinator {
 
     /// A place for whoever says `hello`, or the end of the run: somebody who was meant to come has something wrong.
     fn hello(&mut self, connection: u64, hello: &Hello, outgoing: Sender) -> Result<(), Aborted> {
-        match admission::admit(hello, &self.expected, &self.members) {
+        let taken: Vec<_> = self.members.iter().map(|member| member.who).collect();
+        match admission::admit(hello, &self.expected, &taken) {
             Ok(who) => {
                 let probe = Probe::default();
                 let (ready, part, usage, is_gone) = (None, None, None, false);

@@ -84,6 +84,12 @@ pub(super) enum Who {
     Server(u64),
 }
 
+impl Who {
+    fn is_worker(self) -> bool {
+        matches!(self, Self::Worker(_))
+    }
+}
+
 impl std::fmt::Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -154,7 +160,7 @@ impl Coordinator {
             let start = self.start(phase);
             until = start + phase.warmup + phase.duration + self.pace.between;
         }
-        for member in self.members.iter().filter(|member| matches!(member.who, Who::Server(_))) {
+        for member in self.members.iter().filter(|member| !member.who.is_worker()) {
             let _ = member.outgoing.send(Message::Over);
         }
         self.usages(Instant::now() + self.pace.between).await
@@ -163,7 +169,7 @@ impl Coordinator {
     /// Waits until everybody's connections stand: what begins now; or nothing, when all have handed in their parts.
     async fn all_ready(&mut self, until: Instant) -> Result<Option<LaunchPhase>, Aborted> {
         loop {
-            let workers = || self.members.iter().filter(|member| matches!(member.who, Who::Worker(_)));
+            let workers = || self.members.iter().filter(|member| member.who.is_worker());
             if workers().all(|member| member.part.is_some()) {
                 return Ok(None);
             }
@@ -174,9 +180,8 @@ impl Coordinator {
                     None => Ok(first),
                 };
             }
-            let lacks = |member: &Member| {
-                matches!(member.who, Who::Worker(_)) && member.ready.is_none() && member.part.is_none()
-            };
+            let lacks =
+                |member: &Member| member.who.is_worker() && member.ready.is_none() && member.part.is_none();
             let (member, message, _) = self.said(until, "was not ready for a launch in time", lacks).await?;
             let member = &mut self.members[member];
             match (member.who, message) {
@@ -232,14 +237,14 @@ impl Coordinator {
 
     /// Each clock is known to half of its round trip: two workers may be as far apart as the two worst together.
     fn apart_us(&self) -> f64 {
-        let workers = self.members.iter().filter(|member| matches!(member.who, Who::Worker(_)));
+        let workers = self.members.iter().filter(|member| member.who.is_worker());
         let mut errors: Vec<u64> = workers.map(|member| member.probe.rtt_ns().div_ceil(2)).collect();
         errors.sort_unstable();
         errors.iter().rev().take(2).sum::<u64>() as f64 / 1e3
     }
 
     async fn usages(&mut self, until: Instant) -> Result<(), Aborted> {
-        let lacks = |member: &Member| matches!(member.who, Who::Server(_)) && member.usage.is_none();
+        let lacks = |member: &Member| !member.who.is_worker() && member.usage.is_none();
         while self.members.iter().any(lacks) {
             let (member, message, _) = self.said(until, "did not say what it used", lacks).await?;
             let member = &mut self.members[member];
@@ -254,11 +259,13 @@ impl Coordinator {
     /// Tells everybody that the run is aborted, and takes what they have by now.
     async fn abort(&mut self, why: &str) {
         self.tell(Message::Abort { why: why.to_owned() });
-        let until = Instant::now() + self.pace.grace;
-        let lacks = |member: &Member| {
-            matches!(member.who, Who::Worker(_)) && member.part.is_none() && !member.is_gone
-        };
-        while self.members.iter().any(lacks) {
+        let lacks = |member: &Member| member.who.is_worker() && member.part.is_none() && !member.is_gone;
+        self.drain(Instant::now() + self.pace.grace, lacks).await;
+    }
+
+    /// Hears those that `lack` something until none does, or until then; whether that is so.
+    async fn drain(&mut self, until: Instant, lacks: impl Fn(&Member) -> bool) -> bool {
+        while self.members.iter().any(&lacks) {
             match self.event(until).await {
                 Some(Event::Said(connection, Message::Result { run }, _)) => {
                     if let Some(member) = self.member(connection) {
@@ -269,9 +276,10 @@ impl Coordinator {
                     self.left(connection);
                 }
                 Some(_) => {}
-                None => return,
+                None => return false,
             }
         }
+        true
     }
 
     /// The last word, and then until everybody has hung up: who hangs up first may take away what is still on its way.
@@ -281,19 +289,11 @@ impl Coordinator {
             member.outgoing = mpsc::unbounded_channel().0;
         }
         let until = Instant::now() + self.pace.grace;
-        while self.members.iter().any(|member| !member.is_gone) {
-            match self.event(until).await {
-                Some(Event::Gone(connection, _)) => {
-                    self.left(connection);
-                }
-                Some(_) => {}
-                None => return,
-            }
+        if self.drain(until, |member| !member.is_gone).await {
+            // Those that were refused read why.
+            let hung_up = async { while self.connections_open.join_next().await.is_some() {} };
+            let _ = timeout_at(until.into(), hung_up).await;
         }
-        // Those that were refused read why.
-        let _ =
-            timeout_at(until.into(), async { while self.connections_open.join_next().await.is_some() {} })
-                .await;
     }
 
     fn outcome(self, aborted: Option<Aborted>) -> Outcome {
