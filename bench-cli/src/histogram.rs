@@ -204,11 +204,6 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_times_but_numbers() {
-        assert_eq!(Distribution::default().times(), Times::default());
-    }
-
-    #[test]
     fn what_is_no_histogram_of_ours_is_refused() {
         assert!(from_text("?").unwrap_err().contains("base64"));
         assert!(from_text("aGVsbG8=").unwrap_err().contains("HdrHistogram"));

@@ -183,13 +183,6 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_passes_at_every_length() {
-        for len in [16, 17, 4095, 4096, 4097, 4100, 32_768, 100_000] {
-            assert_eq!(check(&payload(len, 7), len, 7, Thoroughness::Full), Ok(()), "{len}");
-        }
-    }
-
-    #[test]
     fn a_reply_to_another_request_is_caught_by_its_stamp() {
         let found = check(&payload(4096, 8), 4096, 7, Thoroughness::Stamps);
         assert_eq!(found, Err(Mismatch::Stamp { request: 7, offset: 0 }));

@@ -279,16 +279,4 @@ mod tests {
         view.tick(&Tick { dropped: 0, ..tick(1.0) });
         assert!(!view.text(Duration::ZERO, true).contains(red));
     }
-
-    #[test]
-    fn a_launch_is_a_line_where_there_is_no_terminal() {
-        let mut view = View::at(Place::Nowhere, 24, Duration::from_secs(1));
-        let cell = Cell { tps: 12_345.0, errors: 2, ..Cell::default() };
-        view.ended(&config(), &cell);
-        assert_eq!(
-            view.line(&config(), &cell),
-            "1/24  tcp listenrain 16 x 4KiB on current: 12,345 tps, 2 errors"
-        );
-        assert!(view.line(&config(), &Cell::default()).ends_with(": 0 tps"));
-    }
 }

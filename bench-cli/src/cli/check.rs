@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use listenrain_results::{Check, Run};
 
-use super::exit::{ended, failure, usage};
+use super::exit::{ended, usage};
 use super::measured::measured;
 use super::{Exit, OutputArgs, plan};
 use crate::drive::Registry;
@@ -64,10 +64,9 @@ fn judge_file(args: &CheckArgs, candidate: &Path) -> Result<Exit, String> {
     let mut candidate = read(candidate)?;
     args.output.check()?;
     candidate.check = Some(judged(args, &goals, &baseline, &candidate)?);
-    let (text, record) = (results::check(&candidate), args.output.record.as_deref());
-    Ok(match files::finish(&text, &candidate, &args.output.files.asked(), record) {
+    Ok(match args.output.finish(&results::check(&candidate), &candidate) {
         Ok(()) => exit(candidate.check.as_ref()),
-        Err(why) => failure(&why),
+        Err(exit) => exit,
     })
 }
 

@@ -94,16 +94,19 @@ fn begin(plan: Result<Plan, String>, args: &CompareArgs, registry: &Registry) ->
 ///
 /// A text for the user: none or more than one thing has several values, or a value cannot be measured.
 fn compared(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> {
-    match &several(args)[..] {
-        [factor] => Ok(plan(args, factor, values(factor, args, registry)?)),
+    let mut factors = factors(args);
+    let names: Vec<_> = factors.iter().map(|factor| format!("--{}", factor.name)).collect();
+    factors.retain(|factor| factor.values.len() > 1);
+    match &factors[..] {
+        [factor] => Ok(plan(args, factor.name, values(factor, registry)?)),
         [] => Err(format!(
             "nothing to compare: give one of {} several values, such as --transport tcp,unix; to compare a thing with \
              itself, use `bench-cli aa`",
-            FACTORS.map(|factor| format!("--{factor}")).join(", ")
+            names.join(", ")
         )),
         more => Err(format!(
             "{} have several values: one at a time, so that one knows what made the difference",
-            more.iter().map(|factor| format!("--{factor}")).collect::<Vec<_>>().join(" and ")
+            more.iter().map(|factor| format!("--{}", factor.name)).collect::<Vec<_>>().join(" and ")
         )),
     }
 }
@@ -114,9 +117,9 @@ fn compared(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> {
 ///
 /// A text for the user.
 fn with_itself(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> {
-    if let Some(factor) = several(args).first() {
+    if let Some(Factor { name, .. }) = factors(args).iter().find(|factor| factor.values.len() > 1) {
         return Err(format!(
-            "--{factor} has several values: `aa` compares one thing with itself; use `compare`"
+            "--{name} has several values: `aa` compares one thing with itself; use `compare`"
         ));
     }
     let value = |again: &str| -> Result<Value, String> {
@@ -126,75 +129,72 @@ fn with_itself(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> 
     Ok(plan(args, "nothing", vec![value("")?, value(" again")?]))
 }
 
-const FACTORS: [&str; 7] = ["transport", "stack", "runtime", "protocol", "set", "binary", "placement"];
-
-/// Those that have several values.
-fn several(args: &CompareArgs) -> Vec<&'static str> {
-    // `--set` once more for each option that has several.
-    let sets = args.cells.set.iter().filter(|set| set.contains(',')).map(|_| "set");
-    let counts = [
-        ("transport", args.cells.transport.len()),
-        ("stack", args.cells.stack.len()),
-        ("runtime", args.cells.runtime.len()),
-        ("protocol", args.cells.protocol.len()),
-        ("binary", args.binary.len()),
-        ("placement", args.cells.placement.len()),
-    ];
-    counts.into_iter().filter(|(_, count)| *count > 1).map(|(factor, _)| factor).chain(sets).collect()
+/// A thing that may have several values: each by its name, and what asks for that one alone.
+struct Factor {
+    name: &'static str,
+    values: Vec<(String, CompareArgs)>,
 }
 
-fn values(factor: &str, args: &CompareArgs, registry: &Registry) -> Result<Vec<Value>, String> {
-    let alone = |name: String, change: &dyn Fn(&mut CompareArgs)| {
+/// All that can be compared. `--set` stands once for each option that has several values, and once where none has.
+fn factors(args: &CompareArgs) -> Vec<Factor> {
+    let mut factors = vec![
+        factor("transport", args, String::clone, |args| &mut args.cells.transport),
+        factor("stack", args, String::clone, |args| &mut args.cells.stack),
+        factor("runtime", args, ToString::to_string, |args| &mut args.cells.runtime),
+        factor("protocol", args, ToString::to_string, |args| &mut args.cells.protocol),
+        factor("binary", args, |path: &PathBuf| path.display().to_string(), |args| &mut args.binary),
+        factor("placement", args, ToString::to_string, |args| &mut args.cells.placement),
+    ];
+    let is_several = |set: &&String| set.contains(',');
+    let others: Vec<_> = args.cells.set.iter().filter(|set| !is_several(set)).cloned().collect();
+    let sets = args.cells.set.iter().filter(is_several).filter_map(|set| set.split_once('='));
+    let sets = sets.map(|(key, values)| {
+        // `tcp.nodelay=true,false` as `tcp.nodelay=true` and `tcp.nodelay=false`.
+        let alone = |value: &str| {
+            let (one, mut args) = (format!("{key}={value}"), args.clone());
+            args.cells.set = others.iter().cloned().chain([one.clone()]).collect();
+            (one, args)
+        };
+        Factor { name: "set", values: values.split(',').map(alone).collect() }
+    });
+    factors.extend(sets);
+    if factors.iter().all(|factor| factor.name != "set") {
+        factors.push(Factor { name: "set", values: Vec::new() });
+    }
+    factors
+}
+
+fn factor<T: Clone>(
+    name: &'static str,
+    args: &CompareArgs,
+    text: fn(&T) -> String,
+    list: fn(&mut CompareArgs) -> &mut Vec<T>,
+) -> Factor {
+    let alone = |one: &T| {
         let mut args = args.clone();
-        change(&mut args);
-        Ok(Value { name, ..value(args, registry)? })
+        *list(&mut args) = vec![one.clone()];
+        (text(one), args)
     };
-    let values: Vec<Value> = match factor {
-        "transport" => each(&args.cells.transport, |one| {
-            alone(one.clone(), &|args| args.cells.transport = vec![one.clone()])
-        }),
-        "stack" => {
-            each(&args.cells.stack, |one| alone(one.clone(), &|args| args.cells.stack = vec![one.clone()]))
-        }
-        "runtime" => {
-            each(&args.cells.runtime, |one| alone(one.to_string(), &|args| args.cells.runtime = vec![*one]))
-        }
-        "protocol" => {
-            each(&args.cells.protocol, |one| alone(one.to_string(), &|args| args.cells.protocol = vec![*one]))
-        }
-        "placement" => each(&args.cells.placement, |one| {
-            alone(one.to_string(), &|args| args.cells.placement = vec![*one])
-        }),
-        "binary" => each(&args.binary, |one| {
-            alone(one.display().to_string(), &|args| args.binary = vec![one.clone()])
-        }),
-        _ => each(&split(&args.cells.set), |one| {
-            let others = args.cells.set.iter().filter(|set| !set.contains(',')).cloned();
-            let set: Vec<_> = others.chain([one.clone()]).collect();
-            alone(one.clone(), &|args| args.cells.set.clone_from(&set))
-        }),
-    }?;
+    Factor { name, values: list(&mut args.clone()).iter().map(alone).collect() }
+}
+
+fn values(factor: &Factor, registry: &Registry) -> Result<Vec<Value>, String> {
+    let value = |(name, args): &(String, CompareArgs)| {
+        Ok::<_, String>(Value { name: name.clone(), ..value(args.clone(), registry)? })
+    };
+    let values: Vec<Value> = factor.values.iter().map(value).collect::<Result<_, _>>()?;
     for (at, value) in values.iter().enumerate() {
         if values[..at].iter().any(|other| other.name == value.name) {
-            return Err(format!("--{factor} {}: given twice; use `bench-cli aa` for that", value.name));
+            return Err(format!(
+                "--{} {}: given twice; use `bench-cli aa` for that",
+                factor.name, value.name
+            ));
         }
         if value.cells.len() != values[0].cells.len() {
-            return Err(format!("--{factor} {}: is not one thing; name it by itself", value.name));
+            return Err(format!("--{} {}: is not one thing; name it by itself", factor.name, value.name));
         }
     }
     Ok(values)
-}
-
-fn each<T>(items: &[T], value: impl Fn(&T) -> Result<Value, String>) -> Result<Vec<Value>, String> {
-    items.iter().map(value).collect()
-}
-
-/// `tcp.nodelay=true,false` as `tcp.nodelay=true` and `tcp.nodelay=false`.
-fn split(sets: &[String]) -> Vec<String> {
-    let several = sets.iter().find_map(|set| set.split_once('=').filter(|(_, values)| values.contains(',')));
-    let split =
-        several.map(|(key, values)| values.split(',').map(|value| format!("{key}={value}")).collect());
-    split.unwrap_or_default()
 }
 
 /// The value that `args` says, which has one of everything.

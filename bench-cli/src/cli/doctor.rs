@@ -1,12 +1,11 @@
 //! `bench-cli doctor`.
 
-use std::io::{self, Write};
-
 use clap::Args;
 
 use super::Exit;
 use super::exit::failure;
 use crate::doctor::examine;
+use crate::report::files;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -35,9 +34,9 @@ pub(super) fn doctor(args: &DoctorArgs) -> Exit {
         true => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
         false => report.text(),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failure(&format!("cannot print: {error}")),
-        _ if args.strict && report.may_spoil > 0 => Exit::LimitMissed,
-        _ => Exit::Well,
+    match files::print(text.as_bytes()) {
+        Err(why) => failure(&why),
+        Ok(()) if args.strict && report.may_spoil > 0 => Exit::LimitMissed,
+        Ok(()) => Exit::Well,
     }
 }

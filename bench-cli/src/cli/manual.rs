@@ -1,12 +1,12 @@
 //! `bench-cli man` and `bench-cli completions`, made of the same texts as `--help`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 
 use super::exit::failure;
 use super::{Cli, Exit};
+use crate::report::files;
 
 pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
@@ -45,7 +45,7 @@ pub(super) fn manual(args: &ManArgs) -> Exit {
         Some(dir) => std::fs::create_dir_all(dir)
             .and_then(|()| clap_mangen::generate_to(command, dir))
             .map_err(|error| format!("--dir: cannot write into {}: {error}", dir.display())),
-        None => print(command).map_err(|error| format!("cannot print: {error}")),
+        None => page(command).and_then(|page| files::print(&page)),
     };
     match written {
         Ok(()) => Exit::Well,
@@ -53,12 +53,8 @@ pub(super) fn manual(args: &ManArgs) -> Exit {
     }
 }
 
-/// A reader that has had enough, such as `head`, is no failure.
-fn print(command: clap::Command) -> io::Result<()> {
+fn page(command: clap::Command) -> Result<Vec<u8>, String> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page)?;
-    match io::stdout().write_all(&page) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    clap_mangen::Man::new(command).render(&mut page).map_err(|error| format!("cannot print: {error}"))?;
+    Ok(page)
 }

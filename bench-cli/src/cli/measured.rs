@@ -6,7 +6,6 @@ use super::exit::{failure, usage};
 use super::{Exit, OutputArgs};
 use crate::drive::Registry;
 use crate::machine;
-use crate::report::files;
 use crate::session::Interrupt;
 
 /// Instead of a table without a row.
@@ -66,8 +65,8 @@ pub(super) fn measured(
         true => "nothing was measured\n".to_owned(),
         false => render(&run),
     };
-    if let Err(why) = files::finish(&text, &run, &output.files.asked(), output.record.as_deref()) {
-        return failure(&why);
+    if let Err(exit) = output.finish(&text, &run) {
+        return exit;
     }
     match verdict {
         _ if was_interrupted => Exit::Interrupted,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use listenrain_results::{Cell, Run};
 
-use super::exit::{ended, failure};
+use super::exit::ended;
 use super::{Exit, OutputArgs};
 use crate::merge;
 use crate::report::{files, tables};
@@ -47,9 +47,8 @@ pub(super) fn keep(parts: &[Run], folder: &Path) -> Result<(), String> {
 /// One run of the files.
 pub(super) fn merge(args: &MergeArgs) -> Exit {
     ended(merged(args).map(|run| {
-        let record = args.output.record.as_deref();
-        if let Err(why) = files::finish(&tables::cells(&run), &run, &args.output.files.asked(), record) {
-            return failure(&why);
+        if let Err(exit) = args.output.finish(&tables::cells(&run), &run) {
+            return exit;
         }
         run.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         let is_whole = run.workers.as_ref().is_some_and(|workers| workers.missing.is_empty());

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use listenrain_results::Run;
 
+use super::exit::{Exit, failure};
 use crate::report::files::{self, Asked, Format};
 
 /// Files of a run. One of them may be `-`, which is standard output; the table then goes to standard error.
@@ -74,5 +76,11 @@ impl OutputArgs {
     pub(crate) fn check(&self) -> Result<(), String> {
         files::check(&self.files.asked())?;
         self.record.as_deref().map_or(Ok(()), files::check_record)
+    }
+
+    /// Shows `table`, writes the files of `run`, and records it where that was asked for; or says what could not be done.
+    pub(crate) fn finish(&self, table: &str, run: &Run) -> Result<(), Exit> {
+        let done = files::finish(table, run, &self.files.asked(), self.record.as_deref());
+        done.map_err(|why| failure(&why))
     }
 }

@@ -284,16 +284,6 @@ mod tests {
     }
 
     #[test]
-    fn all_is_every_transport_of_single_endpoints() {
-        let cells = planned("--transport all --stack bare").unwrap();
-        let measured: Vec<_> = cells.iter().map(|cell| &*cell.transport).collect();
-        let mut registered = Registry::standard().schemes().join(" ");
-        assert!(registered.ends_with(" ha"), "{registered}");
-        registered.truncate(registered.len() - " ha".len());
-        assert_eq!(measured.join(" "), registered);
-    }
-
-    #[test]
     fn a_stack_without_packets_is_measured_once_whatever_the_protocols() {
         let cells = planned("--stack bare --protocol native,original").unwrap();
         assert_eq!((cells.len(), cells[0].protocol), (1, ProtocolChoice::Stream));

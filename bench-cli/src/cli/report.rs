@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use listenrain_results::{Cell, ReadError, Run, Store, update};
+use listenrain_results::{Cell, Run, Store, update};
 
 use super::exit::ended;
 use super::{Exit, FileArgs};
@@ -46,11 +46,8 @@ pub(super) fn report(args: &ReportArgs) -> Exit {
 fn show(args: &ReportArgs) -> Result<Exit, String> {
     files::check(&args.files.asked())?;
     let store = Store::new(&args.store);
-    let mut runs = Vec::new();
-    for path in &args.runs {
-        let run = load(path, &store).map_err(|error| files::chain(&error))?;
-        runs.push((path.display().to_string(), run));
-    }
+    let load = |path: &PathBuf| Ok::<_, String>((path.display().to_string(), load(path, &store)?));
+    let runs: Vec<(String, Run)> = args.runs.iter().map(load).collect::<Result<_, String>>()?;
     let shown: Vec<_> = runs.iter().map(|(name, run)| Shown::read(name, run)).collect();
     let titled = |shown: &Shown<'_>| match runs.len() {
         1 => tables::any(shown.run),
@@ -64,15 +61,11 @@ fn show(args: &ReportArgs) -> Result<Exit, String> {
 }
 
 /// The run that `path` is: a file, a folder that holds one, or the name of a recorded one.
-fn load(path: &Path, store: &Store) -> Result<Run, ReadError> {
-    let read = |path: &Path| {
-        let open = |source| ReadError::Open { path: path.to_owned(), source };
-        Run::from_json(&fs::read_to_string(path).map_err(open)?, &path.display().to_string())
-    };
+fn load(path: &Path, store: &Store) -> Result<Run, String> {
     match path {
-        path if path.is_dir() => read(&path.join("run.json")),
-        path if path.exists() || path.components().count() != 1 => read(path),
-        name => store.load(&name.display().to_string()),
+        path if path.is_dir() => files::read(&path.join("run.json")),
+        path if path.exists() || path.components().count() != 1 => files::read(path),
+        name => store.load(&name.display().to_string()).map_err(|error| files::chain(&error)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::clock;
-use crate::machine::quota::{Limit, Quota, quota};
+use crate::machine::quota::{Quota, quota};
 use crate::machine::root::Root;
 use crate::machine::{OPT_LEVEL, frequency, host, memory, processors, sockets};
 use crate::meter::usage::HostTimes;
@@ -124,8 +124,8 @@ pub(super) const CHECKS: [Check; 23] = [
         remedy: "lift the container's CPU limit, or pin whole cores to it instead",
         look: |at| match quota(at.root) {
             None => Seen::Unknown("no control group can be read"),
-            Some(Limit::None) => seen("none", true),
-            Some(Limit::At(Quota { cores, throttled })) => {
+            Some(None) => seen("none", true),
+            Some(Some(Quota { cores, throttled })) => {
                 Seen::Bad(format!("{cores:.2} cores; stopped for it {throttled} times so far"))
             }
         },

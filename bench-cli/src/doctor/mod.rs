@@ -122,7 +122,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::machine::quota::{self, Limit, Quota};
+    use crate::machine::quota::{self, Quota};
 
     /// A machine on which everything is as it should be.
     const GOOD: [(&str, &str); 23] = [
@@ -263,7 +263,7 @@ mod tests {
             ("sys/fs/cgroup/cpu,cpuacct/cpu.stat", "nr_periods 10\nnr_throttled 7\nthrottled_time 5\n"),
         ];
         let (_folder, root) = tree(&v1);
-        assert_eq!(quota::quota(&root), Some(Limit::At(Quota { cores: 0.5, throttled: 7 })));
+        assert_eq!(quota::quota(&root), Some(Some(Quota { cores: 0.5, throttled: 7 })));
         let v2 = [
             ("proc/self/cgroup", "0::/a/b\n"),
             ("sys/fs/cgroup/a/b/cpu.max", "400000 100000\n"),
@@ -271,7 +271,7 @@ mod tests {
             ("sys/fs/cgroup/a/cpu.stat", "nr_throttled 3\n"),
         ];
         let (_folder, root) = tree(&v2);
-        assert_eq!(quota::quota(&root), Some(Limit::At(Quota { cores: 2.0, throttled: 3 })));
+        assert_eq!(quota::quota(&root), Some(Some(Quota { cores: 2.0, throttled: 3 })));
     }
 
     #[test]

@@ -18,7 +18,6 @@ use std::time::SystemTime;
 
 use listenrain_results::Env;
 
-use self::quota::Limit;
 use self::root::Root;
 use self::secrets::without_secrets;
 
@@ -53,10 +52,7 @@ fn kernels(root: &Root) -> Env {
         cpu: cpu.or_else(|| ask("sysctl", &["-n", "machdep.cpu.brand_string"])).unwrap_or_default(),
         machine_cores: processors::online(root).map(|cores| cores.len() as u32),
         affinity: root.field("proc/self/status", "Cpus_allowed_list"),
-        cpu_quota: quota::quota(root).and_then(|limit| match limit {
-            Limit::At(quota) => Some(quota.cores),
-            Limit::None => None,
-        }),
+        cpu_quota: quota::quota(root).flatten().map(|quota| quota.cores),
         smt: processors::smt(root),
         turbo: frequency::turbo(root),
         virtual_machine: host::virtual_machine(root).map(|kind| kind.unwrap_or_else(|| "no".to_owned())),
@@ -121,13 +117,6 @@ fn ask(program: &str, arguments: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_command_is_as_typed_without_secrets() {
-        let line = ["run", "--target", "tcp://user:pw@host:1?key=k", "--parallel", "1,16"];
-        let command = typed(line.into_iter().map(str::to_owned));
-        assert_eq!(command, "bench-cli run --target tcp://…@host:1?… --parallel 1,16");
-    }
 
     #[test]
     fn a_machine_is_described_by_the_doctors_probes() {

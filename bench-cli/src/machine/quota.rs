@@ -11,26 +11,20 @@ pub(crate) struct Quota {
     pub(crate) throttled: u64,
 }
 
-/// What the groups of this process say.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Limit {
-    None,
-    At(Quota),
-}
-
-/// The tightest quota of this process's group and of those above it; nothing where no group can be read.
-pub(crate) fn quota(root: &Root) -> Option<Limit> {
+/// The tightest quota of this process's group and of those above it, `Some(None)` where there is none; `None` where no group
+/// can be read.
+pub(crate) fn quota(root: &Root) -> Option<Option<Quota>> {
     let groups = root.read("proc/self/cgroup")?;
     let mut readable = false;
     let mut tightest: Option<Quota> = None;
     for (folder, is_v2) in folders(&groups) {
         let limit = if is_v2 { v2(root, &folder) } else { v1(root, &folder) };
         readable |= limit.is_some();
-        if let Some(Limit::At(quota)) = limit {
+        if let Some(Some(quota)) = limit {
             tightest = Some(tightest.filter(|other| other.cores <= quota.cores).unwrap_or(quota));
         }
     }
-    readable.then(|| tightest.map_or(Limit::None, Limit::At))
+    readable.then_some(tightest)
 }
 
 /// The folders of the groups that a `/proc/self/cgroup` names, from the innermost to the outermost, and whether each is
@@ -61,50 +55,24 @@ fn folders(groups: &str) -> Vec<(String, bool)> {
     folders
 }
 
-fn v2(root: &Root, folder: &str) -> Option<Limit> {
+fn v2(root: &Root, folder: &str) -> Option<Option<Quota>> {
     let text = root.read(&format!("{folder}/cpu.max"))?;
     let (quota, period) = text.split_once(' ')?;
     limit(root, folder, quota, period)
 }
 
-fn v1(root: &Root, folder: &str) -> Option<Limit> {
+fn v1(root: &Root, folder: &str) -> Option<Option<Quota>> {
     let quota = root.read(&format!("{folder}/cpu.cfs_quota_us"))?;
     let period = root.read(&format!("{folder}/cpu.cfs_period_us"))?;
     limit(root, folder, &quota, &period)
 }
 
-fn limit(root: &Root, folder: &str, quota: &str, period: &str) -> Option<Limit> {
+fn limit(root: &Root, folder: &str, quota: &str, period: &str) -> Option<Option<Quota>> {
     if quota == "max" || quota == "-1" {
-        return Some(Limit::None);
+        return Some(None);
     }
     let (quota, period) = (quota.parse::<f64>().ok()?, period.parse::<f64>().ok()?);
     let stat = root.read(&format!("{folder}/cpu.stat")).unwrap_or_default();
     let throttled = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.parse().ok());
-    (period > 0.0).then(|| Limit::At(Quota { cores: quota / period, throttled: throttled.unwrap_or(0) }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_looked_for_from_the_inside_out() {
-        let folders = folders("9:name=systemd:/\n1:cpu,cpuacct:/a\n0::/b/c\nnonsense\n");
-        let folders: Vec<_> = folders.iter().map(|(folder, is_v2)| (folder.as_str(), *is_v2)).collect();
-        assert_eq!(
-            folders,
-            [
-                ("sys/fs/cgroup/cpu/a", false),
-                ("sys/fs/cgroup/cpu,cpuacct/a", false),
-                ("sys/fs/cgroup/cpu", false),
-                ("sys/fs/cgroup/cpu,cpuacct", false),
-                ("sys/fs/cgroup/b/c", true),
-                ("sys/fs/cgroup/unified/b/c", true),
-                ("sys/fs/cgroup/b", true),
-                ("sys/fs/cgroup/unified/b", true),
-                ("sys/fs/cgroup", true),
-                ("sys/fs/cgroup/unified", true),
-            ]
-        );
-    }
+    (period > 0.0).then(|| Some(Quota { cores: quota / period, throttled: throttled.unwrap_or(0) }))
 }

@@ -3,7 +3,7 @@
 //! - [`mean_interval`]: the mean of launches, and how sure it is.
 //! - [`paired_ratio`], [`unpaired_ratio`]: one thing against another, in blocks or not.
 //! - [`flips`]: how often chance alone does as much. [`holm`]: the same where many were asked at once.
-//! - [`share`]: what so many of so many say of the true share.
+//! - [`share`]: exact binomial bounds of a share.
 //! - [`steadiness`]: what of a series to leave out, and whether the rest is at rest.
 
 pub(crate) mod flips;

@@ -51,16 +51,4 @@ mod tests {
         }
         assert_eq!(t(0.975, 0.0), f64::INFINITY);
     }
-
-    #[test]
-    fn a_beta_of_whole_numbers_is_a_binomial_tail() {
-        // P(beta(a, b) <= x) = P(at least a of a + b - 1 with share x).
-        for (a, b) in [(1u64, 10u64), (3, 8), (10, 91), (5, 5_000), (400, 40_000)] {
-            for probability in [0.025, 0.5, 0.975] {
-                let x = beta(probability, a as f64, b as f64);
-                let tail = super::super::testing::at_least(a, a + b - 1, x);
-                assert!((tail - probability).abs() < 1e-6, "{a} {b} {probability}: {x}, {tail}");
-            }
-        }
-    }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use listenrain_results::{Cell, OpenLoop};
 
+use serde::de::DeserializeOwned;
+
 use super::like::duration_s;
 use crate::load::{Arrivals, CellConfig, OpenConfig, PacerChoice, Placement, ProtocolChoice, RuntimeChoice};
 
@@ -24,13 +26,8 @@ pub(crate) fn config(cell: &Cell, seed: u64) -> Result<CellConfig, String> {
         ));
     }
     let runtime: RuntimeChoice = cell.runtime.parse().map_err(|_| cannot("runtime"))?;
-    let protocol = match cell.protocol.as_str() {
-        "native" => ProtocolChoice::Native,
-        "original" => ProtocolChoice::Original,
-        "stream" => ProtocolChoice::Stream,
-        _ => return Err(cannot("protocol")),
-    };
-    let placement = if cell.placement == "split" { Placement::Split } else { Placement::Same };
+    let protocol: ProtocolChoice = choice(&cell.protocol).ok_or_else(|| cannot("protocol"))?;
+    let placement = choice(&cell.placement).unwrap_or(Placement::Same);
     let pins = if cell.pin.is_empty() { Ok(Default::default()) } else { cell.pin.parse() };
     let stalls =
         cell.stalls.iter().map(|stall| stall.parse()).collect::<Result<Vec<crate::load::Stall>, _>>();
@@ -57,6 +54,11 @@ pub(crate) fn config(cell: &Cell, seed: u64) -> Result<CellConfig, String> {
     })
 }
 
+/// The choice of that name.
+fn choice<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(name.into()).ok()
+}
+
 /// Recorded as `scheme.name=value`.
 fn options(cell: &Cell) -> Option<Vec<(String, String)>> {
     let option = |text: &String| {
@@ -70,9 +72,9 @@ fn options(cell: &Cell) -> Option<Vec<(String, String)>> {
 fn open_loop(open: &OpenLoop, seed: u64) -> OpenConfig {
     OpenConfig {
         rate: open.rate,
-        arrivals: if open.arrivals == "fixed" { Arrivals::Fixed } else { Arrivals::Exp },
+        arrivals: choice(&open.arrivals).unwrap_or(Arrivals::Exp),
         max_in_flight: open.max_in_flight,
-        pacer: if open.pacer == "tick" { PacerChoice::Tick } else { PacerChoice::Thread },
+        pacer: choice(&open.pacer).unwrap_or(PacerChoice::Thread),
         seed,
     }
 }

@@ -234,14 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn one_launch_beyond_a_limit_on_the_longest_misses_it_however_far_the_others_are_within() {
-        // Longest of 200 µs four times, of 3 ms once: a t-interval would reach from below 0 to above the limit.
-        let cell = launched(&[100.0, 100.0, 100.0, 100.0, 1_500.0]);
-        assert_eq!(verdict("max<2ms", &cell), LIMIT_MISSED);
-        assert_eq!(verdict("max<3.1ms", &cell), PASSED);
-    }
-
-    #[test]
     fn a_percentile_is_judged_by_how_many_requests_are_beyond_the_limit() {
         assert_eq!(verdict("p99<2ms", &timed(10_000, 50)), PASSED);
         assert_eq!(verdict("p99<2ms", &timed(10_000, 100)), INCONCLUSIVE);

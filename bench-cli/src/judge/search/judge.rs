@@ -33,11 +33,11 @@ pub(super) fn judge(rate: f64, cell: &Cell, slo: &[Limit]) -> Judged {
         let why = "the generator lagged: a server's times can't be told at this rate".to_owned();
         (GENERATOR_LIMITED, why)
     } else {
-        let of = |verdict: &str| verdicts.iter().find(|one| one.verdict == verdict);
+        let of = |verdict: &str| verdicts.iter().find(|(one, ..)| *one == verdict);
         let gravest = of(MISSED).or_else(|| of(UNCLEAR)).or_else(|| verdicts.first());
-        gravest.map_or((HOLDS, String::new()), |one| (one.verdict, one.why.clone()))
+        gravest.map_or((HOLDS, String::new()), |(verdict, _, why)| (*verdict, why.clone()))
     };
-    let looks_well = !cell.generator_limited && verdicts.iter().all(|one| one.looks_well);
+    let looks_well = !cell.generator_limited && verdicts.iter().all(|(_, looks_well, _)| *looks_well);
     let trial = Trial {
         rate,
         achieved: cell.tps,
@@ -52,22 +52,16 @@ pub(super) fn judge(rate: f64, cell: &Cell, slo: &[Limit]) -> Judged {
     Judged { trial, looks_well }
 }
 
-struct OfLimit {
-    verdict: &'static str,
-    looks_well: bool,
-    why: String,
-}
-
-fn limited(cell: &Cell, limit: &Limit) -> OfLimit {
-    match late(cell, limit) {
-        Ok(late) => {
-            let verdict = match late.ruling() {
-                Ruling::Holds => HOLDS,
-                Ruling::Missed => MISSED,
-                Ruling::Unclear => UNCLEAR,
-            };
-            OfLimit { verdict, looks_well: late.share() <= late.allowed, why: late.text(limit) }
-        }
-        Err(why) => OfLimit { verdict: MISSED, looks_well: false, why },
-    }
+/// The verdict by one limit, whether what was seen is within it, and why.
+fn limited(cell: &Cell, limit: &Limit) -> (&'static str, bool, String) {
+    let late = match late(cell, limit) {
+        Ok(late) => late,
+        Err(why) => return (MISSED, false, why),
+    };
+    let verdict = match late.ruling() {
+        Ruling::Holds => HOLDS,
+        Ruling::Missed => MISSED,
+        Ruling::Unclear => UNCLEAR,
+    };
+    (verdict, late.share() <= late.allowed, late.text(limit))
 }

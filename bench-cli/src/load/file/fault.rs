@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::raw::RawFault;
-use super::{Wrong, millis, time};
+use super::{Wrong, millis, time, wrong};
 use crate::load::{Fault, FaultKind};
 use crate::units::{parse_duration_within, parse_share, parse_size_within};
 
@@ -21,7 +21,7 @@ pub(super) fn fault(raw: &Spanned<RawFault>, total: Duration) -> Result<Fault, W
     let length = match lasts {
         Some(lasts) => millis(lasts)?,
         None if kind.is_momentary() => MOMENT.min(total.saturating_sub(begins)),
-        None => return Err((raw.span(), format!("{} goes on for some time: add lasts", kind.name()))),
+        None => return wrong(raw.span(), format!("{} goes on for some time: add lasts", kind.name())),
     };
     if length.is_zero() || begins + length > total {
         let span = lasts.as_ref().filter(|_| begins < total).map_or_else(|| at.span(), Spanned::span);
@@ -29,18 +29,18 @@ pub(super) fn fault(raw: &Spanned<RawFault>, total: Duration) -> Result<Fault, W
             "a fault has to begin and end within the phases, which last {}: begin earlier or make it shorter",
             time(total)
         );
-        return Err((span, why));
+        return wrong(span, why);
     }
     let amount = match (kind.amount(), amount) {
         (None, None) => 0,
         (None, Some(amount)) => {
-            return Err((amount.span(), format!("{} has no amount: leave it out", kind.name())));
+            return wrong(amount.span(), format!("{} has no amount: leave it out", kind.name()));
         }
         (Some(unit), None) => {
-            return Err((
+            return wrong(
                 raw.span(),
                 format!("{} needs an amount ({unit}), such as {}", kind.name(), example(unit)),
-            ));
+            );
         }
         (Some(unit), Some(text)) => quantity(text.get_ref(), unit).map_err(|why| (text.span(), why))?,
     };

@@ -73,35 +73,29 @@ fn build(file: &File, seed: u64, end: usize) -> Result<Scenario, Wrong> {
     let requests = requests(file)?;
     let largest = requests.iter().map(|request| request.payload).max().unwrap_or(0);
     if file.phase.is_empty() {
-        return Err((
-            end..end,
-            "there is no [[phase]]: add one with name, duration, and parallel or rate".into(),
-        ));
+        return wrong(end..end, "there is no [[phase]]: add one with name, duration, and parallel or rate");
     }
     most("phase", &file.phase, MOST)?;
     let mut phases: Vec<Phase> = Vec::new();
     for raw in &file.phase {
         let phase = phase(raw, seed.wrapping_add(phases.len() as u64), largest)?;
         if phases.iter().any(|other| other.name == phase.name) {
-            return Err((
-                raw.get_ref().name.span(),
-                "an earlier phase has this name: give each its own".into(),
-            ));
+            return wrong(raw.get_ref().name.span(), "an earlier phase has this name: give each its own");
         }
         phases.push(phase);
     }
     let total: Duration = phases.iter().map(|phase| phase.duration).sum();
     if total > LONGEST {
-        return Err((
+        return wrong(
             whole,
             format!("the phases last {} together, at most {} are allowed", time(total), time(LONGEST)),
-        ));
+        );
     }
     most("fault", &file.fault, MOST_FAULTS)?;
     let faults = file.fault.iter().map(|raw| fault(raw, total)).collect::<Result<_, _>>()?;
     let warmup = match &file.warmup {
         Some(warmup) if warmup.get_ref().0 > LONGEST_WARMUP => {
-            return Err((warmup.span(), format!("at most {} are allowed", time(LONGEST_WARMUP))));
+            return wrong(warmup.span(), format!("at most {} are allowed", time(LONGEST_WARMUP)));
         }
         Some(warmup) => warmup.get_ref().0,
         None => Duration::from_secs(1),
@@ -126,14 +120,14 @@ fn requests(file: &File) -> Result<Vec<Request>, Wrong> {
     for raw in &file.request {
         let RawRequest { payload, share, one_way } = raw.get_ref();
         if let Some(share) = share.as_ref().filter(|share| !(1e-6..=1e6).contains(share.get_ref())) {
-            return Err((share.span(), "allowed: a weight from 0.000001 to 1000000".into()));
+            return wrong(share.span(), "allowed: a weight from 0.000001 to 1000000");
         }
         let share = share.as_ref().map_or(1.0, |share| *share.get_ref());
         requests.push(Request { payload: payload.0, share, one_way: *one_way });
     }
     if requests.iter().all(|request| request.one_way) {
         let why = "every request is one-way, and those have no time: add one that is answered";
-        return Err((file.request[0].span(), why.into()));
+        return wrong(file.request[0].span(), why);
     }
     Ok(requests)
 }
@@ -143,7 +137,7 @@ fn phase(raw: &Spanned<RawPhase>, seed: u64, largest: usize) -> Result<Phase, Wr
     self::name(name)?;
     let length = duration.get_ref().0;
     if length < SHORTEST_PHASE {
-        return Err((duration.span(), format!("at least {} are needed", time(SHORTEST_PHASE))));
+        return wrong(duration.span(), format!("at least {} are needed", time(SHORTEST_PHASE)));
     }
     let shared = |parallel| Phase {
         name: name.get_ref().clone(),
@@ -164,10 +158,10 @@ fn phase(raw: &Spanned<RawPhase>, seed: u64, largest: usize) -> Result<Phase, Wr
             let of_open =
                 arrivals.as_ref().map(Spanned::span).or_else(|| max_in_flight.as_ref().map(Spanned::span));
             if let Some(span) = of_open {
-                return Err((
+                return wrong(
                     span,
-                    "only an open loop has this: give rate instead of parallel, or leave it out".into(),
-                ));
+                    "only an open loop has this: give rate instead of parallel, or leave it out",
+                );
             }
             let most = MAX_PARALLEL.min((WINDOW / largest) as u64);
             if !(1..=most).contains(parallel.get_ref()) {
@@ -175,7 +169,7 @@ fn phase(raw: &Spanned<RawPhase>, seed: u64, largest: usize) -> Result<Phase, Wr
                 let why = format!(
                     "allowed: 1 to {most}, so that payloads of {largest} are no more than 256MiB together"
                 );
-                return Err((parallel.span(), why));
+                return wrong(parallel.span(), why);
             }
             Ok(shared(*parallel.get_ref()))
         }
@@ -183,19 +177,23 @@ fn phase(raw: &Spanned<RawPhase>, seed: u64, largest: usize) -> Result<Phase, Wr
             if let Some(think) = think {
                 let why =
                     "an open loop has no callers that think: leave it out, or give parallel instead of rate";
-                return Err((think.span(), why.into()));
+                return wrong(think.span(), why);
             }
             let arrivals = arrivals.as_ref().map_or(Arrivals::Exp, |arrivals| *arrivals.get_ref());
             if let Some(most) =
                 max_in_flight.as_ref().filter(|most| !(1..=MOST_IN_FLIGHT).contains(most.get_ref()))
             {
-                return Err((most.span(), format!("allowed: 1 to {MOST_IN_FLIGHT}")));
+                return wrong(most.span(), format!("allowed: 1 to {MOST_IN_FLIGHT}"));
             }
             let max_in_flight = max_in_flight.as_ref().map_or(MAX_IN_FLIGHT, |most| *most.get_ref());
             let open = OpenConfig { rate: rate.0, arrivals, max_in_flight, pacer: PacerChoice::Thread, seed };
             Ok(Phase { open: Some(open), ..shared(1) })
         }
     }
+}
+
+fn wrong<T>(span: Range<usize>, why: impl Into<String>) -> Result<T, Wrong> {
+    Err((span, why.into()))
 }
 
 fn name(name: &Spanned<String>) -> Result<(), Wrong> {
