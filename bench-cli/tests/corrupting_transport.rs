@@ -6,7 +6,6 @@ mod harness;
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bench_cli::Registry;
@@ -18,29 +17,28 @@ use listenrain::{
     NextError, Transport,
 };
 use listenrain_results::Verdict;
+use listenrain_transports::InProcess;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use harness::{is_tool, run, tests, tool};
 
-/// In memory, within this process. One bit of every so many pieces that arrive is flipped, or none for 0.
+/// In memory, within this process. One bit of every fifth piece that arrives is flipped.
 #[derive(Debug)]
 struct Flipping {
-    scheme: &'static str,
-    every: usize,
     waiting: (Sender<DuplexStream>, std::sync::Mutex<Option<Receiver<DuplexStream>>>),
 }
 
-impl Flipping {
-    fn new(scheme: &'static str, every: usize) -> Self {
+impl Default for Flipping {
+    fn default() -> Self {
         let (sender, receiver) = channel(16);
-        Self { scheme, every, waiting: (sender, Some(receiver).into()) }
+        Self { waiting: (sender, Some(receiver).into()) }
     }
 }
 
 impl Transport for Flipping {
     fn scheme(&self) -> &str {
-        self.scheme
+        "flipping"
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -49,7 +47,7 @@ impl Transport for Flipping {
 
     fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
         let to = self.waiting.0.clone();
-        Ok(Box::new(Dialer { endpoint: endpoint.clone(), to, every: self.every }))
+        Ok(Box::new(Dialer { endpoint: endpoint.clone(), to }))
     }
 
     fn listen<'a>(
@@ -63,14 +61,13 @@ impl Transport for Flipping {
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
-        Endpoint::new(self.scheme, "here").unwrap()
+        Endpoint::new("flipping", "here").unwrap()
     }
 }
 
 struct Dialer {
     endpoint: Endpoint,
     to: Sender<DuplexStream>,
-    every: usize,
 }
 
 impl ChannelGenerator for Dialer {
@@ -79,7 +76,7 @@ impl ChannelGenerator for Dialer {
             let (near, far) = tokio::io::duplex(64 * 1024);
             self.to.send(far).await.unwrap();
             let (read, write) = tokio::io::split(near);
-            let read = FlippingRead { inner: Plain(read), every: self.every, pieces: AtomicUsize::new(0) };
+            let read = FlippingRead { inner: Plain(read), pieces: 0 };
             Ok(Channel::from_halves(read, Plain(write), ChannelFacts::new("flipping")))
         })
     }
@@ -110,8 +107,7 @@ impl ChannelGenerator for Listener {
 
 struct FlippingRead<R> {
     inner: R,
-    every: usize,
-    pieces: AtomicUsize,
+    pieces: usize,
 }
 
 impl<R: ChannelRead> ChannelRead for FlippingRead<R> {
@@ -119,8 +115,8 @@ impl<R: ChannelRead> ChannelRead for FlippingRead<R> {
         let mut own = ReadBuffer::default();
         let count = ready!(self.inner.poll_read(cx, &mut own))?;
         let mut piece = own.take(count).to_vec();
-        let index = self.pieces.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.every > 0 && index.is_multiple_of(self.every) {
+        self.pieces += 1;
+        if self.pieces.is_multiple_of(5) {
             // Not at a block's start: only the full check of the warm-up and of one in 64 can see it.
             piece[(count / 2 + 100).min(count - 1)] ^= 1;
         }
@@ -130,8 +126,7 @@ impl<R: ChannelRead> ChannelRead for FlippingRead<R> {
 }
 
 fn registry() -> Registry {
-    let flipping = Flipping::new("flipping", 5);
-    Registry::empty().with(flipping).with(Flipping::new("honest", 0))
+    Registry::empty().with(Flipping::default()).with(InProcess::default())
 }
 
 /// Runs this program as the tool; its exit code and its JSON.
@@ -141,7 +136,7 @@ fn told(line: &str) -> (Option<i32>, String) {
 }
 
 fn a_corrupting_transport_fails_its_row_and_no_other() {
-    let line = "run --stack listenrain --transport flipping,honest --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
+    let line = "run --stack listenrain --transport flipping,channel --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
     let (code, json) = told(line);
     assert_eq!(code, Some(1), "{json}");
     let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();
@@ -151,11 +146,11 @@ fn a_corrupting_transport_fails_its_row_and_no_other() {
 }
 
 fn a_corrupting_transport_cannot_win_a_comparison() {
-    let line = "compare --transport flipping,honest --payload 16KiB --parallel 3 --blocks 2 --duration 150ms --warmup 30ms --json -";
+    let line = "compare --transport flipping,channel --payload 16KiB --parallel 3 --blocks 2 --duration 150ms --warmup 30ms --json -";
     let (code, json) = told(line);
     assert_eq!(code, Some(1), "{json}");
     let comparison = listenrain_results::Run::from_json(&json, "stdout").unwrap().comparison.unwrap();
-    assert_eq!(comparison.values, ["flipping", "honest"]);
+    assert_eq!(comparison.values, ["flipping", "channel"]);
     assert!(!comparison.rows.is_empty());
     for row in &comparison.rows {
         assert!(row.verdict == Verdict::Invalid && row.ratio.is_none(), "{row:?}");

@@ -15,9 +15,13 @@ fn tool(folder: &Path, line: &str) -> Output {
     command.args(line.split_whitespace()).current_dir(folder).output().unwrap()
 }
 
-fn said(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (text(&output.stdout), text(&output.stderr))
+/// What is said on both outputs by a command that ends with `code`.
+fn said(folder: &Path, line: &str, code: i32) -> (String, String) {
+    let output = tool(folder, line);
+    let [out, err] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert_eq!(output.status.code(), Some(code), "{line}: {out}{err}");
+    (out, err)
 }
 
 /// A folder with the runs of the fixtures in it. It stays, so that one can look at what was made.
@@ -46,9 +50,8 @@ fn every_kind_of_file_comes_of_a_run_that_lies_there() {
             "report {name}.json --json {name}.copy --csv {name}.csv --md {name}.md --html {name}.html --hlog \
              {name}.hlog --counts {name}.counts --hgrm {name}"
         );
-        let output = tool(&folder, &line);
-        let (out, err) = said(&output);
-        assert_eq!(output.status.code(), Some(i32::from(name == "rich")), "a row of `rich` failed: {err}");
+        // A row of `rich` failed.
+        let (out, err) = said(&folder, &line, i32::from(name == "rich"));
         assert!(out.contains("tcp") && err.is_empty(), "{err}");
         let read = |ending: &str| fs::read_to_string(folder.join(format!("{name}.{ending}"))).unwrap();
         assert!(read("copy") == read("json"), "what was read is not what was written");
@@ -62,14 +65,10 @@ fn every_kind_of_file_comes_of_a_run_that_lies_there() {
 #[test]
 fn a_run_of_schema_1_is_shown_and_says_what_it_does_not_hold() {
     let folder = folder("old");
-    let output = tool(&folder, "report old.json --html old.html --md -");
-    let (out, err) = said(&output);
-    assert_eq!(output.status.code(), Some(0), "{err}");
+    let (out, err) = said(&folder, "report old.json --html old.html --md -", 0);
     assert!(out.starts_with("| parallel") && err.contains("171,300"), "the table goes to standard error");
     assert!(fs::read_to_string(folder.join("old.html")).unwrap().contains("171,300"));
-    let output = tool(&folder, "report old.json --counts counts.csv");
-    let (_, err) = said(&output);
-    assert_eq!(output.status.code(), Some(2));
+    let (_, err) = said(&folder, "report old.json --counts counts.csv", 2);
     assert!(err.contains("no histogram was kept: runs of schema 1 have none"), "{err}");
 }
 
@@ -77,9 +76,7 @@ fn a_run_of_schema_1_is_shown_and_says_what_it_does_not_hold() {
 fn recorded_runs_are_found_by_name_and_by_folder() {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for run in ["2026-11-22-linux-amd-epyc-1", "results/runs/2026-11-22-linux-amd-epyc-1"] {
-        let output = tool(&home, &format!("report {run}"));
-        let (out, err) = said(&output);
-        assert_eq!(output.status.code(), Some(0), "{err}");
+        let (out, _) = said(&home, &format!("report {run}"), 0);
         assert!(out.contains("60,882") && out.contains("original: tps"), "{out}");
     }
 }
@@ -92,12 +89,7 @@ fn recorded_runs_are_looked_for_in_the_folder_that_is_named() {
         fs::create_dir_all(folder.join(store).join("one")).unwrap();
         fs::copy(folder.join(format!("{run}.json")), folder.join(store).join("one/run.json")).unwrap();
     }
-    let shown = |line: &str| {
-        let output = tool(&folder, line);
-        let (out, err) = said(&output);
-        assert_eq!(output.status.code(), Some(0), "{line}: {err}");
-        out
-    };
+    let shown = |line: &str| said(&folder, line, 0).0;
     let (compared, transports) = (shown("report compared.json"), shown("report transports.json"));
     assert_ne!(compared, transports);
     assert_eq!(shown("report one --runs kept"), compared);
@@ -131,9 +123,7 @@ fn a_folder_without_the_run_says_where_it_was_looked_for() {
         ("report --update A.md --runs empty", "`<!-- table:one -->` names no recorded run; there are: "),
         ("report one --runs", "a value is required for '--runs <DIR>'"),
     ] {
-        let output = tool(&folder, line);
-        let (_, err) = said(&output);
-        assert_eq!(output.status.code(), Some(2), "{line}: {err}");
+        let (_, err) = said(&folder, line, 2);
         assert!(err.contains(says), "{line}: {err}");
     }
     assert_eq!(fs::read_to_string(folder.join("A.md")).unwrap(), "<!-- table:one --><!-- /table -->");
@@ -142,15 +132,13 @@ fn a_folder_without_the_run_says_where_it_was_looked_for() {
 #[test]
 fn several_runs_stand_one_after_the_other_and_on_one_page() {
     let folder = folder("several");
-    let output = tool(&folder, "report transports.json compared.json --html both.html --csv both.csv");
-    let (out, _) = said(&output);
+    let (out, _) = said(&folder, "report transports.json compared.json --html both.html --csv both.csv", 0);
     assert!(out.contains("== transports.json") && out.contains("== compared.json"), "{out}");
     let page = fs::read_to_string(folder.join("both.html")).unwrap();
     assert!(page.contains("id=\"run-1\"") && page.contains("id=\"run-2\""));
     assert_eq!(fs::read_to_string(folder.join("both.csv")).unwrap().lines().count(), 1 + 19 + 3);
-    let output = tool(&folder, "report transports.json compared.json --json -");
-    let (_, err) = said(&output);
-    assert!(output.status.code() == Some(2) && err.contains("a run file holds one run"), "{err}");
+    let (_, err) = said(&folder, "report transports.json compared.json --json -", 2);
+    assert!(err.contains("a run file holds one run"), "{err}");
 }
 
 #[test]
@@ -171,9 +159,7 @@ fn what_cannot_be_read_or_written_says_what_to_do() {
         ("report rich.json --html missing/x.html", "--html: cannot write missing/x.html"),
         ("report", "required"),
     ] {
-        let output = tool(&folder, line);
-        let (_, err) = said(&output);
-        assert_eq!(output.status.code(), Some(2), "{line}: {err}");
+        let (_, err) = said(&folder, line, 2);
         assert!(err.contains(says), "{line}: {err}");
     }
 }
@@ -185,24 +171,22 @@ fn tables_in_a_text_are_written_anew_from_the_runs() {
     fs::copy(folder.join("compared.json"), folder.join("results/runs/one/run.json")).unwrap();
     let text = "# A\n<!-- table:one -->\n1 | 2\n<!-- /table -->\nkept\n<!-- runs --><!-- /runs -->\n";
     fs::write(folder.join("A.md"), text).unwrap();
-    let (out, _) = said(&tool(&folder, "report --update A.md"));
+    let (out, _) = said(&folder, "report --update A.md", 0);
     assert!(out.contains("A.md: written anew"), "{out}");
     let updated = fs::read_to_string(folder.join("A.md")).unwrap();
     assert!(updated.contains("| transport | parallel |") && updated.contains("\nkept\n"), "{updated}");
     assert!(updated.contains("[one](runs/one)") && !updated.contains("1 | 2"), "{updated}");
-    let (out, _) = said(&tool(&folder, "report --update A.md"));
+    let (out, _) = said(&folder, "report --update A.md", 0);
     assert!(out.contains("as it should be"), "{out}");
     fs::write(folder.join("B.md"), "<!-- table:two --><!-- /table -->").unwrap();
-    let output = tool(&folder, "report --update B.md");
-    assert!(output.status.code() == Some(2) && said(&output).1.contains("there are: one"));
+    assert!(said(&folder, "report --update B.md", 2).1.contains("there are: one"));
 }
 
 #[test]
 fn a_run_writes_the_files_that_report_would_write() {
     let folder = folder("measured");
     let line = "run --stack bare --duration 60ms --warmup 20ms --json run.json --csv run.csv --html run.html";
-    let output = tool(&folder, line);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    said(&folder, line, 0);
     let run = Run::from_json(&fs::read_to_string(folder.join("run.json")).unwrap(), "run.json").unwrap();
     assert_eq!(run.cells.len(), 1);
     let csv = fs::read_to_string(folder.join("run.csv")).unwrap();
@@ -212,6 +196,6 @@ fn a_run_writes_the_files_that_report_would_write() {
 
 #[test]
 fn the_schema_is_printed() {
-    let (out, _) = said(&tool(Path::new("."), "schema"));
+    let (out, _) = said(Path::new("."), "schema", 0);
     assert_eq!(out, json_schema());
 }
