@@ -17,6 +17,7 @@ pub use self::tool::Tool;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command};
@@ -34,11 +35,31 @@ pub fn main_with(registry: Subjects) -> ExitCode {
     Tool::default().registry(registry).main()
 }
 
+/// Flags of earlier versions, and what to use instead.
+const GONE: [(&str, &str); 4] = [
+    (
+        "--junit",
+        "use `cargo nextest` on the tests that `conformance!` makes, whose profiles write JUnit XML, or --json",
+    ),
+    ("--negative-controls", "use `cargo test -p listenrain-simulation --test broken`"),
+    ("--doubles", "use `cargo test -p listenrain-simulation --test faulty`"),
+    ("--double", "use the example `broken`, or a program of your own with a `Tool` and its stack"),
+];
+
+/// The flag of an earlier version that `error` is about.
+fn instead(error: &clap::Error) -> Option<(&'static str, &'static str)> {
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidArg) else { return None };
+    GONE.into_iter().find(|(flag, _)| flag == given)
+}
+
 /// Does what this process's arguments ask of `tool`.
 fn obey(tool: &Tool) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => match instead(&error) {
+            Some((flag, instead)) => return Exit::Usage.told(&format!("{flag} is gone: {instead}")).into(),
+            None => error.exit(),
+        },
     };
     let done = match cli.command {
         Command::Conformance(args) if args.list => list::list(&args),
