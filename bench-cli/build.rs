@@ -1,4 +1,4 @@
-//! Tells the program how it was built, since a figure from a build without optimisation is none.
+//! Tells the program how it was built.
 
 use std::env;
 use std::path::Path;
@@ -8,8 +8,6 @@ use crc::{CRC_64_XZ, Crc};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let opt_level = env::var("OPT_LEVEL").unwrap_or_default();
-    println!("cargo:rustc-env=BENCH_OPT_LEVEL={opt_level}");
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let version = Command::new(rustc).arg("--version").output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());

@@ -19,30 +19,22 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
-mod cell;
 mod cli;
 mod doctor;
-pub mod drive;
-mod histogram;
 mod judge;
 mod launch;
-mod limits;
-pub mod load;
 mod machine;
 mod merge;
-pub mod meter;
 mod metrics;
-pub mod payload;
 mod progress;
-mod random;
 mod report;
 mod session;
-mod stats;
-mod units;
 mod workers;
 
 use std::process::ExitCode;
 
+use bench_load::{cell, histogram, limits, random, stats, units};
+pub use bench_load::{drive, load, meter, payload};
 pub use drive::Registry;
 
 /// Runs the tool on this process's arguments, with what `registry` knows.

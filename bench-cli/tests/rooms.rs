@@ -9,12 +9,16 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every package, and the packages of this workspace that it may depend on, in tests too.
-const ROOMS: [(&str, &[&str]); 5] = [
+const ROOMS: [(&str, &[&str]); 6] = [
     ("listenrain-results", &[]),
     ("listenrain", &[]),
     ("listenrain-transports", &["listenrain"]),
     ("listenrain-simulation", &["listenrain", "listenrain-transports"]),
-    ("bench-cli", &["listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"]),
+    ("bench-load", &["listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"]),
+    (
+        "bench-cli",
+        &["bench-load", "listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"],
+    ),
 ];
 
 /// What lies at the top of the repository, tool settings included.
@@ -157,7 +161,8 @@ fn the_page_about_dependencies_lists_those_of_the_manifests() {
     let mut used = BTreeSet::new();
     for package in &packages {
         let manifest = Path::new(package["manifest_path"].as_str().unwrap());
-        let folder = manifest.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let folder = manifest.parent().unwrap().strip_prefix(root().canonicalize().unwrap()).unwrap();
+        let folder = folder.to_str().unwrap();
         let dependencies = package["dependencies"].as_array().unwrap();
         let is_in_tests = |dependency: &&Value| dependency["kind"] == "dev";
         let shipped: BTreeSet<_> = dependencies.iter().filter(|one| !is_in_tests(one)).map(name).collect();

@@ -16,13 +16,11 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::SystemTime;
 
+pub(crate) use bench_load::OPT_LEVEL;
 use listenrain_results::Env;
 
 use self::root::Root;
 use self::secrets::without_secrets;
-
-/// Optimisation level that this library was built with.
-pub(crate) const OPT_LEVEL: &str = env!("BENCH_OPT_LEVEL");
 
 /// Describes this machine, this build and this moment.
 pub(crate) fn describe(allocator: &str) -> Env {

@@ -151,7 +151,8 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
     let narrow = |limits: &mut ServerLimits| limits.bytes = 40 << 10;
     // Several that wait for each other.
     let tight = |limits: &mut ServerLimits| limits.all_bytes = 3 << 20;
-    let cases: [(fn(&mut ServerLimits), usize, usize); 5] = [
+    type Set = fn(&mut ServerLimits);
+    let cases: [(Set, usize, usize); 5] = [
         (small, 1, 48 << 10),
         (small, 6, 48 << 10),
         (narrow, 1, 48 << 10),

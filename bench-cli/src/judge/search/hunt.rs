@@ -139,7 +139,6 @@ mod tests {
     use crate::histogram::{Distribution, to_text};
     use crate::judge::goals::{SERVICE, limits};
     use crate::random::seeded;
-    use crate::stats::testing::uniform;
     use fastrand::Rng;
 
     /// A server that answers at random, `capacity` a second on average, one at a time: M/M/1. Its response times are
@@ -161,7 +160,7 @@ mod tests {
             let requests = (rate * duration.as_secs_f64()) as u64;
             for _ in 0..requests {
                 let seconds = match self.capacity - rate {
-                    spare if spare > 0.0 => -uniform(&mut self.random).ln() / spare,
+                    spare if spare > 0.0 => -(1.0 - self.random.f64()).ln() / spare,
                     _ => 10.0,
                 };
                 times.record((seconds * 1e9) as u64, 1);

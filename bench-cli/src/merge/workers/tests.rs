@@ -259,7 +259,8 @@ fn parts_that_do_not_belong_together_are_refused_by_what_differs() {
     refused(vec![], &["nothing"]);
     refused(vec![well(0)], &["missing: worker 1", "--allow-missing"]);
     refused(vec![well(0), well(1), well(1)], &["worker 1 is there twice"]);
-    let changes: [(fn(&mut Run), &[&str]); 12] = [
+    type Change = fn(&mut Run);
+    let changes: [(Change, &[&str]); 12] = [
         (|run| run.workers = None, &["part 1 is no worker's"]),
         (|run| of(run).index = None, &["merged already"]),
         (|run| of(run).index = Some(2), &["worker 2", "of 2"]),

@@ -1,0 +1,143 @@
+//! The client's side of a cell, or both sides where they share a process.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use listenrain::Endpoint;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
+
+use super::protocol::{CellSpec, FromChild, Measured, Role, ToChild, UNFINISHED, send};
+use super::timekeeper::Timekeeper;
+use super::window::Windows;
+use super::{STOP_WITHIN, build, parent_watch, pinned, with_options};
+use crate::drive::{Load, Phases, Registry, Setting, Stalls};
+use crate::load::CellConfig;
+use crate::meter::{Meter, Phase, Tally};
+
+/// How long connections may take to stand.
+const START_WITHIN: Duration = Duration::from_secs(20);
+/// How long outstanding requests may take to come to their end once the window is over.
+pub const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects, waits for the word to begin, and measures.
+pub(super) fn measure(spec: &CellSpec, registry: &Registry) -> Result<Vec<Measured>, String> {
+    let config = &spec.config;
+    pinned(&spec.pin)?;
+    let (go, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (on_go, on_finish) = (Arc::clone(&go), Arc::clone(&finish));
+    parent_watch::watch(spec.parent, move |message| match message {
+        ToChild::Go => on_go.notify_one(),
+        ToChild::Finish => on_finish.notify_one(),
+        ToChild::Mark(_) => {}
+    });
+    let meter = Arc::new(Meter::new(config.runtime.threads()));
+    let setting = setting(spec, registry, &meter)?;
+    let (stalls, phases) = (Arc::clone(&setting.stalls), Arc::clone(&setting.phases));
+    let ends = if setting.config.target.is_some() { 1 } else { 2 };
+    config.ensure_descriptors(ends)?;
+    let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
+    let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
+    let measured = runtime.block_on(async {
+        let load = match timeout(START_WITHIN, stack.start(setting)).await {
+            Ok(started) => started.map_err(|error| error.to_string())?,
+            Err(_) => return Err(format!("no connection within {START_WITHIN:?}")),
+        };
+        send(&FromChild::Connected);
+        go.notified().await;
+        Ok(drive(spec, load, &phases, stalls, &finish).await)
+    });
+    // Not in the background: the process would end before a listener that lives in files has removed them.
+    runtime.shutdown_timeout(STOP_WITHIN);
+    measured
+}
+
+fn setting(spec: &CellSpec, registry: &Registry, meter: &Arc<Meter>) -> Result<Setting, String> {
+    let config = &spec.config;
+    let known = registry.transport(&config.transport).ok_or("the transport is not registered")?;
+    let target = match &spec.role {
+        Role::Client(endpoint) => Some(endpoint),
+        _ => config.target.as_ref(),
+    };
+    let endpoint = match target {
+        Some(target) => target.parse::<Endpoint>().map_err(|error| error.to_string())?,
+        None => known.scratch_endpoint(),
+    };
+    let endpoint = with_options(endpoint, config);
+    let config = CellConfig { target: target.cloned(), ..config.clone() };
+    Ok(Setting::new(config, Arc::clone(known), endpoint, Arc::clone(meter)))
+}
+
+/// Lets the load run through warm-up and window, and waits for its end.
+async fn drive(
+    spec: &CellSpec,
+    load: Box<dyn Load>,
+    phases: &Arc<Phases>,
+    stalls: Arc<Stalls>,
+    finish: &Notify,
+) -> Vec<Measured> {
+    let (over, is_over) = oneshot::channel();
+    let begins = move |start| stalls.begin(start);
+    let timekeeper = Timekeeper::start(Arc::clone(phases), &spec.config, spec.wants_ticks, begins, over);
+    let mut load = tokio::spawn(load.run());
+    let was_cut_short = run_out(&mut load, phases.last(), is_over, finish, &timekeeper.stopper()).await;
+    finished(timekeeper.stop(), phases, &spec.config, was_cut_short)
+}
+
+/// Waits for the end of the load; whether it was asked for before its time.
+async fn run_out(
+    load: &mut JoinHandle<()>,
+    meter: &Meter,
+    mut is_over: oneshot::Receiver<()>,
+    finish: &Notify,
+    stop: &Sender<()>,
+) -> bool {
+    let mut was_cut_short = false;
+    let ended: Result<Result<(), JoinError>, _> = loop {
+        tokio::select! {
+            biased;
+            ended = &mut *load => {
+                // Just after the end is no sooner than the timekeeper's word.
+                if meter.phase() != Phase::Over {
+                    meter.failed("ended early", || "the load ended before its time".to_owned());
+                }
+                break Ok(ended);
+            }
+            _ = &mut is_over => break timeout(END_WITHIN, &mut *load).await,
+            () = finish.notified() => {
+                was_cut_short = true;
+                // It may have ended by itself at this moment.
+                let _ = stop.send(());
+            }
+        }
+    };
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => meter.failed("panic", || panic.to_string()),
+        Err(_) => {
+            load.abort();
+            meter.failed(UNFINISHED, || format!("requests without a reply {END_WITHIN:?} after the window"));
+        }
+    }
+    was_cut_short
+}
+
+/// What was measured in each phase. Nothing is cut off those of a scenario: the file says when they begin.
+pub fn finished(
+    windows: Vec<Windows>,
+    phases: &Phases,
+    config: &CellConfig,
+    was_cut_short: bool,
+) -> Vec<Measured> {
+    let last = windows.len().saturating_sub(1);
+    let is_whole = config.is_worker || config.scenario.is_some();
+    let measured = |(index, windows): (usize, Windows)| {
+        let meter = phases.meter(index);
+        let mut late = Tally::default();
+        meter.take(&mut late, &mut Tally::default());
+        Measured { was_cut_short: was_cut_short && index == last, ..windows.measured(late, meter, is_whole) }
+    };
+    windows.into_iter().enumerate().map(measured).collect()
+}
