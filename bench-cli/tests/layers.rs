@@ -104,7 +104,9 @@ impl Layout {
             names(tokens(file), depth, &mut found, &mut BTreeSet::new());
             let module = |name: &String| match self.modules.contains_key(name) {
                 true => Some(name.clone()),
-                false => self.reexports.get(name).cloned(),
+                false => {
+                    self.reexports.get(name).filter(|module| self.modules.contains_key(*module)).cloned()
+                }
             };
             uses.extend(found.iter().filter_map(module).map(|used| (inside.to_owned(), used)));
         }

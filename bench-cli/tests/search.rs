@@ -151,15 +151,15 @@ fn a_search_that_finds_no_rate_ends_with_the_code_of_why() {
     // does, takes its own lateness for the server's, or goes on from the throughput of what failed. Of `slow`, all but the two
     // trials that would confirm a rate.
     for (stack, slo, trials, code, verdict, tried) in [
-        ("slow", "p50<2ms", 6, 4, "missed", 4),
-        ("scarce", "p99<2ms", 4, 5, "unclear", 2),
-        ("lagging", "p50<2ms", 4, 5, "generator-limited", 2),
-        ("broken", "p50<2ms", 4, 1, "", 0),
+        ("slow", "p50<2ms", 6, 4, "missed", Some(4)),
+        ("scarce", "p99<2ms", 4, 5, "unclear", None),
+        ("lagging", "p50<2ms", 4, 5, "generator-limited", None),
+        ("broken", "p50<2ms", 4, 1, "", Some(0)),
     ] {
         let (ended, search) = search(stack, slo, trials);
         assert_eq!((ended, search.highest_rate), (Some(code), None), "{search:?}");
         assert!(search.trials.iter().all(|trial| trial.verdict == verdict), "{search:?}");
-        assert_eq!(search.trials.len(), tried, "{search:?}");
+        assert!(tried.is_none_or(|tried| search.trials.len() == tried), "{search:?}");
     }
 }
 

@@ -263,7 +263,7 @@ fn parts_that_do_not_belong_together_are_refused_by_what_differs() {
     let changes: [(Change, &[&str]); 12] = [
         (|run| run.workers = None, &["part 1 is no worker's"]),
         (|run| of(run).index = None, &["merged already"]),
-        (|run| of(run).index = Some(2), &["worker 2", "of 2"]),
+        (|run| of(run).index = Some(2), &["worker index 2", "2 workers"]),
         (|run| of(run).settings = "t".into(), &["settings", "\"t\""]),
         (|run| of(run).run = "q".into(), &["run's name", "\"q\""]),
         (|run| of(run).count = 3, &["number of workers", "3"]),
