@@ -9,7 +9,7 @@ use crate::drive::{Bare, ListenRain, Stack};
 
 /// What can be measured: transports by scheme, stacks by name.
 ///
-/// A program of your own that registers a transport here and calls [`main_with`](crate::main_with) is the whole tool,
+/// A program of your own that registers a transport here and calls `bench_cli::main_with` is the whole tool,
 /// for that transport too.
 #[derive(Debug, Clone)]
 pub struct Registry {

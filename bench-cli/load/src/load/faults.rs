@@ -20,7 +20,7 @@ pub struct Fault {
     pub amount: u64,
 }
 
-/// What can go wrong in a scenario: a row of [`KINDS`].
+/// What can go wrong in a scenario: a row of the table of kinds.
 ///
 /// Faults of streams and dials are a layer on top of any transport; those of hosts and networks need a network that has
 /// such. One that changes bytes or replies would make every reply after it wrong, and says nothing about load.

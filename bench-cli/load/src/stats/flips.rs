@@ -7,14 +7,14 @@ use fastrand::Rng;
 
 use crate::random::seeded;
 
-/// Up to so many blocks every flip is tried; beyond, [`SAMPLED`] that a seed draws.
+/// Up to so many blocks every flip is tried; beyond, 100,000 that a seed draws.
 pub const EXACT: usize = 20;
 /// Flips that are drawn of more blocks than that.
 const SAMPLED: u32 = 100_000;
 
 /// Two-sided p-value of `log_ratios` having mean 0: the share of flips whose sum is as far from 0 or farther.
 ///
-/// Exact up to [`EXACT`] blocks. Beyond it is an estimate from [`SAMPLED`] flips drawn from `seed`, itself counted among
+/// Exact up to [`EXACT`] blocks. Beyond it is an estimate from 100,000 flips drawn from `seed`, itself counted among
 /// them so that it is never 0. The smallest that `n` blocks can give is 2 / 2^n: 0.0625 for 5, 0.03125 for 6. 1 for none.
 pub fn p_value(log_ratios: &[f64], seed: u64) -> f64 {
     let n = log_ratios.len();
