@@ -1,20 +1,22 @@
 //! The load tool of ListenRain: reproduces the original's table, and measures any transport the same way.
 //!
-//! Start here: [`main_with`] is the whole program; give it a [`Registry`] with a transport of your own and your binary
-//! is the tool.
+//! Start here: [`main_with`] is the whole program; give it a [`Registry`] with a transport of your own, and your program is
+//! `bench-cli` with that transport added.
 //!
 //! The modules are a list in which each uses only those below it:
 //!
 //! - `cli`: every command with its flags; `doctor`: what on this machine spoils figures.
-//! - `report`: tables, files, and a page for a browser.
 //! - `judge`: `compare`, `check` and `search`.
-//! - `session`: launch after launch, in one loop; `workers`: several hosts; `progress`: the live view.
+//! - `session`: launch after launch, in one loop; `progress`: the live view.
+//! - `launch`: starts a process for each cell; `workers`: several hosts; `machine`: what figures belong to.
 //! - `merge`: one cell of several launches or workers.
-//! - `launch`: starts a process for each cell; `cell`: that process's side, with the timed window.
+//! - `report`: tables, files, and a page for a browser; `metrics`: the table of all figures.
+//!
+//! Below them is the crate `bench-load`, which runs in the measured process. Its public modules are reached through here:
+//!
 //! - [`drive`]: stacks on top of a transport, `bare` is the transport alone; its loops of calls.
 //! - [`load`]: the load model: a cell's configuration and scenarios.
-//! - [`meter`]: counts; `metrics`: the table of all figures; `histogram`.
-//! - `stats`, `machine`, [`payload`], `limits`, `units`, `random`.
+//! - [`meter`]: counts; [`payload`]: payloads and the check of every reply.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]

@@ -47,9 +47,9 @@ pub trait ChannelRead: Send + 'static {
 ///    empty.
 /// 2. After `Pending`, nothing was taken, and the waker of the last poll is woken when there is room.
 /// 3. A peer that does not read makes it `Pending` after a bounded number of bytes.
-/// 4. It is polled by one task at a time, inside one runtime, but not always by the same task: a caller whose call is the only one
-///    in flight polls it from its own task, with the waker of the link's task. It wakes the waker of the last poll, not the task
-///    that polled.
+/// 4. It is polled by one task at a time, inside one runtime, but not always by the same task: a caller whose call is the only
+///    one in flight polls it from its own task, with the waker of the link's task. It wakes the waker of the last poll, not the
+///    task that polled.
 /// 5. A poll never blocks its thread: the task that polls may be a caller's, with deadlines to keep.
 pub trait ChannelWrite: Send + 'static {
     /// Takes bytes off the front of `from`, by its [`Buf`](bytes::Buf) or by [`WriteBuffer::take_segment`].

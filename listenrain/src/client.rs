@@ -265,12 +265,12 @@ impl<M: MessageCodec> ClientBuilder<M> {
         /// How long one dial may take. At least 1 ms; default 10 s.
         dial_timeout(timeout: Duration) => options.dial_timeout;
 
-        /// Whether requests that certainly did not run go on to the next channel when one is lost. Default: yes. If not, those that
-        /// were being written to the lost channel and did not leave end at once as [`CallError::Lost`] with
+        /// Whether requests that certainly did not run are sent on the next channel when one is lost. Default: yes. If not, a
+        /// request that was being written to the lost channel and did not leave ends at once as [`CallError::Lost`] with
         /// [`Sent::No`](crate::Sent::No); those that were still queued wait for the next channel either way.
         ///
-        /// Of the requests that have left and that the peer says goodbye without having taken, those of up to 64 KiB are sent again
-        /// by default; larger ones, and all of them if not, are refused as never executed.
+        /// The same holds for requests that have left, but that the peer's goodbye leaves out: those of up to 64 KiB are sent
+        /// again by default; larger ones, and all of them when this is off, are refused as never executed.
         resend_unsent(resend: bool) => options.resend_unsent;
 
         /// Waits between failed dials; see [`Backoff`].

@@ -3,10 +3,10 @@
 //! Start with [`Protocol`], which bundles what both sides agree on; [`Client`] calls and [`Server`] serves by it, over the
 //! channels that a [`Transport`] makes.
 //!
-//! - **Every call ends once**, at its deadline at the latest, in one [`Outcome`]. [`CallError::never_executed`] is true only for
-//!   what certainly did not run, and may be retried blindly.
+//! - **Every call ends once**, at its deadline at the latest, in one [`Outcome`]. [`CallError::never_executed`] is true only
+//!   for a request that certainly did not run, and may be retried blindly.
 //! - **Everything is bounded**: [`ConnectionLimits`], [`ServerLimits`]; what happens at a limit is [`Overflow`]'s.
-//!   Channels share a server's limits by what is left of them, so that no peer has all.
+//!   Channels share a server's limits by what is left of them, so that no peer takes everything.
 //! - **Ends are orderly**: [`Server::drain`] loses nothing that was taken, and a client sends the rest elsewhere.
 //! - **Peers are watched**: [`Health`] gives up those that are silent, stop inside a packet, or take no answers.
 //! - **Your code may panic**: that ends one call or one channel. Two panics at once, the second in a destructor that unwinding

@@ -1,4 +1,4 @@
-//! The setters of builders: each takes a value and keeps it.
+//! A macro for the setters of builders: each takes a value and stores it in a field.
 
 /// Methods that set a field: `/// docs` and `name(value: Type) => path.of.the.field;` each.
 macro_rules! setters {

@@ -8,7 +8,7 @@
 //! - [`json_schema`] is the run file's schema for readers in other languages.
 //! - [`original`] holds the figures that the original published.
 //!
-//! This room touches serde and files below `runs/`. It measures nothing, reads no clock and no network: the date and
+//! This crate touches serde and files below `runs/`. It measures nothing, reads no clock and no network: the date and
 //! the machine's description are handed in.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]

@@ -1,4 +1,4 @@
-//! Numbers and names as Markdown for people.
+//! Formatting of numbers and names for people, as Markdown.
 
 /// `value` as a whole number with a comma every three digits.
 pub(crate) fn whole(value: f64) -> String {

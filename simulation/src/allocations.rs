@@ -1,8 +1,8 @@
 //! Allocation counter: a global allocator that counts live bytes and their peak.
 //!
-//! Put `#[global_allocator] static ALLOCATOR: AllocationCounter = AllocationCounter;` into the program; without it, cases that look at
-//! memory leave that part out. An allocator is the process's, so its counters are too; beside them each thread has its own,
-//! for runs of a thread each.
+//! Put `#[global_allocator] static ALLOCATOR: AllocationCounter = AllocationCounter;` into the program; without it, cases that
+//! look at memory leave that part out. An allocator is the process's, so its counters are too; beside them each thread has its
+//! own, for runs of a thread each.
 #![allow(unsafe_code, reason = "an allocator is unsafe by nature; this one only counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -3,7 +3,7 @@
 //! | file | what it found |
 //! |---|---|
 //! | `close-kept-a-queue-*` | a closed connection kept what was queued on a lane that had no channel |
-//! | `idle-channel-kept-memory-*` | an idle channel kept a large read buffer beyond the limit while another one waited for memory |
+//! | `idle-channel-kept-memory-*` | an idle channel kept a large read buffer beyond the limit while others waited for memory |
 
 use std::fs;
 use std::path::Path;

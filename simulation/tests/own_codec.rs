@@ -1,4 +1,4 @@
-//! A packet codec of one's own under the cases of group F: netstrings, as nobody here speaks them.
+//! A packet codec of one's own under the cases of group F: netstrings, which no part of this project uses.
 //!
 //! Their header has no fixed length and a byte follows the payload, so no case can lean on how the packets of
 //! `listenrain` look.
@@ -19,7 +19,7 @@ static ALLOCATOR: AllocationCounter = AllocationCounter;
 struct Netstrings {
     max: usize,
     buffers: Arc<dyn BufferPool>,
-    /// Whether anybody looks at the comma.
+    /// Whether the comma is checked.
     is_strict: bool,
 }
 

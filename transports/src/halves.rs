@@ -36,7 +36,7 @@ pub(crate) trait StreamSocket: Sized + 'static {
     /// Drops a write half without ending the stream by it; the socket closes with the read half.
     fn forget(half: Self::Write);
 
-    /// Makes the close to come a reset, as far as the system can, and wakes whoever reads here by the end of reading.
+    /// Makes the close to come a reset, as far as the system can, and wakes the local reader by the end of reading.
     fn reset_on_close(&self);
 }
 

@@ -27,7 +27,7 @@ where
 
 struct ReadHalf<R> {
     pipe: Plain<R>,
-    /// After the pipe, so that it is closed before anybody is told.
+    /// After the pipe, so that it is closed before its end is reported.
     _open: Arc<DropGuard>,
 }
 

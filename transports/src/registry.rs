@@ -40,7 +40,7 @@ impl Registry {
         Ok(())
     }
 
-    /// The transport of `scheme`, whatever its case. Where nobody has that very scheme, what stands behind a plus is the
+    /// The transport of `scheme`, whatever its case. Where no transport has that very scheme, what stands behind a plus is the
     /// transport's own affair: `quic+selfsigned` is found as `quic`.
     ///
     /// # Errors

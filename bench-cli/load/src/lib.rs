@@ -1,7 +1,7 @@
-//! What runs in a process that `bench-cli` measures, in a crate of its own: it is optimised, and the rest of the tool need not be.
+//! All code that runs in a process measured by `bench-cli`: a crate of its own, so that development builds can optimise it.
 //!
-//! A part of `bench-cli`, for no other user: its modules are reached through that crate where they are public. Each uses only
-//! those below it:
+//! A part of `bench-cli`, not meant for other users: its modules are reached through that crate where they are public. Each
+//! uses only those below it:
 //!
 //! - [`cell`]: one cell, or one end of it, with the timed window.
 //! - [`stats`]: intervals and tests.

@@ -157,7 +157,7 @@ impl Ready {
     }
 }
 
-/// What a server is seen to use from one tick to the next, for whoever watches; its own account comes at the end.
+/// What a server is seen to use from one tick to the next, for a live view; its own account comes at the end.
 #[derive(Default)]
 struct Watched(Option<(Instant, Duration)>);
 

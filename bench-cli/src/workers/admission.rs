@@ -17,7 +17,7 @@ const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// What happens on a connection.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Somebody wants to take part.
+    /// A participant wants to take part.
     Hello(u64, Hello, Sender),
     /// It said something, at that time.
     Said(u64, Message, Instant),
@@ -56,7 +56,7 @@ pub(super) async fn attend(connection: u64, read: ReadHalf, write: WriteHalf, te
     tokio::join!(reading, writing);
 }
 
-/// The place of somebody who says `hello`, among those that are `taken`.
+/// The place of a participant that says `hello`, among those that are `taken`.
 ///
 /// # Errors
 ///

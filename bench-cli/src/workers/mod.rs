@@ -5,7 +5,7 @@
 //! - [`Identity`] says which worker this is, [`share`] what it has to do of the whole, [`Settings`] what all must agree
 //!   on.
 //! - [`Worker::join`] meets the others over TCP, in the messages of `wire`. Worker 0 has a `coordinator` beside its own work,
-//!   and `admission` decides who becomes a member; everybody, worker 0 included, is a `participant`. `clock` makes them begin
+//!   and `admission` decides who joins; each of them, worker 0 included, is a `participant`. `clock` makes them begin
 //!   together.
 //! - [`take_part`] is a server's side, which says what answering cost.
 

@@ -41,7 +41,7 @@ pub(crate) enum Ended {
     /// There is no place for this one.
     #[error("refused by worker 0: {0}")]
     Refused(String),
-    /// Somebody failed or was interrupted: the run is aborted.
+    /// A participant failed or was interrupted: the run is aborted.
     #[error("the run is aborted: {0}")]
     Aborted(String),
     /// The connection to worker 0 ended before the run did.

@@ -12,7 +12,7 @@ use crate::merge::ServerUsage;
 
 /// Of these messages. One that speaks another is refused.
 pub(super) const VERSION: u32 = 2;
-/// Longest line of somebody who has not said HELLO yet.
+/// Longest line of a connection that has not said HELLO yet.
 pub(super) const LONGEST_HELLO: usize = 4 << 20;
 /// Longest line of a participant: a result of a hundred cells is a few MiB.
 pub(super) const LONGEST_LINE: usize = 64 << 20;
@@ -66,7 +66,7 @@ pub(super) enum Message {
         /// Cell by cell.
         cells: Vec<ServerUsage>,
     },
-    /// From anybody: this run is aborted.
+    /// From any participant: this run is aborted.
     Abort {
         /// Why.
         why: String,
@@ -112,7 +112,7 @@ pub(crate) struct LaunchPhase {
     pub(crate) duration: Duration,
 }
 
-/// Why nothing more comes from somebody.
+/// Why nothing more comes from a participant.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
     #[error("its connection ended")]

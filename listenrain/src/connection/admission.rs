@@ -82,7 +82,7 @@ impl Shared {
 }
 
 /// Waits in line for room; leaves the line when dropped. The table has an entry for it, so that its deadline, or a close, takes
-/// it out of the line also while nobody polls it.
+/// it out of the line also while it is not polled.
 struct InLineFor<'a> {
     shared: &'a Arc<Shared>,
     id: CallId,

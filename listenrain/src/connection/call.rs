@@ -40,7 +40,7 @@ impl Wait {
     }
 }
 
-/// Told the end of a call that nobody polls, and given its place to hold until that is told on.
+/// Told the end of a call that is not awaited, and given its place to hold until it has passed that on.
 pub(crate) type Callback = Box<dyn FnOnce(Outcome<Held>, Option<Permit>) + Send>;
 
 impl Shared {
@@ -117,7 +117,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Enters the call everywhere it must be known, then queues its packet, which its caller writes itself where it may and is alone.
+    /// Registers the call, then queues its packet; a caller without other calls in flight writes it itself where it may.
     fn launch(
         &self,
         payload: Payload,
@@ -167,8 +167,8 @@ impl Shared {
 struct InFlightCall<'a> {
     shared: &'a Shared,
     id: Option<CallId>,
-    /// It has not been polled since the call was launched with its task's waker: if the call has ended meanwhile, its task has been
-    /// woken.
+    /// It has not been polled since the call was launched with its task's waker: if the call has ended meanwhile, its task has
+    /// been woken.
     is_new: bool,
     deadline: Instant,
     clock: Clock,

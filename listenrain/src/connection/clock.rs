@@ -26,7 +26,7 @@ pub(super) enum Clock {
 }
 
 impl Clock {
-    /// Whether `deadline` has passed and nobody else tells the caller so; else it is woken then.
+    /// Whether `deadline` has passed and no other task tells the caller so; else it is woken then.
     pub(super) fn is_past(&mut self, deadline: Instant, home: Option<Id>, cx: &mut Context<'_>) -> bool {
         self.set(deadline, home);
         match self {

@@ -1,4 +1,4 @@
-//! Count of dials of a connection that failed in a row.
+//! Counter of a connection's consecutive failed dials.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! A channel that its lane has left: it ends when the last call that left on it has.
+//! Finishing a channel that its lane has replaced: it closes when the last call that left on it has ended.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

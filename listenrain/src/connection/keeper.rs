@@ -13,8 +13,8 @@ use crate::counters::count;
 use crate::error::CallError;
 use crate::primitives::in_flight::CallId;
 
-/// Keeps a connection. What it keeps ends with it, however it ends, also if it never ran: nobody else would tell those who
-/// wait.
+/// Keeps a connection. What it keeps ends with it, however it ends, also if it never ran: nothing else would wake the waiting
+/// callers.
 pub(super) struct Keeper(pub(super) Arc<Shared>);
 
 impl Keeper {

@@ -1,8 +1,8 @@
 //! A lane: dials, runs the link, and dials again.
 //!
 //! A channel that is superseded is not cut: the lane first dials the better one, moves over to it, and leaves the old
-//! one to a task that closes it when the last call that left on it has ended. One whose peer says goodbye is left to such a task
-//! at once.
+//! one to a task that closes it when the last call that left on it has ended. A channel whose peer says goodbye is left to such
+//! a task at once.
 
 use std::future::pending;
 use std::io::{Error, ErrorKind};
@@ -135,8 +135,8 @@ impl Lane {
         }
     }
 
-    /// A channel that worked was ended by a goodbye for a good reason, and the next one is dialled as soon as the peer wishes. One
-    /// that was refused, or hardly lived, is taken for a failed dial.
+    /// How long to wait after a goodbye. A channel that worked is followed by a dial as soon as the peer allows it; one that
+    /// was refused, or hardly lived, counts as a failed dial.
     fn after_goodbye(&mut self, farewell: &Farewell, opened: Instant) -> Duration {
         let why = farewell.goodbye.why;
         let asked = match farewell.heeds {

@@ -21,7 +21,7 @@ use crate::primitives::outbox::Ticket;
 use crate::primitives::traffic::channel_key;
 use crate::queued::Queued;
 
-/// Finds the call of each reply and ends it. It runs no user code and waits for nobody.
+/// Finds the call of each reply and ends it. It runs no user code, and waits neither for callers nor for writers.
 pub(super) struct Caller {
     shared: Arc<Shared>,
     lane: usize,
@@ -96,7 +96,7 @@ impl Caller {
         self.has_heard
     }
 
-    /// Whether the peer has shown that it serves: by an answer, or by staying where the protocol makes it say nothing by itself.
+    /// Whether the peer has shown that it serves: by an answer, or, where it need not say hello, by keeping the channel open.
     pub(super) fn is_proven(&self) -> bool {
         self.is_proven
     }

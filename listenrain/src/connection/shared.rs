@@ -97,7 +97,7 @@ impl Shared {
         }
     }
 
-    /// Lets nobody in any more, and ends every call that is left.
+    /// Admits no more calls, and ends every call that is left.
     pub(super) fn shut(&self) {
         self.places.budget().close();
         self.memory.budget().close();
@@ -112,7 +112,7 @@ impl Shared {
         self.deadlines.close();
     }
 
-    /// The tasks that drive it are gone: nobody else ends what it has. Does nothing once it is closed.
+    /// The tasks that drive it are gone: nothing else ends its calls. Does nothing once it is closed.
     pub(super) fn abandon(&self) {
         if !self.deadlines.is_closed() {
             self.is_abandoned.store(true, Ordering::Release);
@@ -149,7 +149,7 @@ impl Shared {
         }
     }
 
-    /// Tells the peer of a call that has left, and that nobody waits for any more.
+    /// Tells the peer of a call that has left and whose caller no longer waits.
     pub(super) fn say_cancelled(&self, id: CallId, at: OnLane) {
         let can_cancel = self.parts.packets.abilities.cancel;
         // The peer of a superseded channel cannot be told any more.

@@ -44,7 +44,7 @@ use writing::Writing;
 
 /// What packets mean on one side.
 pub(crate) trait Role: Send {
-    /// Who accounts for the memory of what is partly received, where somebody does.
+    /// What accounts for the memory of partly received packets, if anything does.
     fn memory(&self) -> Option<Arc<Account>>;
     /// What is written before all else.
     fn greeting(&mut self) -> Option<Packet>;
@@ -58,7 +58,7 @@ pub(crate) trait Role: Send {
     fn batch_end(&mut self) {}
     /// Goes on with what waits for something else than packets.
     fn poll_work(&mut self, _cx: &mut Context<'_>) {}
-    /// These are about to be written; those that nobody wants any more are to be taken out.
+    /// These are about to be written; those whose calls have ended are to be taken out.
     ///
     /// `now` is the time, once it has been looked at. An error ends the channel; the batch has not left then.
     fn leaving(
@@ -132,7 +132,7 @@ pub(crate) fn end_turn(cx: &mut Context<'_>) {
 }
 
 /// Most pongs and refusals that wait to be written. A peer that asks for more without reading them is not read by a
-/// server, and gets no more from a client, whose reader waits for nobody.
+/// server, and gets no more from a client, whose reader must not wait.
 pub(crate) const MAX_ANSWERS: usize = 128;
 
 /// How long an end waits for the peer, first for its answer to a goodbye, then for its own end, so that it reads everything: a
@@ -301,7 +301,7 @@ impl<R: Role> Link<R> {
         self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
     }
 
-    /// Whether nothing is queued. The last channel of its queue then closes it, lest something come that nobody writes.
+    /// Whether nothing is queued. The last channel of its queue then closes it: what came later would never be written.
     fn has_written_out(&self, wish: Wish) -> bool {
         if wish >= Wish::Finish { self.signal.outbox.close_if_empty() } else { self.signal.outbox.len() == 0 }
     }

@@ -15,7 +15,7 @@ use crate::primitives::budget::{Account, Permit, Place};
 pub(super) struct Reading {
     half: ReadHalf,
     input: ReadBuffer,
-    /// What `input` keeps in memory, where somebody accounts for it.
+    /// What `input` keeps in memory, where the role accounts for it.
     memory: Option<Memory>,
     /// What the shared buffers of `input` keep, which grows by reads alone: looked at once a read.
     shared: Option<usize>,

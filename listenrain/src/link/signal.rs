@@ -19,9 +19,9 @@ pub(crate) struct Signal {
     rest: AtomicU8,
 }
 
-/// The link has nothing to give back, or nobody looks after it.
+/// The link has nothing to give back, or no task looks after it.
 const UNWATCHED: u8 = 0;
-/// Somebody looks whether it rests.
+/// A task looks from time to time whether it rests.
 const WATCHED: u8 = 1;
 /// It is to give back what it does not need.
 const SHRINK: u8 = 2;
@@ -97,7 +97,7 @@ impl Signal {
         self.ticks.load(Ordering::Relaxed)
     }
 
-    /// The link comes to rest with `activity` behind it; whether somebody has to look after it from now on.
+    /// The link comes to rest with `activity` behind it; whether a task has to look after it from now on.
     pub(super) fn rests(&self, activity: u64) -> bool {
         if self.activity.load(Ordering::Relaxed) == activity {
             return false;

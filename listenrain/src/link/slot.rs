@@ -29,8 +29,8 @@ impl<R: Role + Unpin> LinkSlot<R> {
         Placed(self)
     }
 
-    /// A caller writes what is queued, in the place of the link's task, which `writer` wakes. `false` where the caller has to wake
-    /// the task.
+    /// A caller writes what is queued, in the place of the link's task, which `writer` wakes. `false` where the caller has to
+    /// wake the task.
     pub(crate) fn write(&self, writer: &Waker) -> bool {
         let mut cx = Context::from_waker(writer);
         self.0.borrow(|slot| slot.as_mut().is_some_and(|link| link.write_in_place(&mut cx)))
@@ -38,8 +38,8 @@ impl<R: Role + Unpin> LinkSlot<R> {
 }
 
 impl<R: Role> Link<R> {
-    /// A caller writes what is queued, in the place of the link's task, which rests and which `cx` wakes. Returns whether the task
-    /// may go on resting; it may have more to do than to write a packet.
+    /// A caller writes what is queued, in the place of the link's task, which rests and which `cx` wakes. Returns whether the
+    /// task may go on resting; it may have more to do than to write a packet.
     fn write_in_place(&mut self, cx: &mut Context<'_>) -> bool {
         let is_plain = self.signal.wish() == Wish::Open
             && self.phase == Phase::Open

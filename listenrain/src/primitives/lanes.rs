@@ -41,7 +41,7 @@ pub(crate) trait Shown {
     /// The condition as it is.
     fn now(&self) -> Condition;
 
-    /// Runs `step` on the state while nobody else does, and shows the state when `step` says that it has changed.
+    /// Runs `step` on the state exclusively, and shows the state when `step` says that it has changed.
     fn change(&self, step: impl FnOnce(&mut Self::State) -> bool);
 }
 
@@ -120,8 +120,8 @@ impl<S: Shown> Lanes<S> {
         if self.is_open(lane) { None } else { (0..self.len()).find(|other| self.is_open(*other)) }
     }
 
-    /// The lane has one more channel, and that one is its own from now on: gives its epoch. Without a state, the lane is open and
-    /// the connection does not count as working for it.
+    /// The lane has a new channel, which is its own from now on: returns its epoch. Without a state, the lane is open and the
+    /// connection does not count as working for it.
     pub(crate) fn opened(&self, lane: usize, working: Option<S::State>) -> u64 {
         let next = |word: u64| Some((word / EPOCH + 1) * EPOCH + OPEN);
         let (Ok(before) | Err(before)) =

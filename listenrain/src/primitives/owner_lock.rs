@@ -6,8 +6,8 @@ use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant, try_lock};
 #[derive(Debug, Default)]
 pub(crate) struct OwnerLock<T> {
     value: Mutex<T>,
-    /// 1 once the owner has found the value borrowed, until a borrower gives it back and wakes the owner. A borrower that sees it
-    /// late wakes the owner in vain.
+    /// 1 once the owner has found the value borrowed, until a borrower gives it back and wakes the owner. A borrower that sees
+    /// it late wakes the owner in vain.
     awaited: AtomicU64,
 }
 

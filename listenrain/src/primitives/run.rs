@@ -4,8 +4,8 @@ use std::task::Waker;
 
 use crate::sync::{AtomicU64, Mutex, Ordering, lock, mutant};
 
-/// A handler's future while nobody polls it, its permit, and whether it is to end. Who takes the future out has to end it or
-/// put it back.
+/// A handler's future while it is not being polled, its permit, and whether it is to end. A caller that takes the future out
+/// has to end it or put it back.
 #[derive(Debug)]
 pub(crate) struct Handler<F, P> {
     inner: Mutex<Inner<F, P>>,

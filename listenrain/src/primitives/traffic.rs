@@ -1,5 +1,5 @@
-//! The calls of a connection between its table, its queues and its lanes: what meets on a call's way, each call ends once and
-//! nothing of it stays behind.
+//! The calls of a connection in its table, its queues and its lanes, changed together: whatever races, each call ends once and
+//! leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::task::Waker;
@@ -78,7 +78,7 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
         self.refuse_if_down(refusing);
     }
 
-    /// Takes a packet out of the queue whose call ended while it was in none, when nobody could take it back.
+    /// Takes a packet out of the queue whose call ended while it was in no queue, when it could not be taken back.
     pub(crate) fn take_back_if_over(&self, lane: usize, ticket: Ticket) {
         if ticket.0 != 0 && !self.calls.is_waiting(CallId::from_bits(ticket.0)) {
             drop(self.outbox(lane).remove(ticket));
@@ -139,8 +139,8 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
     }
 
     /// A channel of `lane` is lost, or takes nothing more: `fate` decides about each call that has left on it, in the order in
-    /// which they left, and what is `unwritten` of those that go on goes to the front of the queue. A call that has ended, or was
-    /// taken back from this channel before, has its packet there already or needs none. Gives those who are to be told.
+    /// which they left, and what is `unwritten` of those that go on goes to the front of the queue. A call that has ended, or
+    /// was taken back from this channel before, has its packet there already or needs none. Returns whom to notify.
     #[must_use]
     pub(crate) fn lost(
         &self,
@@ -174,8 +174,8 @@ impl<S: Shown, C: Placed, O, Q: Queue> Traffic<S, C, O, Q> {
         self.move_if_stranded(lane);
     }
 
-    /// The writer is about to write `batch` on a channel: takes out the packets whose calls have ended, and those for which `change`
-    /// returns `false`.
+    /// The writer is about to write `batch` on a channel: takes out the packets whose calls have ended, and those for which
+    /// `change` returns `false`.
     pub(crate) fn leave(
         &self,
         lane: usize,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::primitives::budget::{Account, Budget, Permit, Place};
 
-/// Counts how often somebody is woken.
+/// Counts wake-ups.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -16,7 +16,7 @@ impl Wake for Wakes {
     }
 }
 
-/// One who waits for units of `account`.
+/// A waiter for units of `account`.
 struct Waiting {
     account: usize,
     units: u64,
@@ -107,7 +107,7 @@ impl World {
         self.held.iter().filter(|(of, _)| *of == account).map(|(_, permit)| permit.units()).sum()
     }
 
-    /// What holds whenever nobody is about to look.
+    /// What holds whenever no waiter is about to be polled.
     fn check(&self) -> Result<(), TestCaseError> {
         let used = (0..ACCOUNTS).map(|account| self.holds(account)).sum::<u64>();
         prop_assert_eq!(self.budget.in_use(), used);

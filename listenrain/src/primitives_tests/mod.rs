@@ -1,5 +1,5 @@
-//! Tests of the primitives that need no interleavings. They stand beside them, since the models include those files as they
-//! are.
+//! Unit tests of the primitives, in one thread. They stand outside `primitives`, since the loom models include its files as
+//! they are.
 
 mod budget;
 mod fifo;

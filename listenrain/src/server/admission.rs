@@ -43,8 +43,8 @@ impl Admission {
         self.overflow != Overflow::Wait
     }
 
-    /// A request has come, with the memory that is accounted for it already, beside what its channel's read buffer `kept`: gives
-    /// it back where there is room. An error is the id of one that is refused.
+    /// A request has come, with the memory that is accounted for it already, beside what its channel's read buffer `kept`:
+    /// returned where there is room. An error is the id of one that is refused.
     #[inline]
     pub(super) fn offer(&mut self, mut request: Accepted, kept: u64) -> Result<Option<Accepted>, u64> {
         let id = request.id;

@@ -26,8 +26,8 @@ pub struct Request<M> {
 
 /// Why a handler has no reply. Any error becomes one by `?`.
 ///
-/// What the caller is told and what is logged here are two things: the text of an error that comes by `?` may hold what is
-/// nobody's business, so it is only logged, and the caller hears that the handler failed.
+/// What the caller is told and what is logged here are two things: the text of an error that comes by `?` may hold
+/// confidential data, so it is only logged, and the caller hears that the handler failed.
 #[derive(Debug, Default)]
 pub struct HandlerError {
     /// For the caller.

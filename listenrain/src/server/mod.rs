@@ -151,7 +151,7 @@ impl Server {
     }
 
     /// Stops accepting, says goodbye, answers what was taken, refuses what still comes, then ends; whatever is left after
-    /// `within` is cut off. Idempotent: of several drains the one whose time is up first ends the server, and all tell the same.
+    /// `within` is cut off. Idempotent: of several drains the first to run out of time ends the server; all return the same.
     ///
     /// Where the protocol can say goodbye, no request that was taken is lost, and of one that was not its caller hears that it
     /// never ran. Where it can only refuse, that holds for what comes before the write half is shut; where it can do neither,

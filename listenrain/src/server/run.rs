@@ -27,7 +27,7 @@ use crate::transport::BoxFuture;
 
 /// What the handler, its executor, its responder and the channel of a request share.
 ///
-/// Whoever answers or ends it first takes its room; all others find it answered. The handler stands in here and not in its
+/// The first to answer or end it takes its room; all others find it answered. The handler stands in here and not in its
 /// job, so that a cancel or a deadline reaches it on any executor, also before that has run it.
 pub(crate) struct Run {
     pub(super) peer: Arc<Peer>,
@@ -54,7 +54,7 @@ pub(super) struct Asked {
 /// Why a request ends before its handler does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// Nobody waits for an answer.
+    /// No caller waits for an answer.
     Cancelled,
     /// Its deadline has passed.
     Expired,
@@ -136,7 +136,7 @@ impl Run {
         self.handled();
     }
 
-    /// The handler has ended: what nobody answers is over. Its place is free once its executor has done with it too.
+    /// The handler has ended: a request without an answer is over. Its place is free once its executor has done with it too.
     #[inline]
     pub(super) fn handled(&self) {
         if !self.asked.is_call {

@@ -1,4 +1,4 @@
-//! Answers in the order of their requests, for protocols where order is all there is.
+//! Ordering of answers: in the order of their requests, for protocols without ids.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! A caller that is alone writes its request itself, in the place of the task of its channel. Those that come together leave
-//! it to that task, and so does whoever runs outside the connection's runtime. What goes wrong meanwhile is the channel's affair.
+//! Writing in place: a caller without other calls in flight writes its request itself, instead of the channel's task.
+//! Concurrent callers, and callers outside the connection's runtime, leave it to that task. Errors meanwhile are the channel's.
 
 use crate::support::*;
 use std::pin::pin;

@@ -28,8 +28,8 @@ use crate::registry::Subjects;
 /// [`Tool::default`] has.
 ///
 /// It starts this program again for cases that need a process of their own, so a program of your own calls this first
-/// thing in its `main`. Memory is only accounted for when the program has [`AllocationCounter`](crate::allocations::AllocationCounter) as its
-/// allocator.
+/// thing in its `main`. Memory is only accounted for when the program has
+/// [`AllocationCounter`](crate::allocations::AllocationCounter) as its allocator.
 #[must_use]
 pub fn main_with(registry: Subjects) -> ExitCode {
     Tool::default().registry(registry).main()

@@ -18,7 +18,7 @@
 //! | `case`, [`cases`] | a case as data; all of them, a file a group |
 //! | `subject`, `framing` | a transport, and what some cases need beside it; a packet codec on top of it |
 //! | `raw` | peers that connect without the transport's dialer |
-//! | `context`, `writer`, `reader`, `pattern` | what a case lies on: ends that check the contract at every poll, and every byte |
+//! | `context`, `writer`, `reader`, `pattern` | connections that check the contract at every poll, and every byte |
 //! | `stack` | clients and servers of `listenrain` on top of a transport |
 //! | `trial`, `attempt`, `alone` | one case under a watchdog, on a thread or in a process of its own |
 //!

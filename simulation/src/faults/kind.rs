@@ -187,8 +187,8 @@ impl FaultKind {
     }
 
     /// How long after its end it is an excuse yet, since its parties have to find each other again, by looking three times
-    /// in 600 ms whether their peer is there, with dials of a second at most, 200 ms apart. A server that says goodbye asks to be
-    /// left alone for a second and a half at most.
+    /// in 600 ms whether their peer is there, with dials of a second at most, 200 ms apart. A server that says goodbye asks to
+    /// be left alone for a second and a half at most.
     #[must_use]
     pub const fn recovery(self) -> Duration {
         Duration::from_millis(match self {

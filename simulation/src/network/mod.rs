@@ -1,4 +1,4 @@
-//! Networks: where parties live, by what they reach each other, and what can go wrong between them.
+//! Networks: the nodes of a run, the transports between them, and the faults that can happen there.
 
 mod hosts;
 mod local;

@@ -1,8 +1,8 @@
 //! Judges a run by its history: the invariants of a call, whatever went wrong.
 //!
-//! Whatever went wrong excuses what it can have done: to calls that were under way meanwhile, or until its parties can have
-//! [recovered](crate::faults::FaultKind::recovery), and that went where it happened. A call that was not answered must have been
-//! told a reason that holds; one that its server never began must not be told that it may have run, where both sides say
+//! A fault excuses what it can have caused: to calls that were under way meanwhile, or until its parties can have
+//! [recovered](crate::faults::FaultKind::recovery), and that went where it happened. A call that was not answered must have
+//! been told a reason that holds; one that its server never began must not be told that it may have run, where both sides say
 //! goodbye and the server ended in an orderly way.
 
 mod deadlines;

@@ -49,8 +49,8 @@ impl SimulatedTcp {
     }
 
     /// How long one dial may take; beyond it the dial fails with `TimedOut`. Default: 10 s, as for real TCP. What makes a dial
-    /// wait is a host that is down, a link on hold, or a listener that does not accept; where there is no listener, or the link is
-    /// cut, it is refused.
+    /// wait is a host that is down, a link on hold, or a listener that does not accept; where there is no listener, or the link
+    /// is cut, it is refused.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;

@@ -1,8 +1,8 @@
 //! The simulator's UDP as sockets for QUIC, and what becomes of each datagram on its way to them.
 //!
 //! This is the only file that touches the simulator's UDP. A [`Tamper`] says for each datagram what shall happen to it,
-//! this file carries it out, and then the simulator's own latency and loss come on top. No word about a port where nobody
-//! listens ever comes back: a dial there takes its whole timeout. There are no larger bundles of datagrams, and no marks of
+//! this file carries it out, and then the simulator's own latency and loss come on top. A port without a listener never
+//! answers: a dial there takes its whole timeout. There are no larger bundles of datagrams, and no marks of
 //! congestion.
 
 use std::fmt::{self, Debug};

@@ -37,7 +37,8 @@ pub struct Ran {
     pub calls: usize,
     /// How many ended in which way, by its [name](crate::history::End::name).
     pub ends: BTreeMap<&'static str, usize>,
-    /// Most bytes that were allocated at once; `None` without [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
+    /// Most bytes that were allocated at once; `None` without
+    /// [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
     pub memory: Option<usize>,
     /// How long it lasted by its own clock.
     pub simulated: Duration,

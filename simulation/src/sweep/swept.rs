@@ -26,7 +26,8 @@ pub struct Swept {
     pub coverage: Coverage,
     /// How many calls were made.
     pub calls: u64,
-    /// Most bytes that one run had allocated at once; `None` without [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
+    /// Most bytes that one run had allocated at once; `None` without
+    /// [`AllocationCounter`](crate::allocations::AllocationCounter) as the allocator.
     pub memory: Option<usize>,
     /// How long all runs lasted by their own clocks, together.
     pub simulated: Duration,

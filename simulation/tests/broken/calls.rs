@@ -1,4 +1,4 @@
-//! Broken in what shows only in calls and redialing, or in what one transport alone promises.
+//! Transports broken in ways that show only in calls and redialing, or in promises of one transport alone.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! Broken in what is given up, in deadlines, wakers and threads.
+//! Transports broken in cancelled reads and writes, deadlines, wakers or threads.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

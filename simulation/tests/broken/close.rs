@@ -1,4 +1,4 @@
-//! Broken in how a channel ends.
+//! Transports broken in how a channel ends.
 
 use std::io::ErrorKind;
 use std::task::{Context, Poll, Waker, ready};

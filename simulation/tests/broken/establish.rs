@@ -1,4 +1,4 @@
-//! Broken in dialing, listening or accepting.
+//! Transports broken in dialing, listening or accepting.
 
 use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};

@@ -1,4 +1,4 @@
-//! Broken in flow control, under load, or in what is given back.
+//! Transports broken in flow control, under load, or by leaks.
 
 use std::future::pending;
 use std::io::{self, ErrorKind};

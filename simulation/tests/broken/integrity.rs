@@ -1,4 +1,4 @@
-//! Broken in what arrives.
+//! Transports broken in data integrity: bytes arrive changed, twice, in another order or not at all.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};

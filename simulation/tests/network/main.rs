@@ -1,4 +1,4 @@
-//! Calls over the simulated network: the library, the transports of `network` and the simulator, all together.
+//! Calls over the simulated network: the library, the transports of `simulated` and the simulator, all together.
 
 mod channels;
 mod fates;

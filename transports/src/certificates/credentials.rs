@@ -44,7 +44,7 @@ impl Default for Credentials {
 /// How a dialer speaks.
 pub(crate) struct ClientSide {
     config: ClientConfig,
-    /// What the configuration verifies with, for whoever wants to hear why it refuses.
+    /// The verifier of the configuration, by which a refusal can be explained.
     pub(crate) verifier: Arc<dyn ServerCertVerifier>,
     identity: Option<Identity>,
 }
@@ -244,7 +244,7 @@ fn unusable(source: rustls::Error) -> CertificateError {
 enum Trouble {
     /// The options do not go together.
     Invalid(String),
-    /// What they name is not as it should be; somebody may mend it.
+    /// A file that they name is not as it should be, which may pass.
     Certificate(CertificateError),
 }
 

@@ -48,8 +48,8 @@ pub(crate) fn understand_scheme(endpoint: &Endpoint, scheme: &str) -> Result<End
     }
 }
 
-/// `endpoint` without what a listener keeps to itself, with the pin of the certificate that is shown there: whoever dials it
-/// verifies it. Who believes a pin believes no authority beside it, whatever `options` say to dialers.
+/// `endpoint` without the listener's private options, with the pin of the certificate that is shown there: its dialers verify
+/// it. A dialer that trusts a pin trusts no authority beside it, whatever `options` say to dialers.
 pub(crate) fn told(endpoint: &Endpoint, options: &CertificateOptions, shown: Fingerprint) -> Endpoint {
     let own = ["ca", "cert", "key", "client_ca", "client_pin", "pin"];
     let bare = Endpoint::new(endpoint.scheme(), endpoint.address());

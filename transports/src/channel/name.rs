@@ -29,7 +29,7 @@ struct Known {
 }
 
 impl Names {
-    /// What is known under `name`, which is new when nobody holds it.
+    /// What is known under `name`, which is new when it has no holder.
     pub(super) fn named(&self, name: &str) -> Arc<Name> {
         let mut known = lock(&self.known);
         if let Some(name) = known.by_name.get(name).and_then(Weak::upgrade) {
@@ -86,7 +86,7 @@ impl Name {
         Ok(())
     }
 
-    /// Frees the name; what nobody has accepted is reset.
+    /// Frees the name; channels that were not accepted are reset.
     pub(super) fn unlisten(&self) {
         let queue = lock(&self.state).listener.take();
         for (link, _) in queue.into_iter().flat_map(|queue| queue.waiting) {

@@ -65,7 +65,7 @@ struct Chunk {
 /// When something arrives; `None` without latency, so that no clock is read.
 type Due = Option<Instant>;
 
-/// Who broke the link: a side by its abort, or nobody in particular.
+/// Who broke the link: a side by its abort, or neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reset {
     pub(super) by: Option<Side>,

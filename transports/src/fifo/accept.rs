@@ -2,7 +2,7 @@
 //!
 //! It runs whether or not the listener is being asked, so that a dialer learns at once that it is heard. While the queue is
 //! full it reads no request, and dialers wait. When the system is short of descriptors or memory it keeps the request at
-//! hand and tries again after a pause. Nothing that anybody writes into the rendezvous ends it.
+//! hand and tries again after a pause. No bytes that are written into the rendezvous end it.
 
 use std::fs::File;
 use std::io;
@@ -27,7 +27,7 @@ use crate::accept::Pause;
 /// However short dials may be, looking for their leftovers all the time is not worth it.
 const SWEEP_AT_MOST_EVERY: Duration = Duration::from_millis(100);
 
-/// A dialer that was answered and that nobody has accepted yet. Dropping it resets the dialer's channel.
+/// A dialer that was answered and is not accepted yet. Dropping it resets the dialer's channel.
 #[derive(Debug)]
 pub(super) struct Accepted {
     ends: Ends,
@@ -80,7 +80,7 @@ impl Acceptor {
         }
     }
 
-    /// `None` when there is nobody to answer.
+    /// `None` when there is no dialer to answer.
     async fn answer(&self, request: Request, pause: &mut Pause) -> Option<Accepted> {
         loop {
             match self.try_answer(request) {

@@ -18,11 +18,11 @@ use super::place::Place;
 use super::sweep::remove_pairs;
 use crate::paths::{is_same, remove_own};
 
-/// Another listener may remove the directory, or a dialer put a pair into it, in between two steps; as often as this
-/// only somebody does who wants to.
+/// Another listener may remove the directory, or a dialer put a pair into it, in between two steps; more often than this
+/// it is done on purpose.
 const TRIES: usize = 16;
 
-/// A place at which nobody else listens. Dropping it removes the rendezvous, all pairs and their directory.
+/// A path at which no other listener is. Dropping it removes the rendezvous, all pairs and their directory.
 #[derive(Debug)]
 pub(super) struct Claim {
     rendezvous: PathBuf,
@@ -41,7 +41,7 @@ pub(super) struct Rendezvous {
 impl Claim {
     /// # Errors
     ///
-    /// `AddrInUse` when somebody listens there; `InvalidInput` or `PermissionDenied` when what is there is no pipe, or
+    /// `AddrInUse` when another listener is there; `InvalidInput` or `PermissionDenied` when what is there is no pipe, or
     /// none of `owner`.
     pub(super) fn new(place: &Place, owner: u32) -> io::Result<(Self, Rendezvous)> {
         let directory = Directory::lock(place.pairs(), owner)?;
@@ -67,7 +67,7 @@ impl Drop for Claim {
     }
 }
 
-/// Removes a rendezvous of `owner` that nobody reads any more.
+/// Removes a rendezvous of `owner` that has no reader any more.
 fn clear(rendezvous: &Path, owner: u32) -> io::Result<()> {
     match inspect(rendezvous, owner) {
         Ok(_) => {}

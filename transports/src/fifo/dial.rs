@@ -100,7 +100,7 @@ async fn answer(rendezvous: &Sender, from: &Receiver) -> io::Result<u8> {
     }
 }
 
-/// What it means that a file is not there, or that nobody reads a pipe.
+/// What it means that a file is not there, or that a pipe has no reader.
 fn nobody_listens(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::BrokenPipe => {

@@ -54,7 +54,7 @@ pub(super) fn inspect(path: &Path, owner: u32) -> io::Result<Metadata> {
     Ok(seen)
 }
 
-/// As [`inspect`], for a pipe that keeps everybody else out and has no other name.
+/// As [`inspect`], for a pipe that only its owner may open and that has no other name.
 pub(super) fn inspect_private(path: &Path, owner: u32) -> io::Result<Metadata> {
     let seen = inspect(path, owner)?;
     check_mode(path, &seen, 0o600)?;
@@ -76,7 +76,7 @@ pub(super) fn open_directory(path: &Path, owner: u32) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
-/// The directory at `path` must belong to `owner` and keep everybody else out.
+/// The directory at `path` must belong to `owner` and be closed to all other users.
 pub(super) fn inspect_directory(path: &Path, owner: u32) -> io::Result<Metadata> {
     let seen = symlink_metadata(path)?;
     if !seen.is_dir() {
@@ -90,7 +90,7 @@ pub(super) fn inspect_directory(path: &Path, owner: u32) -> io::Result<Metadata>
     Ok(seen)
 }
 
-/// Whether a pipe was not opened for writing because nobody has it open for reading.
+/// Whether a pipe was not opened for writing because it has no reader.
 pub(super) fn nobody_reads(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::ENXIO as i32)
 }

@@ -25,9 +25,9 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes pipes that nobody has open, while dialers come and go.
+/// Removes pipes that no process has open, while dialers come and go.
 ///
-/// A dialer makes a pipe and then opens it, so one that nobody has open may be new. Only one that was found so by the
+/// A dialer makes a pipe and then opens it, so one that is not open may be new. Only one that was found so by the
 /// sweep before, too, has no dialer any more.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {

@@ -85,7 +85,7 @@ impl Health {
         Some(standing.waits_until.unwrap_or_else(Instant::now))
     }
 
-    /// How long a channel to `member` that nobody uses yet may take to deliver something, where an open one is not enough.
+    /// How long a channel to `member` that is not used yet may take to deliver something, where an open one is not enough.
     pub(super) fn proof(&self, member: usize) -> Option<Duration> {
         self.lock()[member].silent_for
     }

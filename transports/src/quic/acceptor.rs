@@ -4,8 +4,8 @@
 //! room the oldest is evicted for a new connection, if that one's address is validated. A connection that has carried a
 //! channel and has none any more is closed after `idle_timeout`.
 //!
-//! Every connection has a task, and every channel that has not said yet what it is another, so that a peer that stalls holds
-//! up nobody. All of them end with the listener, except for what its channels still need.
+//! Every connection has a task, and so has every channel until its greeting has come, so that a peer that stalls holds up no
+//! other. All of them end with the listener, except for what its channels still need.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -44,7 +44,7 @@ pub(super) struct Acceptor {
     closures: Closures,
 }
 
-/// A channel that nobody has accepted yet: it is reset when it is dropped.
+/// A channel that is not accepted yet: it is reset when it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiting {
     carrier: Hold,

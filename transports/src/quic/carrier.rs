@@ -19,7 +19,7 @@ use super::room::Place;
 use crate::certificates::{Fingerprint, pinned};
 use crate::tcp::address;
 
-/// A connection that lives as long as somebody holds it: a channel, a dialer, a listener, or what was written and is not
+/// A connection that lives as long as it has a holder: a channel, a dialer, a listener, or what was written and is not
 /// acknowledged yet. Dropping the last one closes it a moment later.
 #[derive(Debug)]
 pub(super) struct Carrier {

@@ -82,11 +82,11 @@ pub(super) fn largest_taken(options: &QuicOptions) -> u16 {
     options.mtu.map_or(LOOPBACK_MTU, |bytes| u16::try_from(bytes).unwrap_or(u16::MAX))
 }
 
-/// Bytes of all channels of a connection that may wait to be read, for a peer that has no channel yet. It says one byte for each,
-/// and waits for the answer.
+/// Bytes of all channels of a connection that may wait to be read, for a peer that has no channel yet. It sends one byte for
+/// each, and waits for the answer.
 const UNPROVED_WINDOW: u64 = 16 * 1024;
 
-/// The same for a peer that has one: no channel that nobody reads takes the room of another.
+/// The same for a peer that has one: a channel that is not read takes no room from another.
 pub(super) fn connection_window(options: &QuicOptions) -> u64 {
     (options.stream_window as u64).saturating_mul(options.streams as u64)
 }

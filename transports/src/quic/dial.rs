@@ -2,8 +2,8 @@
 //!
 //! A dialer and its forks open their channels on one connection, until it has no room for more, is lost, or its listener is
 //! gone; then the first of them that notices makes another, and the others wait for that one. A connection that carries no
-//! channel for `idle_timeout` is closed. Options that do not go together are a final error; everything else may be mended
-//! by somebody. Dropping a dial closes what it had begun, and leaves the connection to the others.
+//! channel for `idle_timeout` is closed. Options that do not go together are a final error; everything else may
+//! pass. Dropping a dial closes what it had begun, and leaves the connection to the others.
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -2,8 +2,8 @@
 //!
 //! All connections of a listener share one socket, so the socket cannot go with the listener while its channels live on. A
 //! [`Bound`] address therefore outlives its listener: without one it refuses every new connection, and the next listener of
-//! the same transport at that address takes its place there. Once nothing lives, the socket is closed at once, and anybody may
-//! bind the address.
+//! the same transport at that address takes its place there. Once neither is left, the socket is closed at once, and the
+//! address is free.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -75,7 +75,7 @@ impl Endpoints {
         Ok(Place { endpoints: self.clone(), address, bound })
     }
 
-    /// Closes an address at which nobody listens and nothing lives.
+    /// Closes an address without a listener and without connections.
     fn close_if_dead(&self, address: SocketAddr, bound: &Arc<Bound>) -> bool {
         let mut endpoints = lock(&self.0);
         if bound.acceptor().is_some() || bound.endpoint.open_connections() > 0 {
@@ -87,14 +87,14 @@ impl Endpoints {
     }
 }
 
-/// Somebody else may have bound the address since.
+/// Another socket may have bound the address since.
 fn forget(endpoints: &mut BTreeMap<SocketAddr, Arc<Bound>>, address: SocketAddr, bound: &Arc<Bound>) {
     if endpoints.get(&address).is_some_and(|known| Arc::ptr_eq(known, bound)) {
         endpoints.remove(&address);
     }
 }
 
-/// Who sees to whoever comes to an address, for as long as it is bound.
+/// What handles connections to an address, for as long as it is bound.
 struct Keeper {
     endpoints: Endpoints,
     address: SocketAddr,
@@ -127,7 +127,7 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// However it ends, be it with its runtime, nobody comes in here any more. Letting go of the acceptor tells the listener.
+    /// However it ends, be it with its runtime, no connection is accepted any more. Dropping the acceptor tells the listener.
     fn drop(&mut self) {
         forget(&mut lock(&self.endpoints.0), self.address, &self.bound);
         self.bound.vacate();
@@ -156,7 +156,7 @@ impl Bound {
         lock(&self.acceptor).clone()
     }
 
-    /// Ready when nobody listens here and no connection is left.
+    /// Ready when there is no listener here and no connection is left.
     async fn dead(&self) {
         loop {
             let vacated = self.vacated.notified();
@@ -168,7 +168,7 @@ impl Bound {
         self.endpoint.wait_idle().await;
     }
 
-    /// Whoever has come already is told that nobody listens, where the socket would go without a word.
+    /// Dialers that have come already are told that there is no listener; the socket alone would close silently.
     fn refuse_who_waits(&self) {
         let mut cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(incoming)) = pin!(self.endpoint.accept()).poll(&mut cx) {

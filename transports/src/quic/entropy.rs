@@ -7,7 +7,7 @@ use quinn::{ConnectionId, ConnectionIdGenerator};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Gives what nobody else may guess; with a seed, the same at every run. Cloning it shares what was drawn already.
+/// Gives unpredictable bytes; with a seed, the same at every run. Cloning it shares what was drawn already.
 ///
 /// The keys of a handshake are not drawn here: they come from the cryptography's own source, whose bytes differ from run to
 /// run and whose lengths do not.
@@ -45,7 +45,7 @@ impl Entropy {
         }
     }
 
-    /// A generator of connection ids, each unlike the others to whoever does not know its key.
+    /// A generator of connection ids, which cannot be linked without knowing its key.
     pub(super) fn connection_ids(&self) -> ConnectionIds {
         ConnectionIds(Stream::new(&self.draw()))
     }
@@ -67,7 +67,7 @@ impl Stream {
 /// The ids by which an endpoint's peers address its connections.
 pub(super) struct ConnectionIds(Stream);
 
-/// Enough that nobody guesses one, and small: it stands in every packet.
+/// Enough to be unguessable, and small: it stands in every packet.
 const LEN: usize = 8;
 
 impl ConnectionIdGenerator for ConnectionIds {

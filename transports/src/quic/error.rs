@@ -29,7 +29,7 @@ pub(super) mod code {
     pub(in super::super) const LATE: VarInt = VarInt::from_u32(6);
     /// It had to make way for a newer connection.
     pub(in super::super) const EVICTED: VarInt = VarInt::from_u32(7);
-    /// It has carried no channel for too long: whoever wants one dials anew.
+    /// It has carried no channel for too long: a dialer that needs one dials anew.
     pub(in super::super) const UNUSED: VarInt = VarInt::from_u32(8);
 
     /// Codes from here on say how much a reader had read when it left in an orderly way. Its peer, when it reads the end, can

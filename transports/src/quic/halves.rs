@@ -25,7 +25,7 @@ use crate::halves::{Left, Shared};
 const FLATTEN_BELOW: usize = 1024;
 /// Pieces given to the connection at once.
 const PIECES: usize = 16;
-/// How long what was written may take to be acknowledged once nobody holds its channel any more. Then the connection may be
+/// How long what was written may take to be acknowledged once its channel has no holder any more. Then the connection may be
 /// closed, and the peer sees a reset.
 const PARTING: Duration = Duration::from_secs(10);
 
@@ -236,8 +236,8 @@ impl Drop for WriteHalf {
     }
 }
 
-/// Keeps the connection until the peer has acknowledged the end of what was written, or its reset: whoever closes a connection
-/// takes back what has not arrived yet.
+/// Keeps the connection until the peer has acknowledged the end of what was written, or its reset: closing a connection
+/// discards what has not arrived yet.
 async fn part(carrier: Hold, send: SendStream, left: Left) {
     let acknowledged = async {
         if left == Left::InOrder {

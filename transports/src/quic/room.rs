@@ -1,4 +1,4 @@
-//! Room for further channels on a dialer's connection.
+//! Stream limits: whether a dialer's connection has room for one more channel.
 //!
 //! Two limits count: this side's own, which is known, and the peer's, which is learned. The peer raises its limit as
 //! channels end, and that news takes a round trip at least. So a connection that has carried more channels at once than

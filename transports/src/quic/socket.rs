@@ -1,4 +1,4 @@
-//! What stands between an endpoint and its UDP socket: it hears what the system says about a dialer's peer, and can be closed
+//! A wrapper of an endpoint's UDP socket: it notices errors that the system reports about a dialer's peer, and can be closed
 //! before its endpoint is.
 
 use std::io::{self, IoSliceMut};
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::locks::lock;
 use crate::udp::{AsyncUdpSocket, RecvMeta, Transmit, UdpPoller, is_about_peer};
 
-/// A socket whose failures are told to whoever waits for them; the endpoint takes what was not sent for lost on its way.
+/// A socket whose failures are reported to waiting dials and listeners; the endpoint takes what was not sent for lost.
 #[derive(Debug)]
 pub(super) struct GuardedSocket {
     open: RwLock<Option<Arc<dyn AsyncUdpSocket>>>,

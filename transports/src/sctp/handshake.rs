@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// Error cause of an ABORT, by the number of RFC 9260.
 const USER_INITIATED: u16 = 12;
 
-/// Agrees on an association with whoever listens at `peer`. It tries until it is dropped; then the listener hears that
+/// Agrees on an association with the listener at `peer`. It tries until it is dropped; then the listener hears that
 /// nothing will come of it.
 ///
 /// # Errors
@@ -66,7 +66,7 @@ struct Handshake<'a> {
     ours: Init,
     header: Header,
     entropy: &'a dyn Entropy,
-    /// Whether the listener may have an association that nobody else will end.
+    /// Whether the listener may have an association that nothing else will end.
     is_known: bool,
 }
 

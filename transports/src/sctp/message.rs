@@ -1,4 +1,4 @@
-//! Messages of the lane protocol; the module's page says what they are for.
+//! Messages of the lane protocol, as bytes; the documentation of `sctp` says what they are for.
 //!
 //! This file knows their bytes, not who may send them when.
 

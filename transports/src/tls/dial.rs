@@ -1,6 +1,6 @@
 //! Dialing: a TCP dial, then a handshake, each within its own limit.
 //!
-//! Options that do not go together are a final error; everything else may be mended by somebody, so that asking again can
+//! Options that do not go together are a final error; everything else may pass, so that asking again can
 //! help. Files are read at each dial. Dropping a dial closes its socket at once.
 
 use listenrain::{Channel, NextError};

@@ -131,7 +131,7 @@ impl ChannelWrite for WriteHalf {
     }
 }
 
-/// How long a session may go on once nobody holds its channel any more.
+/// How long a session may go on once its channel has no holder any more.
 const PARTING: Duration = Duration::from_secs(10);
 
 impl Drop for Shared {

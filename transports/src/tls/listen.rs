@@ -1,6 +1,6 @@
 //! The listener: handshakes run side by side, so that a peer that stalls delays no other.
 //!
-//! A task takes connections from TCP, whether or not anybody is asking for the next channel. A connection first waits, as one
+//! A task takes connections from TCP, whether or not the next channel is asked for. A connection first waits, as one
 //! of [`silent`](super::TlsOptions::silent), for the first byte of its peer, then for one of the places of
 //! [`handshakes`](super::TlsOptions::handshakes), which it keeps until its channel is accepted. In both sets the oldest
 //! unfinished connection makes way when there is no room for another. When every place of a handshake is taken by a channel
@@ -40,7 +40,7 @@ pub(super) struct Listener {
     _accept_loop: OwnedTask,
 }
 
-/// A session that nobody has accepted yet: its socket is reset when it is dropped.
+/// A session that is not accepted yet: its socket is reset when it is dropped.
 struct Waiting {
     agreed: Agreed,
     _place: Place,

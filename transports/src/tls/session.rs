@@ -134,7 +134,7 @@ impl Session {
         let _ = SockRef::from(&self.socket).set_linger(None);
     }
 
-    /// Whether anything has come that nobody read, be it in the socket still. What is in the middle of coming is not
+    /// Whether anything has come that was not read, be it in the socket still. What is in the middle of coming is not
     /// counted.
     pub(super) fn is_unread(&self, incoming: &mut Incoming) -> bool {
         loop {
@@ -224,7 +224,7 @@ impl Tls {
     }
 }
 
-/// What a failed session means to whoever reads or writes.
+/// What a failed session means to a read or a write.
 fn meant(error: &Error) -> io::Error {
     match error {
         // A listener judges a dialer's certificate after the dialer is done: this is how the dialer hears of it.

@@ -36,7 +36,7 @@ use crate::paths::remove_own;
 
 /// Each of them lost a race against another starter that is gone again.
 const MOST_TRIES: usize = 16;
-/// A holder asks, removes and lets go; whoever keeps the lock longer than this is not one of us.
+/// A holder asks, removes and lets go; a process that keeps the lock longer than this is not this library.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// About as long as a holder needs.
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
@@ -65,7 +65,7 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Neither follows a symbolic link that somebody may have put in the place of the file.
+    /// Neither follows a symbolic link that another process may have put in the place of the file.
     fn set_permissions(&self, options: &UnixOptions) -> io::Result<()> {
         let told = |what: &str, error: io::Error| {
             io::Error::new(error.kind(), format!("cannot set the {what} of the socket: {error}"))
@@ -81,7 +81,7 @@ impl Claim {
 }
 
 impl Drop for Claim {
-    /// The file first, and only then the socket: until the file is gone nobody may take it for a dead one.
+    /// The file first, and only then the socket: until the file is gone no process may take it for a dead one.
     fn drop(&mut self) {
         remove_own(&self.path, &self.made);
     }

@@ -46,7 +46,7 @@ use crate::load::ProtocolChoice;
 ///    [`Meter::done_open`](crate::meter::Meter::done_open).
 /// 3. Until the meter's phase is [`Over`](crate::meter::Phase::Over); then it lets what is outstanding come to its end,
 ///    and returns.
-/// 4. Every reply is checked by [`stamp`](crate::payload), as closely as
+/// 4. Every reply is checked by [`payload`](crate::payload), as closely as
 ///    [`Meter::thoroughness`](crate::meter::Meter::thoroughness) says.
 /// 5. Everything that goes wrong is told to the meter; a load returns early only after that.
 pub trait Stack: Send + Sync + Debug + 'static {

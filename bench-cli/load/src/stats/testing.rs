@@ -1,4 +1,4 @@
-//! Seeded draws and slow but plain sums to test against.
+//! Test support: seeded random draws, and reference computations that are slow but plain.
 
 use fastrand::Rng;
 

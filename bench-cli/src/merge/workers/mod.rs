@@ -125,7 +125,7 @@ fn warnings(parts: &BTreeMap<u64, Run>, missing: &[u64]) -> Vec<String> {
     warnings
 }
 
-/// Texts of several workers, each once, with those who said it.
+/// Texts of several workers, each once, with the workers that reported it.
 fn told<'a>(texts: impl Iterator<Item = (u64, &'a Vec<String>)>) -> Vec<String> {
     let mut told: Vec<(&str, Vec<u64>)> = Vec::new();
     for (index, texts) in texts {

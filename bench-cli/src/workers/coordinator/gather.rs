@@ -16,7 +16,7 @@ const UNKNOWN_PEERS: usize = 64;
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 impl Coordinator {
-    /// Waits until all are there. Whoever goes before that may come again: nothing has been measured.
+    /// Waits until all are there. A participant that goes before that may come again: nothing has been measured.
     pub(super) async fn gather(&mut self, until: Instant) -> Result<(), Aborted> {
         let all = self.expected.workers + self.expected.servers;
         while (self.members.len() as u64) < all {
@@ -38,7 +38,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// A place for whoever says `hello`, or the end of the run: somebody who was meant to come has something wrong.
+    /// A place for the participant that says `hello`, or the end of the run: an expected participant has a wrong setting.
     fn hello(&mut self, connection: u64, hello: &Hello, outgoing: Sender) -> Result<(), Aborted> {
         let taken: Vec<_> = self.members.iter().map(|member| member.who).collect();
         match admission::admit(hello, &self.expected, &taken) {

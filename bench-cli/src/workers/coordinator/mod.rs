@@ -66,7 +66,7 @@ pub(super) struct Outcome {
     pub(super) skew_us: Option<f64>,
 }
 
-/// One who has come.
+/// A participant that has joined.
 pub(super) struct Member {
     connection: u64,
     pub(super) who: Who,
@@ -166,7 +166,7 @@ impl Coordinator {
         self.usages(Instant::now() + self.pace.between).await
     }
 
-    /// Waits until everybody's connections stand: what begins now; or nothing, when all have handed in their parts.
+    /// Waits until all participants' connections stand: what begins now; or nothing, when all have handed in their parts.
     async fn all_ready(&mut self, until: Instant) -> Result<Option<LaunchPhase>, Aborted> {
         loop {
             let workers = || self.members.iter().filter(|member| member.who.is_worker());
@@ -192,7 +192,7 @@ impl Coordinator {
         }
     }
 
-    /// Asks everybody's clock, just before it is needed: clocks drift apart.
+    /// Asks every participant's clock, just before it is needed: clocks drift apart.
     async fn probe(&mut self) -> Result<(), Aborted> {
         let until = Instant::now() + self.pace.between;
         let mut asked = vec![(0u64, 0u64); self.members.len()];
@@ -222,7 +222,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Tells everybody when to begin, each by its own clock.
+    /// Tells all participants when to begin, each by its own clock.
     fn start(&mut self, phase: LaunchPhase) -> Instant {
         let worst = self.members.iter().map(|member| member.probe.rtt_ns()).max().unwrap_or(0);
         let start = Instant::now() + self.pace.lead.max(Duration::from_nanos(worst.saturating_mul(10)));
@@ -256,7 +256,7 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Tells everybody that the run is aborted, and takes what they have by now.
+    /// Tells all participants that the run is aborted, and takes what they have by now.
     async fn abort(&mut self, why: &str) {
         self.tell(Message::Abort { why: why.to_owned() });
         let lacks = |member: &Member| member.who.is_worker() && member.part.is_none() && !member.is_gone;
@@ -282,7 +282,7 @@ impl Coordinator {
         true
     }
 
-    /// The last word, and then until everybody has hung up: who hangs up first may take away what is still on its way.
+    /// Says goodbye, and waits until all have hung up: to hang up first may discard what is still on its way.
     async fn close(&mut self) {
         self.tell(Message::Over);
         for member in &mut self.members {

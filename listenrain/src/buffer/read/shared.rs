@@ -105,7 +105,7 @@ impl Shared {
         self.retire(full, was);
     }
 
-    /// A retired buffer that nobody reads any more.
+    /// A retired buffer that no slice reads any more.
     fn reuse(&mut self, need: usize) -> Option<(BytesMut, usize)> {
         let size = self.size;
         let is_free = |(buffer, allocated): &mut (BytesMut, usize)| {

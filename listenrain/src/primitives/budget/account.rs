@@ -199,7 +199,7 @@ impl Account {
         }
     }
 
-    /// Tells those who give back to this account that somebody waits for it, or no longer.
+    /// Tells those who give back to this account that it has a waiter, or none any longer.
     pub(super) fn show_wait(&self, waits: bool) {
         let Some(own) = &self.own else { return };
         if waits && !mutant("budget: a wait for the account's own limit is not shown") {

@@ -11,7 +11,7 @@ use crate::sync::Arc;
 pub(crate) struct Line {
     /// The last ticket, turn or account number that was given.
     last: u64,
-    /// Accounts with somebody in line, by their numbers.
+    /// Accounts with a waiter in line, by their numbers.
     members: BTreeMap<u64, Member>,
     /// Those among them that only the budget holds up: what each holds, its turn, its number.
     order: BTreeSet<(u64, u64, u64)>,
@@ -20,7 +20,7 @@ pub(crate) struct Line {
     /// What is granted and not claimed yet, by ticket.
     granted: BTreeMap<u64, Granted>,
     waiting: usize,
-    /// Somebody holds more than the limit allows. Only one may.
+    /// A holder has more than the limit allows. Only one may.
     pub(crate) is_beyond_taken: bool,
     /// To be woken when nothing is in use.
     pub(crate) idle: Vec<Waker>,
@@ -74,7 +74,7 @@ impl Line {
         self.waiting
     }
 
-    /// Whether nobody wants to hear of units that are given back.
+    /// Whether no waiter wants to hear of units that are given back.
     pub(crate) fn is_empty(&self) -> bool {
         self.order.is_empty() && self.idle.is_empty()
     }
@@ -180,7 +180,7 @@ impl Line {
         Some(waiter.waker)
     }
 
-    /// Sends everybody away who was granted nothing; gives their wakers.
+    /// Removes all waiters that were granted nothing; returns their wakers.
     pub(crate) fn close(&mut self) -> Vec<Waker> {
         let members = std::mem::take(&mut self.members);
         (self.order, self.growing, self.waiting) = (BTreeSet::new(), BTreeSet::new(), 0);

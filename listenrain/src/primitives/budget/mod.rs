@@ -16,14 +16,14 @@ pub(crate) use self::permit::Permit;
 
 /// A limit in units: requests, handlers or bytes.
 ///
-/// Taking and giving back are a few atomic steps while nobody is in line. Those in line are served the account with the
+/// Taking and giving back are a few atomic steps while the line is empty. Those in line are served the account with the
 /// least in use first, among equals in turn, and within an account in order. Something larger than the whole limit is
 /// admitted alone, when nothing else is in use, so that it is never stuck.
 #[derive(Debug)]
 pub(crate) struct Budget {
     /// Units in use, and the flags [`IN_LINE`] and [`CLOSED`].
     used: AtomicU64,
-    /// Units that the one who may go beyond the limit holds.
+    /// Units that the one holder allowed beyond the limit has.
     beyond: AtomicU64,
     limit: u64,
     /// Whether an account may hold no more than is left.
@@ -34,7 +34,7 @@ pub(crate) struct Budget {
     line: Mutex<Line>,
 }
 
-/// Beside the units of a budget or an account: somebody is in line.
+/// A flag beside the units of a budget or an account: the line is not empty.
 const IN_LINE: u64 = 1 << 63;
 /// Beside the units of a budget: it gives nothing any more.
 const CLOSED: u64 = 1 << 62;
@@ -152,7 +152,7 @@ impl Budget {
         word & UNITS
     }
 
-    /// Grants what there is room for, in order, lets go of the line, and wakes those who were granted something.
+    /// Grants what there is room for, in order, lets go of the line, and wakes the waiters that were granted something.
     fn serve(&self, mut line: MutexGuard<'_, Line>) {
         let mut wakers = Vec::new();
         self.show(&line);

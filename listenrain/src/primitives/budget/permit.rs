@@ -95,7 +95,7 @@ impl Permit {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes `units` off for somebody else to hold. What is beyond the limit stays so with them.
+    /// Splits `units` off for another holder. What is beyond the limit stays so with them.
     pub(crate) fn split(&mut self, units: u64) -> Self {
         let units = units.min(self.units());
         self.word -= units;

@@ -8,7 +8,7 @@ use self::slots::{Slots, State};
 use crate::sync::{Mutex, lock, mutant};
 
 /// A slot and its generation: the id that the library chooses. A slot that is used again has another generation, so a
-/// late reply finds nobody.
+/// late reply finds no call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId {
     pub(crate) slot: u32,
@@ -39,13 +39,13 @@ pub(crate) struct InFlight<C, O> {
 pub(crate) enum Waiter<O> {
     /// A task that polls the slot; its waker, once there is one.
     Task(Option<Waker>),
-    /// A callback, called by whoever ends the call.
+    /// A callback, called by the task that ends the call.
     Callback(Callback<O>),
 }
 
 type Callback<O> = Box<dyn FnOnce(CallId, O) + Send>;
 
-/// What is left to do for an ended call once no lock is held: somebody to tell, and what was known of it to let go.
+/// What is left to do for an ended call once no lock is held: a caller to tell, and its data to drop.
 pub(crate) struct Told<C, O> {
     next: Next<O>,
     context: C,
@@ -89,7 +89,7 @@ impl<C, O> InFlight<C, O> {
     }
 
     /// Ends the calls of a whole batch that has come on `channel` under one lock; `told` gets what is left to do, `late` is
-    /// called for each that nobody waits for, at least not on that channel.
+    /// called for each reply without a waiting call on that channel.
     pub(crate) fn end_all(
         &self,
         channel: u64,
@@ -107,7 +107,7 @@ impl<C, O> InFlight<C, O> {
         }
     }
 
-    /// Ends one call; gives the outcome back when nobody waits for it any more.
+    /// Ends one call; gives the outcome back when no caller waits for it any more.
     pub(crate) fn end(&self, id: CallId, outcome: O) -> Result<Told<C, O>, O> {
         lock(&self.slots).end(id, outcome)
     }
@@ -150,7 +150,7 @@ impl<C, O> InFlight<C, O> {
         }
     }
 
-    /// Ends a call in favour of nobody: its caller went away. Gives what it held when it was still waiting, to be
+    /// Ends a call without an outcome: its caller went away. Gives what it held when it was still waiting, to be
     /// dropped outside the lock.
     pub(crate) fn cancel(&self, id: CallId) -> Option<(C, Waiter<O>)> {
         // What nobody came for ends here, outside the lock: its end may run code of the user's.
@@ -174,8 +174,8 @@ impl<C, O> InFlight<C, O> {
         }
     }
 
-    /// Takes out of `items` those whose call has ended, and those for which `change` returns `false`; an item that belongs to no
-    /// call stays. The calls of those that stay have left on `channel` from now on, in this order.
+    /// Takes out of `items` those whose call has ended, and those for which `change` returns `false`; an item without a call
+    /// stays. The calls of those that stay have left on `channel` from now on, in this order.
     pub(crate) fn leave<T>(
         &self,
         channel: u64,
@@ -237,7 +237,7 @@ impl<C, O> InFlight<C, O> {
         lock(&self.slots).end_where(outcome)
     }
 
-    /// Lets nobody in any more and ends whoever waits.
+    /// Admits no more calls, and ends those that wait.
     pub(crate) fn close(&self, mut outcome: impl FnMut(CallId, &mut C) -> O) -> Vec<Told<C, O>> {
         let mut slots = lock(&self.slots);
         slots.is_closed = !mutant("in_flight: close lets callers in");

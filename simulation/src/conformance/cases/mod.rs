@@ -28,7 +28,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     groups.into_iter().flatten()
 }
 
-/// Most bytes that a transport may take while nobody reads: far more than any socket buffer of a default system, and
+/// Most bytes that a transport may take while its peer does not read: far more than any socket buffer of a default system, and
 /// little enough to be noticed in memory.
 const MOST_UNREAD: u64 = 64 << 20;
 

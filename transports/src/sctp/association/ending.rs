@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::sctp::wire::kind;
 
-/// How long a peer may hold up, without a word, what nobody waits for any more: the end, and what comes before it. Ten
-/// seconds let a lossy path retransmit several times, and are soon enough for whoever waits for the socket.
+/// How long a silent peer may hold up the shutdown and the data before it, once no channel is held any more. Ten seconds let
+/// a lossy path retransmit several times, and are soon enough where the socket is waited for.
 pub(super) const LINGER: Duration = Duration::from_secs(10);
 /// How long one message of the end waits for its answer.
 const RETRY: Duration = Duration::from_millis(500);

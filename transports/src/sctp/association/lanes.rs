@@ -6,7 +6,7 @@ use slab::Slab;
 
 use crate::sctp::lane::Lane;
 
-/// A lane has a key as long as anybody holds a half of it or it has its stream, and a stream until both sides have said
+/// A lane has a key as long as a half of it is held or it has its stream, and a stream until both sides have said
 /// their last word about it.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
@@ -50,7 +50,7 @@ impl Lanes {
         self.forget_if_done(key);
     }
 
-    /// Forgets the lane at `key`, if nobody holds it and it has no stream.
+    /// Forgets the lane at `key`, if neither half is held and it has no stream.
     pub(super) fn forget_if_done(&mut self, key: usize) {
         if !self.all[key].is_held() && !self.has_stream(key) {
             self.all.remove(key);
@@ -79,7 +79,7 @@ impl Lanes {
         self.by_stream.len()
     }
 
-    /// Whether anybody holds a half of any lane, also of one that has no stream any more.
+    /// Whether a half of any lane is held, also of one that has no stream any more.
     pub(super) fn are_held(&self) -> bool {
         self.all.iter().any(|(_, lane)| lane.is_held())
     }

@@ -92,7 +92,7 @@ pub(super) struct Association {
     liveness: Liveness,
     /// Packets that are not the engine's.
     outgoing: Vec<Bytes>,
-    /// Lanes that the peer has opened and nobody has taken up yet.
+    /// Lanes that the peer has opened and that are not accepted yet.
     arrived: Vec<usize>,
     /// Whether it ever had a lane.
     had_lane: bool,
@@ -100,7 +100,7 @@ pub(super) struct Association {
     has_timed_out: bool,
     /// Since when there is no lane, and nothing on its way.
     idle_since: Option<Instant>,
-    /// Since when nobody holds a lane though there is something left to say.
+    /// Since when no lane is held though there is something left to send.
     unattended_since: Option<Instant>,
     lost: Option<Loss>,
     woken: Vec<Waker>,
@@ -287,7 +287,7 @@ impl Association {
         std::mem::take(&mut self.has_timed_out)
     }
 
-    /// Until when it tries to say what nobody waits for any more: as long as the peer goes on to acknowledge, with an end
+    /// Until when it tries to send what no caller waits for any more: as long as the peer goes on to acknowledge, with an end
     /// to it.
     fn give_up_at(&self) -> Option<Instant> {
         let since = self.unattended_since?;
@@ -330,7 +330,7 @@ impl Association {
         std::mem::take(&mut self.arrived)
     }
 
-    /// Who has to be woken, now that nobody holds the association.
+    /// What has to be woken, now that the association has no holder.
     pub(super) fn take_woken(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.woken)
     }

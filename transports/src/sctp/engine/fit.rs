@@ -1,4 +1,4 @@
-//! Packets made to fit the path: those that the crate below makes too long are split.
+//! Packets made to fit the path MTU: those that the crate below makes too long are split.
 
 use bytes::Bytes;
 

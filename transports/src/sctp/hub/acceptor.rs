@@ -1,4 +1,4 @@
-//! What a hub knows of its listener: its options, and the queue of channels that wait to be accepted.
+//! A hub's handle on its listener: its options, and the queue of channels that wait to be accepted.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl Acceptor {
         if self.queue.is_closed() { 0 } else { self.queue.capacity() }
     }
 
-    /// Adds a channel, which is reset when nobody will accept it.
+    /// Adds a channel, which is reset when it will not be accepted.
     pub(super) fn push(&self, channel: Channel) {
         if let Err(refused) = self.queue.try_send(channel) {
             refused.into_inner().write.abort();

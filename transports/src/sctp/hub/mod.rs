@@ -289,7 +289,7 @@ impl Hub {
 }
 
 impl Drop for Hub {
-    /// However the task ends, nobody waits for it.
+    /// However the task ends, no task waits for it.
     fn drop(&mut self) {
         self.lose_all(&Loss::Socket);
         if let Some((_, registry)) = &self.listening

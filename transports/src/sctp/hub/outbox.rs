@@ -14,8 +14,8 @@ use crate::udp::{AsyncUdpSocket, Transmit, UdpPoller};
 /// Largest that the system takes at once: one datagram, or several of the same size.
 const AT_ONCE: usize = 65_000;
 
-/// What waits to be sent. It is as long as what the associations had to say when they were asked last: nobody is asked
-/// while something waits.
+/// Datagrams that wait to be sent. Bounded by what the associations had to send when they were asked last: none is asked
+/// while some wait.
 #[derive(Debug)]
 pub(in super::super) struct Outbox {
     socket: Arc<dyn AsyncUdpSocket>,

@@ -42,7 +42,7 @@ impl Handle {
         let _ = self.wants.send(0);
     }
 
-    /// Nobody is accepted any more, and whoever listens hears so.
+    /// No peer is accepted any more, and the listener hears so.
     pub(super) fn close(&self) {
         drop(lock(&self.acceptor).take());
     }
@@ -58,7 +58,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// When somebody listens there already.
+    /// When there is a listener already.
     pub(in super::super) fn take_over(
         &self,
         address: SocketAddr,
@@ -80,7 +80,7 @@ impl Registry {
         lock(&self.hubs).insert(handle.local, handle);
     }
 
-    /// Ends the hub of `handle` by `close`, which frees its address, unless somebody listens there again.
+    /// Ends the hub of `handle` by `close`, which frees its address, unless there is a listener again.
     pub(super) fn retire(&self, handle: &Arc<Handle>, close: impl FnOnce()) -> bool {
         // Locked all the while, so that whoever listens next finds either the hub or a free address.
         let mut hubs = lock(&self.hubs);
@@ -92,7 +92,7 @@ impl Registry {
         true
     }
 
-    /// The hub of `handle` is gone, whoever listens.
+    /// The hub of `handle` is gone, with or without a listener.
     pub(super) fn forget(&self, handle: &Arc<Handle>) {
         forget(&mut lock(&self.hubs), handle);
     }

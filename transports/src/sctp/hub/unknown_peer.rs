@@ -67,7 +67,7 @@ impl Greeter {
         self.retired_tags.insert(tag);
     }
 
-    /// Answers a packet. `acceptor` is there while somebody listens and has room for another association.
+    /// Answers a packet. `acceptor` is there while a listener has room for another association.
     pub(super) fn greet(
         &self,
         now: Instant,

@@ -243,7 +243,7 @@ impl Lane {
         self.sending.closed = Some(how);
     }
 
-    /// What waits is gone, and everybody who waits is told.
+    /// Queued data is dropped, and all waiting tasks are woken.
     fn end(&mut self, fate: Fate, scope: &mut Scope<'_>) {
         self.receiving.discard();
         self.fate.get_or_insert(fate);
@@ -284,7 +284,7 @@ impl Lane {
         self.sending.closed.is_some() && self.receiving.closed.is_some()
     }
 
-    /// Whether anybody holds a half of the channel.
+    /// Whether a half of the channel is held.
     pub(super) fn is_held(&self) -> bool {
         self.has_reader || self.has_writer
     }

@@ -92,7 +92,7 @@ mod tests {
     struct Server {
         start: Instant,
         stall: Option<Stall>,
-        /// At this call everybody oversleeps by so much.
+        /// The call at which the generator oversleeps, and by how much.
         hiccup: Option<(u64, Duration)>,
         calls: AtomicU64,
         answer: fn(Bytes) -> Result<Bytes, Failure>,

@@ -61,7 +61,7 @@ cases! {
     /// are dialled from the same one.
     A16 facts_of_pairs: 0, facts::facts_of_pairs, [LibP2pTransport, Own];
     /// Peers that connect below the transport and stall, before, in and at the end of what a dialer says first, hold up
-    /// nobody: a dial behind each is served within two seconds.
+    /// no other peer: a dial behind each is served within two seconds.
     A17 stalled_peers: 0, raw::stalled_peers, [LibP2pTransport, Own], needs: &[Need::RawDialer];
     /// Peers that connect below the transport and say what no dialer says neither end the listener nor hold it up: a
     /// dial beside each is served, and one after it.

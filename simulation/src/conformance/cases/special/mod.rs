@@ -1,4 +1,4 @@
-//! Group I: what is promised by one transport alone. A case is run on that transport, and is not shown elsewhere.
+//! Group I: promises of single transports. A case runs on its transport alone, and is not shown for others.
 //!
 //! Most of what a transport alone promises is tested in `transports/tests`.
 
