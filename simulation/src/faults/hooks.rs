@@ -40,6 +40,7 @@ struct Hooks<S> {
     shutdown: Step<S>,
     abort: Act<S>,
     dropped: Act<S>,
+    reader_dropped: fn(&mut S),
 }
 
 impl<S: Send + 'static> Halves<S> {
@@ -66,6 +67,7 @@ impl<S: Send + 'static> Halves<S> {
             shutdown: |_, below, cx| below.poll_shutdown(cx),
             abort: |_, below| below.abort(),
             dropped: |_, _| {},
+            reader_dropped: |_| {},
         };
         Self { state, hooks: Arc::new(hooks) }
     }
@@ -104,6 +106,11 @@ impl<S: Send + 'static> Halves<S> {
     pub fn dropped(self, dropped: Act<S>) -> Self {
         self.with(|hooks| hooks.dropped = dropped)
     }
+
+    /// With this hook of dropping the read half.
+    pub fn reader_dropped(self, dropped: fn(&mut S)) -> Self {
+        self.with(|hooks| hooks.reader_dropped = dropped)
+    }
 }
 
 impl<S: Send + 'static> Layer for Halves<S> {
@@ -133,6 +140,10 @@ impl<S: Send + 'static> ReadFilter for Half<S> {
         into: &mut ReadBuffer,
     ) -> Polled<usize> {
         (self.hooks.read)(&mut lock(&self.state), below, cx, into)
+    }
+
+    fn dropped(&mut self) {
+        (self.hooks.reader_dropped)(&mut lock(&self.state));
     }
 }
 

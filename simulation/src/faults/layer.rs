@@ -159,6 +159,9 @@ pub trait ReadFilter: Send + 'static {
         cx: &mut Context<'_>,
         into: &mut ReadBuffer,
     ) -> Poll<io::Result<usize>>;
+
+    /// Called when the half is dropped, before the half below is.
+    fn dropped(&mut self) {}
 }
 
 impl<F> ReadFilter for F
@@ -223,7 +226,7 @@ pub fn with_write(mut channel: Channel, filter: impl WriteFilter) -> Channel {
     channel
 }
 
-struct FilteredRead<F> {
+struct FilteredRead<F: ReadFilter> {
     below: Box<dyn ChannelRead>,
     filter: F,
 }
@@ -231,6 +234,12 @@ struct FilteredRead<F> {
 impl<F: ReadFilter> ChannelRead for FilteredRead<F> {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
         self.filter.poll_read(&mut *self.below, cx, into)
+    }
+}
+
+impl<F: ReadFilter> Drop for FilteredRead<F> {
+    fn drop(&mut self) {
+        self.filter.dropped();
     }
 }
 

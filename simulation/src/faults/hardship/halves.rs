@@ -13,9 +13,16 @@ use tokio::time::{Sleep, sleep};
 use crate::faults::{Halves, let_go, read_piece};
 use crate::random::Random;
 
-/// Reads of one byte. What has been read below and not been delivered is the state.
-pub(super) fn one_byte_reads() -> Halves<Bytes> {
-    let reads = Halves::all(Bytes::new()).read(|held, below, cx, into| {
+/// What has been read below, and whether the half that it was for is gone.
+#[derive(Default)]
+pub(super) struct Unread {
+    held: Bytes,
+    is_for_nobody: bool,
+}
+
+/// Reads of one byte.
+pub(super) fn one_byte_reads() -> Halves<Unread> {
+    let reads = Halves::all(Unread::default()).read(|Unread { held, .. }, below, cx, into| {
         // What is held is always ready, and must not starve other tasks.
         let budget = ready!(poll_proceed(cx));
         if held.is_empty() {
@@ -28,10 +35,9 @@ pub(super) fn one_byte_reads() -> Halves<Bytes> {
         into.spare().put_slice(&held.split_to(1));
         Poll::Ready(Ok(1))
     });
-    // As a transport does of its own where bytes stay unread; as far as the read half, which comes first in a channel, is
-    // dropped first.
-    reads.dropped(|held, below| {
-        if !held.is_empty() {
+    // As a transport does of its own where bytes stay unread.
+    reads.reader_dropped(|unread| unread.is_for_nobody = true).dropped(|unread, below| {
+        if unread.is_for_nobody && !unread.held.is_empty() {
             below.abort();
         }
     })

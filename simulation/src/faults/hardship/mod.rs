@@ -168,6 +168,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_half_that_is_dropped_first_resets_nothing_that_is_still_read() {
+        // Broken by a reset for bytes that wait for a reader which is still there.
+        let (mut near, mut far) = near_and_far(Hardship::OneByteReads);
+        assert!(put(&mut far, b"abc").is_ready());
+        assert!(matches!(take(&mut near), Poll::Ready(Ok(1))));
+        let Channel { mut read, write, .. } = near;
+        drop(write);
+        let mut next = || poll(|cx| read.poll_read(cx, &mut ReadBuffer::default()));
+        assert!(matches!((next(), next()), (Poll::Ready(Ok(1)), Poll::Ready(Ok(1)))));
+        assert!(matches!(take(&mut far), Poll::Ready(Ok(0))), "the peer reads an orderly end");
+    }
+
+    #[tokio::test]
     async fn one_byte_reads_deliver_one_byte_and_then_the_end() {
         let (mut near, mut far) = near_and_far(Hardship::OneByteReads);
         assert!(put(&mut far, b"abc").is_ready());
