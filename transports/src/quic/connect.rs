@@ -52,7 +52,7 @@ impl Target {
     async fn connect_to(&self, peer: SocketAddr, name: &str, side: &ClientSide) -> io::Result<Carrier> {
         let (options, reach) = (&self.options, &self.reach);
         let ask = UdpBinding::towards(peer).buffers(options.send_buffer, options.recv_buffer);
-        let socket = GuardedSocket::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
+        let socket = GuardedSocket::of_dialer(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
         let local = socket.local_addr()?;
         // A dial to a free port of this host may get that very port as its own.
         if local == peer {

@@ -60,7 +60,7 @@ impl Endpoints {
             return Ok(Place { endpoints: self.clone(), address, bound: bound.clone() });
         }
         let ask = UdpBinding::at(address).buffers(options.send_buffer, options.recv_buffer);
-        let socket = GuardedSocket::new(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
+        let socket = GuardedSocket::of_listener(reach.udp.bind(&ask).await?, config::largest_taken(options))?;
         let endpoint = Endpoint::new_with_abstract_socket(
             config::endpoint(options, &reach.entropy),
             Some(server),

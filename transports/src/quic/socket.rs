@@ -12,26 +12,38 @@ use tokio::sync::Notify;
 use crate::locks::lock;
 use crate::udp::{AsyncUdpSocket, RecvMeta, Transmit, UdpPoller, is_about_peer};
 
-/// A socket whose failures are reported to waiting dials and listeners; the endpoint takes what was not sent for lost.
+/// A socket that can be closed, and whose failures are told where there is a single peer; its endpoint then takes what was not
+/// sent for lost. Without a single peer the endpoint hears them itself.
 #[derive(Debug)]
 pub(super) struct GuardedSocket {
     open: RwLock<Option<Arc<dyn AsyncUdpSocket>>>,
     local: SocketAddr,
     joined: usize,
     may_fragment: bool,
+    has_one_peer: bool,
     first_failure: Mutex<Option<io::Error>>,
     heard: Notify,
 }
 
 impl GuardedSocket {
-    /// Guards `socket`, which takes datagrams of up to `largest` bytes.
-    pub(super) fn new(socket: Arc<dyn AsyncUdpSocket>, largest: u16) -> io::Result<Arc<Self>> {
+    /// Guards a dialer's `socket`, which takes datagrams of up to `largest` bytes.
+    pub(super) fn of_dialer(socket: Arc<dyn AsyncUdpSocket>, largest: u16) -> io::Result<Arc<Self>> {
+        Self::new(socket, largest, true)
+    }
+
+    /// Guards a listener's.
+    pub(super) fn of_listener(socket: Arc<dyn AsyncUdpSocket>, largest: u16) -> io::Result<Arc<Self>> {
+        Self::new(socket, largest, false)
+    }
+
+    fn new(socket: Arc<dyn AsyncUdpSocket>, largest: u16, has_one_peer: bool) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             local: socket.local_addr()?,
             // The system never joins more than 64 KiB.
             joined: socket.max_receive_segments().min((64 << 10) / usize::from(largest) + 1),
             may_fragment: socket.may_fragment(),
             open: RwLock::new(Some(socket)),
+            has_one_peer,
             first_failure: Mutex::default(),
             heard: Notify::new(),
         }))
@@ -75,7 +87,7 @@ impl AsyncUdpSocket for GuardedSocket {
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         match self.open().as_ref().map_or(Ok(()), |socket| socket.try_send(transmit)) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+            Err(error) if self.has_one_peer && error.kind() != io::ErrorKind::WouldBlock => {
                 self.hear(error);
                 Ok(())
             }
@@ -93,7 +105,7 @@ impl AsyncUdpSocket for GuardedSocket {
         let Some(socket) = open.as_ref() else { return Poll::Pending };
         loop {
             match ready!(socket.poll_recv(cx, bufs, meta)) {
-                Err(error) if is_about_peer(&error) => self.hear(error),
+                Err(error) if self.has_one_peer && is_about_peer(&error) => self.hear(error),
                 received => return Poll::Ready(received),
             }
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::sync::mpsc::Receiver;
 
-use super::hub::{Acceptor, Greeter, Handle, Hub, Ports};
+use super::hub::{Acceptor, Failure, Greeter, Handle, Hub, Ports, Waiting};
 use super::{Reach, SOCKET_BUFFER, SctpOptions};
 use crate::accept::cannot_listen;
 use crate::tcp::address::Address;
@@ -23,7 +23,8 @@ pub(super) struct Listener {
     endpoint: Endpoint,
     /// The hub's, by which it is known there.
     acceptor: Weak<Acceptor>,
-    waiting: Receiver<Channel>,
+    waiting: Receiver<Waiting>,
+    failure: Arc<Failure>,
     hub: Arc<Handle>,
 }
 
@@ -34,18 +35,26 @@ impl Listener {
         options: SctpOptions,
         reach: &Reach,
     ) -> Result<Self, NextError> {
-        let (acceptor, waiting) = Acceptor::new(options);
+        let (acceptor, waiting, failure) = Acceptor::new(options);
         let bound = bind_first(address, &*reach.resolver, |address| bind(address, &acceptor, reach)).await;
         let hub = bound.map_err(|error| cannot_listen(asked, error))?;
         let endpoint = asked.clone().with_address(hub.local.to_string());
-        Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, hub })
+        Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, failure, hub })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {
-        self.waiting.recv().await.ok_or_else(|| {
-            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "the listener's socket is gone");
-            NextError::lasting("accept", &self.endpoint, error)
-        })
+        while let Some(waiting) = self.waiting.recv().await {
+            // What waited on a socket that has failed is lost.
+            let accepted = self.failure.get().is_none().then(|| waiting.accept()).flatten();
+            if let Some(channel) = accepted {
+                return Ok(channel);
+            }
+        }
+        let error = match self.failure.get() {
+            Some((kind, why)) => io::Error::new(*kind, why.clone()),
+            None => io::Error::new(io::ErrorKind::ConnectionAborted, "the listener's socket is gone"),
+        };
+        Err(NextError::lasting("accept", &self.endpoint, error))
     }
 }
 
@@ -62,10 +71,6 @@ impl ChannelGenerator for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.hub.detach(&self.acceptor);
-        self.waiting.close();
-        while let Ok(mut channel) = self.waiting.try_recv() {
-            channel.write.abort();
-        }
     }
 }
 

@@ -31,7 +31,7 @@ use super::shared::Shared;
 use crate::accept_limiter::{Admissions, Closures, Limits};
 use crate::udp::AsyncUdpSocket;
 
-pub(super) use self::acceptor::Acceptor;
+pub(super) use self::acceptor::{Acceptor, Failure, Waiting};
 pub(super) use self::inbox::{Datagram, Inbox};
 pub(super) use self::outbox::Outbox;
 pub(super) use self::registry::{Handle, Registry};
@@ -274,6 +274,9 @@ impl Hub {
         self.lose_all(&loss);
         if loss == Loss::Socket {
             tracing::warn!(local = %self.handle.local, %error, "a socket has failed");
+            if let Some(acceptor) = self.handle.acceptor() {
+                acceptor.fail(error);
+            }
             self.handle.close();
         }
     }
