@@ -301,6 +301,8 @@ mod tests {
     fn what_cannot_be_measured_is_refused_with_what_is_allowed() {
         for (line, says) in [
             ("--transport smoke", "allowed: all, tcp"),
+            // Or one cell would be measured twice under two spellings.
+            ("--transport tcp,TCP", "allowed: all, tcp"),
             ("--transport all,tcp", "all: stands alone"),
             ("--target tcp://h:1 --transport channel", "does not go with"),
             ("--stack smoke", "bare"),

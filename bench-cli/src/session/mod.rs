@@ -78,6 +78,7 @@ impl<'a> Session<'a> {
                 }
                 launches[index].push(cells);
                 if self.interrupt.was_pressed() {
+                    leave_out_cut_short(&mut launches[index]);
                     break 'rounds;
                 }
             }
@@ -122,6 +123,16 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Leaves the last of `launches` out where an interrupt ended it and there are others: it is of another length.
+fn leave_out_cut_short(launches: &mut Vec<Vec<Cell>>) {
+    let windows = |cells: &Vec<Cell>| cells.iter().map(|cell| cell.series.tps.len()).sum::<usize>();
+    if let [others @ .., last] = &launches[..]
+        && others.iter().any(|other| windows(other) > windows(last))
+    {
+        launches.pop();
+    }
+}
+
 /// One cell of all `launches` for each phase. Those that were interrupted are left out where there are others: they are of
 /// another length.
 fn merged(launches: &[Vec<Cell>], until: Option<f64>) -> Vec<Cell> {
@@ -133,4 +144,27 @@ fn merged(launches: &[Vec<Cell>], until: Option<f64>) -> Vec<Cell> {
         merge::launches(&cells, until)
     };
     (0..phases).map(merge).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_that_an_interrupt_cut_short_is_left_out_though_it_had_errors() {
+        // Broken by a rule that takes errors for the reason that a launch is short: under faults they are the normal case.
+        let of = |windows: usize, errors: u64| {
+            let mut cell = Cell { errors, ..Cell::default() };
+            cell.series.tps = vec![1.0; windows];
+            vec![cell.clone(), cell]
+        };
+        let left = |mut launches: Vec<Vec<Cell>>| {
+            leave_out_cut_short(&mut launches);
+            launches.len()
+        };
+        assert_eq!(left(vec![of(5, 1), of(3, 1)]), 1);
+        assert_eq!(left(vec![of(5, 1), of(5, 1)]), 2, "the interrupt came after its end");
+        assert_eq!(left(vec![of(5, 1), of(5, 1)[..1].to_vec()]), 1, "a phase is missing");
+        assert_eq!(left(vec![of(3, 1)]), 1, "there is no other");
+    }
 }

@@ -36,7 +36,8 @@ impl Registry {
     #[must_use]
     pub fn with(mut self, transport: impl Transport) -> Self {
         let transport: Arc<dyn Transport> = Arc::new(transport);
-        let others = self.transports.list().filter(|known| known.scheme() != transport.scheme());
+        let others =
+            self.transports.list().filter(|known| !known.scheme().eq_ignore_ascii_case(transport.scheme()));
         let mut transports = Transports::new();
         for transport in others.cloned().chain([transport.clone()]) {
             // Their schemes differ.
@@ -71,10 +72,10 @@ impl Registry {
         self.transports.list()
     }
 
-    /// The transport of that scheme, whatever stands behind a plus in it.
+    /// The transport of exactly that scheme.
     #[must_use]
     pub fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
-        self.transports.get(scheme).ok()
+        self.transports().find(|known| known.scheme() == scheme)
     }
 
     /// The names of all transports.
