@@ -239,3 +239,14 @@ async fn a_dialer_whose_connection_was_closed_as_unused_makes_another() {
     }
     assert!(groups[0] != groups[1] && groups[1] != groups[2], "{groups:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_socket_failed_is_over() {
+    // Broken by a wrapper that takes what a listener's socket reports for something about a peer.
+    let network = Network::with_latency(DELAY);
+    let mut listener = quic(&network, QuicOptions::default()).listen(&endpoint()).await.unwrap();
+    network.fail("10.0.0.1:7".parse().unwrap(), ErrorKind::NetworkDown);
+    let next = tokio::time::timeout(Duration::from_secs(60), listener.next());
+    let error = next.await.expect("it waits for ever").expect_err("nobody dialled");
+    assert!(error.is_final, "{error}");
+}

@@ -14,7 +14,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use listenrain::BoxFuture;
-use listenrain_transports::udp::{AsyncUdpSocket, BindUdp, RecvMeta, Transmit, UdpBinding, UdpPoller};
+use listenrain_transports::udp::{
+    AlwaysWritable, AsyncUdpSocket, BindUdp, RecvMeta, Transmit, UdpBinding, UdpPoller,
+};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use turmoil::net::UdpSocket;
@@ -224,6 +226,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl AsyncUdpSocket for Socket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        // The simulator takes whatever is sent.
         Box::pin(AlwaysWritable)
     }
 
@@ -270,15 +273,5 @@ impl AsyncUdpSocket for Socket {
 impl Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket").field("local", &self.local).field("peer", &self.peer).finish_non_exhaustive()
-    }
-}
-
-/// The simulator takes whatever is sent.
-#[derive(Debug)]
-struct AlwaysWritable;
-
-impl UdpPoller for AlwaysWritable {
-    fn poll_writable(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::Notify;
 
 use crate::locks::lock;
-use crate::udp::{AsyncUdpSocket, RecvMeta, Transmit, UdpPoller, is_about_peer};
+use crate::udp::{AlwaysWritable, AsyncUdpSocket, RecvMeta, Transmit, UdpPoller, is_about_peer};
 
 /// A socket that can be closed, and whose failures are told where there is a single peer; its endpoint then takes what was not
 /// sent for lost. Without a single peer the endpoint hears them itself.
@@ -125,14 +125,5 @@ impl AsyncUdpSocket for GuardedSocket {
 
     fn may_fragment(&self) -> bool {
         self.may_fragment
-    }
-}
-
-#[derive(Debug)]
-struct AlwaysWritable;
-
-impl UdpPoller for AlwaysWritable {
-    fn poll_writable(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

@@ -9,7 +9,9 @@ mod system;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use listenrain::BoxFuture;
 
@@ -74,6 +76,16 @@ impl UdpBinding {
     pub fn buffers(mut self, send: Option<usize>, recv: Option<usize>) -> Self {
         (self.send_buffer, self.recv_buffer) = (send, recv);
         self
+    }
+}
+
+/// The poller of a socket that always takes what is sent, for [`AsyncUdpSocket::create_io_poller`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AlwaysWritable;
+
+impl UdpPoller for AlwaysWritable {
+    fn poll_writable(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

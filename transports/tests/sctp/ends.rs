@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use listenrain_transports::sctp::SctpOptions;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::network::Network;
 use crate::packet::{self, ABORT, SHUTDOWN, SHUTDOWN_COMPLETE};
@@ -191,4 +191,21 @@ async fn a_runtime_that_ends_takes_no_reader_with_it() {
     let error = linked.listener.next().await.unwrap_err();
     assert!(error.is_final);
     assert_eq!(linked.network.sockets(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_socket_failed_says_why_and_gives_no_channel_that_is_lost() {
+    // Broken by a queue that goes on giving what waited, and by an error that is only written to the log.
+    let network = Network::new(1);
+    let (mut listener, mut dialer) = both_ends(&on(&network, SctpOptions::default())).await;
+    let mut waiting = dialer.next().await.unwrap();
+    write_all(&mut *waiting.write, "x".into()).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    network.fail("10.0.0.2:7000".parse().unwrap(), ErrorKind::ResourceBusy);
+    let next = timeout(Duration::from_secs(60), async {
+        sleep(Duration::from_millis(100)).await;
+        listener.next().await
+    });
+    let error = next.await.expect("it waits for ever").expect_err("a channel that is lost");
+    assert_eq!((error.kind, error.is_final), (ErrorKind::ResourceBusy, true), "{error}");
 }

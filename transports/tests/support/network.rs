@@ -123,6 +123,12 @@ impl Network {
         }
     }
 
+    /// The socket at `at` reports `kind` when it is read next.
+    pub(crate) fn fail(&self, at: SocketAddr, kind: io::ErrorKind) {
+        let port = self.lock().ports.get(&at).and_then(Weak::upgrade).expect("a socket");
+        port.deliver(Err(kind));
+    }
+
     /// A socket without a transport behind it.
     pub(crate) fn raw(&self, at: SocketAddr) -> Raw {
         let port = self.open(&UdpBinding::at(at)).unwrap();
