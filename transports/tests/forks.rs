@@ -54,7 +54,7 @@ async fn assert_each_works(channels: Vec<Channel>) {
     }
 }
 
-/// Answers nobody before so many have asked.
+/// A resolver that answers none of its callers until a given number of them has asked.
 #[derive(Debug)]
 struct Together {
     at: SocketAddr,

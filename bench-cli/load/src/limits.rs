@@ -14,7 +14,7 @@ pub const MOST_IN_FLIGHT: u64 = 1_000_000;
 /// What a process has open beside its connections: standard streams, a runtime, files, a spare.
 const BESIDE: u64 = 64;
 
-/// Descriptors that a process needs for `channels` of which it holds so many of the ends.
+/// Descriptors that a process needs which holds `ends` ends, 1 or 2, of each of `channels` channels.
 ///
 /// A transport that needs more than one for an end of a channel, such as a pair of pipes, needs more than this.
 pub fn descriptors(channels: u64, ends: u64, is_forwarded: bool) -> u64 {

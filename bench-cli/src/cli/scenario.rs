@@ -153,7 +153,7 @@ fn planned(args: &ScenarioArgs, registry: &Registry) -> Result<(Scenario, Vec<Ce
         warmup: scenario.warmup,
         duration: scenario.duration(),
         connections: args.connections,
-        // What one phase has left may come beside the next.
+        // Requests that a phase left outstanding may be answered during the next one.
         window: WINDOW * scenario.phases.len(),
         placement: args.placement,
         pins: args.pin.clone().unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::histogram;
 use crate::metrics::{Kind, Metric};
 use crate::stats::{LEVEL, share};
 
-/// So many of so many were beyond a limit that allows a share of them. What was lost is among them: no reply came.
+/// Requests beyond a limit on response times: `bad` of `all`, lost ones among them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Late {
     pub(crate) bad: u64,

@@ -241,7 +241,7 @@ mod tests {
     use crate::load::OpenConfig;
     use listenrain_results::Times;
 
-    /// A mark at so many seconds, when so much CPU had been used.
+    /// A mark at `at_s` seconds, when `cpu_s` seconds of CPU had been used.
     fn mark(at_s: u64, cpu_s: u64) -> Snapshot {
         Snapshot { at: Duration::from_secs(at_s), user: Duration::from_secs(cpu_s), ..Snapshot::default() }
     }

@@ -23,7 +23,7 @@ use crate::progress::View;
 
 /// How long the machine is watched before anything is measured.
 const IDLE: Duration = Duration::from_millis(300);
-/// A launch that was interrupted before it had so many windows tells nothing.
+/// Fewest windows of a launch that was interrupted; with fewer it is left out.
 const LEAST_WINDOWS: usize = 3;
 
 /// What launches, what may interrupt it, and where its progress is shown.

@@ -80,7 +80,7 @@ kinds! {
     SpuriousWakes = "spurious-wakes", Stream, momentary false, amount Some("polls in 1000");
     /// Bytes take longer.
     Delay = "delay", Stream, momentary false, amount Some("ms");
-    /// Bytes come no faster than so many a second.
+    /// Bytes come no faster than its amount says.
     Bandwidth = "bandwidth", Stream, momentary false, amount Some("bytes/s");
     /// Bytes to the server are held up; those of the client's that it has handed over wait.
     StallToServer = "stall-to-server", Stream, momentary false, amount None;
@@ -88,15 +88,15 @@ kinds! {
     StallToClient = "stall-to-client", Stream, momentary false, amount None;
     /// Bytes are held up both ways, and go on later.
     StallBoth = "stall-both", Stream, momentary false, amount None;
-    /// The channel ends in an orderly way after so many more bytes to the client.
+    /// The channel ends in an orderly way when `after_bytes` more bytes have gone to the client.
     Eof = "eof", Stream, momentary true, amount None;
-    /// The channel is reset after so many more bytes to the server.
+    /// The channel is reset when `after_bytes` more bytes have gone to the server.
     Reset = "reset", Stream, momentary true, amount None;
-    /// After so many more bytes to the server the rest vanishes although it was taken; then the channel ends.
+    /// After `after_bytes` more bytes to the server the rest vanishes although it was taken; then the channel ends.
     Truncate = "truncate", Stream, momentary true, amount Some("ms until the end");
-    /// A bit flips after so many more bytes to the server.
+    /// A bit flips when `after_bytes` more bytes have gone to the server.
     CorruptToServer = "corrupt-to-server", Stream, momentary true, amount Some("is the bit");
-    /// A bit flips after so many more bytes to the client.
+    /// A bit flips when `after_bytes` more bytes have gone to the client.
     CorruptToClient = "corrupt-to-client", Stream, momentary true, amount Some("is the bit");
     /// Replies come twice.
     DuplicateReplies = "duplicate-replies", Stream, momentary false, amount Some("in 1000");
@@ -138,9 +138,9 @@ kinds! {
     DoubledDatagrams = "doubled-datagrams", Datagram, momentary false, amount Some("in 1000");
     /// A byte of a datagram is another.
     CorruptDatagrams = "corrupt-datagrams", Datagram, momentary false, amount Some("in 1000");
-    /// Datagrams longer than so are lost.
+    /// Datagrams longer than its amount are lost.
     Mtu = "mtu", Datagram, momentary false, amount Some("bytes");
-    /// Datagrams wait for those before them, at so many bytes a second, and are lost where too many wait.
+    /// Datagrams pass at a limited rate, wait for those before them, and are lost where too many wait.
     Bottleneck = "bottleneck", Datagram, momentary false, amount Some("bytes/s");
 }
 

@@ -133,8 +133,8 @@ pub enum Extra {
     HostileServers,
     /// Beside the client a peer dials that does not speak the protocol.
     HostileClient,
-    /// Beside the client there are so many that ask for more than they are given, and never read a reply.
+    /// That number of further clients, which ask for more than they are given and never read a reply.
     DeafClients(usize),
-    /// Before the client there are so many that hold a channel each and say nothing, until the middle of the load.
+    /// That number of peers, which hold a channel each and say nothing until the middle of the load.
     Guests(usize),
 }

@@ -26,7 +26,7 @@ struct Shared {
     line: Mutex<Option<UnboundedSender<Job>>>,
 }
 
-/// One in so many jobs is not run by an executor that loses some.
+/// An executor that loses jobs does not run one in this number.
 const ONE_IN: usize = 8;
 
 impl Planned {

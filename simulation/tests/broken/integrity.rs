@@ -167,7 +167,7 @@ pub(crate) fn holding_back() -> Halves<WriteBuffer> {
     })
 }
 
-/// Nothing is read while a write waits, once so many bytes were written.
+/// Nothing is read while a write waits, once `after` bytes were written.
 pub(crate) fn reads_wait_for_writes(after: usize) -> Subject {
     struct Gate {
         after: usize,

@@ -73,8 +73,8 @@ options! {
     connections(connections: usize) = 1024,
         COUNT, "connections that a listener has in all";
 
-    /// How many connections of one peer's address a listener may have; `None` for as many as in all, since everybody behind
-    /// a proxy has its address. Addresses of IPv6 count by their first 64 bits.
+    /// How many connections of one peer's address a listener may have; `None` for as many as in all, since all clients behind
+    /// a proxy have its address. Addresses of IPv6 count by their first 64 bits.
     ///
     /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit as with [`connections`](Self::connections).
     per_address(connections: Option<usize>) = None,

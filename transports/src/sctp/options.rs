@@ -42,7 +42,7 @@ options! {
         COUNT, "associations of a listener at once";
 
     /// How many associations of one peer's address a listener's socket may serve at once; `None` for as many as in all, since
-    /// everybody behind a proxy or a router has its address. Addresses of IPv6 count by their first 64 bits. A dialer ignores
+    /// all clients behind a proxy or a router have its address. Addresses of IPv6 count by their first 64 bits. A dialer ignores
     /// it.
     ///
     /// Unit: associations. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address that has had no

@@ -43,7 +43,7 @@ options! {
         COUNT, "connections that a listener may have whose peers have sent nothing yet";
 
     /// How many connections of one peer's address may be among [`silent`](Self::silent), and how many in the middle of their
-    /// handshake; `None` for as many as there may be in all, since everybody behind a proxy or a router has its address.
+    /// handshake; `None` for as many as there may be in all, since all clients behind a proxy or a router have its address.
     /// Addresses of IPv6 count by their first 64 bits.
     ///
     /// Unit: connections. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address is closed to make

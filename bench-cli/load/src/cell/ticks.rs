@@ -25,7 +25,7 @@ impl Ticks {
         send(&FromChild::Tick(Tick { is_warm_up: true, ..Tick::default() }));
     }
 
-    /// A window is over, of which the last of `marks` is the end; so many `errors` there were so far.
+    /// Adds a window that is over. The last of `marks` is its end; `errors` counts those since the timed part began.
     pub(super) fn add(&mut self, window: &Tally, marks: &[Snapshot], began: Instant, errors: u64) {
         self.news.add(window);
         let (Some(before), Some(now)) = (marks.get(self.since), marks.last()) else { return };

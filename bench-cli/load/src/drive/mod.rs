@@ -41,8 +41,8 @@ use crate::load::ProtocolChoice;
 /// 1. [`start`](Self::start) returns when every connection stands and has answered one request of
 ///    [`STAMP`](crate::payload::STAMP) bytes, within [`Setting::answer_within`].
 /// 2. A closed loop keeps exactly [`CellConfig::outstanding`](crate::load::CellConfig::outstanding) requests
-///    outstanding. An open one sends each when it is due, counted from when [`Load::run`] is called, and drops it where
-///    so many are outstanding; it skips none and reports to
+///    outstanding. An open one sends each when it is due, counted from when [`Load::run`] is called, and drops it while that
+///    number is outstanding; it skips none and reports to
 ///    [`Meter::done_open`](crate::meter::Meter::done_open).
 /// 3. Until the meter's phase is [`Over`](crate::meter::Phase::Over); then it lets what is outstanding come to its end,
 ///    and returns.

@@ -143,7 +143,7 @@ impl CellConfig {
         self.scenario.as_ref()?.phases.get(index)?.think
     }
 
-    /// Raises this process's limit of open files to what so many ends of its channels need.
+    /// Raises this process's limit of open files to what it needs with `ends` ends, 1 or 2, of each of the cell's channels.
     ///
     /// # Errors
     ///

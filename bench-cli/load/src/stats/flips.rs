@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use crate::random::seeded;
 
-/// Up to so many blocks every flip is tried; beyond, 100,000 that a seed draws.
+/// Largest number of blocks of which every flip is tried; of more, 100,000 flips are drawn from a seed.
 pub const EXACT: usize = 20;
 /// Flips that are drawn of more blocks than that.
 const SAMPLED: u32 = 100_000;
@@ -41,7 +41,7 @@ fn drawn(log_ratios: &[f64], random: &mut Rng) -> f64 {
     log_ratios.iter().map(|ratio| if random.bool() { *ratio } else { -ratio }).sum()
 }
 
-/// The smallest p-value that so many blocks can give.
+/// The smallest p-value that `blocks` blocks can give.
 pub fn smallest(blocks: u64) -> f64 {
     2.0 * 0.5_f64.powi(i32::try_from(blocks.max(1)).unwrap_or(i32::MAX))
 }

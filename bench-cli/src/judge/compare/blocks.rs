@@ -32,7 +32,7 @@ impl Taken {
     }
 }
 
-/// Measures `blocks` blocks of so many values in so many cells, in an order drawn from `seed`: cells are shuffled, and in
+/// Measures `blocks` blocks of `values` values in `cells` cells, in an order drawn from `seed`: cells are shuffled, and in
 /// each its values, which follow one another so that they share the machine's drift.
 ///
 /// `measure` gives none when it was interrupted; then the blocks before are what there is.

@@ -12,7 +12,7 @@ use crate::units::brief;
 
 /// Points a decade of what is left up to 100 %.
 const POINTS: u32 = 12;
-/// At most so many nines.
+/// Most nines of the last percentile that is drawn.
 const NINES: f64 = 6.0;
 /// To be as sure of the last point as of any percentile in the tables: 99 %.
 const DOUBT: f64 = 0.01;

@@ -20,7 +20,7 @@ use crate::sctp::wire::Packet;
 use crate::sctp::{SCHEME, SctpOptions};
 use crate::tcp::address::endpoint;
 
-/// Behind so many datagrams that wait to be sent no unknown peer is answered.
+/// Datagrams waiting to be sent beyond which no unknown peer is answered.
 const ANSWERED_BEHIND: usize = 4096;
 
 impl Hub {

@@ -61,7 +61,7 @@ struct Moved {
 }
 
 impl Client {
-    /// A loop that has at most `outstanding` requests outstanding, and always so many if it is closed.
+    /// A loop with at most `outstanding` requests outstanding; a closed one always has that number.
     pub(super) fn new(
         channel: Channel,
         payload: usize,

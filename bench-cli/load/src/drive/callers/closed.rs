@@ -66,7 +66,7 @@ mod tests {
     use crate::load::CellConfig;
     use crate::meter::{Meter, Phase, Tally};
 
-    /// Answers after a few turns of the runtime, and ends the phase after so many calls.
+    /// An echo that answers after a few turns of the runtime, and ends the phase with its call number `last`.
     struct Echo {
         meter: Arc<Meter>,
         calls: AtomicU64,

@@ -43,7 +43,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// So many failures without one success between mean that the server is dead: the row of a load without faults ends soon.
+/// Failures in a row, without a success between, after which a load without faults takes the server for dead and ends.
 const GIVE_UP_AFTER: u64 = 100;
 /// A caller whose request went wrong in a scenario waits for so long: faults come and go, and no caller gives up.
 const AFTER_FAILURE: Duration = Duration::from_millis(10);

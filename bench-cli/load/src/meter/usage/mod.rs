@@ -88,8 +88,8 @@ pub fn usage(marks: &[Snapshot], peak_mib: Option<f64>, requests: u64, payload: 
 /// How the usages of several processes become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fold {
-    /// Of processes that ran at the same time. What one of them does not say is not known of all: half of it would look
-    /// like all of it.
+    /// Of processes that ran at the same time. A figure that one process cannot tell is unknown for all of them: the sum
+    /// of the others would look like the whole.
     Sum,
     /// Of launches one after the other; of their peaks the highest.
     Mean,
