@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 use listenrain_results::{Run, Workers};
 
@@ -23,8 +23,8 @@ const SHORTER: [(&str, &str); 7] = [
 /// Of the table: its largest rows complete nothing in less on a busy machine.
 const SHORTEST_TABLE: &str = "400ms";
 
-/// Measuring one by one: two at once would starve each other.
-static MEASURING: Mutex<()> = Mutex::new(());
+/// Two commands may measure at once, since no figure counts here; a table measures alone.
+static MEASURING: RwLock<()> = RwLock::new(());
 
 /// The codes that a command may end with: 0, or that of a verdict, which on figures of times as short as these is the
 /// machine's business. `check.rs`, `search.rs` and `cli.rs` hold each verdict to its code.
@@ -112,9 +112,18 @@ fn has(arguments: &[String], flag: &str) -> bool {
     arguments.iter().any(|argument| argument == flag || argument.starts_with(&format!("{flag}=")))
 }
 
+fn is_command(arguments: &[String]) -> bool {
+    arguments.first().is_some_and(|first| !first.starts_with('-'))
+}
+
+/// Whether the tool measures its table, as it does without a command.
+fn is_table(arguments: &[String]) -> bool {
+    !is_command(arguments) || arguments[0] == "table"
+}
+
 fn run(folder: &Path, line: &str) -> Output {
     let mut arguments = arguments(line);
-    let is_command = arguments.first().is_some_and(|first| !first.starts_with('-'));
+    let is_command = is_command(&arguments);
     let help = help(if is_command { &arguments[0] } else { "" });
     if is_command && arguments[0] == "serve" {
         let server = Server::start(folder, arguments);
@@ -124,7 +133,7 @@ fn run(folder: &Path, line: &str) -> Output {
     if let Some(Server(_, endpoint)) = &server {
         arguments.extend(["--target".to_owned(), endpoint.clone()]);
     }
-    let is_table = !is_command || arguments[0] == "table";
+    let is_table = is_table(&arguments);
     // A stall belongs to a time of its own.
     let is_timed = has(&arguments, "--inject-stall");
     for (flag, value) in SHORTER {
@@ -138,11 +147,16 @@ fn run(folder: &Path, line: &str) -> Output {
 
 /// Runs `lines` in one folder, since one may read what one before it wrote, and gives those that failed.
 fn failed(lines: &[String]) -> Vec<String> {
-    let _alone = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
     let failed = lines.iter().filter_map(|line| {
-        let output = run(folder.path(), line);
+        let output = if is_table(&arguments(line)) {
+            let _alone = MEASURING.write().unwrap_or_else(PoisonError::into_inner);
+            run(folder.path(), line)
+        } else {
+            let _beside = MEASURING.read().unwrap_or_else(PoisonError::into_inner);
+            run(folder.path(), line)
+        };
         let codes = codes_of(&arguments(line));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let is_it = output.status.code().is_some_and(|code| codes.contains(&code));
