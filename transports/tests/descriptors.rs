@@ -2,14 +2,14 @@
 //! what the whole process holds.
 #![cfg(target_os = "linux")]
 
-#[path = "support/calls.rs"]
-mod calls;
+#[allow(dead_code, reason = "what other programs use")]
+#[path = "integration/support/mod.rs"]
 mod support;
 
 use bytes::Bytes;
-use calls::*;
 use listenrain::Transport;
 use listenrain_transports::{Tcp, Unix};
+use support::calls::*;
 use support::*;
 
 #[tokio::test]

@@ -1,12 +1,8 @@
 //! Resources that failing over gives back. In a program of its own, since it counts what the whole process holds.
 #![cfg(target_os = "linux")]
 
-#[path = "support/calls.rs"]
-mod calls;
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/processes.rs"]
-mod processes;
+#[allow(dead_code, reason = "what other programs use")]
+#[path = "integration/support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -14,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use calls::*;
 use listenrain::{CallError, Client, Endpoint, RawBytes, Sent, Transport};
 use listenrain_transports::all;
-use processes::{Process, serve_if_told};
+use support::calls::*;
+use support::processes::{Process, serve_if_told};
 use support::{held, until, watched};
 use tokio::sync::watch;
 use tokio::task::JoinSet;

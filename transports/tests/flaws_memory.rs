@@ -1,18 +1,18 @@
 //! Memory that hostile peers can make a server hold. In a program of its own, whose every allocation is counted.
 
-#[path = "support/calls.rs"]
-mod calls;
-#[path = "support/counted.rs"]
+#[path = "integration/support/counted.rs"]
 mod counted;
+#[allow(dead_code, reason = "what other programs use")]
+#[path = "integration/support/mod.rs"]
 mod support;
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
-use calls::*;
 use counted::LIVE;
 use listenrain::Transport;
 use listenrain_transports::Tcp;
+use support::calls::*;
 use support::{until, watched, write_all};
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Memory of a connection that never sends. In a program of its own, whose every allocation is counted.
 
-#[path = "support/counted.rs"]
+#[path = "integration/support/counted.rs"]
 mod counted;
+#[allow(dead_code, reason = "what other programs use")]
+#[path = "integration/support/mod.rs"]
 mod support;
 
 use std::sync::Arc;

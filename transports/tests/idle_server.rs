@@ -3,7 +3,7 @@
 //!
 //! `LISTENRAIN_IDLE_CONNECTIONS` sets how many there are.
 
-#[path = "support/counted.rs"]
+#[path = "integration/support/counted.rs"]
 mod counted;
 
 use std::env;
