@@ -1,14 +1,10 @@
 //! Bad ends over TCP, as a peer sees them: a reset, never an orderly end, which
 //! would make it take what has come for all there is.
 
-use std::io::{Error, ErrorKind};
-use std::time::Duration;
+use std::io::Error;
 
 use crate::support::calls::*;
 use crate::support::*;
-use bytes::Bytes;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, Transport};
 use listenrain_transports::Tcp;
 
 /// A native packet of `kind` with this payload, for call 1.

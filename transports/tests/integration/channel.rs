@@ -1,12 +1,6 @@
 //! Promises of the in-process channel alone. All is in memory, so time is paused and nothing is waited for in vain.
 
-use std::io::ErrorKind;
-use std::time::Duration;
-
 use crate::support::*;
-use bytes::Bytes;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::{Channel, Transport};
 use listenrain_transports::InProcess;
 use listenrain_transports::channel::{ChannelOptions, Control, Direction, pair};
 use tokio::time::Instant;

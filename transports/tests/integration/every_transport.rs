@@ -1,10 +1,6 @@
 //! Promises of every transport beyond the conformance kit, which is in `listenrain-simulation`.
 
-use std::io::ErrorKind;
-use std::sync::Arc;
-
 use crate::support::*;
-use listenrain::Transport;
 
 /// Runs the case on each transport, under the watchdog.
 async fn on_each<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Transport>) -> F) {

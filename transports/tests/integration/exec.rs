@@ -1,19 +1,15 @@
 //! Channels through real child processes. Some are this very program, which starts one of its tests as a child with a
 //! role of its own; what the test harness prints before that is read over.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::calls::*;
 use crate::support::*;
-use bytes::Bytes;
-use listenrain::buffer::ReadBuffer;
 use listenrain::transport::generator;
-use listenrain::{
-    CallError, Channel, ChannelGenerator, Client, Endpoint, NextError, RawBytes, Server, Transport,
-};
+use listenrain::{CallError, Client, RawBytes, Server};
 use listenrain_transports::Exec;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -1,7 +1,6 @@
 //! A listener outlives a shortage of file descriptors. In a process of its own, since the limit is the process's.
 
 use std::fs::File;
-use std::time::Duration;
 
 use crate::support::child::{Player, part};
 use crate::support::*;

@@ -3,11 +3,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::support::*;
-use bytes::Bytes;
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, Transport};
+use listenrain::BoxFuture;
 use listenrain_transports::tcp::Resolve;
 use listenrain_transports::{ActiveStandby, Registry, Tcp};
 use tokio::sync::Barrier;

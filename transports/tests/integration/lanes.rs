@@ -2,15 +2,10 @@
 //! connection carries, how often one is made, and when another takes its place.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::network::{Network, Seeded};
 use crate::support::*;
 use futures_util::future::join_all;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, ChannelGenerator, Endpoint, NextError, Transport};
 use listenrain_transports::{Quic, Sctp};
 use tokio::time::{Instant, timeout};
 

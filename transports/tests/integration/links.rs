@@ -1,11 +1,10 @@
 //! The library over real sockets: links that are lost, and how it goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::calls::*;
-use crate::support::{WATCHDOG, until, watched};
-use bytes::Bytes;
-use listenrain::{CallError, Client, Sent, Transport};
+use crate::support::*;
+use listenrain::{CallError, Client, Sent};
 use listenrain_transports::{InProcess, Tcp};
 
 #[tokio::test]

@@ -1,11 +1,9 @@
 //! A drain tells everybody who is connected, also those whom the server has not accepted yet.
 
 use std::io::{Read, Write};
-use std::time::Duration;
 
 use crate::support::calls::*;
-use crate::support::watched;
-use listenrain::Transport;
+use crate::support::*;
 use listenrain_transports::Tcp;
 
 const PEERS: usize = 300;

@@ -3,6 +3,8 @@
 mod bad_ends;
 mod certificates;
 mod channel;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod every_transport;
 #[cfg(unix)]
 mod exec;
@@ -15,12 +17,13 @@ mod fifo;
 mod forks;
 mod forward_example;
 mod ha;
+mod idle_server;
 mod ids;
 mod lanes;
 mod limits_page;
 mod links;
 mod listen_queue;
-mod memory_of_parts;
+mod memory;
 mod options;
 mod plug_points;
 mod pool;

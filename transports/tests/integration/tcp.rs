@@ -1,13 +1,11 @@
 //! Promises of TCP alone. Real sockets on loopback: waits are for events, under a watchdog.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use crate::support::*;
-use listenrain::{BoxFuture, Endpoint, Transport};
+use listenrain::BoxFuture;
 use listenrain_transports::Tcp;
 use listenrain_transports::tcp::Resolve;
 

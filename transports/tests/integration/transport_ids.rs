@@ -1,12 +1,9 @@
 //! Transport ids: clones share one, and whatever changes what is reached or trusted makes another.
 
-use std::sync::Arc;
-
 use crate::support::certificates::Authority;
-use crate::support::watched;
-use bytes::Bytes;
+use crate::support::*;
 use listenrain::{
-    Client, Protocol, ProtocolTable, RawBytes, Refusal, Request, Router, Server, SharedConnections, Transport,
+    Client, Protocol, ProtocolTable, RawBytes, Refusal, Request, Router, Server, SharedConnections,
 };
 use listenrain_transports::certificates::{Identity, Trust};
 use listenrain_transports::ha::HaOptions;

@@ -1,14 +1,11 @@
 //! Promises of Unix sockets alone. Real sockets: waits are for events, under a watchdog.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use crate::support::*;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{ChannelGenerator, Endpoint, NextError, Transport};
 use listenrain_transports::Unix;
 use listenrain_transports::unix::UnixOptions;
 

@@ -2,7 +2,7 @@
 //! counted as such, and the reason is printed; in the standard harness they could only pass.
 
 mod ipv6;
-#[allow(dead_code, reason = "what the other program alone uses")]
+#[allow(dead_code, unused_imports, reason = "what the other program alone uses")]
 #[path = "../integration/support/mod.rs"]
 mod support;
 #[cfg(unix)]

@@ -1,11 +1,8 @@
 //! Certificate checks of dialers, on both transports that encrypt.
 
-use std::io::ErrorKind;
-
 use super::{Given, on_each, told};
 use crate::support::certificates::*;
 use crate::support::*;
-use listenrain::Endpoint;
 use listenrain_transports::certificates::{CertificateOptions, Fingerprint, HandshakeError, Identity};
 use listenrain_transports::quic::QuicOptions;
 use listenrain_transports::tls::TlsOptions;

@@ -1,12 +1,8 @@
 //! Certificate checks of listeners, on both transports that encrypt.
 
-use std::io::ErrorKind;
-
 use super::{on_each, told};
 use crate::support::certificates::*;
 use crate::support::*;
-use listenrain::ChannelGenerator;
-use listenrain::buffer::ReadBuffer;
 use listenrain_transports::certificates::{Fingerprint, HandshakeError};
 use rustls::AlertDescription;
 

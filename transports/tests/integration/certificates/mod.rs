@@ -4,14 +4,12 @@ mod dialers;
 mod listeners;
 
 use std::error::Error;
-use std::sync::Arc;
 
-use listenrain::{ChannelGenerator, Endpoint, NextError, Transport};
 use listenrain_transports::certificates::{Identity, Trust};
 use listenrain_transports::{Quic, Tls};
 use rustls::time_provider::TimeProvider;
 
-use crate::support::watched;
+use crate::support::*;
 
 /// Runs the case on each transport, under the watchdog.
 pub(crate) async fn on_each<F: Future<Output = ()>>(case: impl Fn(Given) -> F) {

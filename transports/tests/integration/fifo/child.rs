@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use listenrain::Transport;
 use listenrain_transports::Fifo;
 
 use super::{at_path, processes};

@@ -1,12 +1,9 @@
 //! Claims of a path: which listener gets it, and what becomes of files that are there already.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::sync::Arc;
 
-use listenrain::{NextError, Transport};
 use listenrain_transports::Fifo;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;

@@ -1,12 +1,10 @@
 //! Dials that wait, fail, are dropped, or meet an unexpected peer.
 
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use listenrain::Transport;
 use listenrain_transports::Fifo;
 use listenrain_transports::fifo::Entropy;
 use nix::fcntl::OFlag;

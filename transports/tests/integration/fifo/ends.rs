@@ -1,9 +1,5 @@
 //! Ends of a channel, beyond what every transport promises.
 
-use std::io::ErrorKind;
-
-use listenrain::buffer::ReadBuffer;
-
 use super::Scene;
 use crate::support::*;
 

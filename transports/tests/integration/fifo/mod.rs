@@ -12,7 +12,6 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::support::*;
-use listenrain::{Channel, ChannelGenerator, Endpoint, Transport};
 use listenrain_transports::Fifo;
 use nix::unistd::Uid;
 use tempfile::TempDir;

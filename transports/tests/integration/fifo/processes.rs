@@ -1,12 +1,9 @@
 //! Several processes, some of which are killed, and one of another user.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::PathBuf;
 
-use listenrain::Transport;
-use listenrain::buffer::ReadBuffer;
 use listenrain_transports::Fifo;
 use nix::unistd::{Gid, Uid, setgid, setuid};
 

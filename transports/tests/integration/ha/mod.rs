@@ -4,17 +4,13 @@ mod members;
 mod silent;
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use crate::support::*;
-use bytes::Bytes;
 use listenrain::transport::generator;
 use listenrain::{
-    Backoff, BoxFuture, Capabilities, Channel, ChannelGenerator, Client, Endpoint, EndpointError, NextError,
-    Protocol, RawBytes, Request, Router, Server, Transport,
+    Backoff, BoxFuture, Capabilities, Client, EndpointError, Protocol, RawBytes, Request, Router, Server,
 };
 use listenrain_transports::ha::{AllFailed, FailBack, HaOptions};
 use listenrain_transports::{ActiveStandby, InProcess, Registry, Tcp};

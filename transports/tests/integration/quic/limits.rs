@@ -1,12 +1,8 @@
 //! Limits of a QUIC listener for peers that prove nothing or use nothing, which keep no other peer out.
 
-use std::io::ErrorKind;
-use std::time::Duration;
-
 use super::foreign::*;
 use crate::support::certificates::Authority;
 use crate::support::*;
-use listenrain::{Channel, ChannelGenerator, Endpoint, NextError, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
 use quinn::{ConnectionError, VarInt};

@@ -5,17 +5,12 @@ mod limits;
 mod simulated;
 
 use foreign::*;
-use std::io::ErrorKind;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use crate::support::certificates::*;
 use crate::support::*;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
 use quinn::{ReadError, VarInt};

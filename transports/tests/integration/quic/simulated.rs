@@ -1,13 +1,7 @@
 //! The same QUIC over a network in memory, with time paused: what takes minutes takes milliseconds, and repeats.
 
-use std::io::ErrorKind;
-use std::sync::Arc;
-use std::time::Duration;
-
 use crate::support::network::Network;
 use crate::support::*;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Quic;
 use listenrain_transports::quic::QuicOptions;
 use tokio::time::{Instant, advance, sleep};

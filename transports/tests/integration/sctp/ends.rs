@@ -1,8 +1,5 @@
 //! Ends of associations, and the resources that they give back.
 
-use std::io::ErrorKind;
-use std::time::Duration;
-
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::{Instant, sleep, timeout};
 

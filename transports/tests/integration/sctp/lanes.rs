@@ -1,11 +1,7 @@
 //! Several channels over one association.
 
 use std::future::poll_fn;
-use std::io::ErrorKind;
-use std::sync::Arc;
-use std::time::Duration;
 
-use listenrain::buffer::WriteBuffer;
 use listenrain_transports::Sctp;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::Instant;

@@ -1,13 +1,10 @@
 //! Limits of what a peer can use up, and associations that it begins and ends in its own way.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::BytesMut;
-use listenrain::buffer::{BufferPool, ReadBuffer};
+use listenrain::buffer::BufferPool;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::sleep;
 

@@ -1,6 +1,5 @@
 //! Associations without a channel: they are bounded, hold little, and keep nobody out.
 
-use listenrain::{ChannelGenerator, Transport};
 use listenrain_transports::Sctp;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::{Duration, timeout};

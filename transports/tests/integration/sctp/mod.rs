@@ -12,11 +12,8 @@ mod real;
 mod rules;
 mod unknown_peers;
 
-use std::sync::Arc;
-
 use crate::support::network::{Network, Seeded};
-use crate::support::{at, connect};
-use listenrain::{Channel, ChannelGenerator, Transport};
+use crate::support::*;
 use listenrain_transports::Sctp;
 use listenrain_transports::sctp::SctpOptions;
 

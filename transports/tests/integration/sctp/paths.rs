@@ -1,9 +1,5 @@
 //! Bad paths: loss, duplicates and delay below a channel.
 
-use std::io::ErrorKind;
-use std::time::Duration;
-
-use listenrain::Transport;
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::Instant;
 

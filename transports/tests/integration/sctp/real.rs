@@ -1,9 +1,5 @@
 //! Lanes over the system's sockets, on several threads; those of QUIC too.
 
-use std::sync::Arc;
-
-use listenrain::buffer::ReadBuffer;
-use listenrain::{Channel, Transport};
 use listenrain_transports::quic::QuicOptions;
 use listenrain_transports::{Quic, Sctp};
 use tokio::task::JoinSet;

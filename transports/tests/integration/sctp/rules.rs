@@ -1,8 +1,5 @@
 //! Protocol violations.
 
-use std::io::ErrorKind;
-
-use listenrain::Channel;
 use listenrain_transports::sctp::{Loss, Violation};
 
 use super::packet::*;

@@ -1,8 +1,5 @@
 //! Garbage, and unknown peers that try to end or to begin what is not theirs.
 
-use std::io::ErrorKind;
-use std::time::Duration;
-
 use listenrain_transports::sctp::SctpOptions;
 use tokio::time::sleep;
 

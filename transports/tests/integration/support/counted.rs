@@ -1,5 +1,4 @@
-//! An allocator that counts, for programs with one test.
-#![allow(dead_code, reason = "each program uses its own part")]
+//! An allocator that counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod certificates;
 pub(crate) mod child;
+pub(crate) mod counted;
 pub(crate) mod network;
 #[cfg(unix)]
 pub(crate) mod processes;
@@ -10,11 +11,16 @@ pub(crate) mod processes;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use bytes::Bytes;
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::{Channel, ChannelGenerator, ChannelRead, ChannelWrite, Endpoint, Transport};
+// What nearly every test names.
+pub(crate) use std::io::ErrorKind;
+pub(crate) use std::sync::Arc;
+pub(crate) use std::time::Duration;
+
+pub(crate) use bytes::Bytes;
+pub(crate) use listenrain::buffer::{ReadBuffer, WriteBuffer};
+pub(crate) use listenrain::{Channel, ChannelGenerator, Endpoint, NextError, Transport};
+use listenrain::{ChannelRead, ChannelWrite};
 
 /// Real time after which a test that waits for an event is stuck.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use listenrain::{Endpoint, Router, Server};
 use listenrain_transports::all;
+use tokio::io::AsyncReadExt;
 
 use super::calls::native;
 use super::child::{Player, part};
@@ -14,7 +15,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts this test program again, which must call [`serves`] in its test `name`, to serve at `endpoint`.
+    /// Starts this test program again, which must call [`serve_if_told`] in its test `name`, to serve at `endpoint`.
     pub(crate) async fn start(name: &str, endpoint: &str) -> Self {
         let mut player = Player::start(name, "server", endpoint);
         let endpoint = player.says("serves at ").await.parse().unwrap();
@@ -42,9 +43,6 @@ pub(crate) async fn serve_if_told() {
     let server = Server::builder(native(), router).listen(listener).unwrap();
     println!("serves at {}", server.endpoint());
     // Ends with the process that started it, however that ends.
-    let parent = std::os::unix::process::parent_id();
-    while std::os::unix::process::parent_id() == parent {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    let _ = tokio::io::stdin().read(&mut [0]).await;
     std::process::exit(0);
 }

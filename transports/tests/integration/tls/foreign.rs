@@ -1,8 +1,5 @@
 //! TLS by a library that knows nothing of this crate, on either side.
 
-use std::sync::Arc;
-
-use listenrain::{Channel, Endpoint, Transport};
 use listenrain_transports::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server};

@@ -1,11 +1,8 @@
 //! Limits of a TLS listener for peers that have proved nothing, which keep no other peer out.
 
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use crate::support::*;
-use listenrain::{ChannelGenerator, Transport};
 use listenrain_transports::Tls;
 use listenrain_transports::tls::TlsOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

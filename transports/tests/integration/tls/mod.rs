@@ -4,14 +4,9 @@ mod foreign;
 mod limits;
 
 use foreign::Foreign;
-use std::io::ErrorKind;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::certificates::*;
 use crate::support::*;
-use listenrain::buffer::ReadBuffer;
-use listenrain::{ChannelGenerator, Endpoint, Transport};
 use listenrain_transports::Tls;
 use listenrain_transports::certificates::HandshakeError;
 use listenrain_transports::tls::TlsOptions;

@@ -1,20 +1,18 @@
-//! Descriptors and tasks that channels and connections give back. In a program of its own with one test, since it counts
-//! what the whole process holds.
-#![cfg(target_os = "linux")]
+//! Descriptors and tasks that channels and connections give back.
 
-#[allow(dead_code, reason = "what other programs use")]
-#[path = "integration/support/mod.rs"]
-mod support;
-
-use bytes::Bytes;
-use listenrain::Transport;
 use listenrain_transports::{Tcp, Unix};
-use support::calls::*;
-use support::*;
+
+use crate::support::calls::*;
+use crate::support::child::alone;
+use crate::support::*;
 
 #[tokio::test]
 async fn what_comes_and_goes_leaves_no_descriptor_and_no_task_behind() {
     // LR06: each client that left cost the server a socket and a task, for ever.
+    alone("descriptors::what_comes_and_goes_leaves_no_descriptor_and_no_task_behind", come_and_go()).await;
+}
+
+async fn come_and_go() {
     for transport in listenrain_transports::all().list() {
         println!("on {}", transport.scheme());
         channels_come_and_go(&**transport).await;

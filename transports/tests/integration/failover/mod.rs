@@ -1,12 +1,12 @@
 //! Active/standby over TCP, between processes that are killed.
 
-use std::time::Duration;
+#[cfg(target_os = "linux")]
+mod descriptors;
 
 use crate::support::calls::*;
 use crate::support::processes::{Process, serve_if_told};
-use crate::support::watched;
-use bytes::Bytes;
-use listenrain::{Client, Endpoint, RawBytes, Transport};
+use crate::support::*;
+use listenrain::{CallError, Client, RawBytes};
 use listenrain_transports::all;
 
 const ANYWHERE: &str = "tcp://127.0.0.1:0";
@@ -32,7 +32,7 @@ async fn answered_by(client: &Client<RawBytes>) -> u32 {
             let within = Duration::from_secs(20);
             match client.call_within(Bytes::from("who"), within).await {
                 Ok(id) => return std::str::from_utf8(&id).unwrap().parse().unwrap(),
-                Err(error) => assert!(matches!(error, listenrain::CallError::Lost { .. }), "{error:?}"),
+                Err(error) => assert!(matches!(error, CallError::Lost { .. }), "{error:?}"),
             }
         }
     })
@@ -66,10 +66,7 @@ async fn every_member_is_tried_and_the_way_back_is_found() {
 
     standby.kill().await;
     let down = client.call_within(Bytes::from("who"), Duration::from_millis(300)).await.unwrap_err();
-    assert!(
-        down.never_executed()
-            || matches!(down, listenrain::CallError::Lost { .. } | listenrain::CallError::Timeout)
-    );
+    assert!(down.never_executed() || matches!(down, CallError::Lost { .. } | CallError::Timeout));
     let standby = start(&at_standby.to_string()).await;
     assert_eq!(answered_by(&client).await, standby.id(), "both were down, one is back");
 }

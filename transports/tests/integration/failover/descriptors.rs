@@ -1,38 +1,28 @@
-//! Resources that failing over gives back. In a program of its own, since it counts what the whole process holds.
-#![cfg(target_os = "linux")]
+//! Descriptors that failing over gives back.
 
-#[allow(dead_code, reason = "what other programs use")]
-#[path = "integration/support/mod.rs"]
-mod support;
-
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use bytes::Bytes;
-use listenrain::{CallError, Client, Endpoint, RawBytes, Sent, Transport};
-use listenrain_transports::all;
-use support::calls::*;
-use support::processes::{Process, serve_if_told};
-use support::{held, until, watched};
+use listenrain::Sent;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-const NAME: &str = "a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing_behind";
+use super::*;
+use crate::support::child::alone;
+
 const CALLERS: usize = 16;
 const FAILOVERS: usize = 100;
 
 #[tokio::test]
 async fn a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing_behind() {
     // LR15: an inverted condition left the connection of every failover open.
-    serve_if_told().await;
-    fail_over_and_over().await;
+    let test = "failover::descriptors::a_hundred_failovers_under_load_lose_only_what_was_in_flight_and_leave_nothing_behind";
+    alone(test, fail_over_and_over()).await;
 }
 
 /// Calls until `stop`; says how many calls were lost. Every call is answered or lost within a second, lost only when it can
 /// have reached the server that was killed, and who answers is told to `answered`.
 async fn call_on(
-    client: Arc<Client<RawBytes>>,
+    client: Client<RawBytes>,
     stop: Arc<AtomicBool>,
     answered: Arc<watch::Sender<u32>>,
 ) -> usize {
@@ -48,13 +38,9 @@ async fn call_on(
 }
 
 async fn fail_over_and_over() {
-    let mut members = Vec::new();
-    for _ in 0..2 {
-        members.push(Process::start(NAME, "tcp://127.0.0.1:0").await);
-    }
-    let list = Endpoint::list("ha", members.iter().map(|member| &member.endpoint)).unwrap();
-    let list = list.with_option("first_wait", "1ms");
-    let client = Arc::new(client(&**all().get("ha").unwrap() as &dyn Transport, &list));
+    let mut members = vec![start(ANYWHERE).await, start(ANYWHERE).await];
+    let client =
+        client_of(&list(&[&members[0].endpoint, &members[1].endpoint]).with_option("first_wait", "1ms"));
     watched(client.call(Bytes::from("who"))).await.unwrap();
     let before = held();
 
@@ -73,7 +59,7 @@ async fn fail_over_and_over() {
             Some(ended) = callers.join_next() => panic!("a caller has ended: {ended:?}"),
             answered = watched(answers.wait_for(|id| *id == standby)) => drop(answered.unwrap()),
         }
-        members.push(Process::start(NAME, &endpoint).await);
+        members.push(start(&endpoint).await);
     }
     stop.store(true, Ordering::Relaxed);
     let lost: usize = watched(callers.join_all()).await.into_iter().sum();
