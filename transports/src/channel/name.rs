@@ -44,6 +44,11 @@ impl Names {
         fresh
     }
 
+    /// A made-up name.
+    pub(super) fn fresh(&self) -> String {
+        format!("fresh-{}", self.number())
+    }
+
     /// A number that this instance gives once, to tell dials and made-up names apart.
     pub(super) fn number(&self) -> u64 {
         let mut known = lock(&self.known);

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use listenrain::channel::PeerCredentials;
-use listenrain::{Channel, ChannelFacts, Endpoint, NextError};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, NextError};
 use nix::unistd::{self, Uid};
 use tokio::io::Interest;
 use tokio::net::unix::pipe::{Receiver, Sender};
@@ -22,16 +22,20 @@ use super::{FifoOptions, SCHEME, VERSION, halves};
 use crate::dialing::within;
 use crate::entropy::Entropy;
 
-/// Dials one place, once for each channel.
+/// What is dialled or listened at, and how.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) place: Place,
     pub(super) options: FifoOptions,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
-impl Dialer {
+impl Target {
+    pub(super) fn dialer(self) -> Result<Self, EndpointError> {
+        Ok(self)
+    }
+
     async fn try_dial(&self) -> io::Result<Channel> {
         let owner = Uid::effective().as_raw();
         let rendezvous = open(self.place.rendezvous(), End::Write, owner).map_err(nobody_listens)?;

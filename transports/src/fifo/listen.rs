@@ -3,13 +3,13 @@
 use std::io;
 
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use nix::unistd::Uid;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::FifoOptions;
 use super::accept::{Accepted, Acceptor, Incoming};
 use super::claim::Claim;
-use super::place::Place;
+use super::dial::Target;
 use crate::accept::cannot_listen;
 
 /// Hands out the channels that its task has queued.
@@ -21,21 +21,16 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn bind(
-        endpoint: &Endpoint,
-        place: Place,
-        options: FifoOptions,
-        owner: u32,
-    ) -> Result<Self, NextError> {
-        let bind = || {
-            let (claim, rendezvous) = Claim::new(&place, owner)?;
-            Ok((claim, Incoming::new(rendezvous)?))
-        };
-        let (claim, incoming) = bind().map_err(|error| cannot_listen(endpoint, error))?;
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint, place, options, .. } = target;
+        let owner = Uid::effective().as_raw();
+        let bound =
+            Claim::new(&place, owner).and_then(|(claim, rendezvous)| Ok((claim, Incoming::new(rendezvous)?)));
+        let (claim, incoming) = bound.map_err(|error| cannot_listen(&endpoint, error))?;
         let (sender, queue) = mpsc::channel(options.backlog);
         let acceptor = Acceptor { endpoint: endpoint.clone(), place, owner, options };
         let task = tokio::spawn(acceptor.run(incoming, sender));
-        Ok(Self { endpoint: endpoint.clone(), queue, task, _claim: claim })
+        Ok(Self { endpoint, queue, task, _claim: claim })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {

@@ -11,10 +11,10 @@ use std::sync::{Arc, Weak};
 use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::sync::mpsc::Receiver;
 
+use super::dial::Target;
 use super::hub::{Acceptor, Failure, Greeter, Handle, Hub, Ports, Waiting};
-use super::{Reach, SOCKET_BUFFER, SctpOptions};
+use super::{Reach, SOCKET_BUFFER};
 use crate::accept::cannot_listen;
-use crate::tcp::address::Address;
 use crate::tcp::listen::bind_first;
 use crate::udp::UdpBinding;
 
@@ -29,16 +29,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: SctpOptions,
-        reach: &Reach,
-    ) -> Result<Self, NextError> {
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint: asked, address, options, reach } = target;
         let (acceptor, waiting, failure) = Acceptor::new(options);
-        let bound = bind_first(address, &*reach.resolver, |address| bind(address, &acceptor, reach)).await;
-        let hub = bound.map_err(|error| cannot_listen(asked, error))?;
-        let endpoint = asked.clone().with_address(hub.local.to_string());
+        let bound = bind_first(&address, &*reach.resolver, |address| bind(address, &acceptor, &reach)).await;
+        let hub = bound.map_err(|error| cannot_listen(&asked, error))?;
+        let endpoint = asked.with_address(hub.local.to_string());
         Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, failure, hub })
     }
 

@@ -10,7 +10,8 @@ use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::address::Address;
-use super::{Resolve, TcpOptions, dial, socket};
+use super::dial::{Target, addresses};
+use super::{Resolve, TcpOptions, socket};
 use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
@@ -22,22 +23,14 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: TcpOptions,
-        resolver: &dyn Resolve,
-    ) -> Result<Self, NextError> {
+    pub(crate) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint: asked, address, options, resolver } = target;
         let bind = |address| std::future::ready(socket::listen(address, &options));
-        let bound = bind_first(address, resolver, bind).await;
-        let listener = bound.map_err(|error| cannot_listen(asked, error))?;
-        let real = listener.local_addr().map_err(|error| cannot_listen(asked, error))?;
-        Ok(Self {
-            endpoint: asked.clone().with_address(real.to_string()),
-            options,
-            listener,
-            pause: Pause::default(),
-        })
+        let bound = bind_first(&address, &*resolver, bind).await;
+        let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (real, listener) = bound.map_err(|error| cannot_listen(&asked, error))?;
+        let endpoint = asked.with_address(real.to_string());
+        Ok(Self { endpoint, options, listener, pause: Pause::default() })
     }
 
     /// The next connection, with its options set. Cancel safe: what is queued stays queued.
@@ -76,7 +69,7 @@ pub(crate) async fn bind_first<T, F: Future<Output = io::Result<T>>>(
     mut bind: impl FnMut(SocketAddr) -> F,
 ) -> io::Result<T> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in dial::addresses(address, resolver).await? {
+    for address in addresses(address, resolver).await? {
         match bind(address).await {
             Ok(bound) => return Ok(bound),
             Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),

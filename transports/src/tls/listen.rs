@@ -23,13 +23,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
+use super::channel;
+use super::dial::Target;
 use super::handshake::{Agreed, Terms};
-use super::{TlsOptions, channel};
 use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Place};
-use crate::certificates::{Credentials, Fingerprint, told};
+use crate::certificates::{Fingerprint, told};
 use crate::owned_task::OwnedTask;
-use crate::tcp::address::Address;
-use crate::tcp::{self, Resolve};
+use crate::tcp;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
@@ -47,26 +47,17 @@ struct Waiting {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: TlsOptions,
-        credentials: &Credentials,
-        resolver: &dyn Resolve,
-        closures: Closures,
-    ) -> Result<Self, NextError> {
-        let side = credentials.server(asked, &options.certificates).await?;
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let terms = target.terms();
+        let Target { tcp, options, credentials, closures } = target;
+        let side = credentials.server(&tcp.endpoint, &options.certificates).await?;
         let limiter = |all| {
             let per_source = options.per_address.unwrap_or(all);
             AcceptLimiter::new(Limits { unproved: all, all, per_source }, closures.clone())
         };
         let (silent, handshakes) = (limiter(options.silent), limiter(options.handshakes));
-        let tcp = tcp::listen::Listener::bind(asked, address, options.tcp, resolver).await?;
+        let tcp = tcp::listen::Listener::bind(tcp).await?;
         let endpoint = told(tcp.endpoint(), &options.certificates, side.shown);
-        let terms = Terms {
-            alpn: options.certificates.protocol().map(str::to_owned),
-            limit: options.handshake_timeout,
-        };
         let (sender, agreed) = unbounded_channel();
         let config = Arc::new(side.config);
         let handshaking =

@@ -14,6 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::address::Address;
 use super::claim::Claim;
+use super::dial::Target;
 use super::{UnixOptions, socket};
 use crate::accept::{Pause, cannot_listen, skip};
 
@@ -31,22 +32,12 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: UnixOptions,
-        turned_away: Arc<AtomicU64>,
-    ) -> Result<Self, NextError> {
-        let (listener, claim) = bind(address, &options).await.map_err(|error| cannot_listen(asked, error))?;
-        Ok(Self {
-            endpoint: asked.clone().with_address(address.text()),
-            local: address.endpoint(),
-            options,
-            turned_away,
-            pause: Pause::default(),
-            listener,
-            _claim: claim,
-        })
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint, address, options, turned_away } = target;
+        let bound = bind(&address, &options).await;
+        let (listener, _claim) = bound.map_err(|error| cannot_listen(&endpoint, error))?;
+        let (endpoint, local) = (endpoint.with_address(address.text()), address.endpoint());
+        Ok(Self { endpoint, local, options, turned_away, pause: Pause::default(), listener, _claim })
     }
 
     async fn accept(&mut self) -> Result<Channel, NextError> {
