@@ -9,7 +9,8 @@ use listenrain::{Endpoint, EndpointError};
 /// The struct implements `Default`, and has these methods of its own:
 ///
 /// * `target`: what is dialled or listened at, with what that takes, or why an endpoint of its scheme is none of its own. A
-///   target has a method `dialer` for what `dial`s it, and `Listener::bind` takes one;
+///   target has a method `dialer` for what `dial`s it, and `Listener::bind` takes one; a listener has its `endpoint`, and a
+///   method `accept`;
 /// * `scratch`: a scratch endpoint.
 macro_rules! transport {
     (
@@ -91,6 +92,18 @@ macro_rules! transport {
 
             fn id(&self) -> Option<listenrain::TransportId> {
                 Some(self.id.clone())
+            }
+        }
+
+        impl listenrain::ChannelGenerator for Listener {
+            fn next(
+                &mut self,
+            ) -> listenrain::BoxFuture<'_, Result<listenrain::Channel, listenrain::NextError>> {
+                Box::pin(self.accept())
+            }
+
+            fn endpoint(&self) -> &listenrain::Endpoint {
+                &self.endpoint
             }
         }
     };

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, EndpointError, NextError};
+use listenrain::{Channel, Endpoint, EndpointError, NextError};
 
 use super::ChannelOptions;
 use super::name::{Name, Names};
@@ -35,7 +35,7 @@ impl Target {
 /// Holds one name and accepts what dials it.
 pub(super) struct Listener {
     name: Arc<Name>,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 impl Listener {
@@ -53,15 +53,9 @@ impl Listener {
             }
         }
     }
-}
 
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move { Ok(poll_fn(|cx| self.name.poll_accept(cx)).await) })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        Ok(poll_fn(|cx| self.name.poll_accept(cx)).await)
     }
 }
 

@@ -38,14 +38,14 @@ impl Target {
 
     async fn try_dial(&self) -> io::Result<Channel> {
         let owner = Uid::effective().as_raw();
-        let rendezvous = open(self.place.rendezvous(), End::Write, owner).map_err(nobody_listens)?;
+        let rendezvous = open(&self.place.rendezvous, End::Write, owner).map_err(nobody_listens)?;
         let seen = rendezvous.metadata()?;
         let rendezvous = Sender::from_file_unchecked(rendezvous)?;
         let pair = Pair::make(&self.place, owner, &*self.entropy).map_err(nobody_listens)?;
         let held = pair.hold(owner, self.options.pipe_size).map_err(nobody_listens)?;
 
-        ask(&rendezvous, pair.name()).await?;
-        match answer(&rendezvous, held.read()).await? {
+        ask(&rendezvous, pair.name).await?;
+        match answer(&rendezvous, &held.ends.read).await? {
             VERSION => {}
             other => {
                 let text = format!("the listener speaks version {other}, not {VERSION}");
@@ -53,9 +53,9 @@ impl Target {
             }
         }
         let mut facts = ChannelFacts::new(SCHEME)
-            .between(Some(self.place.dialer(pair.name())), Some(self.place.listener()));
+            .between(Some(self.place.dialer(pair.name)), Some(self.place.listener.clone()));
         facts.credentials = Some(PeerCredentials::new(None, seen.uid(), seen.gid()));
-        Ok(halves::channel(held.into_ends(), facts))
+        Ok(halves::channel(held.ends, facts))
     }
 
     pub(super) async fn dial(self) -> Result<Channel, NextError> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use nix::unistd::Uid;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use crate::accept::cannot_listen;
 
 /// Hands out the channels that its task has queued.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     queue: mpsc::Receiver<Accepted>,
     task: JoinHandle<()>,
     _claim: Claim,
@@ -33,23 +33,13 @@ impl Listener {
         Ok(Self { endpoint, queue, task, _claim: claim })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         let accepted = self.queue.recv().await.ok_or_else(|| {
             // It never ends by itself, but with the runtime on which this listener was made.
             let error = io::Error::other("the listener's task is gone");
             NextError::lasting("accept", &self.endpoint, error)
         })?;
         Ok(accepted.into_channel())
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 

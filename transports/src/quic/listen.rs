@@ -7,7 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use quinn::ServerConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -22,7 +22,7 @@ use crate::tcp::listen::bind_first;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     queue: Receiver<Waiting>,
     _place: Place,
 }
@@ -48,25 +48,15 @@ impl Listener {
         let configs = Configs { near, far };
         let acceptor = |local| Acceptor::new(configs, local, side.shown, options, sender, closures.clone());
         let place = reach.endpoints.occupy(address, options, first, reach, acceptor).await?;
-        let real = asked.clone().with_address(place.address().to_string());
+        let real = asked.clone().with_address(place.address.to_string());
         Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })
     }
-}
 
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            match self.queue.recv().await {
-                Some(waiting) => Ok(waiting.accept()),
-                None => {
-                    let error = io::Error::new(io::ErrorKind::NotConnected, "the socket failed");
-                    Err(NextError::lasting("accept", &self.endpoint, error))
-                }
-            }
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        let waiting = self.queue.recv().await.ok_or_else(|| {
+            let error = io::Error::new(io::ErrorKind::NotConnected, "the socket failed");
+            NextError::lasting("accept", &self.endpoint, error)
+        })?;
+        Ok(waiting.accept())
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use tokio::sync::mpsc::Receiver;
 
 use super::dial::Target;
@@ -20,7 +20,7 @@ use crate::udp::UdpBinding;
 
 /// Accepts channels at one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The hub's, by which it is known there.
     acceptor: Weak<Acceptor>,
     waiting: Receiver<Waiting>,
@@ -38,7 +38,7 @@ impl Listener {
         Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, failure, hub })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         while let Some(waiting) = self.waiting.recv().await {
             // What waited on a socket that has failed is lost.
             let accepted = self.failure.get().is_none().then(|| waiting.accept()).flatten();
@@ -51,16 +51,6 @@ impl Listener {
             None => io::Error::new(io::ErrorKind::ConnectionAborted, "the listener's socket is gone"),
         };
         Err(NextError::lasting("accept", &self.endpoint, error))
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 

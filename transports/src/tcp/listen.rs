@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::address::Address;
@@ -16,7 +16,7 @@ use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
 pub(crate) struct Listener {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     options: TcpOptions,
     listener: TcpListener,
     pause: Pause,
@@ -34,7 +34,7 @@ impl Listener {
     }
 
     /// The next connection, with its options set. Cancel safe: what is queued stays queued.
-    pub(crate) async fn accept(&mut self) -> Result<TcpStream, NextError> {
+    pub(crate) async fn accept_stream(&mut self) -> Result<TcpStream, NextError> {
         loop {
             let (stream, _) = self.pause.accept(&self.endpoint, || self.listener.accept()).await?;
             match socket::prepare(&stream, &self.options) {
@@ -43,22 +43,14 @@ impl Listener {
             }
         }
     }
-}
 
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            loop {
-                match socket::channel(self.accept().await?) {
-                    Ok(channel) => return Ok(channel),
-                    Err(error) => tracing::debug!(%error, "a peer left before it was accepted"),
-                }
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        loop {
+            match socket::channel(self.accept_stream().await?) {
+                Ok(channel) => return Ok(channel),
+                Err(error) => skip(&self.endpoint, &error),
             }
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        }
     }
 }
 

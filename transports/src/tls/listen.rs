@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::io::Interest;
@@ -33,7 +33,7 @@ use crate::tcp;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Bounded by the places of handshakes.
     agreed: UnboundedReceiver<Result<Waiting, NextError>>,
     over: Option<NextError>,
@@ -57,7 +57,7 @@ impl Listener {
         };
         let (silent, handshakes) = (limiter(options.silent), limiter(options.handshakes));
         let tcp = tcp::listen::Listener::bind(tcp).await?;
-        let endpoint = told(tcp.endpoint(), &options.certificates, side.shown);
+        let endpoint = told(&tcp.endpoint, &options.certificates, side.shown);
         let (sender, agreed) = unbounded_channel();
         let config = Arc::new(side.config);
         let handshaking =
@@ -66,7 +66,7 @@ impl Listener {
         Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
@@ -76,16 +76,6 @@ impl Listener {
             None => NextError::lasting("accept", &self.endpoint, io::Error::other("the runtime is gone")),
         };
         Err(self.over.insert(error).clone())
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 
@@ -119,7 +109,7 @@ impl AcceptLoop {
         let mut connections = JoinSet::new();
         loop {
             self.handshaking.handshakes.room().await;
-            let socket = match self.tcp.accept().await {
+            let socket = match self.tcp.accept_stream().await {
                 Ok(socket) => socket,
                 Err(error) => {
                     let _ = self.handshaking.sender.send(Err(error));

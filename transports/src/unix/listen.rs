@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use socket2::SockRef;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -20,7 +20,7 @@ use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The endpoint without options: this side of every channel.
     local: Endpoint,
     options: UnixOptions,
@@ -40,7 +40,7 @@ impl Listener {
         Ok(Self { endpoint, local, options, turned_away, pause: Pause::default(), listener, _claim })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         loop {
             let (stream, _) = self.pause.accept(&self.endpoint, || self.listener.accept()).await?;
             match self.admit(stream) {
@@ -68,16 +68,6 @@ impl Listener {
         // What accepting reports of the peer leaves abstract names out.
         let peer = Address::of_socket(&socket.peer_addr()?);
         Ok(Some(socket::channel(stream, Some(self.local.clone()), peer, credentials)))
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 
