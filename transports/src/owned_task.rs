@@ -1,6 +1,5 @@
 //! A background task that ends, with what it holds, when its owner is dropped.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -49,12 +48,6 @@ impl Drop for OwnedTask {
         let running = lock(&self.slot).take();
         drop(running);
         self.task.abort();
-    }
-}
-
-impl fmt::Debug for OwnedTask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OwnedTask")
     }
 }
 

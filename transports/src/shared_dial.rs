@@ -2,7 +2,6 @@
 //!
 //! It knows neither what the connection is nor the channels on it.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
@@ -135,14 +134,6 @@ impl<T: Send + Sync + 'static> Drop for Asked<'_, T> {
 impl<T: Send + Sync + 'static> Default for SharedDial<T> {
     fn default() -> Self {
         Self { slot: Mutex::new(Slot { current: None, answers: 0, attempt: None, attempts: 0 }) }
-    }
-}
-
-impl<T: Send + Sync + 'static> fmt::Debug for SharedDial<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedDial")
-            .field("is_current", &lock(&self.slot).current.is_some())
-            .finish_non_exhaustive()
     }
 }
 

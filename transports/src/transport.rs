@@ -8,13 +8,13 @@ use listenrain::{Endpoint, EndpointError};
 ///
 /// The struct implements `Default`, and has these methods of its own:
 ///
-/// * `understand`: an endpoint, its address and options, or why it is none of this transport's;
-/// * `dialing`: a dialer of what was understood, with a method `dial`;
-/// * `listening`: a listener there;
+/// * `target`: what is dialled or listened at, with what that takes, or why an endpoint of its scheme is none of its own. A
+///   target has a method `dialer` for what `dial`s it, and `Listener::bind` takes one; a listener has its `endpoint`, and a
+///   method `accept`;
 /// * `scratch`: a scratch endpoint.
 macro_rules! transport {
     (
-        $transport:ident: $scheme:expr, $options:ty, [$($capability:ident),+];
+        $transport:ident: $of_scheme:ident($scheme:expr), $options:ty, [$($capability:ident),+];
         $(
             $(#[$docs:meta])*
             $with:ident($part:ident: $type:ty) => $($($field:ident).+ = $value:expr),+;
@@ -67,9 +67,9 @@ macro_rules! transport {
                 &self,
                 endpoint: &listenrain::Endpoint,
             ) -> Result<Box<dyn listenrain::ChannelGenerator>, listenrain::EndpointError> {
-                let understood = self.understand(endpoint)?;
-                let (at, dialer) = (understood.0.clone(), self.dialing(understood)?);
-                Ok(listenrain::transport::generator(at, move || dialer.clone().dial()))
+                let endpoint = $of_scheme(endpoint, $scheme)?;
+                let dialer = self.target(endpoint.clone())?.dialer()?;
+                Ok(listenrain::transport::generator(endpoint, move || dialer.clone().dial()))
             }
 
             fn listen<'a>(
@@ -80,10 +80,9 @@ macro_rules! transport {
                 Result<Box<dyn listenrain::ChannelGenerator>, listenrain::NextError>,
             > {
                 Box::pin(async move {
-                    let understood = self.understand(endpoint);
-                    let understood =
-                        understood.map_err(|error| listenrain::NextError::invalid("listen", error))?;
-                    Ok(Box::new(self.listening(understood).await?) as _)
+                    let target = $of_scheme(endpoint, $scheme).and_then(|endpoint| self.target(endpoint));
+                    let target = target.map_err(|error| listenrain::NextError::invalid("listen", error))?;
+                    Ok(Box::new(Listener::bind(target).await?) as _)
                 })
             }
 
@@ -93,6 +92,18 @@ macro_rules! transport {
 
             fn id(&self) -> Option<listenrain::TransportId> {
                 Some(self.id.clone())
+            }
+        }
+
+        impl listenrain::ChannelGenerator for Listener {
+            fn next(
+                &mut self,
+            ) -> listenrain::BoxFuture<'_, Result<listenrain::Channel, listenrain::NextError>> {
+                Box::pin(self.accept())
+            }
+
+            fn endpoint(&self) -> &listenrain::Endpoint {
+                &self.endpoint
             }
         }
     };

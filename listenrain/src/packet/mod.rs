@@ -36,7 +36,7 @@ pub(crate) use session::{Goodbye, Hello};
 ///
 /// # Implementing
 ///
-/// See `transports/tests/plug_points/packets.rs` for a codec with a pool of its own, outside this crate.
+/// See `transports/tests/integration/plug_points/packets.rs` for a codec with a pool of its own, outside this crate.
 #[doc(alias = "EnDecPacket")]
 pub trait PacketCodec: Send + Sync + fmt::Debug + 'static {
     /// The next packet, or how much of it is missing.

@@ -10,7 +10,7 @@
 //! Exit codes: 0 it holds, 1 it does not.
 
 mod bound;
-#[path = "../../tests/support/counted.rs"]
+#[path = "../../tests/integration/support/counted.rs"]
 mod counted;
 mod good;
 mod peers;

@@ -6,7 +6,7 @@ use listenrain::{Client, Endpoint, Outcome, Router, Server, StateMachine, Transp
 use listenrain_transports::Tcp;
 use tokio::sync::oneshot;
 
-use crate::protocol::{Hi, REQUEST, RESPONSE, sayhi};
+use super::protocol::{Hi, REQUEST, RESPONSE, sayhi};
 
 /// Answers everyone who says hi; `heard` is told their names.
 pub(crate) async fn serve(

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustls::pki_types::ServerName;
 
 use super::Fingerprint;
-use crate::options::{Text, options, or, or_noted};
+use crate::options::{Kind, options, or, or_noted};
 
 /// The certificate that a listener shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,47 +28,47 @@ options! {
 
     /// A dialer believes listeners whose certificates these authorities signed. Default: none.
     ca(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
-        or("none", PATH), "authorities whose listeners a dialer believes";
+        or("none", path()), "authorities whose listeners a dialer believes";
 
     /// A dialer believes the listener that shows this very certificate, and no other, whatever its name and its dates say.
     /// Default: none. To a listener it says which certificate it is to show, and is refused when it has another one.
     pin(pin: Fingerprint) -> Option<Fingerprint> { Some(pin) } = None,
-        or("none", PIN), "the only listener's certificate that a dialer believes";
+        or("none", pin()), "the only listener's certificate that a dialer believes";
 
     /// The name that a listener's certificate must be made out to. Default: the host that is dialled.
     name(name: impl Into<String>) -> Option<String> { Some(name.into()) } = None,
-        or_noted("none", " (the host that is dialled)", NAME), "the name that a listener's certificate must be made out to";
+        or_noted("none", " (the host that is dialled)", name()), "the name that a listener's certificate must be made out to";
 
     /// The certificate chain that a listener shows, its own certificate first. Default: none.
     cert(path: impl Into<String>) -> Shown { Shown::File(path.into()) } = Shown::Unsaid,
-        SHOWN, "the certificate that a listener shows";
+        shown(), "the certificate that a listener shows";
 
     /// The private key of [`cert`](Self::cert). Default: it is in the same file.
     key(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
-        or("none", PATH), "the key of cert, if it is in another file";
+        or("none", path()), "the key of cert, if it is in another file";
 
     /// A listener admits only dialers whose certificates these authorities signed. Default: none, it asks for no
     /// certificate.
     client_ca(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
-        or("none", PATH), "authorities whose dialers a listener admits";
+        or("none", path()), "authorities whose dialers a listener admits";
 
     /// A listener admits only the dialer that shows this very certificate. Default: none.
     client_pin(pin: Fingerprint) -> Option<Fingerprint> { Some(pin) } = None,
-        or("none", PIN), "the only dialer's certificate that a listener admits";
+        or("none", pin()), "the only dialer's certificate that a listener admits";
 
     /// The certificate chain that a dialer shows to a listener that asks for one, its own certificate first. Default: none.
     client_cert(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
-        or("none", PATH), "the certificate that a dialer shows to a listener that asks";
+        or("none", path()), "the certificate that a dialer shows to a listener that asks";
 
     /// The private key of [`client_cert`](Self::client_cert). Default: it is in the same file.
     client_key(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
-        or("none", PATH), "the key of client_cert, if it is in another file";
+        or("none", path()), "the key of client_cert, if it is in another file";
 
     /// The application protocol that both sides must name (ALPN), 1 to 255 bytes. Default: `listenrain`. It keeps this side
     /// from talking to a server of another protocol that happens to have a good certificate. `None` names none, for a TLS
     /// peer that does not know it; QUIC always names one.
     alpn(protocol: Option<&str>) -> Option<String> { protocol.map(str::to_owned) } = Some(ALPN.to_owned()),
-        or("none", PROTOCOL), "the application protocol that both sides must name";
+        or("none", protocol()), "the application protocol that both sides must name";
 }
 
 impl CertificateOptions {
@@ -85,36 +85,35 @@ impl CertificateOptions {
     }
 }
 
-const PATH: Text<String> = Text {
-    allowed: "or the path of a PEM file, absolute or beginning with ./ or ../",
-    parse: parse_path,
-    show: String::clone,
-};
-const PIN: Text<Fingerprint> = Text {
-    allowed: "or sha256- and 64 lower-case hexadecimal digits",
-    parse: |text| text.parse().ok(),
-    show: Fingerprint::to_string,
-};
-const NAME: Text<String> = Text {
-    allowed: "or a DNS name or IP address",
-    parse: |text| ServerName::try_from(text).is_ok().then(|| text.to_owned()),
-    show: String::clone,
-};
-const PROTOCOL: Text<String> = Text {
-    allowed: "or 1 to 255 bytes",
-    parse: |text| (1..=255).contains(&text.len()).then(|| text.to_owned()),
-    show: String::clone,
-};
-const SHOWN: Text<Shown> = Text {
-    allowed: "none, selfsigned (a throw-away one, which its real endpoint pins), or the path of a PEM file, absolute or \
-              beginning with ./ or ../",
-    parse: parse_shown,
-    show: |shown| match shown {
+fn path() -> Kind<String> {
+    let allowed = "or the path of a PEM file, absolute or beginning with ./ or ../";
+    Kind::new(allowed, parse_path, String::clone)
+}
+
+fn pin() -> Kind<Fingerprint> {
+    let allowed = "or sha256- and 64 lower-case hexadecimal digits";
+    Kind::new(allowed, |text| text.parse().ok(), Fingerprint::to_string)
+}
+
+fn name() -> Kind<String> {
+    let parse = |text: &str| ServerName::try_from(text).is_ok().then(|| text.to_owned());
+    Kind::new("or a DNS name or IP address", parse, String::clone)
+}
+
+fn protocol() -> Kind<String> {
+    let parse = |text: &str| (1..=255).contains(&text.len()).then(|| text.to_owned());
+    Kind::new("or 1 to 255 bytes", parse, String::clone)
+}
+
+fn shown() -> Kind<Shown> {
+    let allowed = "none, selfsigned (a throw-away one, which its real endpoint pins), or the path of a PEM file, absolute or \
+                   beginning with ./ or ../";
+    Kind::new(allowed, parse_shown, |shown| match shown {
         Shown::Unsaid => "none".to_owned(),
         Shown::SelfSigned => "selfsigned".to_owned(),
         Shown::File(path) => path.clone(),
-    },
-};
+    })
+}
 
 fn parse_path(text: &str) -> Option<String> {
     let is_path = Path::new(text).is_absolute() || text.starts_with("./") || text.starts_with("../");

@@ -3,20 +3,28 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, EndpointError, NextError};
 
 use super::ChannelOptions;
 use super::name::{Name, Names};
 
-/// Dials one name, once for each channel; a dial never waits.
+/// What is dialled or listened at, and how.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(super) struct Target {
     pub(super) names: Arc<Names>,
     pub(super) endpoint: Endpoint,
     pub(super) options: ChannelOptions,
 }
 
-impl Dialer {
+impl Target {
+    pub(super) fn dialer(self) -> Result<Self, EndpointError> {
+        if self.endpoint.address().is_empty() {
+            return Err(self.endpoint.invalid("has no name; only a listener may leave it to be chosen"));
+        }
+        Ok(self)
+    }
+
+    /// A dial never waits.
     pub(super) async fn dial(self) -> Result<Channel, NextError> {
         let name = self.names.named(self.endpoint.address());
         let dialled = name.dial(&self.endpoint, self.names.number(), &self.options);
@@ -27,29 +35,27 @@ impl Dialer {
 /// Holds one name and accepts what dials it.
 pub(super) struct Listener {
     name: Arc<Name>,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
 }
 
 impl Listener {
-    pub(super) fn bind(
-        names: &Names,
-        endpoint: Endpoint,
-        options: ChannelOptions,
-    ) -> Result<Self, NextError> {
-        let name = names.named(endpoint.address());
-        name.listen(endpoint.clone(), options)
-            .map_err(|error| NextError::passing("listen", &endpoint, error))?;
-        Ok(Self { name, endpoint })
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move { Ok(poll_fn(|cx| self.name.poll_accept(cx)).await) })
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { names, endpoint: asked, options } = target;
+        loop {
+            let is_chosen = asked.address().is_empty();
+            let endpoint = if is_chosen { asked.clone().with_address(names.fresh()) } else { asked.clone() };
+            let name = names.named(endpoint.address());
+            match name.listen(endpoint.clone(), options.clone()) {
+                Ok(()) => return Ok(Self { name, endpoint }),
+                // A caller may have chosen that very name by hand.
+                Err(_) if is_chosen => {}
+                Err(error) => return Err(NextError::passing("listen", &endpoint, error)),
+            }
+        }
     }
 
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        Ok(poll_fn(|cx| self.name.poll_accept(cx)).await)
     }
 }
 

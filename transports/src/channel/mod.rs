@@ -24,9 +24,9 @@ mod pipe;
 
 use std::sync::Arc;
 
-use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, TransportId};
 
-use self::generators::{Dialer, Listener};
+use self::generators::{Listener, Target};
 use self::link::{Link, Side};
 use self::name::Names;
 use crate::transport::{of_scheme, transport};
@@ -45,11 +45,8 @@ pub struct InProcess {
 }
 
 transport! {
-    InProcess: SCHEME, ChannelOptions, [half_close, abort, moves_bytes];
+    InProcess: of_scheme(SCHEME), ChannelOptions, [half_close, abort, moves_bytes];
 }
-
-/// What an endpoint says: itself, and the options with its own on top.
-type Understood = (Endpoint, ChannelOptions);
 
 impl InProcess {
     /// A handle that makes the channels of `name` slow, stuck or broken, those that are open and those to come.
@@ -60,38 +57,16 @@ impl InProcess {
         Control::new(self.names.named(name))
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = of_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         if endpoint.address().contains('#') {
             return Err(endpoint.invalid("a name cannot hold `#`, which stands before the number of a dial"));
         }
         let options = self.options.with_endpoint(&endpoint)?;
-        Ok((endpoint, options))
+        Ok(Target { names: self.names.clone(), endpoint, options })
     }
 
     fn scratch(&self) -> Endpoint {
-        let name = format!("fresh-{}", self.names.number());
-        Endpoint::new(SCHEME, &name).expect("a made-up name holds only letters, digits and a dash")
-    }
-
-    fn dialing(&self, (endpoint, options): Understood) -> Result<Dialer, EndpointError> {
-        if endpoint.address().is_empty() {
-            return Err(endpoint.invalid("has no name; only a listener may leave it to be chosen"));
-        }
-        Ok(Dialer { names: self.names.clone(), endpoint, options })
-    }
-
-    async fn listening(&self, (asked, options): Understood) -> Result<Listener, NextError> {
-        if !asked.address().is_empty() {
-            return Listener::bind(&self.names, asked, options);
-        }
-        loop {
-            let fresh = asked.clone().with_address(self.scratch().address());
-            // A caller may have chosen that very name by hand.
-            if let Ok(listener) = Listener::bind(&self.names, fresh, options.clone()) {
-                return Ok(listener);
-            }
-        }
+        Endpoint::new(SCHEME, &self.names.fresh()).expect("it holds only letters, digits and a dash")
     }
 }
 

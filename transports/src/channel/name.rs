@@ -1,7 +1,6 @@
 //! The table of names: each with its listener's queue, open links and faults.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
@@ -44,6 +43,11 @@ impl Names {
         fresh
     }
 
+    /// A made-up name.
+    pub(super) fn fresh(&self) -> String {
+        format!("fresh-{}", self.number())
+    }
+
     /// A number that this instance gives once, to tell dials and made-up names apart.
     pub(super) fn number(&self) -> u64 {
         let mut known = lock(&self.known);
@@ -53,12 +57,12 @@ impl Names {
 }
 
 /// One name.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Name {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     listener: Option<Queue>,
     links: Vec<Weak<Link>>,
@@ -69,6 +73,7 @@ struct State {
 }
 
 /// What waits for a listener.
+#[derive(Debug)]
 struct Queue {
     endpoint: Endpoint,
     options: ChannelOptions,
@@ -184,12 +189,6 @@ impl State {
             self.prune_at = 2 * self.links.len() + 16;
         }
         self.links.push(link);
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Name").finish_non_exhaustive()
     }
 }
 

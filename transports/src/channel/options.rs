@@ -1,10 +1,7 @@
 //! The options of an in-process channel.
 
 use super::pipe::Limits;
-use crate::options::{COUNT, Within, count, options, size};
-
-const CAPACITY: Within<usize> = size(1..=1 << 30);
-const CHUNKS: Within<usize> = count(1..=1 << 20);
+use crate::options::{COUNT, count, options, size};
 
 options! {
     /// The options of [`InProcess`](super::InProcess), as a builder.
@@ -18,19 +15,19 @@ options! {
     /// Unit: bytes. Default: 1 MiB. Bounds: 1 B to 1 GiB. At the limit the peer's writing waits. A chunk is never
     /// split, so one that does not fit waits, and one larger than the limit is let in alone.
     capacity(bytes: usize) = 1 << 20,
-        CAPACITY, "bytes that may wait for this side to read them";
+        size(1..=1 << 30), "bytes that may wait for this side to read them";
 
     /// How many chunks may wait for this side to read them, since each costs some 40 bytes beside its own.
     ///
     /// Unit: chunks. Default: 1,024. Bounds: 1 to 1,048,576. At the limit the peer's writing waits.
     chunks(chunks: usize) = 1024,
-        CHUNKS, "chunks that may wait for this side to read them";
+        count(1..=1 << 20), "chunks that may wait for this side to read them";
 
     /// How many channels may wait to be accepted by a listener; a dialer ignores it.
     ///
     /// Unit: channels. Default: 1,024. Bounds: 1 to 65,535. At the limit a dial is refused.
     backlog(channels: usize) = 1024,
-        COUNT, "channels that may wait to be accepted";
+        count(COUNT), "channels that may wait to be accepted";
 }
 
 impl ChannelOptions {

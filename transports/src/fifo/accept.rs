@@ -105,7 +105,7 @@ impl Acceptor {
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         let mut facts = ChannelFacts::new(SCHEME)
-            .between(Some(self.place.listener()), Some(self.place.dialer(request.name)));
+            .between(Some(self.place.listener.clone()), Some(self.place.dialer(request.name)));
         facts.credentials = Some(peer);
         Ok(Accepted { ends, facts })
     }
@@ -115,7 +115,7 @@ impl Acceptor {
         let mut sweep = Sweep::default();
         loop {
             sleep(self.options.connect_timeout.max(SWEEP_AT_MOST_EVERY)).await;
-            if let Err(error) = sweep.run(self.place.pairs(), self.owner) {
+            if let Err(error) = sweep.run(&self.place.pairs, self.owner) {
                 tracing::debug!(endpoint = %self.endpoint, %error, "cannot sweep the pairs for now");
             }
         }
@@ -194,7 +194,7 @@ mod tests {
         let mut next = pin!(incoming.next());
         let woken = Arc::new(Woken::default());
         for _ in 0..100 {
-            drop(OpenOptions::new().write(true).open(place.rendezvous()).unwrap());
+            drop(OpenOptions::new().write(true).open(&place.rendezvous).unwrap());
             // Lets the runtime hear of it.
             tokio::task::yield_now().await;
             let waker = woken.clone().into();

@@ -44,9 +44,9 @@ impl Claim {
     /// `AddrInUse` when another listener is there; `InvalidInput` or `PermissionDenied` when what is there is no pipe, or
     /// none of `owner`.
     pub(super) fn new(place: &Place, owner: u32) -> io::Result<(Self, Rendezvous)> {
-        let directory = Directory::lock(place.pairs(), owner)?;
-        remove_pairs(place.pairs())?;
-        let rendezvous = place.rendezvous();
+        let directory = Directory::lock(&place.pairs, owner)?;
+        remove_pairs(&place.pairs)?;
+        let rendezvous = &place.rendezvous;
         clear(rendezvous, owner)?;
         pair::make(rendezvous).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => in_use(rendezvous, "was made meanwhile"),

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use listenrain::channel::PeerCredentials;
-use listenrain::{Channel, ChannelFacts, Endpoint, NextError};
+use listenrain::{Channel, ChannelFacts, Endpoint, EndpointError, NextError};
 use nix::unistd::{self, Uid};
 use tokio::io::Interest;
 use tokio::net::unix::pipe::{Receiver, Sender};
@@ -22,26 +22,30 @@ use super::{FifoOptions, SCHEME, VERSION, halves};
 use crate::dialing::within;
 use crate::entropy::Entropy;
 
-/// Dials one place, once for each channel.
+/// What is dialled or listened at, and how.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) place: Place,
     pub(super) options: FifoOptions,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
-impl Dialer {
+impl Target {
+    pub(super) fn dialer(self) -> Result<Self, EndpointError> {
+        Ok(self)
+    }
+
     async fn try_dial(&self) -> io::Result<Channel> {
         let owner = Uid::effective().as_raw();
-        let rendezvous = open(self.place.rendezvous(), End::Write, owner).map_err(nobody_listens)?;
+        let rendezvous = open(&self.place.rendezvous, End::Write, owner).map_err(nobody_listens)?;
         let seen = rendezvous.metadata()?;
         let rendezvous = Sender::from_file_unchecked(rendezvous)?;
         let pair = Pair::make(&self.place, owner, &*self.entropy).map_err(nobody_listens)?;
         let held = pair.hold(owner, self.options.pipe_size).map_err(nobody_listens)?;
 
-        ask(&rendezvous, pair.name()).await?;
-        match answer(&rendezvous, held.read()).await? {
+        ask(&rendezvous, pair.name).await?;
+        match answer(&rendezvous, &held.ends.read).await? {
             VERSION => {}
             other => {
                 let text = format!("the listener speaks version {other}, not {VERSION}");
@@ -49,9 +53,9 @@ impl Dialer {
             }
         }
         let mut facts = ChannelFacts::new(SCHEME)
-            .between(Some(self.place.dialer(pair.name())), Some(self.place.listener()));
+            .between(Some(self.place.dialer(pair.name)), Some(self.place.listener.clone()));
         facts.credentials = Some(PeerCredentials::new(None, seen.uid(), seen.gid()));
-        Ok(halves::channel(held.into_ends(), facts))
+        Ok(halves::channel(held.ends, facts))
     }
 
     pub(super) async fn dial(self) -> Result<Channel, NextError> {

@@ -2,59 +2,44 @@
 
 use std::io;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
+use nix::unistd::Uid;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::FifoOptions;
 use super::accept::{Accepted, Acceptor, Incoming};
 use super::claim::Claim;
-use super::place::Place;
+use super::dial::Target;
 use crate::accept::cannot_listen;
 
 /// Hands out the channels that its task has queued.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     queue: mpsc::Receiver<Accepted>,
     task: JoinHandle<()>,
     _claim: Claim,
 }
 
 impl Listener {
-    pub(super) fn bind(
-        endpoint: &Endpoint,
-        place: Place,
-        options: FifoOptions,
-        owner: u32,
-    ) -> Result<Self, NextError> {
-        let bind = || {
-            let (claim, rendezvous) = Claim::new(&place, owner)?;
-            Ok((claim, Incoming::new(rendezvous)?))
-        };
-        let (claim, incoming) = bind().map_err(|error| cannot_listen(endpoint, error))?;
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint, place, options, .. } = target;
+        let owner = Uid::effective().as_raw();
+        let bound =
+            Claim::new(&place, owner).and_then(|(claim, rendezvous)| Ok((claim, Incoming::new(rendezvous)?)));
+        let (claim, incoming) = bound.map_err(|error| cannot_listen(&endpoint, error))?;
         let (sender, queue) = mpsc::channel(options.backlog);
         let acceptor = Acceptor { endpoint: endpoint.clone(), place, owner, options };
         let task = tokio::spawn(acceptor.run(incoming, sender));
-        Ok(Self { endpoint: endpoint.clone(), queue, task, _claim: claim })
+        Ok(Self { endpoint, queue, task, _claim: claim })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         let accepted = self.queue.recv().await.ok_or_else(|| {
             // It never ends by itself, but with the runtime on which this listener was made.
             let error = io::Error::other("the listener's task is gone");
             NextError::lasting("accept", &self.endpoint, error)
         })?;
         Ok(accepted.into_channel())
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 

@@ -77,10 +77,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use listenrain::{Endpoint, EndpointError, NextError, TransportId};
-use nix::unistd::Uid;
+use listenrain::{Endpoint, EndpointError, TransportId};
 
-use self::dial::Dialer;
+use self::dial::Target;
 use self::listen::Listener;
 use self::name::Name;
 use self::place::Place;
@@ -104,32 +103,20 @@ pub struct Fifo {
 }
 
 transport! {
-    Fifo: SCHEME, FifoOptions, [half_close, abort, between_processes];
+    Fifo: of_scheme(SCHEME), FifoOptions, [half_close, abort, between_processes];
 
     /// The same transport, naming pairs by `entropy`. A process of the same user that can guess its bytes can take a
     /// connection that is being dialled.
     with_entropy(entropy: Arc<dyn Entropy>) => entropy = entropy;
 }
 
-/// What an endpoint says: itself, its place, and the options with its own on top.
-type Understood = (Endpoint, Place, FifoOptions);
-
 impl Fifo {
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = of_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         if endpoint.is_list() {
             return Err(endpoint.invalid("is a list; write a path like fifo:///run/x"));
         }
         let (place, options) = (Place::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
-        Ok((endpoint, place, options))
-    }
-
-    fn dialing(&self, (endpoint, place, options): Understood) -> Result<Dialer, EndpointError> {
-        Ok(Dialer { endpoint, place, options, entropy: self.entropy.clone() })
-    }
-
-    async fn listening(&self, (endpoint, place, options): Understood) -> Result<Listener, NextError> {
-        Listener::bind(&endpoint, place, options, Uid::effective().as_raw())
+        Ok(Target { endpoint, place, options, entropy: self.entropy.clone() })
     }
 
     /// A path below the directory for temporary files.

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::options::{COUNT, TIMEOUT, Where, Within, options, or, size};
+use crate::options::{COUNT, TIMEOUT, count, only_where, options, or, size, span};
 
 /// Whether the system lets a program choose the size of a pipe.
 const HAS_SIZE: bool = cfg!(target_os = "linux");
-const PIPE: Within<usize> = size(4096..=1 << 30);
 
 options! {
     /// The options of [`Fifo`](super::Fifo), as a builder.
@@ -28,7 +27,7 @@ options! {
     /// Measured with two threads, 256 KiB moved messages of 1 MiB about 1.3 times as fast as the system's 64 KiB, and
     /// 1 MiB no faster. Make it smaller for hundreds of connections of an unprivileged user.
     pipe_size(bytes: Option<usize>) = HAS_SIZE.then_some(256 << 10),
-        Where { has: HAS_SIZE, kind: or("system", PIPE), otherwise: None },
+        only_where(HAS_SIZE, or("system", size(4096..=1 << 30)), None),
         "bytes that may wait in the pipe that this side reads (F_SETPIPE_SZ)";
 
     /// How many connections may wait to be accepted by a listener; a dialer ignores it.
@@ -36,7 +35,7 @@ options! {
     /// Unit: connections, each of which holds two file descriptors. Default: 128. Bounds: 1 to 65,535. When it is full,
     /// dials wait, and are refused in time by their [`connect_timeout`](Self::connect_timeout).
     backlog(connections: usize) = 128,
-        COUNT, "connections that may wait to be accepted";
+        count(COUNT), "connections that may wait to be accepted";
 
     /// How long one dial may take until the listener has taken it into its backlog. Beyond it the dial fails with
     /// `TimedOut`. A listener removes what dialers that died have left behind once it has been there for one to two
@@ -44,5 +43,5 @@ options! {
     ///
     /// Default: 10 s. Bounds: 1 ms to 1 h.
     connect_timeout(limit: Duration) = Duration::from_secs(10),
-        TIMEOUT, "how long one dial may take";
+        span(TIMEOUT), "how long one dial may take";
 }

@@ -31,7 +31,7 @@ pub(super) struct Ends {
 /// A pair that a dialer has made. Dropping it removes its names, which a listener that accepts has done already.
 #[derive(Debug)]
 pub(super) struct Pair {
-    name: Name,
+    pub(super) name: Name,
     up: PathBuf,
     down: PathBuf,
 }
@@ -40,14 +40,14 @@ pub(super) struct Pair {
 /// listener has come.
 #[derive(Debug)]
 pub(super) struct Held {
-    ends: Ends,
+    pub(super) ends: Ends,
     _up: File,
     _down: File,
 }
 
 impl Pair {
     pub(super) fn make(place: &Place, owner: u32, entropy: &dyn Entropy) -> io::Result<Self> {
-        inspect_directory(place.pairs(), owner)?;
+        inspect_directory(&place.pairs, owner)?;
         let mut tries = 1;
         loop {
             match Self::named(place, Name::fresh(entropy)?) {
@@ -67,10 +67,6 @@ impl Pair {
         Ok(Self { name, up, down })
     }
 
-    pub(super) fn name(&self) -> Name {
-        self.name
-    }
-
     /// Opens both ends of both pipes; the pipe that is read from here gets `size` bytes.
     pub(super) fn hold(&self, owner: u32, size: Option<usize>) -> io::Result<Held> {
         let (_up, up) = both(&self.up, owner)?;
@@ -85,18 +81,6 @@ impl Drop for Pair {
     fn drop(&mut self) {
         remove(&self.up);
         remove(&self.down);
-    }
-}
-
-impl Held {
-    /// What the listener writes.
-    pub(super) fn read(&self) -> &Receiver {
-        &self.ends.read
-    }
-
-    /// The listener has come: lets go of the ends that are its own.
-    pub(super) fn into_ends(self) -> Ends {
-        self.ends
     }
 }
 

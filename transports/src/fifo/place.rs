@@ -22,9 +22,11 @@ const PATH_MAX: usize = nix::libc::PATH_MAX as usize - 1;
 /// Where the files of one access point stand: `/run/x` and `/run/x.pairs/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    listener: Endpoint,
-    rendezvous: PathBuf,
-    pairs: PathBuf,
+    /// The listener's end of every channel.
+    pub(super) listener: Endpoint,
+    pub(super) rendezvous: PathBuf,
+    /// The directory in which dialers make their pairs.
+    pub(super) pairs: PathBuf,
 }
 
 impl Place {
@@ -48,23 +50,9 @@ impl Place {
         Ok(Self { listener, rendezvous: OsString::from_vec(path).into(), pairs: pairs.into() })
     }
 
-    /// The listener's end of every channel.
-    pub(super) fn listener(&self) -> Endpoint {
-        self.listener.clone()
-    }
-
     /// The dialer's end of the channel whose pair is called `name`.
     pub(super) fn dialer(&self, name: Name) -> Endpoint {
         self.listener.clone().with_address(format!("{}{PAIRS}/{name}", self.listener.address()))
-    }
-
-    pub(super) fn rendezvous(&self) -> &Path {
-        &self.rendezvous
-    }
-
-    /// The directory in which dialers make their pairs.
-    pub(super) fn pairs(&self) -> &Path {
-        &self.pairs
     }
 
     /// The pipe towards the listener, of the pair called `name`.
@@ -133,9 +121,9 @@ mod tests {
     #[test]
     fn a_path_is_written_in_one_way_and_may_hold_what_an_endpoint_cannot() {
         let place = place("fifo:///my%20run/%78%3F").unwrap();
-        assert_eq!(place.rendezvous(), Path::new("/my run/x?"));
-        assert_eq!(place.pairs(), Path::new("/my run/x?.pairs"));
-        assert_eq!(place.listener().to_string(), "fifo:///my%20run/x%3F");
+        assert_eq!(place.rendezvous, Path::new("/my run/x?"));
+        assert_eq!(place.pairs, Path::new("/my run/x?.pairs"));
+        assert_eq!(place.listener.to_string(), "fifo:///my%20run/x%3F");
         let dialer = place.dialer(Name::of([0; 16])).to_string();
         assert_eq!(dialer, format!("fifo:///my%20run/x%3F.pairs/{}", "0".repeat(32)));
     }

@@ -1,12 +1,13 @@
 //! The options of a list.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use listenrain::Backoff;
 
-use crate::options::{OneOf, TIMEOUT, Within, options, span};
+use crate::options::{TIMEOUT, one_of, options, span};
 
-const WAIT: Within<Duration> = span(Duration::from_millis(1)..=Duration::from_secs(86_400));
+const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
 /// When a connection that is on a standby goes back to a member before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +29,7 @@ impl FailBack {
     const ALL: [(&'static str, Self); 3] =
         [("eager", Self::Eager), ("lazy", Self::Lazy), ("never", Self::Never)];
 }
+
 options! {
     /// The options of [`ActiveStandby`](super::ActiveStandby), as a builder.
     ///
@@ -36,25 +38,25 @@ options! {
 
     /// When to go back to a member before the one in use. Default: [`FailBack::Lazy`].
     fail_back(when: FailBack) = FailBack::default(),
-        OneOf(&FailBack::ALL), "when to go back to a member before the one in use";
+        one_of(&FailBack::ALL), "when to go back to a member before the one in use";
 
     /// How long one member may take to answer before the next one is tried.
     ///
     /// Default: 2 s. Bounds: 1 ms to 1 h. All members together may take longer than a connection's `dial_timeout`: a
     /// dial that is given up counts against the member it was at, so that the next one starts with the others.
     attempt_timeout(limit: Duration) = Duration::from_secs(2),
-        TIMEOUT, "how long one member may take before the next one is tried";
+        span(TIMEOUT), "how long one member may take before the next one is tried";
 
     /// How long a member that failed stands behind the others at first; each further failure doubles it, and jitter
     /// takes up to half of it away. What it took to find out is added: a member that accepts and says nothing costs the time of
     /// a connection's health, and must not cost it again at once. Default: 100 ms. Bounds: 1 ms to 24 h.
     first_wait(wait: Duration) = Duration::from_millis(100),
-        WAIT, "how long a member that failed stands behind the others at first";
+        span(WAIT), "how long a member that failed stands behind the others at first";
 
     /// How long that may become, without what it took to find out. Default: 10 s. Bounds: 1 ms to 24 h; not below the first
     /// wait, which counts instead.
     longest_wait(wait: Duration) = Duration::from_secs(10),
-        WAIT, "how long that may become";
+        span(WAIT), "how long that may become";
 
     /// Seeds the jitter, for simulation. Default: a seed of the system's.
     seeded(seed: u64) -> Option<u64> { Some(seed) } = None;

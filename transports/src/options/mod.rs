@@ -48,22 +48,26 @@ impl OptionError {
 pub(crate) struct Knob<T> {
     info: OptionInfo,
     /// Sets it, or leaves it alone and answers `None` when the text is not allowed.
-    set: fn(&mut T, &str) -> Option<()>,
+    set: Box<dyn Fn(&mut T, &str) -> Option<()> + Send + Sync>,
     /// Its value as text that `set` takes.
-    get: fn(&T) -> String,
+    get: Box<dyn Fn(&T) -> String + Send + Sync>,
 }
 
-impl<T> Knob<T> {
-    /// An option of this `kind`. Its texts are made once, for a table that is never dropped.
-    pub(crate) fn new<K: Kind>(
+impl<T: Default + 'static> Knob<T> {
+    /// An option of this `kind`, which `set` and `get` find in its struct. It is for a table that is never dropped.
+    pub(crate) fn new<V: 'static>(
         (name, meaning): (&'static str, &'static str),
-        kind: &K,
-        default: &K::Value,
-        set: fn(&mut T, &str) -> Option<()>,
-        get: fn(&T) -> String,
+        kind: Kind<V>,
+        set: fn(&mut T, V),
+        get: fn(&T) -> &V,
     ) -> Self {
-        let (allowed, default) = (kind.allowed().leak(), kind.show(default).leak());
-        Self { info: OptionInfo::new(name, meaning, allowed, default), set, get }
+        let kind: &'static Kind<V> = Box::leak(Box::new(kind));
+        let default = kind.show(get(&T::default())).leak();
+        Self {
+            info: OptionInfo::new(name, meaning, &kind.allowed, default),
+            set: Box::new(move |options, text| kind.parse(text).map(|value| set(options, value))),
+            get: Box::new(move |options| kind.show(get(options))),
+        }
     }
 }
 
@@ -206,15 +210,13 @@ macro_rules! options {
 
             fn table() -> &'static $crate::options::Table<Self> {
                 use std::sync::LazyLock;
-                use $crate::options::{Kind, Knob, Table};
+                use $crate::options::{Knob, Table};
                 static TABLE: LazyLock<Table<$options>> = LazyLock::new(|| {
-                    let defaults = $options::default();
                     Table(vec![$($(Knob::new(
                         (stringify!($name), $meaning),
-                        &$kind,
-                        &defaults.$name,
-                        |options, text| ($kind).parse(text).map(|value| options.$name = value),
-                        |options| ($kind).show(&options.$name),
+                        $kind,
+                        |options: &mut $options, value| options.$name = value,
+                        |options| &options.$name,
                     ),)?)+])
                 });
                 &TABLE

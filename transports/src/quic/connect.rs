@@ -12,6 +12,7 @@ use super::config::{self, Judge};
 use super::error::of_handshake;
 use super::socket::GuardedSocket;
 use super::{QuicOptions, Reach};
+use crate::accept_limiter::Closures;
 use crate::certificates::{ClientSide, Credentials, server_name};
 use crate::dialing::timed_out;
 use crate::tcp::address::Address;
@@ -19,13 +20,14 @@ use crate::tcp::dial::addresses;
 use crate::tcp::race::{interleave, race};
 use crate::udp::{AsyncUdpSocket, UdpBinding};
 
-/// What a dialer dials, and how.
+/// What is dialled or listened at, and how.
 pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) address: Address,
     pub(super) options: QuicOptions,
     pub(super) credentials: Credentials,
     pub(super) reach: Reach,
+    pub(super) closures: Closures,
 }
 
 impl Target {

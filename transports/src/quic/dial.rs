@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use listenrain::{Channel, NextError};
+use listenrain::{Channel, EndpointError, NextError};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::time::timeout;
 
@@ -57,11 +57,13 @@ enum Elsewhere {
 /// knows of a channel's end on both sides, which is a round trip and what its own reader takes.
 const LIMIT_IS_DUE: Duration = Duration::from_secs(1);
 
-impl Dialer {
-    pub(super) fn new(target: Target) -> Self {
-        Self { target: Arc::new(target), current: Arc::default() }
+impl Target {
+    pub(super) fn dialer(self) -> Result<Dialer, EndpointError> {
+        Ok(Dialer { target: Arc::new(self), current: Arc::default() })
     }
+}
 
+impl Dialer {
     pub(super) async fn dial(self) -> Result<Channel, NextError> {
         self.target.address.check_dialable(&self.target.endpoint)?;
         match timeout(self.target.options.connect_timeout, self.open()).await {

@@ -40,7 +40,8 @@ struct Bound {
 #[derive(Debug)]
 pub(super) struct Place {
     endpoints: Endpoints,
-    address: SocketAddr,
+    /// The address that was really bound.
+    pub(super) address: SocketAddr,
     bound: Arc<Bound>,
 }
 
@@ -174,13 +175,6 @@ impl Bound {
         while let Poll::Ready(Some(incoming)) = pin!(self.endpoint.accept()).poll(&mut cx) {
             incoming.refuse();
         }
-    }
-}
-
-impl Place {
-    /// The address that was really bound.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
     }
 }
 

@@ -7,51 +7,36 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use quinn::ServerConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::sync::mpsc::{Receiver, channel};
 
 use super::acceptor::{Acceptor, Configs, Waiting};
+use super::config;
+use super::connect::Target;
 use super::endpoints::Place;
-use super::{QuicOptions, Reach, config};
 use crate::accept::cannot_listen;
-use crate::accept_limiter::Closures;
-use crate::certificates::{Credentials, ServerSide, told};
-use crate::tcp::address::Address;
+use crate::certificates::{ServerSide, told};
 use crate::tcp::listen::bind_first;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     queue: Receiver<Waiting>,
     _place: Place,
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: QuicOptions,
-        credentials: &Credentials,
-        reach: &Reach,
-        closures: Closures,
-    ) -> Result<Self, NextError> {
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint: asked, address, options, credentials, reach, .. } = &target;
         let side = credentials.server(asked, &options.certificates).await?;
-        let bind =
-            |address| Self::bind_at(asked, address, &options, credentials, &side, reach, closures.clone());
-        bind_first(address, &*reach.resolver, bind).await.map_err(|error| cannot_listen(asked, error))
+        let bound = bind_first(address, &*reach.resolver, |at| Self::bind_at(&target, &side, at)).await;
+        bound.map_err(|error| cannot_listen(asked, error))
     }
 
-    async fn bind_at(
-        asked: &Endpoint,
-        address: SocketAddr,
-        options: &QuicOptions,
-        credentials: &Credentials,
-        side: &ServerSide,
-        reach: &Reach,
-        closures: Closures,
-    ) -> io::Result<Self> {
+    async fn bind_at(target: &Target, side: &ServerSide, address: SocketAddr) -> io::Result<Self> {
+        let Target { endpoint: asked, options, credentials, reach, closures, .. } = target;
         let tls = Arc::new(QuicServerConfig::try_from(side.config.clone()).map_err(io::Error::other)?);
         let config = |peer| {
             let clock = credentials.clock.clone();
@@ -61,27 +46,17 @@ impl Listener {
         let first = ServerConfig::clone(&far);
         let (sender, queue) = channel(options.backlog);
         let configs = Configs { near, far };
-        let acceptor = |local| Acceptor::new(configs, local, side.shown, options, sender, closures);
+        let acceptor = |local| Acceptor::new(configs, local, side.shown, options, sender, closures.clone());
         let place = reach.endpoints.occupy(address, options, first, reach, acceptor).await?;
-        let real = asked.clone().with_address(place.address().to_string());
+        let real = asked.clone().with_address(place.address.to_string());
         Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })
     }
-}
 
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            match self.queue.recv().await {
-                Some(waiting) => Ok(waiting.accept()),
-                None => {
-                    let error = io::Error::new(io::ErrorKind::NotConnected, "the socket failed");
-                    Err(NextError::lasting("accept", &self.endpoint, error))
-                }
-            }
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        let waiting = self.queue.recv().await.ok_or_else(|| {
+            let error = io::Error::new(io::ErrorKind::NotConnected, "the socket failed");
+            NextError::lasting("accept", &self.endpoint, error)
+        })?;
+        Ok(waiting.accept())
     }
 }

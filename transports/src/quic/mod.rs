@@ -55,12 +55,11 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, TransportId};
 use quinn::{Runtime, TokioRuntime};
 use rustls::time_provider::TimeProvider;
 
 use self::connect::Target;
-use self::dial::Dialer;
 use self::endpoints::Endpoints;
 use self::entropy::Entropy;
 use self::listen::Listener;
@@ -110,7 +109,7 @@ impl Default for Reach {
 }
 
 transport! {
-    Quic: SCHEME, QuicOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts, grouped_lanes];
+    Quic: understand_scheme(SCHEME), QuicOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts, grouped_lanes];
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.
@@ -141,9 +140,6 @@ transport! {
     with_seed(seed: [u8; 32]) => reach.entropy = Entropy::seeded(seed);
 }
 
-/// What an endpoint says: itself without its alias, its address, and the options with its own on top.
-type Understood = (Endpoint, Address, QuicOptions);
-
 impl Quic {
     /// How many connections without a channel its listeners have closed so far to make way for newer ones: see
     /// [`QuicOptions::handshakes`], [`connections`](QuicOptions::connections) and [`per_address`](QuicOptions::per_address).
@@ -160,23 +156,14 @@ impl Quic {
         self.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = understand_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
         if options.certificates.protocol().is_none() {
             return Err(endpoint.invalid("has no application protocol, and QUIC always names one (alpn)"));
         }
-        Ok((endpoint, address, options))
-    }
-
-    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
-        let (credentials, reach) = (self.credentials.clone(), self.reach.clone());
-        Ok(Dialer::new(Target { endpoint, address, options, credentials, reach }))
-    }
-
-    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
-        let (credentials, reach, closures) = (&self.credentials, &self.reach, self.closures.clone());
-        Listener::bind(&endpoint, &address, options, credentials, reach, closures).await
+        let (credentials, reach, closures) =
+            (self.credentials.clone(), self.reach.clone(), self.closures.clone());
+        Ok(Target { endpoint, address, options, credentials, reach, closures })
     }
 
     fn scratch(&self) -> Endpoint {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use listenrain::{BoxFuture, Channel, Endpoint, NextError};
+use listenrain::{BoxFuture, Channel, Endpoint, EndpointError, NextError};
 use tokio::time::timeout;
 
 use super::association::Unopened;
@@ -36,7 +36,7 @@ pub(super) struct Dialer {
     current: Arc<SharedDial<Wanted>>,
 }
 
-/// What a dialer dials, and how.
+/// What is dialled or listened at, and how.
 pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) address: Address,
@@ -48,10 +48,6 @@ pub(super) struct Target {
 const LANE_IS_DUE: Duration = Duration::from_secs(1);
 
 impl Dialer {
-    pub(super) fn new(target: Target) -> Self {
-        Self { target: Arc::new(target), current: Arc::default() }
-    }
-
     pub(super) async fn dial(self) -> Result<Channel, NextError> {
         self.target.address.check_dialable(&self.target.endpoint)?;
         self.target.in_time(self.open()).await
@@ -97,6 +93,10 @@ impl Dialer {
 }
 
 impl Target {
+    pub(super) fn dialer(self) -> Result<Dialer, EndpointError> {
+        Ok(Dialer { target: Arc::new(self), current: Arc::default() })
+    }
+
     async fn associate(&self) -> Result<Wanted, NextError> {
         let associated = async {
             let addresses = addresses(&self.address, &*self.reach.resolver).await?;

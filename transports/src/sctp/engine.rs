@@ -61,12 +61,13 @@ pub(super) struct Engine {
     readable: VecDeque<u16>,
     said: BTreeMap<u16, Said>,
     /// Up to which chunk everything has arrived, as the peer was told last.
-    received: u32,
+    pub(super) received: u32,
     /// The last chunk that was sent.
-    sent: u32,
-    broken: Option<&'static str>,
+    pub(super) sent: u32,
+    /// Why nothing can go on: the peer said something that cannot be, or hears nothing.
+    pub(super) broken: Option<&'static str>,
     /// Whether something was queued since packets were taken last.
-    has_news: bool,
+    pub(super) has_news: bool,
 }
 
 /// What was said on one stream, so that what the peer does not acknowledge can be counted.
@@ -167,11 +168,6 @@ impl Engine {
         true
     }
 
-    /// Why nothing can go on: the peer said something that cannot be, or hears nothing.
-    pub(super) fn broken(&self) -> Option<&'static str> {
-        self.broken
-    }
-
     pub(super) fn next_message(&mut self) -> Option<(u16, Message)> {
         loop {
             let stream = *self.readable.front()?;
@@ -237,21 +233,6 @@ impl Engine {
     /// Whether all that was sent is acknowledged.
     pub(super) fn is_idle(&mut self) -> bool {
         self.association.stream_ids().into_iter().all(|stream| self.queued(stream) == 0)
-    }
-
-    /// Up to which chunk everything has arrived.
-    pub(super) fn received(&self) -> u32 {
-        self.received
-    }
-
-    /// The last chunk that was sent.
-    pub(super) fn sent(&self) -> u32 {
-        self.sent
-    }
-
-    /// Whether something was queued since [`poll_packets`](Self::poll_packets).
-    pub(super) fn has_news(&self) -> bool {
-        self.has_news
     }
 
     /// Appends what has to be sent now; `is_pressed` asks the peer to acknowledge it without taking its time.

@@ -8,19 +8,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use tokio::sync::mpsc::Receiver;
 
+use super::dial::Target;
 use super::hub::{Acceptor, Failure, Greeter, Handle, Hub, Ports, Waiting};
-use super::{Reach, SOCKET_BUFFER, SctpOptions};
+use super::{Reach, SOCKET_BUFFER};
 use crate::accept::cannot_listen;
-use crate::tcp::address::Address;
 use crate::tcp::listen::bind_first;
 use crate::udp::UdpBinding;
 
 /// Accepts channels at one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The hub's, by which it is known there.
     acceptor: Weak<Acceptor>,
     waiting: Receiver<Waiting>,
@@ -29,20 +29,16 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: SctpOptions,
-        reach: &Reach,
-    ) -> Result<Self, NextError> {
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint: asked, address, options, reach } = target;
         let (acceptor, waiting, failure) = Acceptor::new(options);
-        let bound = bind_first(address, &*reach.resolver, |address| bind(address, &acceptor, reach)).await;
-        let hub = bound.map_err(|error| cannot_listen(asked, error))?;
-        let endpoint = asked.clone().with_address(hub.local.to_string());
+        let bound = bind_first(&address, &*reach.resolver, |address| bind(address, &acceptor, &reach)).await;
+        let hub = bound.map_err(|error| cannot_listen(&asked, error))?;
+        let endpoint = asked.with_address(hub.local.to_string());
         Ok(Self { endpoint, acceptor: Arc::downgrade(&acceptor), waiting, failure, hub })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         while let Some(waiting) = self.waiting.recv().await {
             // What waited on a socket that has failed is lost.
             let accepted = self.failure.get().is_none().then(|| waiting.accept()).flatten();
@@ -55,16 +51,6 @@ impl Listener {
             None => io::Error::new(io::ErrorKind::ConnectionAborted, "the listener's socket is gone"),
         };
         Err(NextError::lasting("accept", &self.endpoint, error))
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 

@@ -92,9 +92,9 @@ mod wire;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use listenrain::{Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, TransportId};
 
-use self::dial::{Dialer, Target};
+use self::dial::Target;
 use self::hub::{Groups, Registry};
 use self::listen::Listener;
 use crate::accept_limiter::Closures;
@@ -132,7 +132,7 @@ struct Reach {
 }
 
 transport! {
-    Sctp: SCHEME, SctpOptions, [half_close, abort, between_processes, between_hosts, grouped_lanes];
+    Sctp: of_scheme(SCHEME), SctpOptions, [half_close, abort, between_processes, between_hosts, grouped_lanes];
 
     /// The same transport, over the sockets of `udp`.
     with_udp(udp: Arc<dyn BindUdp>) => reach.udp = udp;
@@ -143,9 +143,6 @@ transport! {
     /// The same transport, with random numbers from `entropy`.
     with_entropy(entropy: Arc<dyn Entropy>) => reach.entropy = entropy;
 }
-
-/// What an endpoint says: itself, its address, and the options with its own on top.
-type Understood = (Endpoint, Address, SctpOptions);
 
 impl Sctp {
     /// How many associations without a channel its listeners have aborted so far to make way for newer ones: see
@@ -162,18 +159,9 @@ impl Sctp {
         self.reach.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = of_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
-        Ok((endpoint, address, options))
-    }
-
-    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
-        Ok(Dialer::new(Target { endpoint, address, options, reach: self.reach.clone() }))
-    }
-
-    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
-        Listener::bind(&endpoint, &address, options, &self.reach).await
+        Ok(Target { endpoint, address, options, reach: self.reach.clone() })
     }
 
     fn scratch(&self) -> Endpoint {

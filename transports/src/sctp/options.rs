@@ -1,19 +1,19 @@
 //! The options of an SCTP association and its lanes.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::options::{BUFFER, COUNT, TIMEOUT, Within, count, options, or, size, span};
+use crate::options::{BUFFER, COUNT, TIMEOUT, count, options, or, size, span};
 
-const MTU: Within<usize> = size(576..=65_504);
-const HEARTBEAT: Within<Duration> = span(Duration::from_millis(100)..=Duration::from_secs(3600));
-const RETRANSMITS: Within<usize> = count(1..=100);
+const HEARTBEAT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 
 /// What every path of the internet carries: 1,280 bytes of IPv6, less its header and that of UDP, less 32 bytes for
 /// whatever tunnel is on the way.
 const MTU_ANYWHERE: usize = 1200;
 /// Found by measuring echoes over loopback with 1,200 B, 4, 8, 16, 32 and 63 KiB; see the module's page.
 const MTU_LOOPBACK: usize = 16 << 10;
+
 options! {
     /// The options of [`Sctp`](super::Sctp), as a builder.
     ///
@@ -25,13 +25,13 @@ options! {
     /// to the new lane. Beyond it the dial fails with `TimedOut`. A listener ends an association that has had no lane
     /// for as long. Default: 10 s. Bounds: 1 ms to 1 h.
     connect_timeout(limit: Duration) = Duration::from_secs(10),
-        TIMEOUT, "how long one dial may take, and an accepted association be without a lane";
+        span(TIMEOUT), "how long one dial may take, and an accepted association be without a lane";
 
     /// How many channels may wait to be accepted; a dialer ignores it.
     ///
     /// Unit: channels. Default: 1,024. Bounds: 1 to 65,535. At the limit a dial is refused.
     backlog(channels: usize) = 1024,
-        COUNT, "channels that may wait to be accepted";
+        count(COUNT), "channels that may wait to be accepted";
 
     /// How many associations a listener's socket may serve at once; a dialer ignores it. Half-open ones take up nothing
     /// and are not counted.
@@ -39,7 +39,7 @@ options! {
     /// Unit: associations. Default: 1,024. Bounds: 1 to 65,535. At the limit the oldest association that has had no channel
     /// yet is aborted to make way for a new one; where all have had one, a dial is refused.
     associations(associations: usize) = 1024,
-        COUNT, "associations of a listener at once";
+        count(COUNT), "associations of a listener at once";
 
     /// How many associations of one peer's address a listener's socket may serve at once; `None` for as many as in all, since
     /// all clients behind a proxy or a router have its address. Addresses of IPv6 count by their first 64 bits. A dialer ignores
@@ -48,12 +48,12 @@ options! {
     /// Unit: associations. Default: `None`. Bounds: 1 to 65,535. At the limit the oldest one of that address that has had no
     /// channel yet is aborted to make way for a new one; where all have had one, a dial is refused.
     per_address(associations: Option<usize>) = None,
-        or("all", COUNT), "associations of one peer's address at once; all: as many as in all";
+        or("all", count(COUNT)), "associations of one peer's address at once; all: as many as in all";
 
     /// The SCTP port inside the UDP datagrams, of both sides. Default: 5000, which WebRTC stacks use. Bounds: 1 to
     /// 65,535. A peer that uses another is refused.
     sctp_port(port: usize) = 5000,
-        COUNT, "the SCTP port inside the UDP datagrams";
+        count(COUNT), "the SCTP port inside the UDP datagrams";
 
     /// Largest UDP payload to send, or `None` to choose by the peer's address: 16 KiB on this host's loopback, 1,200 B
     /// anywhere else, which every path carries.
@@ -63,26 +63,26 @@ options! {
     /// with a value too large every channel fails with `TimedOut` after the time of
     /// [`max_retransmits`](Self::max_retransmits). Raise it where both hosts share a network of jumbo frames.
     mtu(bytes: Option<usize>) = None,
-        or("auto", MTU), "largest UDP payload to send; auto: 16KiB on loopback, 1200B elsewhere";
+        or("auto", size(576..=65_504)), "largest UDP payload to send; auto: 16KiB on loopback, 1200B elsewhere";
 
     /// How many bytes of one channel may be written and not acknowledged yet.
     ///
     /// Unit: bytes. Default: 1 MiB. Bounds: 1 KiB to 1 GiB. At the limit writing waits. One channel sends no more than
     /// this in a round trip, so raise it where bandwidth x round trip exceeds it.
     send_buffer(bytes: usize) = 1 << 20,
-        BUFFER, "bytes of a channel that may be written and not acknowledged";
+        size(BUFFER), "bytes of a channel that may be written and not acknowledged";
 
     /// How many bytes of one channel may wait for this side to read them.
     ///
     /// Unit: bytes. Default: 1 MiB. Bounds: 1 KiB to 1 GiB. At the limit the peer's writing waits, on this channel
     /// alone. A peer can make this side hold [`lanes`](Self::lanes) times as much for each association.
     recv_buffer(bytes: usize) = 1 << 20,
-        BUFFER, "bytes of a channel that may wait for this side to read them";
+        size(BUFFER), "bytes of a channel that may wait for this side to read them";
 
     /// How long a peer may be silent before it is asked whether it is there, and how long each question waits for an
     /// answer. Default: 5 s. Bounds: 100 ms to 1 h.
     heartbeat(interval: Duration) = Duration::from_secs(5),
-        HEARTBEAT, "silence after which the peer is asked whether it is there";
+        span(HEARTBEAT), "silence after which the peer is asked whether it is there";
 
     /// How many questions in a row may go unanswered. A peer that is gone without a word is noticed after
     /// `heartbeat x (max_retransmits + 1)`, 30 s by default; so is a path that loses all of one direction. Every
@@ -90,14 +90,14 @@ options! {
     ///
     /// Unit: questions. Default: 5. Bounds: 1 to 100.
     max_retransmits(questions: usize) = 5,
-        RETRANSMITS, "questions in a row that may go unanswered";
+        count(1..=100), "questions in a row that may go unanswered";
 
     /// How many channels one association may carry at once.
     ///
     /// Unit: channels. Default: 256. Bounds: 1 to 65,535; the smaller one of both sides counts. At the limit a dialer
     /// makes another association.
     lanes(channels: usize) = 256,
-        COUNT, "channels of one association at once";
+        count(COUNT), "channels of one association at once";
 }
 
 impl SctpOptions {

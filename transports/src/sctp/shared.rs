@@ -1,6 +1,5 @@
 //! A handle to an association, shared by its hub and the halves of its channels.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
 use listenrain::{Channel, ChannelFacts};
@@ -31,7 +30,7 @@ impl Shared {
         wants: UnboundedSender<u32>,
         facts: ChannelFacts,
     ) -> Arc<Self> {
-        let role = association.role();
+        let role = association.role;
         Arc::new(Self { association: Mutex::new(association), tag, wants, role, facts })
     }
 
@@ -96,14 +95,7 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("tag", &self.tag).finish_non_exhaustive()
-    }
-}
-
 /// A dialer's hold on its association: while there is one, the association waits for more lanes.
-#[derive(Debug)]
 pub(super) struct Wanted(Weak<Shared>);
 
 impl Wanted {

@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use listenrain::{Channel, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, EndpointError, NextError};
 use tokio::net::TcpStream;
 
 use super::address::Address;
@@ -18,16 +18,20 @@ use super::race::{interleave, race};
 use super::{Resolve, TcpOptions, socket};
 use crate::dialing::within;
 
-/// Dials one endpoint, once for each channel.
+/// What is dialled or listened at, and how.
 #[derive(Clone)]
-pub(crate) struct Dialer {
+pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: Address,
     pub(crate) options: TcpOptions,
     pub(crate) resolver: Arc<dyn Resolve>,
 }
 
-impl Dialer {
+impl Target {
+    pub(super) fn dialer(self) -> Result<Self, EndpointError> {
+        Ok(self)
+    }
+
     /// A connected stream with its options set, or why there is none, within `connect_timeout`.
     pub(crate) async fn connect(&self) -> Result<TcpStream, NextError> {
         self.address.check_dialable(&self.endpoint)?;

@@ -6,42 +6,35 @@
 use std::io;
 use std::net::SocketAddr;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::address::Address;
-use super::{Resolve, TcpOptions, dial, socket};
+use super::dial::{Target, addresses};
+use super::{Resolve, TcpOptions, socket};
 use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
 pub(crate) struct Listener {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     options: TcpOptions,
     listener: TcpListener,
     pause: Pause,
 }
 
 impl Listener {
-    pub(crate) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: TcpOptions,
-        resolver: &dyn Resolve,
-    ) -> Result<Self, NextError> {
+    pub(crate) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint: asked, address, options, resolver } = target;
         let bind = |address| std::future::ready(socket::listen(address, &options));
-        let bound = bind_first(address, resolver, bind).await;
-        let listener = bound.map_err(|error| cannot_listen(asked, error))?;
-        let real = listener.local_addr().map_err(|error| cannot_listen(asked, error))?;
-        Ok(Self {
-            endpoint: asked.clone().with_address(real.to_string()),
-            options,
-            listener,
-            pause: Pause::default(),
-        })
+        let bound = bind_first(&address, &*resolver, bind).await;
+        let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (real, listener) = bound.map_err(|error| cannot_listen(&asked, error))?;
+        let endpoint = asked.with_address(real.to_string());
+        Ok(Self { endpoint, options, listener, pause: Pause::default() })
     }
 
     /// The next connection, with its options set. Cancel safe: what is queued stays queued.
-    pub(crate) async fn accept(&mut self) -> Result<TcpStream, NextError> {
+    pub(crate) async fn accept_stream(&mut self) -> Result<TcpStream, NextError> {
         loop {
             let (stream, _) = self.pause.accept(&self.endpoint, || self.listener.accept()).await?;
             match socket::prepare(&stream, &self.options) {
@@ -50,22 +43,14 @@ impl Listener {
             }
         }
     }
-}
 
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async move {
-            loop {
-                match socket::channel(self.accept().await?) {
-                    Ok(channel) => return Ok(channel),
-                    Err(error) => tracing::debug!(%error, "a peer left before it was accepted"),
-                }
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
+        loop {
+            match socket::channel(self.accept_stream().await?) {
+                Ok(channel) => return Ok(channel),
+                Err(error) => skip(&self.endpoint, &error),
             }
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+        }
     }
 }
 
@@ -76,7 +61,7 @@ pub(crate) async fn bind_first<T, F: Future<Output = io::Result<T>>>(
     mut bind: impl FnMut(SocketAddr) -> F,
 ) -> io::Result<T> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in dial::addresses(address, resolver).await? {
+    for address in addresses(address, resolver).await? {
         match bind(address).await {
             Ok(bound) => return Ok(bound),
             Err(error) => failed = io::Error::new(error.kind(), format!("{address}: {error}")),

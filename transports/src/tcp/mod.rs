@@ -23,10 +23,10 @@ mod socket;
 
 use std::sync::Arc;
 
-use listenrain::{Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, TransportId};
 
 use self::address::Address;
-use self::dial::Dialer;
+use self::dial::Target;
 use self::listen::Listener;
 use crate::transport::{of_scheme, transport};
 
@@ -45,28 +45,16 @@ pub struct Tcp {
 }
 
 transport! {
-    Tcp: SCHEME, TcpOptions, [half_close, abort, between_processes, between_hosts];
+    Tcp: of_scheme(SCHEME), TcpOptions, [half_close, abort, between_processes, between_hosts];
 
     /// The same transport, asking `resolver` for the addresses of names.
     with_resolver(resolver: Arc<dyn Resolve>) => resolver = resolver;
 }
 
-/// What an endpoint says: itself, its address, and the options with its own on top.
-type Understood = (Endpoint, Address, TcpOptions);
-
 impl Tcp {
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = of_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
-        Ok((endpoint, address, options))
-    }
-
-    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
-        Ok(Dialer { endpoint, address, options, resolver: self.resolver.clone() })
-    }
-
-    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
-        Listener::bind(&endpoint, &address, options, &*self.resolver).await
+        Ok(Target { endpoint, address, options, resolver: self.resolver.clone() })
     }
 
     fn scratch(&self) -> Endpoint {

@@ -1,12 +1,13 @@
 //! The options of a TCP socket.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::options::{COUNT, Flag, SOCKET_BUFFER, TIMEOUT, Where, Within, options, or, span};
+use crate::options::{COUNT, TIMEOUT, count, flag, only_where, options, or, socket_buffer, span};
 
 /// Whether the system can bound what waits in a socket and has not been sent.
 const HAS_UNSENT: bool = cfg!(any(target_os = "android", target_os = "linux"));
-const KEEPALIVE: Within<Duration> = span(Duration::from_secs(1)..=Duration::from_secs(32_767));
+const KEEPALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
 
 options! {
     /// The options of [`Tcp`](super::Tcp), as a builder.
@@ -19,7 +20,7 @@ options! {
     /// Whether a small write leaves at once (`TCP_NODELAY`) instead of waiting for the acknowledgement of the one
     /// before it. Default: true; a call is one small write whose reply is waited for.
     nodelay(on: bool) = true,
-        Flag, "a small write leaves at once (TCP_NODELAY)";
+        flag(), "a small write leaves at once (TCP_NODELAY)";
 
     /// Size of the socket's send buffer (`SO_SNDBUF`), or `None` to let the system choose and grow it.
     ///
@@ -27,14 +28,14 @@ options! {
     /// (Linux: `net.core.wmem_max`). When it is full, writing waits. A fixed size stops the system's own tuning, so set
     /// it only for a link whose bandwidth x round trip is known, or to bound memory.
     send_buffer(bytes: Option<usize>) = None,
-        SOCKET_BUFFER, "size of the socket's send buffer (SO_SNDBUF)";
+        socket_buffer(), "size of the socket's send buffer (SO_SNDBUF)";
 
     /// Size of the socket's receive buffer (`SO_RCVBUF`), or `None` to let the system choose and grow it.
     ///
     /// Unit: bytes. Default: `None`. Bounds: 1 KiB to 1 GiB; the system rounds, and silently cuts at its own limit
     /// (Linux: `net.core.rmem_max`). When it is full, the peer's writing waits.
     recv_buffer(bytes: Option<usize>) = None,
-        SOCKET_BUFFER, "size of the socket's receive buffer (SO_RCVBUF)";
+        socket_buffer(), "size of the socket's receive buffer (SO_RCVBUF)";
 
     /// How much may wait in the socket without having been sent (`TCP_NOTSENT_LOWAT`), or `None` for as much as fits the send
     /// buffer. When it is reached, writing waits.
@@ -46,7 +47,7 @@ options! {
     ///
     /// Unit: bytes. Default: 64 KiB on Linux; `None` elsewhere, where only that is allowed. Bounds: 1 KiB to 1 GiB.
     unsent(bytes: Option<usize>) = HAS_UNSENT.then_some(64 << 10),
-        Where { has: HAS_UNSENT, kind: SOCKET_BUFFER, otherwise: None },
+        only_where(HAS_UNSENT, socket_buffer(), None),
         "bytes that may wait in the socket without having been sent (TCP_NOTSENT_LOWAT)";
 
     /// How long a connection may be silent before the system asks whether the peer is still there, or `None` never to
@@ -54,27 +55,27 @@ options! {
     ///
     /// Default: `None`. Bounds: 1 s to 32,767 s, which is all that Linux takes; whole seconds, a fraction is cut off.
     keepalive(idle: Option<Duration>) = None,
-        or("off", KEEPALIVE), "silence after which the system probes the peer";
+        or("off", span(KEEPALIVE)), "silence after which the system probes the peer";
 
     /// How many connections may wait to be accepted.
     ///
     /// Unit: connections. Default: 1,024. Bounds: 1 to 65,535; the system silently cuts at its own limit (Linux:
     /// `net.core.somaxconn`). When it is full, a dialer's first packets are dropped: it retries, then times out.
     backlog(connections: usize) = 1024,
-        COUNT, "connections that may wait to be accepted";
+        count(COUNT), "connections that may wait to be accepted";
 
     /// Whether a listener may bind a port on which old connections are still dying (`SO_REUSEADDR`). Default: true on
     /// Unix; false elsewhere, since on Windows it would let one process take another's port.
     reuse_address(on: bool) = cfg!(unix),
-        Flag, "a listener may bind a port on which old connections are dying (SO_REUSEADDR)";
+        flag(), "a listener may bind a port on which old connections are dying (SO_REUSEADDR)";
 
     /// Whether several listeners may share a port, the system spreading connections over them (`SO_REUSEPORT`).
     /// Default: false. Only `false` is allowed where the system has no such thing.
     reuse_port(on: bool) = false,
-        Where { has: cfg!(unix), kind: Flag, otherwise: false }, "several listeners may share a port (SO_REUSEPORT)";
+        only_where(cfg!(unix), flag(), false), "several listeners may share a port (SO_REUSEPORT)";
 
     /// How long one dial may take, the name's resolution and all its addresses together. Beyond it the dial fails with
     /// `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
     connect_timeout(limit: Duration) = Duration::from_secs(10),
-        TIMEOUT, "how long one dial may take, resolution included";
+        span(TIMEOUT), "how long one dial may take, resolution included";
 }

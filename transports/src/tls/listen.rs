@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::io::Interest;
@@ -23,17 +23,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
+use super::channel;
+use super::dial::Target;
 use super::handshake::{Agreed, Terms};
-use super::{TlsOptions, channel};
 use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Place};
-use crate::certificates::{Credentials, Fingerprint, told};
+use crate::certificates::{Fingerprint, told};
 use crate::owned_task::OwnedTask;
-use crate::tcp::address::Address;
-use crate::tcp::{self, Resolve};
+use crate::tcp;
 
 /// Gives the channels of one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// Bounded by the places of handshakes.
     agreed: UnboundedReceiver<Result<Waiting, NextError>>,
     over: Option<NextError>,
@@ -47,26 +47,17 @@ struct Waiting {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: TlsOptions,
-        credentials: &Credentials,
-        resolver: &dyn Resolve,
-        closures: Closures,
-    ) -> Result<Self, NextError> {
-        let side = credentials.server(asked, &options.certificates).await?;
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let terms = target.terms();
+        let Target { tcp, options, credentials, closures } = target;
+        let side = credentials.server(&tcp.endpoint, &options.certificates).await?;
         let limiter = |all| {
             let per_source = options.per_address.unwrap_or(all);
             AcceptLimiter::new(Limits { unproved: all, all, per_source }, closures.clone())
         };
         let (silent, handshakes) = (limiter(options.silent), limiter(options.handshakes));
-        let tcp = tcp::listen::Listener::bind(asked, address, options.tcp, resolver).await?;
-        let endpoint = told(tcp.endpoint(), &options.certificates, side.shown);
-        let terms = Terms {
-            alpn: options.certificates.protocol().map(str::to_owned),
-            limit: options.handshake_timeout,
-        };
+        let tcp = tcp::listen::Listener::bind(tcp).await?;
+        let endpoint = told(&tcp.endpoint, &options.certificates, side.shown);
         let (sender, agreed) = unbounded_channel();
         let config = Arc::new(side.config);
         let handshaking =
@@ -75,7 +66,7 @@ impl Listener {
         Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
@@ -85,16 +76,6 @@ impl Listener {
             None => NextError::lasting("accept", &self.endpoint, io::Error::other("the runtime is gone")),
         };
         Err(self.over.insert(error).clone())
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 
@@ -128,7 +109,7 @@ impl AcceptLoop {
         let mut connections = JoinSet::new();
         loop {
             self.handshaking.handshakes.room().await;
-            let socket = match self.tcp.accept().await {
+            let socket = match self.tcp.accept_stream().await {
                 Ok(socket) => socket,
                 Err(error) => {
                     let _ = self.handshaking.sender.send(Err(error));

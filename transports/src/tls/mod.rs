@@ -32,10 +32,10 @@ mod session;
 
 use std::sync::Arc;
 
-use listenrain::{Channel, Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Channel, Endpoint, EndpointError, TransportId};
 use rustls::time_provider::TimeProvider;
 
-use self::dial::Dialer;
+use self::dial::Target;
 use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
@@ -60,7 +60,7 @@ pub struct Tls {
 }
 
 transport! {
-    Tls: SCHEME, TlsOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts];
+    Tls: understand_scheme(SCHEME), TlsOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts];
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.
@@ -79,9 +79,6 @@ transport! {
     with_resolver(resolver: Arc<dyn Resolve>) => resolver = resolver;
 }
 
-/// What an endpoint says: itself without its alias, its address, and the options with its own on top.
-type Understood = (Endpoint, Address, TlsOptions);
-
 impl Tls {
     /// How many unfinished connections its listeners have closed so far to make way for newer ones: see
     /// [`TlsOptions::silent`], [`handshakes`](TlsOptions::handshakes) and [`per_address`](TlsOptions::per_address).
@@ -97,21 +94,11 @@ impl Tls {
         self.closures.timed_out()
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = understand_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
-        Ok((endpoint, address, options))
-    }
-
-    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
-        let (credentials, resolver) = (self.credentials.clone(), self.resolver.clone());
-        let tcp = tcp::dial::Dialer { endpoint, address, options: options.tcp.clone(), resolver };
-        Ok(Dialer { tcp, options, credentials })
-    }
-
-    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
-        let (credentials, closures) = (&self.credentials, self.closures.clone());
-        Listener::bind(&endpoint, &address, options, credentials, &*self.resolver, closures).await
+        let resolver = self.resolver.clone();
+        let tcp = tcp::dial::Target { endpoint, address, options: options.tcp.clone(), resolver };
+        Ok(Target { tcp, options, credentials: self.credentials.clone(), closures: self.closures.clone() })
     }
 
     fn scratch(&self) -> Endpoint {

@@ -7,9 +7,11 @@
 
 use std::io;
 use std::os::unix::net::UnixStream as StdStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use listenrain::{Channel, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, EndpointError, NextError};
 use socket2::{SockAddr, Socket};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
@@ -24,15 +26,20 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// Few enough questions to cost nothing, and soon enough not to be noticed after a wait that long.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Dials one endpoint, once for each channel.
+/// What is dialled or listened at, and how.
 #[derive(Clone)]
-pub(super) struct Dialer {
+pub(super) struct Target {
     pub(super) endpoint: Endpoint,
     pub(super) address: Address,
     pub(super) options: UnixOptions,
+    pub(super) turned_away: Arc<AtomicU64>,
 }
 
-impl Dialer {
+impl Target {
+    pub(super) fn dialer(self) -> Result<Self, EndpointError> {
+        Ok(self)
+    }
+
     pub(super) async fn dial(self) -> Result<Channel, NextError> {
         self.try_dial().await.map_err(|error| NextError::passing("dial", &self.endpoint, error))
     }

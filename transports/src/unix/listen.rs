@@ -8,18 +8,19 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{BoxFuture, Channel, ChannelGenerator, Endpoint, NextError};
+use listenrain::{Channel, Endpoint, NextError};
 use socket2::SockRef;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::address::Address;
 use super::claim::Claim;
+use super::dial::Target;
 use super::{UnixOptions, socket};
 use crate::accept::{Pause, cannot_listen, skip};
 
 /// Accepts connections at one address.
 pub(super) struct Listener {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The endpoint without options: this side of every channel.
     local: Endpoint,
     options: UnixOptions,
@@ -31,25 +32,15 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn bind(
-        asked: &Endpoint,
-        address: &Address,
-        options: UnixOptions,
-        turned_away: Arc<AtomicU64>,
-    ) -> Result<Self, NextError> {
-        let (listener, claim) = bind(address, &options).await.map_err(|error| cannot_listen(asked, error))?;
-        Ok(Self {
-            endpoint: asked.clone().with_address(address.text()),
-            local: address.endpoint(),
-            options,
-            turned_away,
-            pause: Pause::default(),
-            listener,
-            _claim: claim,
-        })
+    pub(super) async fn bind(target: Target) -> Result<Self, NextError> {
+        let Target { endpoint, address, options, turned_away } = target;
+        let bound = bind(&address, &options).await;
+        let (listener, _claim) = bound.map_err(|error| cannot_listen(&endpoint, error))?;
+        let (endpoint, local) = (endpoint.with_address(address.text()), address.endpoint());
+        Ok(Self { endpoint, local, options, turned_away, pause: Pause::default(), listener, _claim })
     }
 
-    async fn accept(&mut self) -> Result<Channel, NextError> {
+    pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
         loop {
             let (stream, _) = self.pause.accept(&self.endpoint, || self.listener.accept()).await?;
             match self.admit(stream) {
@@ -77,16 +68,6 @@ impl Listener {
         // What accepting reports of the peer leaves abstract names out.
         let peer = Address::of_socket(&socket.peer_addr()?);
         Ok(Some(socket::channel(stream, Some(self.local.clone()), peer, credentials)))
-    }
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(self.accept())
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
     }
 }
 

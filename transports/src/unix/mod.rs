@@ -32,10 +32,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use listenrain::{Endpoint, EndpointError, NextError, TransportId};
+use listenrain::{Endpoint, EndpointError, TransportId};
 
 use self::address::Address;
-use self::dial::Dialer;
+use self::dial::Target;
 use self::listen::Listener;
 use crate::transport::{of_scheme, transport};
 
@@ -53,11 +53,8 @@ pub struct Unix {
 }
 
 transport! {
-    Unix: SCHEME, UnixOptions, [half_close, peer_identity, between_processes];
+    Unix: of_scheme(SCHEME), UnixOptions, [half_close, peer_identity, between_processes];
 }
-
-/// What an endpoint says: itself, its address, and the options with its own on top.
-type Understood = (Endpoint, Address, UnixOptions);
 
 impl Unix {
     /// How many peers its listeners have turned away so far because [`UnixOptions::allow_uid`] does not name their user.
@@ -66,8 +63,7 @@ impl Unix {
         self.turned_away.load(Ordering::Relaxed)
     }
 
-    fn understand(&self, endpoint: &Endpoint) -> Result<Understood, EndpointError> {
-        let endpoint = of_scheme(endpoint, SCHEME)?;
+    fn target(&self, endpoint: Endpoint) -> Result<Target, EndpointError> {
         let (address, options) = (Address::of(&endpoint)?, self.options.with_endpoint(&endpoint)?);
         if let (Address::Abstract(_), Some((name, _))) =
             (&address, endpoint.options().find(|(name, _)| matches!(*name, "mode" | "owner")))
@@ -75,15 +71,7 @@ impl Unix {
             let why = format!("option `{name}` is for a path; an abstract name has no permissions");
             return Err(endpoint.invalid(why));
         }
-        Ok((endpoint, address, options))
-    }
-
-    fn dialing(&self, (endpoint, address, options): Understood) -> Result<Dialer, EndpointError> {
-        Ok(Dialer { endpoint, address, options })
-    }
-
-    async fn listening(&self, (endpoint, address, options): Understood) -> Result<Listener, NextError> {
-        Listener::bind(&endpoint, &address, options, self.turned_away.clone()).await
+        Ok(Target { endpoint, address, options, turned_away: self.turned_away.clone() })
     }
 
     fn scratch(&self) -> Endpoint {

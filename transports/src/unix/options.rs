@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::options::{COUNT, Kind, SOCKET_BUFFER, TIMEOUT, Text, Within, count, options, or};
+use crate::options::value::digits;
+use crate::options::{COUNT, Kind, TIMEOUT, count, options, or, socket_buffer, span};
 
 const UIDS: &str = "or 1 to 1024 user ids joined by +";
 const ALLOWED_UIDS: RangeInclusive<usize> = 1..=1024;
 const MODE: RangeInclusive<u32> = 0..=0o777;
-/// The last number stands for "leave it as it is".
-const ID: Within<usize> = count(0..=u32::MAX as usize - 1);
 
 options! {
     /// The options of [`Unix`](super::Unix), as a builder.
@@ -30,13 +29,13 @@ options! {
     /// Without the owner's right to write, only root can tell whether a path that is left behind is in use, so that the
     /// next listener there is refused with `AddrInUse` until the file is removed.
     mode(bits: u32) = 0o600,
-        Text { allowed: "0000 to 0777, in octal", parse: parse_mode, show: |mode| format!("{mode:04o}") },
+        Kind::new("0000 to 0777, in octal", parse_mode, |mode| format!("{mode:04o}")),
         "permissions of a listener's socket file";
 
     /// User, and perhaps group, to which a listener gives its socket file. Default: unchanged, so this process's. Giving
     /// it to another user takes privileges; without them listening fails with `PermissionDenied`.
     owner(uid: u32, gid: Option<u32>) -> Option<(u32, Option<u32>)> { Some((uid, gid)) } = None,
-        or("unchanged", Text { allowed: "uid or uid:gid", parse: parse_owner, show: show_owner }),
+        or("unchanged", Kind::new("uid or uid:gid", parse_owner, show_owner)),
         "user, and group, of a listener's socket file";
 
     /// The users whose peers a listener accepts. The channel of any other peer is closed at once, is counted by
@@ -45,7 +44,7 @@ options! {
     ///
     /// Unit: user ids, joined by `+` as text. Default: any. Bounds: 1 to 1,024 of them.
     allow_uid(uids: impl IntoIterator<Item = u32>) -> Option<BTreeSet<u32>> { Some(uids.into_iter().collect()) } = None,
-        or("any", Text { allowed: UIDS, parse: parse_uids, show: show_uids }),
+        or("any", Kind::new(UIDS, parse_uids, show_uids)),
         "users whose peers a listener accepts";
 
     /// How many connections may wait to be accepted.
@@ -54,26 +53,26 @@ options! {
     /// `net.core.somaxconn`). When it is full, a dialer tries again until its `connect_timeout` on Linux, and is
     /// refused elsewhere.
     backlog(connections: usize) = 1024,
-        COUNT, "connections that may wait to be accepted";
+        count(COUNT), "connections that may wait to be accepted";
 
     /// Size of the socket's send buffer (`SO_SNDBUF`), or `None` to let the system choose.
     ///
     /// Unit: bytes. Default: `None`. Bounds: 1 KiB to 1 GiB; the system rounds, and silently cuts at its own limit
     /// (Linux: `net.core.wmem_max`). When it is full, writing waits; on Linux it alone bounds what is on its way.
     send_buffer(bytes: Option<usize>) = None,
-        SOCKET_BUFFER, "size of the socket's send buffer (SO_SNDBUF)";
+        socket_buffer(), "size of the socket's send buffer (SO_SNDBUF)";
 
     /// Size of the socket's receive buffer (`SO_RCVBUF`), or `None` to let the system choose.
     ///
     /// Unit: bytes. Default: `None`. Bounds: 1 KiB to 1 GiB. Linux takes it and ignores it: there the peer's send buffer
     /// decides.
     recv_buffer(bytes: Option<usize>) = None,
-        SOCKET_BUFFER, "size of the socket's receive buffer (SO_RCVBUF)";
+        socket_buffer(), "size of the socket's receive buffer (SO_RCVBUF)";
 
     /// How long one dial may wait for room in the listener's backlog. Beyond it the dial fails with `TimedOut`.
     /// Default: 10 s. Bounds: 1 ms to 1 h.
     connect_timeout(limit: Duration) = Duration::from_secs(10),
-        TIMEOUT, "how long one dial may wait for room in the backlog";
+        span(TIMEOUT), "how long one dial may wait for room in the backlog";
 }
 
 fn parse_mode(text: &str) -> Option<u32> {
@@ -106,5 +105,6 @@ fn show_uids(uids: &BTreeSet<u32>) -> String {
 }
 
 fn parse_id(text: &str) -> Option<u32> {
-    ID.parse(text).and_then(|id| u32::try_from(id).ok())
+    // The last number stands for "leave it as it is".
+    digits(text).and_then(|id| u32::try_from(id).ok()).filter(|id| *id != u32::MAX)
 }

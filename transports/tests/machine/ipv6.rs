@@ -6,7 +6,7 @@ use std::sync::Arc;
 use listenrain::{Endpoint, Transport};
 use listenrain_transports::{Quic, Sctp, Tcp, Tls};
 
-use crate::certificates::Authority;
+use crate::support::certificates::Authority;
 use crate::support::*;
 
 /// Why there is no such address.

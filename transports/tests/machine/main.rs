@@ -1,10 +1,9 @@
 //! Tests that need something of the machine: IPv6, another user to become, usrsctp. Where that is missing they are ignored,
 //! counted as such, and the reason is printed; in the standard harness they could only pass.
 
-#[path = "../support/certificates.rs"]
-mod certificates;
 mod ipv6;
-#[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "what the other program alone uses")]
+#[path = "../integration/support/mod.rs"]
 mod support;
 #[cfg(unix)]
 mod users;

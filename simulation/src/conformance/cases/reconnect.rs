@@ -1,6 +1,6 @@
 //! Group H: how often an endpoint is dialed that refuses.
 //!
-//! Failover is tested in `transports/tests/ha`, the pool in `listenrain/tests/integration/pool.rs`.
+//! Failover is tested in `transports/tests/integration/ha`, the pool in `listenrain/tests/integration/pool.rs`.
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ pub(super) struct Liveness {
     /// Since when no acknowledgement has come though one is wanted.
     waiting_since: Option<Instant>,
     /// When one has come last.
-    progress: Instant,
+    pub(super) progress: Instant,
 }
 
 impl Liveness {
@@ -72,11 +72,6 @@ impl Liveness {
             self.progress = now;
             self.waiting_since = (last != self.sent).then_some(now);
         }
-    }
-
-    /// When the peer acknowledged something last.
-    pub(super) fn progress(&self) -> Instant {
-        self.progress
     }
 
     pub(super) fn poll(&mut self, now: Instant) -> Due {

@@ -78,7 +78,7 @@ pub(super) struct Agreement {
 
 #[derive(Debug)]
 pub(super) struct Association {
-    role: Role,
+    pub(super) role: Role,
     header: Header,
     own_tag: u32,
     mtu: usize,
@@ -143,10 +143,6 @@ impl Association {
             openers: Vec::new(),
             is_touched: false,
         })
-    }
-
-    pub(super) fn role(&self) -> Role {
-        self.role
     }
 
     /// Asks for a lane; pending while all streams are taken and one of them is about to be free.
@@ -237,7 +233,7 @@ impl Association {
         let from = into.len();
         self.engine.poll_packets(now, is_pressed, into);
         if into.len() > from {
-            self.liveness.sent(self.engine.sent(), now);
+            self.liveness.sent(self.engine.sent, now);
         }
         self.deadline()
     }
@@ -291,11 +287,11 @@ impl Association {
     /// to it.
     fn give_up_at(&self) -> Option<Instant> {
         let since = self.unattended_since?;
-        Some((self.liveness.progress().max(since) + LINGER).min(since + LONGEST_LINGER))
+        Some((self.liveness.progress.max(since) + LINGER).min(since + LONGEST_LINGER))
     }
 
     fn say_ending(&mut self, kind: u8) {
-        let received = self.engine.received().to_be_bytes();
+        let received = self.engine.received.to_be_bytes();
         self.say(kind, if kind == kind::SHUTDOWN { &received } else { &[] });
     }
 
@@ -342,7 +338,7 @@ impl Association {
 
     /// Whether a poll would find something to do.
     pub(super) fn is_touched(&self) -> bool {
-        self.is_touched || self.engine.has_news()
+        self.is_touched || self.engine.has_news
     }
 }
 

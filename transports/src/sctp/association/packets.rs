@@ -141,7 +141,7 @@ impl Association {
                 return self.lose(violation.into());
             }
         }
-        if let Some(why) = self.engine.broken() {
+        if let Some(why) = self.engine.broken {
             self.lose(Violation::Transfer(why).into());
         }
     }

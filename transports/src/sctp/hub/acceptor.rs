@@ -11,7 +11,7 @@ use crate::sctp::SctpOptions;
 
 #[derive(Debug)]
 pub(in super::super) struct Acceptor {
-    options: SctpOptions,
+    pub(super) options: SctpOptions,
     queue: Sender<Waiting>,
     /// Why the socket is gone, where it failed.
     failure: Arc<Failure>,
@@ -48,10 +48,6 @@ impl Acceptor {
     /// The socket has failed: what waits is not accepted any more, and the listener says why.
     pub(super) fn fail(&self, error: &io::Error) {
         let _ = self.failure.set((error.kind(), error.to_string()));
-    }
-
-    pub(super) fn options(&self) -> &SctpOptions {
-        &self.options
     }
 
     /// How many associations there may be.

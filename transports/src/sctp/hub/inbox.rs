@@ -1,6 +1,5 @@
 //! Incoming datagrams of a socket, several at a time.
 
-use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
@@ -54,11 +53,5 @@ impl Inbox {
             }));
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl fmt::Debug for Inbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inbox").finish_non_exhaustive()
     }
 }

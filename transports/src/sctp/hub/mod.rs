@@ -41,7 +41,6 @@ pub(super) use self::unknown_peer::{Greeter, own_init};
 const TURNS: usize = 16;
 
 /// A socket with what waits on either side of it.
-#[derive(Debug)]
 pub(super) struct Ports {
     pub(super) socket: Arc<dyn AsyncUdpSocket>,
     pub(super) inbox: Inbox,
@@ -65,7 +64,6 @@ impl Groups {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct Hub {
     handle: Arc<Handle>,
     /// Gone when the hub is over.

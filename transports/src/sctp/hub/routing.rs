@@ -102,7 +102,7 @@ impl Hub {
                 let mut local = self.handle.local;
                 local.set_ip(datagram.to.unwrap_or_else(|| local.ip()));
                 let tag = agreed.ours.tag;
-                if self.begin(&agreed, acceptor.options(), local).is_some() {
+                if self.begin(&agreed, &acceptor.options, local).is_some() {
                     self.hand_over(now, tag, packet, &datagram.bytes);
                 }
             }

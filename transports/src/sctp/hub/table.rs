@@ -17,7 +17,6 @@ pub(in super::super) struct Peer {
     pub(in super::super) port: u16,
 }
 
-#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) shared: Arc<Shared>,
     pub(super) peer: Peer,
@@ -30,7 +29,7 @@ pub(super) struct Entry {
 }
 
 /// Ordered maps, so that the same happens in the same order each time.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Table {
     entries: BTreeMap<u32, Entry>,
     by_peer: BTreeMap<Peer, u32>,

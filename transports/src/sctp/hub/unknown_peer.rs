@@ -96,7 +96,7 @@ impl Greeter {
         let Some(theirs) = chunk.and_then(|chunk| Init::parse(chunk.value)) else {
             return Answer::Nothing;
         };
-        let options = acceptor.map(Acceptor::options);
+        let options = acceptor.map(|acceptor| &acceptor.options);
         let Some(options) = options.filter(|options| options.sctp_port == packet.header.destination.into())
         else {
             return refuse(
