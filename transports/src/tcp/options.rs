@@ -3,10 +3,12 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::options::{COUNT, TIMEOUT, count, flag, only_where, options, or, socket_buffer, span};
+use crate::options::{COUNT, Kind, TIMEOUT, count, flag, only_where, options, or, socket_buffer, span};
 
 /// Whether the system can bound what waits in a socket and has not been sent.
 const HAS_UNSENT: bool = cfg!(any(target_os = "android", target_os = "linux"));
+/// Whether the system has several congestion controls to choose from.
+const HAS_CONGESTION: bool = cfg!(any(target_os = "freebsd", target_os = "linux"));
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
 
 options! {
@@ -50,6 +52,16 @@ options! {
         only_where(HAS_UNSENT, socket_buffer(), None),
         "bytes that may wait in the socket without having been sent (TCP_NOTSENT_LOWAT)";
 
+    /// The congestion control of the connection (`TCP_CONGESTION`) by the system's name for it, such as `cubic` or `bbr`, or
+    /// `None` for the system's own choice (Linux: `net.ipv4.tcp_congestion_control`). One that paces, as bbr does, costs
+    /// processor time a packet on a loopback interface, where there is nothing to control.
+    ///
+    /// Default: `None`. Bounds: 1 to 15 of `a`-`z`, `0`-`9`, `_` and `-`, on Linux and FreeBSD; only `None` elsewhere. A name that
+    /// the system does not have, or not for this user, fails the dial or the listen.
+    congestion(name: Option<&str>) -> Option<String> { name.map(str::to_owned) } = None,
+        only_where(HAS_CONGESTION, or("system", congestion_name()), None),
+        "the connection's congestion control (TCP_CONGESTION), such as cubic or bbr";
+
     /// How long a connection may be silent before the system asks whether the peer is still there, or `None` never to
     /// ask. How often and how many times it asks is the system's choice.
     ///
@@ -78,4 +90,13 @@ options! {
     /// `TimedOut`. Default: 10 s. Bounds: 1 ms to 1 h.
     connect_timeout(limit: Duration) = Duration::from_secs(10),
         span(TIMEOUT), "how long one dial may take, resolution included";
+}
+
+/// Names as the kernel takes them: of at most 15 bytes.
+fn congestion_name() -> Kind<String> {
+    let is_of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let parse = move |text: &str| {
+        ((1..=15).contains(&text.len()) && text.bytes().all(is_of_name)).then(|| text.to_owned())
+    };
+    Kind::new("or a name of 1 to 15 of a-z, 0-9, _ and -", parse, String::clone)
 }

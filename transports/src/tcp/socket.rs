@@ -25,7 +25,19 @@ pub(super) fn open(address: SocketAddr, options: &TcpOptions) -> io::Result<TcpS
     if let Some(bytes) = options.recv_buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
+    #[cfg(any(target_os = "freebsd", target_os = "linux"))]
+    if let Some(name) = &options.congestion {
+        set_congestion(&socket, name)?;
+    }
     Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+#[cfg(any(target_os = "freebsd", target_os = "linux"))]
+fn set_congestion(socket: &Socket, name: &str) -> io::Result<()> {
+    socket.set_tcp_congestion(name.as_bytes()).map_err(|error| {
+        let why = format!("the system has no congestion control `{name}` for this user: {error}");
+        io::Error::new(error.kind(), why)
+    })
 }
 
 pub(super) fn listen(address: SocketAddr, options: &TcpOptions) -> io::Result<tokio::net::TcpListener> {
@@ -105,6 +117,7 @@ mod tests {
             .send_buffer(Some(32 << 10))
             .recv_buffer(Some(48 << 10))
             .unsent(cfg!(target_os = "linux").then_some(24 << 10))
+            .congestion(cfg!(target_os = "linux").then_some("reno"))
             .keepalive(Some(Duration::from_secs(77)));
         let listener = listen(([127, 0, 0, 1], 0).into(), &options).unwrap();
         let at = listener.local_addr().unwrap();
@@ -123,11 +136,24 @@ mod tests {
                 assert_eq!(socket.tcp_notsent_lowat().unwrap(), 24 << 10);
             }
             for socket in [SockRef::from(&socket), SockRef::from(&accepted)] {
+                #[cfg(target_os = "linux")]
+                assert_eq!(
+                    socket.tcp_congestion().unwrap().split(|byte| *byte == 0).next(),
+                    Some(&b"reno"[..])
+                );
                 // Linux reports twice what was asked for, since it counts its own bookkeeping in.
                 assert!((32 << 10..=64 << 10).contains(&socket.send_buffer_size().unwrap()));
                 assert!((48 << 10..=96 << 10).contains(&socket.recv_buffer_size().unwrap()));
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_congestion_control_that_the_system_has_not_is_named() {
+        let options = TcpOptions::default().congestion(Some("no_such_control"));
+        let error = listen(([127, 0, 0, 1], 0).into(), &options).unwrap_err();
+        assert!(error.to_string().contains("`no_such_control`"), "{error}");
     }
 
     #[cfg(unix)]
