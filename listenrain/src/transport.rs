@@ -119,6 +119,10 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// An endpoint of its own to listen at, for tests and benchmarks: a free port, a temporary path, a fresh name.
     fn scratch_endpoint(&self) -> Endpoint;
 
+    /// Its listeners look now whether what they read from files, such as certificates, has been renewed. Returns at once; what has
+    /// not changed stays, and so does what cannot be read. Default: does nothing.
+    fn reload(&self) {}
+
     /// What tells it from transports that trust or reach something else; clones that trust and reach the same may share it.
     /// Default: `None`, and its connections cannot be [pooled](crate::Client::pooled).
     fn id(&self) -> Option<TransportId> {

@@ -6,6 +6,8 @@ use listenrain::{Endpoint, EndpointError};
 /// for each part that it can be given in place of its own. A transport with another part is another one, so each renews
 /// `id`: connections that are shared by transport and endpoint must not cross from one to the other.
 ///
+/// Where its listeners show certificates from files, `reload` names the field that tells them to look again.
+///
 /// The struct implements `Default`, and has these methods of its own:
 ///
 /// * `target`: what is dialled or listened at, with what that takes, or why an endpoint of its scheme is none of its own. A
@@ -14,7 +16,7 @@ use listenrain::{Endpoint, EndpointError};
 /// * `scratch`: a scratch endpoint.
 macro_rules! transport {
     (
-        $transport:ident: $of_scheme:ident($scheme:expr), $options:ty, [$($capability:ident),+];
+        $transport:ident: $of_scheme:ident($scheme:expr), $options:ty, [$($capability:ident),+] $(, reload: $($reload:ident).+)?;
         $(
             $(#[$docs:meta])*
             $with:ident($part:ident: $type:ty) => $($($field:ident).+ = $value:expr),+;
@@ -85,6 +87,10 @@ macro_rules! transport {
                     Ok(Box::new(Listener::bind(target).await?) as _)
                 })
             }
+
+            $(fn reload(&self) {
+                self.$($reload).+.now();
+            })?
 
             fn scratch_endpoint(&self) -> listenrain::Endpoint {
                 self.scratch()

@@ -121,6 +121,10 @@ impl Transport for Layered {
         self.below.scratch_endpoint()
     }
 
+    fn reload(&self) {
+        self.below.reload();
+    }
+
     fn id(&self) -> Option<TransportId> {
         Some(self.id.clone())
     }

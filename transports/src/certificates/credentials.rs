@@ -15,9 +15,11 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig, SignatureScheme};
 
 use super::options::{CertificateOptions, Shown};
+use super::renewal::{Reload, Renewal};
 use super::{CertificateError, Fingerprint, Identity, Trust, file, provider};
 
 use crate::locks::lock;
+use crate::owned_task::OwnedTask;
 
 /// What one transport was given as such, in place of files, and what it makes itself. Cloning it shares the latter.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub(crate) struct Credentials {
     pub(crate) trust: Option<Trust>,
     pub(crate) client_trust: Option<Trust>,
     pub(crate) clock: Arc<dyn TimeProvider>,
+    pub(crate) reload: Reload,
     throw_away: Arc<Mutex<Option<Identity>>>,
 }
 
@@ -36,6 +39,7 @@ impl Default for Credentials {
             trust: None,
             client_trust: None,
             clock: Arc::new(DefaultTimeProvider),
+            reload: Reload::default(),
             throw_away: Arc::default(),
         }
     }
@@ -94,6 +98,18 @@ pub(crate) struct ServerSide {
     pub(crate) config: ServerConfig,
     /// Of the certificate that it shows.
     pub(crate) shown: Fingerprint,
+    renewal: Option<Renewal>,
+}
+
+impl ServerSide {
+    /// Gives `show` what handshakes are to begin with once the certificate has been renewed, until the task is dropped. `None`
+    /// where it does not come from a file.
+    pub(crate) fn renewed(
+        &self,
+        show: impl FnMut(ServerConfig, Fingerprint) + Send + 'static,
+    ) -> Option<OwnedTask> {
+        Some(self.renewal.clone()?.spawn(self.config.clone(), show))
+    }
 }
 
 impl Credentials {
@@ -136,14 +152,28 @@ impl Credentials {
                 Some(trust) => builder.with_client_cert_verifier(trust.client_verifier()?),
                 None => builder.with_no_client_auth(),
             };
-            let mut config =
-                builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified())));
+            let shown = Arc::new(SingleCertAndKey::from(identity.certified()));
+            let mut config = builder.with_cert_resolver(shown);
             config.alpn_protocols = protocols(options);
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
-            Ok(ServerSide { config, shown: identity.fingerprint() })
+            let shown = identity.fingerprint();
+            Ok(ServerSide { config, shown, renewal: self.renewal(endpoint, options, identity) })
         };
         built.await.map_err(|trouble: Trouble| trouble.told("listen", endpoint))
+    }
+
+    fn renewal(&self, endpoint: &Endpoint, options: &CertificateOptions, shown: Identity) -> Option<Renewal> {
+        let Shown::File(chain) = &options.cert else { return None };
+        Some(Renewal {
+            chain: chain.clone(),
+            key: options.key.as_ref().unwrap_or(chain).clone(),
+            pin: options.pin,
+            every: options.renew,
+            reload: self.reload.clone(),
+            endpoint: endpoint.clone(),
+            shown,
+        })
     }
 
     async fn trust_in_listener(&self, options: &CertificateOptions) -> Result<Trust, Trouble> {

@@ -58,6 +58,9 @@ pub enum CertificateError {
         /// Why not.
         source: Arc<rcgen::Error>,
     },
+    /// A renewed certificate is not the one that the listener's endpoint pins.
+    #[error(transparent)]
+    NotPinned(#[from] NotPinned),
     /// In a file.
     #[error("in {path}")]
     In {
@@ -86,6 +89,7 @@ impl CertificateError {
             Self::File { source, .. } => source.kind(),
             Self::In { source, .. } => source.kind(),
             Self::Made { .. } => io::ErrorKind::Other,
+            Self::NotPinned(_) => io::ErrorKind::PermissionDenied,
             Self::TooLarge { .. } | Self::Pem { .. } | Self::Missing { .. } | Self::Unusable { .. } => {
                 io::ErrorKind::InvalidData
             }

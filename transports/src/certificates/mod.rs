@@ -14,6 +14,7 @@ mod fingerprint;
 mod identity;
 mod options;
 mod pinned;
+mod renewal;
 mod trust;
 
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub(crate) fn understand_scheme(endpoint: &Endpoint, scheme: &str) -> Result<End
 /// `endpoint` without the listener's private options, with the pin of the certificate that is shown there: its dialers verify
 /// it. A dialer that trusts a pin trusts no authority beside it, whatever `options` say to dialers.
 pub(crate) fn told(endpoint: &Endpoint, options: &CertificateOptions, shown: Fingerprint) -> Endpoint {
-    let own = ["ca", "cert", "key", "client_ca", "client_pin", "pin"];
+    let own = ["ca", "cert", "key", "renew", "client_ca", "client_pin", "pin"];
     let bare = Endpoint::new(endpoint.scheme(), endpoint.address());
     let bare = bare.expect("its scheme and address have been parsed before");
     let kept = endpoint.options().filter(|(name, _)| !own.contains(name));

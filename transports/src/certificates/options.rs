@@ -1,11 +1,12 @@
 //! Certificate options of every encrypted transport.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
 use super::Fingerprint;
-use crate::options::{Kind, options, or, or_noted};
+use crate::options::{Kind, options, or, or_noted, span};
 
 /// The certificate that a listener shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub(super) enum Shown {
 const ALPN: &str = "listenrain";
 
 options! {
-    /// Which certificates to show and to believe, as a builder. Files are PEM, and read at each dial and each listen.
+    /// Which certificates to show and to believe, as a builder. Files are PEM, and read at each dial and each listen; a
+    /// listener looks at its own again, see [`renew`](Self::renew).
     ///
     /// A dialer needs [`ca`](Self::ca) or [`pin`](Self::pin), a listener needs [`cert`](Self::cert) and [`key`](Self::key) or
     /// [`self_signed`](Self::self_signed), unless the transport was given a [`Trust`](super::Trust) or an
@@ -46,6 +48,14 @@ options! {
     /// The private key of [`cert`](Self::cert). Default: it is in the same file.
     key(path: impl Into<String>) -> Option<String> { Some(path.into()) } = None,
         or("none", path()), "the key of cert, if it is in another file";
+
+    /// How often a listener looks whether [`cert`](Self::cert) and [`key`](Self::key) have been renewed, or `None` never to look
+    /// by itself. Handshakes that begin after that are shown the new certificate; open channels go on. While the files cannot be
+    /// read or do not belong together, or the endpoint pins another certificate, the old one is shown, and a warning traced.
+    ///
+    /// Default: 60 s. Bounds: 1 s to 1 day.
+    renew(every: Option<Duration>) = Some(Duration::from_secs(60)),
+        or("off", span(Duration::from_secs(1)..=Duration::from_secs(86_400))), "how often a listener looks whether cert and key have been renewed";
 
     /// A listener admits only dialers whose certificates these authorities signed. Default: none, it asks for no
     /// certificate.

@@ -144,6 +144,10 @@ impl Transport for ActiveStandby {
         Endpoint::list(SCHEME, &members).expect("two scratch endpoints are no longer than a list may be")
     }
 
+    fn reload(&self) {
+        self.members.list().for_each(|transport| transport.reload());
+    }
+
     fn id(&self) -> Option<TransportId> {
         Some(self.id.clone())
     }

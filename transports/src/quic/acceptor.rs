@@ -9,7 +9,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use listenrain::Channel;
@@ -26,13 +26,13 @@ use super::greeting::{self, Heard};
 use super::{QuicOptions, config};
 use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Outlook, Place, Source};
 use crate::certificates::Fingerprint;
+use crate::locks::lock;
 
 /// Lets connections in, and puts their channels into its listener's queue.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    configs: Configs,
+    offer: Arc<Mutex<Offer>>,
     local: SocketAddr,
-    shown: Fingerprint,
     /// How long a handshake may take, then the first channel, and each channel's first byte.
     limit: Duration,
     /// How long a connection may be without a channel once it has had one.
@@ -57,18 +57,18 @@ impl Waiting {
     }
 }
 
-/// What connections are told, by where their peers are.
+/// What connections begin with, by where their peers are, and the certificate that they show.
 #[derive(Debug, Clone)]
-pub(super) struct Configs {
+pub(super) struct Offer {
     pub(super) near: Arc<ServerConfig>,
     pub(super) far: Arc<ServerConfig>,
+    pub(super) shown: Fingerprint,
 }
 
 impl Acceptor {
     pub(super) fn new(
-        configs: Configs,
+        offer: Arc<Mutex<Offer>>,
         local: SocketAddr,
-        shown: Fingerprint,
         options: &QuicOptions,
         queue: Sender<Waiting>,
         closures: Closures,
@@ -77,9 +77,8 @@ impl Acceptor {
         let limits =
             Limits { unproved: options.handshakes, all, per_source: options.per_address.unwrap_or(all) };
         Arc::new(Self {
-            configs,
+            offer,
             local,
-            shown,
             limit: options.handshake_timeout,
             idle: options.idle_timeout,
             window: config::connection_window(options),
@@ -104,14 +103,20 @@ impl Acceptor {
         };
         let group = group(&incoming.orig_dst_cid());
         let is_near = peer.ip().to_canonical().is_loopback();
-        let config = if is_near { &self.configs.near } else { &self.configs.far };
-        match incoming.accept_with(config.clone()) {
-            Ok(connecting) => drop(tokio::spawn(self.clone().serve(connecting, group, place))),
+        let Offer { near, far, shown } = lock(&self.offer).clone();
+        match incoming.accept_with(if is_near { near } else { far }) {
+            Ok(connecting) => drop(tokio::spawn(self.clone().serve(connecting, shown, group, place))),
             Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
         }
     }
 
-    async fn serve(self: Arc<Self>, connecting: Connecting, group: u64, mut place: Place) {
+    async fn serve(
+        self: Arc<Self>,
+        connecting: Connecting,
+        shown: Fingerprint,
+        group: u64,
+        mut place: Place,
+    ) {
         let peer = connecting.remote_address();
         let shaken = tokio::select! {
             biased;
@@ -126,7 +131,8 @@ impl Acceptor {
                 return tracing::debug!(%peer, "a handshake took too long");
             }
         };
-        self.clone().accept_channels(&connection, group, &mut place).await;
+        let carrier = Carrier::new(connection.clone(), None, self.local, Some(shown), group);
+        self.clone().accept_channels(&connection, Arc::new(carrier), &mut place).await;
         drop(self);
         // Nobody accepts any more. The channels that there are live on; when the last one is gone, so is the connection.
         while let Ok(streams) = connection.accept_bi().await {
@@ -135,9 +141,12 @@ impl Acceptor {
     }
 
     /// Until the listener or the connection is gone.
-    async fn accept_channels(self: Arc<Self>, connection: &Connection, group: u64, place: &mut Place) {
-        let carrier = Carrier::new(connection.clone(), None, self.local, Some(self.shown), group);
-        let carrier = Arc::new(carrier);
+    async fn accept_channels(
+        self: Arc<Self>,
+        connection: &Connection,
+        carrier: Arc<Carrier>,
+        place: &mut Place,
+    ) {
         let mut usage = carrier.usage();
         let (mut late, mut unused) = (pin!(sleep(self.limit)), pin!(usage.none_for(self.idle)));
         let mut greetings = JoinSet::new();

@@ -5,19 +5,21 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use listenrain::{Channel, Endpoint, NextError};
 use quinn::ServerConfig;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::acceptor::{Acceptor, Configs, Waiting};
+use super::acceptor::{Acceptor, Offer, Waiting};
 use super::config;
 use super::connect::Target;
 use super::endpoints::Place;
 use crate::accept::cannot_listen;
 use crate::certificates::{ServerSide, told};
+use crate::locks::lock;
+use crate::owned_task::OwnedTask;
 use crate::tcp::listen::bind_first;
 
 /// Gives the channels of one address.
@@ -25,6 +27,7 @@ pub(super) struct Listener {
     pub(super) endpoint: Endpoint,
     queue: Receiver<Waiting>,
     _place: Place,
+    _renewal: Option<OwnedTask>,
 }
 
 impl Listener {
@@ -37,19 +40,28 @@ impl Listener {
 
     async fn bind_at(target: &Target, side: &ServerSide, address: SocketAddr) -> io::Result<Self> {
         let Target { endpoint: asked, options, credentials, reach, closures, .. } = target;
-        let tls = Arc::new(QuicServerConfig::try_from(side.config.clone()).map_err(io::Error::other)?);
-        let config = |peer| {
-            let clock = credentials.clock.clone();
-            Arc::new(config::server(options, tls.clone(), clock, peer, &reach.entropy))
+        let (clock, entropy, own) = (credentials.clock.clone(), reach.entropy.clone(), options.clone());
+        let offer = move |tls: rustls::ServerConfig, shown| {
+            let tls = Arc::new(QuicServerConfig::try_from(tls).map_err(io::Error::other)?);
+            let config = |peer| Arc::new(config::server(&own, tls.clone(), clock.clone(), peer, &entropy));
+            let (near, far) = (config(Ipv4Addr::LOCALHOST.into()), config(Ipv4Addr::UNSPECIFIED.into()));
+            io::Result::Ok(Offer { near, far, shown })
         };
-        let (near, far) = (config(Ipv4Addr::LOCALHOST.into()), config(Ipv4Addr::UNSPECIFIED.into()));
-        let first = ServerConfig::clone(&far);
-        let (sender, queue) = channel(options.backlog);
-        let configs = Configs { near, far };
-        let acceptor = |local| Acceptor::new(configs, local, side.shown, options, sender, closures.clone());
+        let begun = offer(side.config.clone(), side.shown)?;
+        let first = ServerConfig::clone(&begun.far);
+        let (current, (sender, queue)) = (Arc::new(Mutex::new(begun)), channel(options.backlog));
+        let renewed = current.clone();
+        let renewal = side.renewed(move |tls, shown| {
+            // Fails for no certificate: what QUIC needs of the configuration is the same as before.
+            if let Ok(offered) = offer(tls, shown) {
+                *lock(&renewed) = offered;
+            }
+        });
+        let acceptor = |local| Acceptor::new(current, local, options, sender, closures.clone());
         let place = reach.endpoints.occupy(address, options, first, reach, acceptor).await?;
         let real = asked.clone().with_address(place.address.to_string());
-        Ok(Self { endpoint: told(&real, &options.certificates, side.shown), queue, _place: place })
+        let endpoint = told(&real, &options.certificates, side.shown);
+        Ok(Self { endpoint, queue, _place: place, _renewal: renewal })
     }
 
     pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {

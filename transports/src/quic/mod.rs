@@ -6,6 +6,7 @@
 //! sides.
 //!
 //! * **Verification**: always, as with [`tls`](crate::tls). Sessions are never resumed, and 0-RTT is never used.
+//! * **Renewal**: of a listener's certificate as in [`tls`](crate::tls).
 //! * **Half-close**: [`poll_shutdown`](listenrain::ChannelWrite::poll_shutdown) finishes the stream; the other direction goes
 //!   on. The loss of the connection is never an end but an error.
 //! * **Abort**: the stream is reset both ways. The peer sees `ConnectionReset`, a local read that waits `ConnectionAborted`.
@@ -109,7 +110,7 @@ impl Default for Reach {
 }
 
 transport! {
-    Quic: understand_scheme(SCHEME), QuicOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts, grouped_lanes];
+    Quic: understand_scheme(SCHEME), QuicOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts, grouped_lanes], reload: credentials.reload;
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.

@@ -12,7 +12,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use listenrain::{Channel, Endpoint, NextError};
 use rustls::ServerConfig;
@@ -28,6 +28,7 @@ use super::dial::Target;
 use super::handshake::{Agreed, Terms};
 use crate::accept_limiter::{AcceptLimiter, Closures, Limits, Place};
 use crate::certificates::{Fingerprint, told};
+use crate::locks::lock;
 use crate::owned_task::OwnedTask;
 use crate::tcp;
 
@@ -38,6 +39,7 @@ pub(super) struct Listener {
     agreed: UnboundedReceiver<Result<Waiting, NextError>>,
     over: Option<NextError>,
     _accept_loop: OwnedTask,
+    _renewal: Option<OwnedTask>,
 }
 
 /// A session that is not accepted yet: its socket is reset when it is dropped.
@@ -59,11 +61,12 @@ impl Listener {
         let tcp = tcp::listen::Listener::bind(tcp).await?;
         let endpoint = told(&tcp.endpoint, &options.certificates, side.shown);
         let (sender, agreed) = unbounded_channel();
-        let config = Arc::new(side.config);
-        let handshaking =
-            Arc::new(Handshaking { config, shown: side.shown, terms, silent, handshakes, closures, sender });
+        let offer = Arc::new(Mutex::new((Arc::new(side.config.clone()), side.shown)));
+        let renewed = offer.clone();
+        let renewal = side.renewed(move |config, shown| *lock(&renewed) = (Arc::new(config), shown));
+        let handshaking = Arc::new(Handshaking { offer, terms, silent, handshakes, closures, sender });
         let accept_loop = OwnedTask::spawn(AcceptLoop { tcp, handshaking }.run());
-        Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop })
+        Ok(Self { endpoint, agreed, over: None, _accept_loop: accept_loop, _renewal: renewal })
     }
 
     pub(super) async fn accept(&mut self) -> Result<Channel, NextError> {
@@ -95,8 +98,8 @@ struct AcceptLoop {
 
 /// What all handshakes of a listener share.
 struct Handshaking {
-    config: Arc<ServerConfig>,
-    shown: Fingerprint,
+    /// What a handshake begins with, and the certificate that it shows.
+    offer: Arc<Mutex<(Arc<ServerConfig>, Fingerprint)>>,
     terms: Terms,
     silent: AcceptLimiter,
     handshakes: AcceptLimiter,
@@ -137,8 +140,8 @@ impl Handshaking {
             // What is not accepted yet is reset when it has to go.
             socket.set_zero_linger()?;
             let place = self.wait(&socket, peer, silent, deadline).await?;
-            let config = self.config.clone();
-            let accepting = Box::pin(self.terms.accept(config, self.shown, socket, deadline));
+            let (config, shown) = lock(&self.offer).clone();
+            let accepting = Box::pin(self.terms.accept(config, shown, socket, deadline));
             unless_evicted(place, accepting).await
         };
         match agreed.await {

@@ -4,6 +4,9 @@
 //!   without either a dial fails. A listener shows `cert` and `key`, or with `cert=selfsigned` a throw-away certificate that
 //!   its real endpoint pins; `client_ca` or `client_pin` make it ask dialers for theirs. See
 //!   [`certificates`](crate::certificates).
+//! * **Renewal**: a listener looks at `cert` and `key` again every [`renew`](crate::certificates::CertificateOptions::renew), and when
+//!   [`Transport::reload`](listenrain::Transport::reload) says so. The pin that its endpoint tells is that of the certificate that
+//!   it began with: dialers that are to outlive a renewal believe an authority.
 //! * **Half-close**: [`poll_shutdown`](listenrain::ChannelWrite::poll_shutdown) sends close_notify, then a FIN; the other
 //!   direction goes on. A FIN alone is no end but `UnexpectedEof`, since anybody on the way can send one.
 //! * **Abort**: a RST at once when both halves are dropped, which the peer sees as `ConnectionReset`. A local read that
@@ -40,7 +43,7 @@ use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
 use crate::accept_limiter::Closures;
-use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
+use crate::certificates::{CertificateOptions, Credentials, Identity, Trust, understand_scheme};
 use crate::tcp::address::{self, Address};
 use crate::tcp::{self, Resolve, SystemResolver};
 use crate::transport::transport;
@@ -60,7 +63,7 @@ pub struct Tls {
 }
 
 transport! {
-    Tls: understand_scheme(SCHEME), TlsOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts];
+    Tls: understand_scheme(SCHEME), TlsOptions, [half_close, abort, peer_identity, encrypted, between_processes, between_hosts], reload: credentials.reload;
 
     /// The same transport, whose listeners show `identity`, and whose dialers do when they are asked, unless an option names
     /// a file.

@@ -35,6 +35,7 @@ fn nonsense(info: &OptionInfo) -> &'static str {
     match info.name {
         "name" => "-no-name-",
         "alpn" => "",
+        "congestion" => "none such",
         _ => "nonsense",
     }
 }
@@ -86,6 +87,8 @@ fn an_option_set_as_text_is_the_same_as_one_that_is_built() {
         backlog(7) = "7";
         connect_timeout(250 * MS) = "250ms";
     );
+    #[cfg(target_os = "linux")]
+    reads_back!(TcpOptions: congestion(Some("bbr")) = "bbr";);
     reads_back!(TlsOptions: handshakes(7) = "7"; silent(9) = "9"; per_address(Some(2)) = "2";);
     reads_back!(QuicOptions:
         mtu(Some(1400)) = "1400B";
@@ -104,6 +107,7 @@ fn an_option_set_as_text_is_the_same_as_one_that_is_built() {
         key("../leaf.key") = "../leaf.key";
         client_pin(pin) = digits;
         alpn(Some("h2")) = "h2";
+        renew(Some(30_000 * MS)) = "30s";
     );
     let mut options = CertificateOptions::default();
     options.set("cert", "selfsigned").unwrap();
@@ -132,6 +136,7 @@ macro_rules! refuses {
 fn a_built_value_out_of_bounds_is_refused_by_the_transport() {
     refuses!(Tcp:
         TcpOptions::default().backlog(0) => "backlog";
+        TcpOptions::default().congestion(Some("a name that is too long")) => "congestion";
         TcpOptions::default().send_buffer(Some(1)) => "send_buffer";
         TcpOptions::default().keepalive(Some(Duration::ZERO)) => "keepalive";
         TcpOptions::default().connect_timeout(Duration::MAX) => "connect_timeout";

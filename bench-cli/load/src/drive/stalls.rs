@@ -104,6 +104,10 @@ impl Transport for Stalled {
         self.below.scratch_endpoint()
     }
 
+    fn reload(&self) {
+        self.below.reload();
+    }
+
     fn id(&self) -> Option<TransportId> {
         Some(self.id.clone())
     }

@@ -2,6 +2,7 @@
 
 mod dialers;
 mod listeners;
+mod renewal;
 
 use std::error::Error;
 
