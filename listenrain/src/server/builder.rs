@@ -106,30 +106,18 @@ impl<M: MessageCodec> ServerBuilder<M> {
 
         /// When a silent peer counts as gone; see [`Health`].
         health(health: Health) => health;
-    }
 
-    /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back by way
-    /// of whatever spreads them over servers. Default: channels grow as old as they like. Range: 1 s to 3650 days.
-    #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
-        self
-    }
+        /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back
+        /// by way of whatever spreads them over servers. Default: channels grow as old as they like. Range: 1 s to 3650 days.
+        max_age(age: Duration) => max_age = Some(age);
 
-    /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user. Others are
-    /// told so, where the protocol can say it, and counted as turned away; their clients are down at once, and try again after
-    /// 30 s. So is a channel for which it panics. Default: all.
-    #[must_use]
-    pub fn admit(mut self, admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static) -> Self {
-        self.admits = Some(Box::new(admits));
-        self
-    }
+        /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user.
+        /// Others are told so, where the protocol can say it, and counted as turned away; their clients are down at once, and
+        /// try again after 30 s. So is a channel for which it panics. Default: all.
+        admit(admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static) => admits = Some(Box::new(admits));
 
-    /// Seeds what is spread at random. Simulations give one; by default it is the system's.
-    #[must_use]
-    pub fn seeded(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
+        /// Seeds what is spread at random. Simulations give one; by default it is the system's.
+        seeded(seed: u64) => seed = Some(seed);
     }
 
     /// Serves the channels that `listener` gives, in tasks of the current runtime.
