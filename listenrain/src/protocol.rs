@@ -66,7 +66,7 @@ impl<M: MessageCodec> Protocol<M> {
     /// Its packet codec.
     #[must_use]
     pub fn packets(&self) -> &Arc<dyn PacketCodec> {
-        self.parts.packets.codec()
+        &self.parts.packets.codec
     }
 }
 

@@ -124,18 +124,11 @@ impl Shared {
         }
         let address = self.limits.address_connections.filter(|limit| *limit < self.limits.connections);
         let address = address.and_then(|limit| Some((Address::of(&channel.facts)?, limit)));
-        let (number, makes_way) = match self.channels.enter(self.limits.connections, address) {
-            Entered::Open(number, makes_way) => (number, makes_way),
-            Entered::Full => {
-                count(&self.counters.turned_away);
-                limited!(
-                    self.log_limit,
-                    warn,
-                    limit = self.limits.connections,
-                    "full: a channel was refused"
-                );
-                return self.refuse(channel, GoodbyeReason::Full);
-            }
+        let limit = self.limits.connections;
+        let Entered::Open(number, makes_way) = self.channels.enter(limit, address) else {
+            count(&self.counters.turned_away);
+            limited!(self.log_limit, warn, limit, "full: a channel was refused");
+            return self.refuse(channel, GoodbyeReason::Full);
         };
         if let Some(MakesWay { oldest, cut_off }) = makes_way {
             count(&self.counters.turned_away);
