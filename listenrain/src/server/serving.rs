@@ -307,7 +307,7 @@ impl Role for Served {
     }
 
     fn held_up_too_long(&mut self) {
-        let (log_limit, limit) = (&self.shared.log_limit, self.shared.limits.all_bytes);
+        let (log_limit, limit) = (&self.shared.log_limit, self.shared.options.limits.all_bytes);
         limited!(log_limit, warn, limit, "a channel is ended: its packet waited too long for memory");
         self.peer.finish(GoodbyeReason::Overloaded);
     }
@@ -334,7 +334,7 @@ impl Role for Served {
 
     fn peer_ended(&mut self) {
         // It may only have ended its writing, and wait for its answers; or it may be gone.
-        if self.shared.on_disconnect == OnDisconnect::Cancel {
+        if self.shared.options.on_disconnect == OnDisconnect::Cancel {
             self.peer.runs.cancel_all();
         }
     }
