@@ -13,6 +13,7 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::endpoint::Endpoint;
 use crate::error::LinkError;
+use crate::setters::setters;
 
 /// A boxed, sendable future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -200,19 +201,13 @@ impl Channel {
         Self { read: Box::new(read), write: Box::new(write), facts, superseded: None, ended: None }
     }
 
-    /// The same channel, to be given up for a fresh one when `better` is ready. Dropping the channel drops it.
-    #[must_use]
-    pub fn superseded_by(mut self, better: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.superseded = Some(Box::pin(better));
-        self
-    }
+    setters! {
+        /// The same channel, to be given up for a fresh one when `better` is ready. Dropping the channel drops it.
+        superseded_by(better: impl Future<Output = ()> + Send + 'static) => superseded = Some(Box::pin(better));
 
-    /// The same channel, whose end is told to `ended`. A generator that chooses between peers learns by it how they do, and
-    /// then heeds [`stay_away`](ChannelEnd::stay_away) itself: the connection asks it for another channel at once.
-    #[must_use]
-    pub fn on_end(mut self, ended: impl FnOnce(&ChannelEnd) + Send + 'static) -> Self {
-        self.ended = Some(Box::new(ended));
-        self
+        /// The same channel, whose end is told to `ended`. A generator that chooses between peers learns by it how they do, and
+        /// then heeds [`stay_away`](ChannelEnd::stay_away) itself: the connection asks it for another channel at once.
+        on_end(ended: impl FnOnce(&ChannelEnd) + Send + 'static) => ended = Some(Box::new(ended));
     }
 }
 

@@ -118,8 +118,8 @@ impl<M: MessageCodec> Client<M> {
         state_machine: impl StateMachine<M::Message>,
     ) {
         let deadline = deadline_in(timeout);
-        let counters = self.connection.counters();
-        let callbacks = Arc::clone(self.connection.shared().callbacks());
+        let shared = self.connection.shared();
+        let (counters, callbacks) = (Arc::clone(&shared.counters), Arc::clone(&shared.callbacks));
         let mut machine = Untold::new(state_machine, Arc::clone(&callbacks));
         let messages = Arc::clone(&self.protocol.messages);
         let runtime = tokio::runtime::Handle::current();

@@ -207,7 +207,7 @@ where
         let put = guard(|| {
             let id = (self.id_of)(payload.first()).map_err(PutError::Id)?;
             let mut table = lock(&self.table);
-            if table.quarantine.holds(&id) {
+            if table.quarantine.ids.contains_key(&id) {
                 return Err(PutError::Taken(format!("{id:?}"), IdState::Quarantined));
             }
             if !table.pool.put(id.clone(), call) {
@@ -305,10 +305,6 @@ impl<K: Eq + Hash + Clone> Quarantine<K> {
         {
             self.ids.remove(&oldest);
         }
-    }
-
-    fn holds(&self, id: &K) -> bool {
-        self.ids.contains_key(id)
     }
 
     fn release(&mut self, id: &K) -> bool {

@@ -49,7 +49,7 @@ pub async fn forward(
             let before = moved;
             moved += there.turn(&*codec, cx)?;
             moved += back.turn(&*codec, cx)?;
-            if there.is_over() && back.is_over() {
+            if [&there, &back].iter().all(|direction| direction.stage == Stage::Over) {
                 return Poll::Ready(Ok(()));
             }
             if moved >= TURN {
@@ -99,10 +99,6 @@ impl Direction {
             unflushed: false,
             stage: Stage::Open,
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.stage == Stage::Over
     }
 
     /// Reads once and writes once; says how many bytes moved.

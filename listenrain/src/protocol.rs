@@ -12,6 +12,7 @@ use crate::message::MessageCodec;
 use crate::packet::{NativePackets, PacketCodec, Packets};
 use crate::primitives::outbox::{FifoQueue, SendQueue};
 use crate::queued::{NewQueue, Queued};
+use crate::setters::setters;
 use crate::timers::{HeapTimers, NewTimers, Timers};
 
 /// Everything that two sides must agree on, and how this side works on it. Immutable once built; cheap to clone.
@@ -65,7 +66,7 @@ impl<M: MessageCodec> Protocol<M> {
     /// Its packet codec.
     #[must_use]
     pub fn packets(&self) -> &Arc<dyn PacketCodec> {
-        self.parts.packets.codec()
+        &self.parts.packets.codec
     }
 }
 
@@ -146,18 +147,22 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
     /// How long a call waits unless it says otherwise: 5 s, as in the original.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Frames packets with `packets`. Default: [`NativePackets`].
-    #[must_use]
-    pub fn packets(mut self, packets: impl PacketCodec) -> Self {
-        self.packets = Arc::new(packets);
-        self
-    }
+    setters! {
+        /// Frames packets with `packets`. Default: [`NativePackets`].
+        packets(packets: impl PacketCodec) => packets = Arc::new(packets);
 
-    /// Finds calls by `correlation`. Default: by packet where packets carry an id, else by order.
-    #[must_use]
-    pub fn correlation(mut self, correlation: Correlation) -> Self {
-        self.correlation = Some(correlation);
-        self
+        /// Finds calls by `correlation`. Default: by packet where packets carry an id, else by order.
+        correlation(correlation: Correlation) => correlation = Some(correlation);
+
+        /// Runs handlers. Default: [`Inline`].
+        handlers(executor: impl Executor) => handlers = Arc::new(executor);
+
+        /// Runs callbacks of state machines. Default: [`Spawned`].
+        callbacks(executor: impl Executor) => callbacks = Arc::new(executor);
+
+        /// How long a call waits unless it says otherwise. From 1 ms to 1 day; default
+        /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+        timeout(timeout: Duration) => timeout;
     }
 
     /// Makes the queue of each lane and of each accepted channel. Default: [`FifoQueue`].
@@ -174,28 +179,6 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
     #[must_use]
     pub fn timers<T: Timers>(mut self, new_timers: impl Fn() -> T + Send + Sync + 'static) -> Self {
         self.new_timers = Box::new(move || Box::new(new_timers()));
-        self
-    }
-
-    /// Runs handlers. Default: [`Inline`].
-    #[must_use]
-    pub fn handlers(mut self, executor: impl Executor) -> Self {
-        self.handlers = Arc::new(executor);
-        self
-    }
-
-    /// Runs callbacks of state machines. Default: [`Spawned`].
-    #[must_use]
-    pub fn callbacks(mut self, executor: impl Executor) -> Self {
-        self.callbacks = Arc::new(executor);
-        self
-    }
-
-    /// How long a call waits unless it says otherwise. From 1 ms to 1 day; default
-    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
         self
     }
 

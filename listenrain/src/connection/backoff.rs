@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::random::Random;
+use crate::setters::setters;
 
 /// Waits between failed dials: they double from `first` to `cap`, each with jitter of up to half of it taken away.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,18 +34,12 @@ impl Backoff {
         Self { first, cap: cap.max(first), ..Self::default() }
     }
 
-    /// The same with another number of failed dials before the connection counts as down.
-    #[must_use]
-    pub fn down_after(mut self, dials: u32) -> Self {
-        self.down_after = dials.max(1);
-        self
-    }
+    setters! {
+        /// The same with another number of failed dials before the connection counts as down.
+        down_after(dials: u32) => down_after = dials.max(1);
 
-    /// The same with a seed for the jitter.
-    #[must_use]
-    pub fn seeded(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
+        /// The same with a seed for the jitter.
+        seeded(seed: u64) => seed = Some(seed);
     }
 
     /// The state of one dialer in these waits. Those of other numbers have other jitter, of the same seed too.

@@ -228,12 +228,12 @@ impl Lane {
                 biased;
                 (link, event) = &mut link => return match event {
                     LinkEvent::Ended(end) => {
-                        let is_proven = opened.elapsed() >= FLAPPING && link.role().is_proven();
+                        let is_proven = opened.elapsed() >= FLAPPING && link.role.is_proven;
                         self.lost(epoch, is_proven, end, ended)
                     }
                     LinkEvent::Goodbye(goodbye) => {
                         let is_young = opened.elapsed() < FLAPPING;
-                        let has_heard = link.role().has_heard();
+                        let has_heard = link.role.has_heard;
                         let heeds = self.leave(epoch, &goodbye, link, ended);
                         LaneEnd::Goodbye(Farewell { goodbye, heeds, is_young, has_heard })
                     }

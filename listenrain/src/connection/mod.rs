@@ -139,10 +139,6 @@ impl Connection {
         }
     }
 
-    pub(crate) fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.shared().counters)
-    }
-
     /// Whether it will not work again: it is closed, or its dialer has failed for good and its last lane is lost.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -169,7 +165,7 @@ impl Connection {
     /// Its states, to be watched.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<ConnectionState> {
-        self.shared().traffic.lanes.shown().subscribe()
+        self.shared().traffic.lanes.shown().states.subscribe()
     }
 
     /// What was counted so far.

@@ -99,15 +99,10 @@ impl ConnectionOptions {
         check_limit("limits.bytes", limits.bytes, BYTES)?;
         check_limit("limits.reply_bytes", limits.reply_bytes, BYTES)?;
         OptionError::check(self.dial_timeout >= short, "dial_timeout", self.dial_timeout, "1ms or more")?;
-        let backoff = &self.backoff;
-        OptionError::check(backoff.first >= short, "backoff.first", backoff.first, "1ms or more")?;
-        OptionError::check(
-            backoff.cap >= backoff.first,
-            "backoff.cap",
-            backoff.cap,
-            "backoff.first or more",
-        )?;
-        OptionError::check(backoff.down_after > 0, "backoff.down_after", backoff.down_after, "1 or more")?;
+        let Backoff { first, cap, down_after, .. } = self.backoff;
+        OptionError::check(first >= short, "backoff.first", first, "1ms or more")?;
+        OptionError::check(cap >= first, "backoff.cap", cap, "backoff.first or more")?;
+        OptionError::check(down_after > 0, "backoff.down_after", down_after, "1 or more")?;
         self.health.check()
     }
 }

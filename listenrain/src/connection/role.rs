@@ -13,7 +13,7 @@ use super::replies::Held;
 use crate::correlation::{Mode, Taken};
 use crate::counters::{count, count_by};
 use crate::error::{CallError, ErrorCode, Failure, LinkError, Outcome, Refusal, RemoteError, RemoteRefusal};
-use crate::link::{MAX_ANSWERS, Role, Signal};
+use crate::link::{Batch, MAX_ANSWERS, Role, Signal};
 use crate::packet::{Goodbye, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit};
 use crate::primitives::in_flight::{CallId, Told};
@@ -42,11 +42,12 @@ pub(super) struct Caller {
     goodbye: Option<Goodbye>,
     /// A channel ends once: further goodbyes count for nothing.
     has_goodbye: bool,
-    has_heard: bool,
+    /// The peer has said anything but goodbye.
+    pub(super) has_heard: bool,
     /// The channel has not lasted long enough for a hello to show that its peer serves.
     is_young: bool,
-    /// The peer has shown that it serves.
-    is_proven: bool,
+    /// The peer has shown that it serves: by an answer, or, where it need not say hello, by keeping the channel open.
+    pub(super) is_proven: bool,
 }
 
 /// How far the two sides have come in saying hello.
@@ -89,16 +90,6 @@ impl Caller {
             is_young: true,
             is_proven: false,
         }
-    }
-
-    /// Whether the peer has said anything but goodbye.
-    pub(super) fn has_heard(&self) -> bool {
-        self.has_heard
-    }
-
-    /// Whether the peer has shown that it serves: by an answer, or, where it need not say hello, by keeping the channel open.
-    pub(super) fn is_proven(&self) -> bool {
-        self.is_proven
     }
 
     /// The channel has lasted for a while.
@@ -297,11 +288,7 @@ impl Role for Caller {
         shared.note_settled();
     }
 
-    fn leaving(
-        &mut self,
-        batch: &mut Vec<(Ticket, Queued)>,
-        now: &mut Option<Instant>,
-    ) -> Result<(), LinkError> {
+    fn leaving(&mut self, batch: &mut Batch, now: &mut Option<Instant>) -> Result<(), LinkError> {
         let answered =
             batch.iter().filter(|(_, queued)| !is_users(queued.kind()) && queued.kind() != Kind::Cancel);
         self.answers = self.answers.saturating_sub(answered.count());

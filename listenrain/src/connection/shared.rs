@@ -43,7 +43,8 @@ pub(crate) struct Shared {
     pub(super) places: Arc<Account>,
     pub(super) memory: Arc<Account>,
     pub(super) replies: Arc<Replies>,
-    pub(super) callbacks: Arc<Callbacks>,
+    /// Where callbacks run.
+    pub(crate) callbacks: Arc<Callbacks>,
     pub(super) deadlines: Deadlines<GuardedTimers>,
     pub(super) timers_fault: Arc<TimersFault>,
     pub(super) failures: Failures,
@@ -63,11 +64,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Where its callbacks run.
-    pub(crate) fn callbacks(&self) -> &Arc<Callbacks> {
-        &self.callbacks
-    }
-
     /// Whether nothing is in flight and nothing waits for a lane. What waits on an open one is written as it finishes.
     pub(super) fn is_settled(&self) -> bool {
         let has_way_out = |(lane, signal): (usize, &Arc<Signal>)| {
@@ -132,11 +128,11 @@ impl Shared {
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
-        self.traffic.lanes.shown().endpoint()
+        &self.traffic.lanes.shown().endpoint
     }
 
     pub(super) fn state(&self) -> watch::Ref<'_, ConnectionState> {
-        self.traffic.lanes.shown().borrow()
+        self.traffic.lanes.shown().states.borrow()
     }
 
     pub(super) fn refusal(&self, state: &ConnectionState) -> Refusal {

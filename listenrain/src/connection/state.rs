@@ -52,26 +52,14 @@ impl fmt::Display for ConnectionState {
 /// The state of a connection, and those who watch it.
 #[derive(Debug)]
 pub(super) struct Watched {
-    endpoint: Endpoint,
-    states: watch::Sender<ConnectionState>,
+    pub(super) endpoint: Endpoint,
+    /// The state as it is; none is entered while it is borrowed.
+    pub(super) states: watch::Sender<ConnectionState>,
 }
 
 impl Watched {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, states: watch::Sender::new(ConnectionState::Recovering) }
-    }
-
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// The state as it is; none is entered while this is held.
-    pub(super) fn borrow(&self) -> watch::Ref<'_, ConnectionState> {
-        self.states.borrow()
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<ConnectionState> {
-        self.states.subscribe()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::LinkError;
 use crate::guard::{Foreign, drop_guarded, guard};
 
 /// What the half of a channel comes to: nothing yet, or a value, or the end of the channel.
-type Polled<T> = Poll<Result<T, LinkError>>;
+type Polled<T> = Poll<Result<Option<T>, LinkError>>;
 
 /// A read half, whose panics end the channel.
 pub(super) struct ReadHalf(Foreign<Box<dyn ChannelRead>>);
@@ -19,7 +19,7 @@ pub(super) struct WriteHalf(Foreign<Box<dyn ChannelWrite>>);
 
 /// `None` where the call was interrupted and is to be made again.
 #[inline]
-fn ended<T>(result: Result<Poll<io::Result<T>>, String>) -> Poll<Result<Option<T>, LinkError>> {
+fn ended<T>(result: Result<Poll<io::Result<T>>, String>) -> Polled<T> {
     match result {
         Err(panic) => Poll::Ready(Err(LinkError::Panic(panic))),
         Ok(Poll::Pending) => Poll::Pending,
@@ -36,7 +36,7 @@ impl ReadHalf {
 
     /// Bytes that were read, 0 at the end; `None` when interrupted.
     #[inline]
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Polled<Option<usize>> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Polled<usize> {
         ended(guard(|| self.0.poll_read(cx, into)))
     }
 }
@@ -51,19 +51,15 @@ impl WriteHalf {
 
     /// Bytes that were taken; `None` when interrupted.
     #[inline]
-    pub(super) fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: &mut WriteBuffer,
-    ) -> Polled<Option<usize>> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Polled<usize> {
         ended(guard(|| self.0.poll_write(cx, from)))
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Polled<Option<()>> {
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Polled<()> {
         ended(guard(|| self.0.poll_flush(cx)))
     }
 
-    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Polled<Option<()>> {
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Polled<()> {
         match ended(guard(|| self.0.poll_shutdown(cx))) {
             // The peer was faster.
             Poll::Ready(Err(LinkError::Io(error))) if error.kind() == io::ErrorKind::NotConnected => {

@@ -42,6 +42,9 @@ pub(crate) use slot::LinkSlot;
 pub(crate) use writing::Unwritten;
 use writing::Writing;
 
+/// Packets on their way from the queue to the channel.
+pub(crate) type Batch = Vec<(Ticket, Queued)>;
+
 /// What packets mean on one side.
 pub(crate) trait Role: Send {
     /// What accounts for the memory of partly received packets, if anything does.
@@ -61,11 +64,7 @@ pub(crate) trait Role: Send {
     /// These are about to be written; those whose calls have ended are to be taken out.
     ///
     /// `now` is the time, once it has been looked at. An error ends the channel; the batch has not left then.
-    fn leaving(
-        &mut self,
-        batch: &mut Vec<(Ticket, Queued)>,
-        now: &mut Option<Instant>,
-    ) -> Result<(), LinkError>;
+    fn leaving(&mut self, batch: &mut Batch, now: &mut Option<Instant>) -> Result<(), LinkError>;
     /// The channel is to end in an orderly way: takes nothing new.
     fn finish(&mut self);
     /// There was no memory for the rest of a packet for too long, and the channel is to end for it.
@@ -107,7 +106,7 @@ enum Phase {
 
 /// A channel at work, as a future that is ready when there is something to tell.
 pub(crate) struct Link<R> {
-    role: R,
+    pub(crate) role: R,
     packets: Packets,
     signal: Arc<Signal>,
     counters: Arc<Counters>,
@@ -163,10 +162,6 @@ impl<R: Role> Link<R> {
             linger: None,
             fault: None,
         }
-    }
-
-    pub(crate) fn role(&self) -> &R {
-        &self.role
     }
 
     /// Obeys `signal` from now on, and writes what is queued there; what it has taken from the old queue stays its own.
@@ -318,7 +313,7 @@ impl<R: Role> Link<R> {
     }
 
     fn has_more_to_write(&self) -> bool {
-        self.phase == Phase::Open && !self.writing.is_refused() && self.signal.outbox.len() > 0
+        self.phase == Phase::Open && !self.writing.clogged && self.signal.outbox.len() > 0
     }
 
     fn is_tick_due(&self) -> bool {

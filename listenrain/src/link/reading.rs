@@ -76,7 +76,7 @@ impl Reading {
         });
         Self {
             half: ReadHalf::new(half),
-            input: ReadBuffer::new(packets.buffers()),
+            input: ReadBuffer::new(Arc::clone(&packets.buffers)),
             memory,
             shared: None,
             skipped: None,
@@ -263,7 +263,7 @@ impl Reading {
     /// Gives back the memory of the packet that has partly come; nothing is decoded any more.
     pub(super) fn give_up(&mut self, packets: &Packets) {
         (self.is_given_up, self.held_up, self.awaits_memory) = (true, false, false);
-        (self.skipped, self.input) = (None, ReadBuffer::new(packets.buffers()));
+        (self.skipped, self.input) = (None, ReadBuffer::new(Arc::clone(&packets.buffers)));
         if let Some(Memory { account, permit, place }) = &mut self.memory {
             account.leave(place);
             permit.shrink_to(0);

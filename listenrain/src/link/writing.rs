@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::half::WriteHalf;
-use super::{Role, TURN};
+use super::{Batch, Role, TURN};
 use crate::buffer::WriteBuffer;
 use crate::channel::ChannelWrite;
 use crate::counters::{Counters, count, count_by};
@@ -19,7 +19,7 @@ use crate::queued::{Queued, Room};
 pub(super) struct Writing {
     half: WriteHalf,
     output: WriteBuffer,
-    batch: Vec<(Ticket, Queued)>,
+    batch: Batch,
     /// How many packets were last taken from the queue at once.
     pub(super) last_batch: usize,
     /// Encoded packets of which not every byte has been taken by the channel, with where in the stream they begin and end.
@@ -28,7 +28,8 @@ pub(super) struct Writing {
     /// Bytes that the channel has taken.
     pub(super) written: u64,
     unflushed: bool,
-    clogged: bool,
+    /// The channel takes nothing more for now.
+    pub(super) clogged: bool,
 }
 
 struct Leaving {
@@ -184,11 +185,6 @@ impl Writing {
     /// Whether the channel takes nothing more for now; it wakes the task when it does again.
     pub(super) fn is_clogged(&self) -> bool {
         self.clogged && self.output.len() >= TURN
-    }
-
-    /// Whether the channel takes nothing more for now.
-    pub(super) fn is_refused(&self) -> bool {
-        self.clogged
     }
 
     /// Whether another turn moves nothing: all is taken, or the channel takes nothing more for now.

@@ -11,11 +11,11 @@ use crate::guard::guard;
 /// A packet codec, whose panics end the channel, and what it has said of itself.
 #[derive(Clone)]
 pub(crate) struct Packets {
-    codec: Arc<dyn PacketCodec>,
+    pub(crate) codec: Arc<dyn PacketCodec>,
     pub(crate) abilities: Abilities,
     /// Longest payload, in bytes.
     pub(crate) limit: usize,
-    buffers: Arc<dyn BufferPool>,
+    pub(crate) buffers: Arc<dyn BufferPool>,
 }
 
 impl Packets {
@@ -23,14 +23,6 @@ impl Packets {
     pub(crate) fn new(codec: Arc<dyn PacketCodec>) -> Result<Self, String> {
         let (abilities, limit, buffers) = guard(|| (codec.abilities(), codec.max_packet(), codec.buffers()))?;
         Ok(Self { codec, abilities, limit, buffers })
-    }
-
-    pub(crate) fn codec(&self) -> &Arc<dyn PacketCodec> {
-        &self.codec
-    }
-
-    pub(crate) fn buffers(&self) -> Arc<dyn BufferPool> {
-        Arc::clone(&self.buffers)
     }
 
     pub(crate) fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, LinkError> {

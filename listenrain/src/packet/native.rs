@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, Payload, checked_length};
 use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use crate::error::PacketError;
+use crate::setters::setters;
 
 /// The native packet header, and the payload behind it.
 ///
@@ -32,18 +33,12 @@ impl NativePackets {
     /// Length of the header, in bytes.
     pub const HEADER: usize = 20;
 
-    /// Packets with payloads of at most `max_packet` bytes (64 to `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
-    #[must_use]
-    pub fn with_max_packet(mut self, max_packet: usize) -> Self {
-        self.max_packet = max_packet.min(u32::MAX as usize);
-        self
-    }
+    setters! {
+        /// Packets with payloads of at most `max_packet` bytes (64 to `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
+        with_max_packet(max_packet: usize) => max_packet = max_packet.min(u32::MAX as usize);
 
-    /// Large packets live in buffers of `pool`.
-    #[must_use]
-    pub fn with_buffers(mut self, pool: Arc<dyn BufferPool>) -> Self {
-        self.buffers = pool;
-        self
+        /// Large packets live in buffers of `pool`.
+        with_buffers(pool: Arc<dyn BufferPool>) => buffers;
     }
 }
 

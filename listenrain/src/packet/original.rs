@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, checked_length};
 use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use crate::error::PacketError;
+use crate::setters::setters;
 
 /// Four bytes of length, big-endian, then the payload: wire-compatible with the original. An empty payload is legal.
 ///
@@ -22,18 +23,12 @@ impl OriginalPackets {
     /// Length of the header, in bytes.
     pub const HEADER: usize = 4;
 
-    /// Packets with payloads of at most `max_packet` bytes (at most `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
-    #[must_use]
-    pub fn with_max_packet(mut self, max_packet: usize) -> Self {
-        self.max_packet = max_packet.min(u32::MAX as usize);
-        self
-    }
+    setters! {
+        /// Packets with payloads of at most `max_packet` bytes (at most `u32::MAX`), default [`DEFAULT_MAX_PACKET`].
+        with_max_packet(max_packet: usize) => max_packet = max_packet.min(u32::MAX as usize);
 
-    /// Large packets live in buffers of `pool`.
-    #[must_use]
-    pub fn with_buffers(mut self, pool: Arc<dyn BufferPool>) -> Self {
-        self.buffers = pool;
-        self
+        /// Large packets live in buffers of `pool`.
+        with_buffers(pool: Arc<dyn BufferPool>) => buffers;
     }
 }
 

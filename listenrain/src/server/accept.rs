@@ -97,7 +97,7 @@ fn panicked(endpoint: &Endpoint, panic: &str) -> NextError {
 pub(super) async fn watch(shared: Arc<Shared>) {
     let ticks = async {
         loop {
-            sleep(shared.health.interval).await;
+            sleep(shared.options.health.interval).await;
             shared.channels.open().iter().for_each(|peer| peer.signal.tick());
         }
     };
@@ -122,20 +122,14 @@ impl Shared {
             count(&self.counters.turned_away);
             return self.refuse(channel, GoodbyeReason::NotAdmitted);
         }
-        let address = self.limits.address_connections.filter(|limit| *limit < self.limits.connections);
-        let address = address.and_then(|limit| Some((Address::of(&channel.facts)?, limit)));
-        let (number, makes_way) = match self.channels.enter(self.limits.connections, address) {
-            Entered::Open(number, makes_way) => (number, makes_way),
-            Entered::Full => {
-                count(&self.counters.turned_away);
-                limited!(
-                    self.log_limit,
-                    warn,
-                    limit = self.limits.connections,
-                    "full: a channel was refused"
-                );
-                return self.refuse(channel, GoodbyeReason::Full);
-            }
+        let limits = &self.options.limits;
+        let (limit, of_address) = (limits.connections, limits.address_connections);
+        let of_address = of_address.filter(|of_address| *of_address < limit);
+        let address = of_address.and_then(|limit| Some((Address::of(&channel.facts)?, limit)));
+        let Entered::Open(number, makes_way) = self.channels.enter(limit, address) else {
+            count(&self.counters.turned_away);
+            limited!(self.log_limit, warn, limit, "full: a channel was refused");
+            return self.refuse(channel, GoodbyeReason::Full);
         };
         if let Some(MakesWay { oldest, cut_off }) = makes_way {
             count(&self.counters.turned_away);
@@ -156,7 +150,7 @@ impl Shared {
     }
 
     fn admits(&self, channel: &Channel) -> bool {
-        let Some(admits) = &self.admits else { return true };
+        let Some(admits) = &self.options.admits else { return true };
         guard(|| admits(&channel.facts)).unwrap_or_else(|panic| {
             self.note_panic("admission", &panic);
             false
@@ -204,7 +198,7 @@ impl Shared {
         let role = Served::new(Arc::clone(self), Arc::clone(peer));
         let (signal, counters) = (Arc::clone(&peer.signal), Arc::clone(&self.counters));
         let (packets, idle) = (self.parts.packets.clone(), Arc::clone(&self.idle));
-        let mut link = Link::new(channel, role, packets, signal, counters, idle, &self.health);
+        let mut link = Link::new(channel, role, packets, signal, counters, idle, &self.options.health);
         loop {
             if let LinkEvent::Ended(end) = (&mut link).await {
                 end.tell(ended, None);
@@ -216,7 +210,7 @@ impl Shared {
     /// How old the channel may grow: between nine and eleven tenths of what is set, lest channels that came together go so.
     fn age_of(&self, peer: &Peer) -> Option<Duration> {
         let spread = self.random.of(peer.number).fraction();
-        self.max_age.map(|age| age.mul_f64(0.9 + 0.2 * spread))
+        self.options.max_age.map(|age| age.mul_f64(0.9 + 0.2 * spread))
     }
 
     /// Handlers whose channel is over still end at their deadlines.
@@ -259,7 +253,7 @@ struct Gone<'a> {
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        self.peer.end(self.shared.on_disconnect);
+        self.peer.end(self.shared.options.on_disconnect);
         self.shared.channels.remove(self.peer);
     }
 }

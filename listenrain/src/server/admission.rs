@@ -30,7 +30,7 @@ impl Admission {
         Self {
             places: Arc::clone(&peer.places),
             memory: Arc::clone(&peer.memory),
-            overflow: if can_refuse { shared.overflow } else { Overflow::Wait },
+            overflow: if can_refuse { shared.options.overflow } else { Overflow::Wait },
             request: None,
             kept: 0,
             for_place: Place::default(),

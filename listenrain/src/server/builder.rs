@@ -43,12 +43,18 @@ pub enum OnDisconnect {
 pub struct ServerBuilder<M: MessageCodec> {
     protocol: Protocol<M>,
     router: Router<M>,
-    limits: ServerLimits,
-    overflow: Overflow,
-    on_disconnect: OnDisconnect,
-    health: Health,
-    max_age: Option<Duration>,
-    admits: Option<Box<Admits>>,
+    options: Options,
+}
+
+/// How a server behaves, whatever its protocol is.
+#[derive(Default)]
+pub(super) struct Options {
+    pub(super) limits: ServerLimits,
+    pub(super) overflow: Overflow,
+    pub(super) on_disconnect: OnDisconnect,
+    pub(super) health: Health,
+    pub(super) max_age: Option<Duration>,
+    pub(super) admits: Option<Box<Admits>>,
     seed: Option<u64>,
 }
 
@@ -56,13 +62,13 @@ pub struct ServerBuilder<M: MessageCodec> {
 const OLDEST: Duration = Duration::from_secs(3650 * 86_400);
 
 /// Whether a channel with these facts is taken.
-pub(super) type Admits = dyn Fn(&ChannelFacts) -> bool + Send + Sync;
+type Admits = dyn Fn(&ChannelFacts) -> bool + Send + Sync;
 
 impl<M: MessageCodec> fmt::Debug for ServerBuilder<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerBuilder")
             .field("protocol", &self.protocol)
-            .field("limits", &self.limits)
+            .field("limits", &self.options.limits)
             .finish()
     }
 }
@@ -70,66 +76,45 @@ impl<M: MessageCodec> fmt::Debug for ServerBuilder<M> {
 impl Server {
     /// A server of `protocol` whose requests `router` serves.
     pub fn builder<M: MessageCodec>(protocol: Protocol<M>, router: Router<M>) -> ServerBuilder<M> {
-        ServerBuilder {
-            protocol,
-            router,
-            limits: ServerLimits::default(),
-            overflow: Overflow::default(),
-            on_disconnect: OnDisconnect::default(),
-            health: Health::default(),
-            max_age: None,
-            admits: None,
-            seed: None,
-        }
+        ServerBuilder { protocol, router, options: Options::default() }
     }
 }
 
 impl<M: MessageCodec> ServerBuilder<M> {
     setters! {
         /// How much to take on at once; see [`ServerLimits`].
-        limits(limits: ServerLimits) => limits;
+        limits(limits: ServerLimits) => options.limits;
 
         /// Most open channels.
-        max_connections(connections: usize) => limits.connections;
+        max_connections(connections: usize) => options.limits.connections;
 
         /// Most unanswered requests of one channel.
-        max_requests(requests: usize) => limits.requests;
+        max_requests(requests: usize) => options.limits.requests;
 
         /// Most bytes of unanswered requests of one channel.
-        max_bytes(bytes: usize) => limits.bytes;
+        max_bytes(bytes: usize) => options.limits.bytes;
 
         /// What to do with requests beyond the limits. Default: they wait, and their channel is not read meanwhile.
-        overflow(overflow: Overflow) => overflow;
+        overflow(overflow: Overflow) => options.overflow;
 
         /// What becomes of running handlers when their channel is lost.
-        on_disconnect(on_disconnect: OnDisconnect) => on_disconnect;
+        on_disconnect(on_disconnect: OnDisconnect) => options.on_disconnect;
 
         /// When a silent peer counts as gone; see [`Health`].
-        health(health: Health) => health;
-    }
+        health(health: Health) => options.health;
 
-    /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back by way
-    /// of whatever spreads them over servers. Default: channels grow as old as they like. Range: 1 s to 3650 days.
-    #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
-        self
-    }
+        /// Ends each channel in an orderly way when it has reached this age, give or take a tenth, so that clients come back
+        /// by way of whatever spreads them over servers. Default: channels grow as old as they like. Range: 1 s to 3650 days.
+        max_age(age: Duration) => options.max_age = Some(age);
 
-    /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user. Others are
-    /// told so, where the protocol can say it, and counted as turned away; their clients are down at once, and try again after
-    /// 30 s. So is a channel for which it panics. Default: all.
-    #[must_use]
-    pub fn admit(mut self, admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static) -> Self {
-        self.admits = Some(Box::new(admits));
-        self
-    }
+        /// Takes only channels for whose facts `admits` says `true`: the address of the peer, its certificate, its user.
+        /// Others are told so, where the protocol can say it, and counted as turned away; their clients are down at once, and
+        /// try again after 30 s. So is a channel for which it panics. Default: all.
+        admit(admits: impl Fn(&ChannelFacts) -> bool + Send + Sync + 'static)
+            => options.admits = Some(Box::new(admits));
 
-    /// Seeds what is spread at random. Simulations give one; by default it is the system's.
-    #[must_use]
-    pub fn seeded(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
+        /// Seeds what is spread at random. Simulations give one; by default it is the system's.
+        seeded(seed: u64) => options.seed = Some(seed);
     }
 
     /// Serves the channels that `listener` gives, in tasks of the current runtime.
@@ -142,25 +127,20 @@ impl<M: MessageCodec> ServerBuilder<M> {
     ///
     /// Outside a tokio runtime.
     pub fn listen(self, listener: Box<dyn ChannelGenerator>) -> Result<Server, OptionError> {
-        self.check()?;
+        self.options.check()?;
         let endpoint = guard(|| listener.endpoint().clone())
             .map_err(|panic| OptionError::panicked("listener", panic))?;
         let parts = Arc::clone(&self.protocol.parts);
         let same_id = parts.correlation.by_id();
         let dispatch = Arc::new(Routed::new(Arc::clone(&self.protocol.messages), self.router, same_id));
         let shared = Arc::new(Shared {
-            places: Budget::shared(self.limits.all_requests as u64),
-            memory: Budget::shared(self.limits.all_bytes as u64),
+            places: Budget::shared(self.options.limits.all_requests as u64),
+            memory: Budget::shared(self.options.limits.all_bytes as u64),
             handlers: Budget::plain(parts.handlers.bound as u64),
             parts,
             dispatch,
-            limits: self.limits,
-            overflow: self.overflow,
-            on_disconnect: self.on_disconnect,
-            health: self.health,
-            max_age: self.max_age,
-            admits: self.admits,
-            random: Random::new(self.seed),
+            random: Random::new(self.options.seed),
+            options: self.options,
             counters: Arc::default(),
             log_limit: LogLimit::default(),
             channels: Channels::default(),
@@ -175,7 +155,9 @@ impl<M: MessageCodec> ServerBuilder<M> {
         tokio::spawn(accept::watch(Arc::clone(&shared)));
         Ok(Server { shared, endpoint })
     }
+}
 
+impl Options {
     fn check(&self) -> Result<(), OptionError> {
         self.limits.check()?;
         let second = Duration::from_secs(1);

@@ -43,7 +43,8 @@ impl<M: MessageCodec> Routed<M> {
 impl<M: MessageCodec> Dispatch for Routed<M> {
     fn dispatch(&self, payload: Bytes, run: &Arc<Run>) -> Option<BoxFuture<'static, ()>> {
         let typed = &self.0;
-        let kept = if typed.needs_request() { payload.clone() } else { Bytes::new() };
+        let is_needed = typed.ids.is_some() || typed.router.on_error.is_some();
+        let kept = if is_needed { payload.clone() } else { Bytes::new() };
         let responder = Responder { run: Arc::clone(run), typed: Arc::clone(typed), request: kept };
         let (command, message) = match decode_request(&*typed.messages, payload) {
             Ok(decoded) => decoded,
@@ -85,10 +86,6 @@ impl<M: MessageCodec> Dispatch for Routed<M> {
 }
 
 impl<M: MessageCodec> Typed<M> {
-    fn needs_request(&self) -> bool {
-        self.ids.is_some() || self.router.on_error.is_some()
-    }
-
     pub(super) fn encode_reply(
         &self,
         message: M::Message,
@@ -108,12 +105,7 @@ impl<M: MessageCodec> Typed<M> {
     }
 
     /// What a protocol without error packets answers instead.
-    pub(super) fn error_message(
-        &self,
-        request: &Bytes,
-        error: &RemoteError,
-        limit: usize,
-    ) -> Option<Payload> {
+    pub(super) fn stand_in(&self, request: &Bytes, error: &RemoteError, limit: usize) -> Option<Payload> {
         let on_error = self.router.on_error.as_ref()?;
         let message = guard(|| on_error(request, error)).ok().flatten()?;
         self.encode_reply(message, request, limit).ok()

@@ -28,7 +28,6 @@ use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::Overflow;
 use crate::counters::{Counters, Counts};
 use crate::endpoint::Endpoint;
 use crate::link::Idle;
@@ -58,12 +57,7 @@ pub struct Server {
 pub(crate) struct Shared {
     parts: Arc<Parts>,
     dispatch: Arc<dyn Dispatch>,
-    limits: ServerLimits,
-    overflow: Overflow,
-    on_disconnect: OnDisconnect,
-    health: crate::link::Health,
-    max_age: Option<Duration>,
-    admits: Option<Box<builder::Admits>>,
+    options: builder::Options,
     random: Random,
     /// Requests that are not answered, bytes in memory, and handlers, of all channels.
     places: Arc<Budget>,

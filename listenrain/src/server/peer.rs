@@ -43,7 +43,7 @@ impl Peer {
         facts: ChannelFacts,
         shared: &Shared,
     ) -> Arc<Self> {
-        let limits = &shared.limits;
+        let limits = &shared.options.limits;
         Arc::new(Self {
             number,
             address,

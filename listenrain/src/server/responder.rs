@@ -91,7 +91,7 @@ impl<M: MessageCodec> Responder<M> {
 
     pub(super) fn fail_with(&self, error: RemoteError) -> Result<(), RespondError> {
         self.check_open()?;
-        let stand_in = self.typed.error_message(&self.request, &error, self.run.max_packet());
+        let stand_in = self.typed.stand_in(&self.request, &error, self.run.max_packet());
         self.run.fail(&error, stand_in)
     }
 }

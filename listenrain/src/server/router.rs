@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::handlers::{HandlerError, Request};
 use super::responder::Responder;
 use crate::error::{ErrorCode, RemoteError};
@@ -76,10 +78,9 @@ impl<M: MessageCodec> Router<M> {
                         }
                     }
                 });
-                let run = AbortOnDrop(run);
+                let run = AbortOnDropHandle::new(run);
                 Box::pin(async move {
-                    let mut run = run;
-                    let _ = (&mut run.0).await;
+                    let _ = run.await;
                 })
             }),
         )
@@ -150,15 +151,6 @@ where
         let run = handler(request);
         Box::pin(async move { answer(responder, run.await) })
     })
-}
-
-/// A task that ends with its owner, if it has not begun.
-struct AbortOnDrop(tokio::task::JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Tells the peer what a handler came to. A peer that is gone is no error of the handler's: it is counted.

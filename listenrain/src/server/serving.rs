@@ -16,7 +16,7 @@ use super::starting::Starter;
 use super::waiting::Accepted;
 use crate::counters::count;
 use crate::error::{LinkError, RemoteRefusal};
-use crate::link::{LINGER, MAX_ANSWERS, Role};
+use crate::link::{Batch, LINGER, MAX_ANSWERS, Role};
 use crate::log_limit::limited;
 use crate::packet::{Goodbye, GoodbyeReason, Hello, Kind, Packet};
 use crate::primitives::budget::{Account, Permit};
@@ -270,11 +270,7 @@ impl Role for Served {
         self.see_to_deadlines(cx);
     }
 
-    fn leaving(
-        &mut self,
-        batch: &mut Vec<(Ticket, Queued)>,
-        _now: &mut Option<Instant>,
-    ) -> Result<(), LinkError> {
+    fn leaving(&mut self, batch: &mut Batch, _now: &mut Option<Instant>) -> Result<(), LinkError> {
         let mut bytes = 0;
         for (_, queued) in batch {
             match queued.kind() {
@@ -311,13 +307,8 @@ impl Role for Served {
     }
 
     fn held_up_too_long(&mut self) {
-        let limit = self.shared.limits.all_bytes;
-        limited!(
-            self.shared.log_limit,
-            warn,
-            limit,
-            "a channel is ended: its packet waited too long for memory"
-        );
+        let (log_limit, limit) = (&self.shared.log_limit, self.shared.options.limits.all_bytes);
+        limited!(log_limit, warn, limit, "a channel is ended: its packet waited too long for memory");
         self.peer.finish(GoodbyeReason::Overloaded);
     }
 
@@ -343,7 +334,7 @@ impl Role for Served {
 
     fn peer_ended(&mut self) {
         // It may only have ended its writing, and wait for its answers; or it may be gone.
-        if self.shared.on_disconnect == OnDisconnect::Cancel {
+        if self.shared.options.on_disconnect == OnDisconnect::Cancel {
             self.peer.runs.cancel_all();
         }
     }

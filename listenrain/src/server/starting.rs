@@ -73,7 +73,7 @@ impl Starter {
 
     /// Whether answers that the peer does not read weigh too much for more of them to be made.
     fn has_too_many_answers(&self) -> bool {
-        self.peer.queued_bytes.load(Ordering::Acquire) >= self.shared.limits.bytes as u64
+        self.peer.queued_bytes.load(Ordering::Acquire) >= self.shared.options.limits.bytes as u64
     }
 
     fn start(&mut self, request: Accepted, permit: Permit) {

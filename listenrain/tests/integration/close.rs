@@ -11,8 +11,7 @@ async fn queued_packets_are_each_written_once_at_close() {
             client.one_way(Bytes::from(message)).await.unwrap();
         }
         let (took, ()) = timed(client.connection().close(within)).await;
-        let frames = peer.read_all().await;
-        let payloads: Vec<_> = frames.iter().map(|frame| &frame.payload[..]).collect();
+        let payloads: Vec<_> = peer.read_all().await.into_iter().map(|frame| frame.payload).collect();
         assert_eq!(payloads, [b"a", b"b", b"c"]);
         assert!(took < secs(1), "{took:?}");
     }
@@ -22,8 +21,7 @@ async fn queued_packets_are_each_written_once_at_close() {
 async fn a_close_does_not_wait_for_what_it_writes_itself() {
     // LR26: a message that is queued when close begins, and a cancel that follows, held it up for its whole time.
     let (_net, mut peer, client) = by_hand(native()).await;
-    let call = start(&client, "asked").await;
-    peer.expect(REQUEST).await;
+    let (call, _) = started(&client, &mut peer, "asked").await;
     let closing = close_within(&client, secs(30));
     settle().await;
     call.abort();
@@ -67,9 +65,8 @@ async fn a_close_while_dialling_ends_every_call_and_task() {
 async fn closing_twice_is_closing_once() {
     // LR05: a second close of the original's queue was a panic.
     let (net, _server, client) = linked(silent()).await;
-    let calls: Vec<_> = futures(64, |_| start(&client, "waits")).await;
-    let (first, second) = (client.connection().close(ms(50)), client.connection().close(ms(50)));
-    tokio::join!(first, second);
+    let calls = start_many(&client, 64, "waits").await;
+    tokio::join!(client.connection().close(ms(50)), client.connection().close(ms(50)));
     client.connection().close(ms(50)).await;
     for call in calls {
         assert_fails!(call.await.unwrap(), CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed });
@@ -79,46 +76,31 @@ async fn closing_twice_is_closing_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_arrives_during_close_is_delivered() {
-    // LR12: the original decoded a packet, then threw it away if close had begun meanwhile.
-    let (_net, mut peer, client) = by_hand(native()).await;
-    let call = start(&client, "asked").await;
-    let asked = peer.expect(REQUEST).await;
-    let closing = tokio::spawn(async move { client.connection().close(secs(5)).await });
-    settle().await;
-    peer.send(REPLY, asked.id, "answered").await;
-    assert_eq!(call.await.unwrap().unwrap(), "answered");
-    closing.await.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_close_waits_for_calls_in_flight_as_long_as_it_may() {
-    // LR26: the original's time to drain was never set, so it was zero.
+    // LR12, LR26: the original threw away a packet that it had decoded if close had begun meanwhile, and its time to drain was
+    // never set, so it was zero.
     let (_net, mut peer, client) = by_hand(native()).await;
     let (soon, never) = (start(&client, "soon").await, start(&client, "never").await);
     let asked = peer.expect(REQUEST).await;
     let closing = close_within(&client, secs(5));
+    settle().await;
     tokio::time::advance(secs(4)).await;
-    peer.send(REPLY, asked.id, "late enough").await;
-    assert_eq!(soon.await.unwrap().unwrap(), "late enough");
+    peer.ends(soon, &asked, "late enough").await;
     let took = closing.await.unwrap();
     assert!(took >= secs(5) && took < ms(5200), "{took:?}");
-    let lost = never.await.unwrap().unwrap_err();
-    assert!(matches!(lost, CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed }));
+    assert_fails!(never.await.unwrap(), CallError::Lost { sent: Sent::Maybe, cause: LinkError::Closed });
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_in_line_as_a_close_begins_is_refused_though_room_comes_as_is_a_new_one() {
     // It has looked at the state before it stood in line, and not again.
     let (_net, _peers, mut peer, client) = dialled(dialling(native()).max_requests(1)).await;
-    let first = start(&client, "first").await;
-    let asked = peer.expect(REQUEST).await;
+    let (first, asked) = started(&client, &mut peer, "first").await;
     let in_line = start(&client, "in line").await;
     let closing = close_within(&client, secs(5));
     settle().await;
     assert_fails!(client.call(Bytes::new()).await, CallError::Refused(Refusal::Draining));
-    peer.send(REPLY, asked.id, "").await;
-    first.await.unwrap().unwrap();
+    peer.ends(first, &asked, "").await;
     assert_fails!(in_line.await.unwrap(), CallError::Refused(Refusal::Draining));
     assert!(closing.await.unwrap() < secs(1));
     assert_eq!(peer.read().await, None, "and nothing more was sent");
@@ -127,12 +109,8 @@ async fn a_call_in_line_as_a_close_begins_is_refused_though_room_comes_as_is_a_n
 #[tokio::test(start_paused = true)]
 async fn a_close_beside_a_call_that_is_not_answered_still_writes_what_is_queued() {
     // The channel was cut off with the call: what it could not take in one step was lost.
-    let net = Net::holding(64);
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
-    let call = start(&client, "asked").await;
-    peer.expect(REQUEST).await;
+    let (_net, _, mut peer, client) = dialled_on(Net::holding(64), dialling(native())).await;
+    let (call, _) = started(&client, &mut peer, "asked").await;
     for _ in 0..20 {
         client.one_way(Bytes::from(vec![7; 100])).await.unwrap();
     }
@@ -146,13 +124,8 @@ async fn a_close_beside_a_call_that_is_not_answered_still_writes_what_is_queued(
 #[tokio::test(start_paused = true)]
 async fn a_dropped_client_gives_everything_back() {
     // LR06: a connection whose peer or owner was gone kept its tasks and its socket.
-    let net = Net::new();
-    let mut peers = net.peers();
-    settle().await;
     let before = tasks();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
+    let (net, mut peer, client) = by_hand(native()).await;
     drop(client);
     settle().await;
     assert_eq!((tasks(), net.open_lines()), (before, 0));
@@ -182,7 +155,7 @@ async fn a_peer_that_reads_nothing_cannot_hold_a_close_up() {
     let net = Net::holding(16);
     let _peers = net.peers();
     let client = connect(&net, native());
-    let calls: Vec<_> = futures(3, |_| start(&client, "more than the channel holds")).await;
+    let calls = start_many(&client, 3, "more than the channel holds").await;
     let (took, ()) = timed(client.connection().close(secs(1))).await;
     assert!(took <= ms(1200), "{took:?}");
     for call in calls {
@@ -193,9 +166,8 @@ async fn a_peer_that_reads_nothing_cannot_hold_a_close_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_server_gives_everything_back() {
-    let net = Net::new();
-    let before = tasks();
-    let server: Server = serve(&net, silent());
+    let (net, before) = (Net::new(), tasks());
+    let server = serve(&net, silent());
     let mut client = net.dialer().next().await.unwrap();
     drop(client.write);
     settle().await;
@@ -204,12 +176,4 @@ async fn a_dropped_server_gives_everything_back() {
     let mut into = ReadBuffer::default();
     let end = std::future::poll_fn(|cx| client.read.poll_read(cx, &mut into)).await;
     assert_eq!((end.unwrap_or(0), tasks()), (0, before));
-}
-
-async fn futures<T, F: Future<Output = T>>(count: usize, make: impl Fn(usize) -> F) -> Vec<T> {
-    let mut all = Vec::new();
-    for at in 0..count {
-        all.push(make(at).await);
-    }
-    all
 }

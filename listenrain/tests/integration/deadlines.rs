@@ -17,10 +17,9 @@ async fn a_deadline_covers_queueing_and_writing() {
     // for ever.
     let net = Net::holding(64);
     let _peers = net.peers();
-    let client = dialling(native()).max_requests(4).dial(net.dialer()).unwrap();
-    let clients: Vec<_> = (0..10).map(|_| client.clone()).collect();
-    let calls = clients.into_iter().map(|client| {
-        let message = Bytes::from(vec![0; 100_000]);
+    let client = net.dial(dialling(native()).max_requests(4));
+    let calls = (0..10).map(|_| {
+        let (client, message) = (client.clone(), Bytes::from(vec![0; 100_000]));
         tokio::spawn(async move { timed(client.call_within(message, ms(100))).await })
     });
     let mut unsent = 0;
@@ -38,9 +37,7 @@ async fn a_deadline_covers_queueing_and_writing() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_covers_waiting_for_a_dial() {
     // LR04: calls queued while the link was down were never ended.
-    let net = Net::new();
-    net.hang(true);
-    let client = connect(&net, native());
+    let (_net, _peers, client) = hanging(dialling(native()));
     let (took, outcome) = timed(client.call_within(Bytes::new(), ms(70))).await;
     assert!(is_expired(outcome) && took >= ms(70) && took < ms(75), "{took:?}");
     assert_eq!(client.counts().queued, 0, "its packet stays behind");
@@ -70,25 +67,20 @@ async fn each_call_has_its_own_deadline_whatever_becomes_of_the_link() {
 async fn deadlines_are_kept_to_the_call_in_any_order() {
     let (_net, _server, client) = linked(silent()).await;
     let mut calls = Vec::new();
-    for millis in [500, 20, 300, 20, 100] {
+    for asked in [500, 20, 300, 20, 100].map(ms) {
         let client = client.clone();
-        calls.push(tokio::spawn(async move {
-            let (took, outcome) = timed(client.call_within(Bytes::new(), ms(millis))).await;
-            (ms(millis), took, outcome)
-        }));
+        let call = async move { timed(client.call_within(Bytes::new(), asked)).await };
+        calls.push((asked, tokio::spawn(call)));
     }
-    for call in calls {
-        let (asked, took, outcome) = call.await.unwrap();
+    for (asked, call) in calls {
+        let (took, outcome) = call.await.unwrap();
         assert!(is_timeout(outcome) && took >= asked && took <= asked + ms(2), "{asked:?}: {took:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_cancelled_in_the_queue_is_never_sent() {
-    let net = Net::new();
-    net.hang(true);
-    let mut peers = net.peers();
-    let client = connect(&net, native());
+    let (net, mut peers, client) = hanging(dialling(native()));
     start(&client, "taken back").await.abort();
     settle().await;
     let _kept = start(&client, "kept").await;
@@ -96,18 +88,10 @@ async fn a_call_cancelled_in_the_queue_is_never_sent() {
     assert_eq!(peers.next().await.expect(REQUEST).await.payload, b"kept");
 }
 
-/// A client with room for one request only.
-async fn small(when_full: Overflow) -> (Net, Peer, Client<RawBytes>) {
-    let net = Net::new();
-    let mut peers = net.peers();
-    let client = dialling(native()).max_requests(1).overflow(when_full);
-    let client = client.dial(net.dialer()).unwrap();
-    (net, peers.next().await, client)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
-    let (_net, mut peer, client) = small(Overflow::Drop).await;
+    let builder = dialling(native()).max_requests(1).overflow(Overflow::Drop);
+    let (_net, _, mut peer, client) = dialled(builder).await;
     let _call = start(&client, "call").await;
     client.one_way(Bytes::from("dropped")).await.unwrap();
     assert_eq!(client.counts().dropped_one_ways, 1);
@@ -122,8 +106,7 @@ async fn a_full_connection_drops_and_counts_one_way_messages_where_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_larger_than_the_whole_budget_is_admitted_alone() {
-    let (_net, _server, client) =
-        between(Server::builder(native(), echo()), dialling(native()).max_bytes(10)).await;
+    let (_net, _server, client) = between(serving(echo()), dialling(native()).max_bytes(10)).await;
     let large = Bytes::from(vec![7; 100_000]);
     let (first, second) = tokio::join!(client.call(large.clone()), client.call(large.clone()));
     assert_eq!((first.unwrap(), second.unwrap()), (large.clone(), large));
@@ -133,12 +116,11 @@ async fn a_message_larger_than_the_whole_budget_is_admitted_alone() {
 async fn calls_are_refused_at_once_when_the_endpoint_is_down() {
     // LR27: the original's state stayed at recovering, and senders queued to nobody.
     let net = Net::new();
-    let backoff = Backoff::between(ms(10), ms(10)).down_after(3);
-    let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
+    let client = net.dial(dialling(native()).backoff(Backoff::between(ms(10), ms(10)).down_after(3)));
     let queued = start(&client, "queued").await;
     assert_fails!(queued.await.unwrap(), CallError::Refused(Refusal::Down { .. }));
     let (took, refused) = timed(client.call(Bytes::new())).await;
-    assert!(matches!(refused, Err(CallError::Refused(Refusal::Down { .. }))));
+    assert_fails!(refused, CallError::Refused(Refusal::Down { .. }));
     assert_eq!((took, net.dials()), (Duration::ZERO, 3));
 }
 
@@ -156,17 +138,8 @@ async fn an_answered_call_leaves_no_timer_behind() {
     // LR33: the original kept a heap entry for the whole timeout of every call that had been answered long ago.
     let watched = Watched::default();
     let made = watched.clone();
-    let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone());
-    let (net, client_protocol) =
-        (Net::new(), protocol.correlation(Correlation::by_packet()).build().unwrap());
-    let router = Router::new().fallback(|request: Request<Bytes>| async move {
-        if request.message == "never" {
-            std::future::pending::<()>().await;
-        }
-        Ok(request.message)
-    });
-    let _server = serve(&net, router);
-    let client = connect(&net, client_protocol);
+    let protocol = Protocol::builder("watched", RawBytes).timers(move || made.clone()).build().unwrap();
+    let (_net, _server, client) = between(serving(obeying()), dialling(protocol)).await;
     for _ in 0..100 {
         client.call_within(Bytes::new(), secs(3600)).await.unwrap();
     }
@@ -188,7 +161,7 @@ async fn a_deadline_counts_from_when_its_own_request_came() {
         let left = request.deadline.expect("one was sent").duration_since(Instant::now());
         Ok(Bytes::from(left.as_millis().to_string()))
     });
-    let (_net, _server, mut peer) = served(Server::builder(native(), router)).await;
+    let (_net, _server, mut peer) = served(serving(router)).await;
     for _ in 0..2 {
         peer.ask_within(1, "left", 1000).await;
         assert_eq!(peer.expect(REPLY).await.payload, b"1000");

@@ -59,16 +59,11 @@ async fn a_black_hole_is_down_as_soon_with_many_lanes_as_with_one() {
         for forks in [true, false] {
             let dialer = if forks { black_hole() } else { Box::new(Single(black_hole())) };
             let backoff = Backoff::between(ms(10), ms(50)).seeded(1);
-            let client = Client::builder(native())
-                .lanes(lanes)
-                .dial_timeout(ms(300))
-                .backoff(backoff)
-                .dial(dialer)
-                .unwrap();
+            let builder = dialling(native()).lanes(lanes).dial_timeout(ms(300)).backoff(backoff);
+            let client = builder.dial(dialer).unwrap();
             let (time, down) = timed(client.ready()).await;
             let Refusal::Down { cause: Some(cause), .. } = down.unwrap_err() else { panic!("it is down") };
-            let said = cause.source.unwrap().to_string();
-            assert_eq!(said, "no answer within 300ms");
+            assert_eq!(cause.source.unwrap().to_string(), "no answer within 300ms");
             took.push(time);
         }
     }
@@ -78,10 +73,7 @@ async fn a_black_hole_is_down_as_soon_with_many_lanes_as_with_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dial_takes_no_longer_than_it_may() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    net.hang(true);
-    let client = dialling(native()).dial_timeout(secs(2)).dial(net.dialer()).unwrap();
+    let (net, mut peers, client) = hanging(dialling(native()).dial_timeout(secs(2)));
     let call = start(&client, "x").await;
     for dials in 1..=3 {
         assert_eq!((net.dials(), client.counts().failed_dials), (dials, dials as u64 - 1));
@@ -92,38 +84,26 @@ async fn a_dial_takes_no_longer_than_it_may() {
         tokio::time::sleep(ms(50)).await;
     }
     net.hang(false);
-    let mut peer = peers.next().await;
-    peer.answer("").await;
+    peers.next().await.answer("").await;
     call.await.unwrap().unwrap();
-}
-
-/// When dials happen, counted from `start`.
-fn noting(net: &Net, dials: &Arc<Mutex<Vec<Instant>>>) -> Box<dyn ChannelGenerator> {
-    let (net, dials) = (net.clone(), Arc::clone(dials));
-    generator("test://net".parse().unwrap(), move || {
-        dials.lock().unwrap().push(Instant::now());
-        let mut dialer = net.dialer();
-        async move { dialer.next().await }
-    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_that_are_cut_off_together_come_back_spread() {
     // They all dialled in the same moment, and each lane after the same waits.
-    let (net, dials) = (Net::new(), Arc::default());
+    let net = Net::new();
     let server = serve(&net, echo());
-    let builder = |seed| {
-        Client::builder(native()).backoff(Backoff::between(secs(1), secs(10)).down_after(1000).seeded(seed))
+    let client = |seed| {
+        let backoff = Backoff::between(secs(1), secs(10)).down_after(1000).seeded(seed);
+        dialling(native()).backoff(backoff).lanes(5).dial(net.dialer_with(|channel| channel)).unwrap()
     };
-    let clients: Vec<_> =
-        (0..10).map(|seed| builder(seed).lanes(5).dial(noting(&net, &dials)).unwrap()).collect();
+    let clients: Vec<_> = (0..10).map(client).collect();
     tokio::time::sleep(secs(5)).await;
-    assert_eq!((dials.lock().unwrap().len(), server.connections()), (50, 50));
-    dials.lock().unwrap().clear();
+    assert_eq!((net.dials(), server.connections()), (50, 50));
     let start = Instant::now();
     net.cut();
     tokio::time::sleep(secs(2)).await;
-    let mut waits: Vec<_> = dials.lock().unwrap().iter().map(|dial| *dial - start).collect();
+    let mut waits: Vec<_> = net.dialled_at()[50..].iter().map(|dial| *dial - start).collect();
     waits.sort();
     assert_eq!(waits.len(), 50);
     assert!(waits[49] < secs(1), "not later than the first wait: {:?}", waits[49]);
@@ -138,70 +118,50 @@ async fn those_that_are_cut_off_together_come_back_spread() {
 
 #[tokio::test(start_paused = true)]
 async fn lanes_whose_dials_fail_together_try_again_spread() {
-    let (net, dials) = (Net::new(), Arc::default());
+    let net = Net::new();
     let backoff = Backoff::between(secs(1), secs(10)).down_after(1000).seeded(1);
-    let _client = Client::builder(native()).backoff(backoff).lanes(20).dial(noting(&net, &dials)).unwrap();
+    let builder = dialling(native()).backoff(backoff).lanes(20);
+    let _client = builder.dial(net.dialer_with(|channel| channel)).unwrap();
     tokio::time::sleep(ms(1100)).await;
-    let second: Vec<_> = dials.lock().unwrap()[20..].to_vec();
-    assert_eq!(second.len(), 20);
-    let mut moments = second.clone();
-    moments.sort();
-    moments.dedup();
-    assert!(moments.len() >= 18 && moments[moments.len() - 1] - moments[0] > ms(250), "{second:?}");
+    let second = net.dialled_at()[20..].to_vec();
+    let moments = std::collections::BTreeSet::from_iter(&second);
+    let spread = **moments.last().unwrap() - **moments.first().unwrap();
+    assert!(second.len() == 20 && moments.len() >= 18 && spread > ms(250), "{second:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_generator_hears_how_each_of_its_channels_ended() {
-    let ends: Arc<Mutex<Vec<ChannelEnd>>> = Arc::default();
     let net = Net::new();
-    let mut peers = net.peers();
-    let told = Arc::clone(&ends);
-    let generator = net.dialer_with(move |channel| {
-        let ends = Arc::clone(&told);
-        channel.on_end(move |end| ends.lock().unwrap().push(end.clone()))
-    });
-    let health = Health::every(secs(1), 3);
-    let client = dialling(native()).health(health).dial(generator).unwrap();
+    let (mut peers, (dialer, mut ends)) = (net.peers(), net.dialer_with_ends());
+    let client = dialling(native()).health(Health::every(secs(1), 3)).dial(dialer).unwrap();
     // One whose peer answers and hangs up, one whose peer says nothing and hangs up, one whose peer is silent.
     let mut peer = peers.next().await;
-    let call = start(&client, "x").await;
-    peer.answer("").await;
-    call.await.unwrap().unwrap();
+    exchange(&client, &mut peer, "x", "").await;
     drop(peer);
     drop(peers.next().await);
     let _silent = peers.next().await;
     tokio::time::sleep(secs(4)).await;
-    {
-        let ends = ends.lock().unwrap();
-        assert_eq!(ends.len(), 3, "{ends:?}");
-        assert!(matches!(ends[0].cause, LinkError::PeerClosed) && ends[0].answered);
-        assert!(matches!(ends[1].cause, LinkError::PeerClosed) && !ends[1].answered);
-        assert!(matches!(ends[2].cause, LinkError::Silent(_)) && !ends[2].answered);
-        assert!(ends.iter().all(|end| end.stay_away.is_none()));
-    }
+    let [first, second, third] = [(); 3].map(|()| ends.try_recv().unwrap());
+    assert!(matches!(first.cause, LinkError::PeerClosed) && first.answered);
+    assert!(matches!(second.cause, LinkError::PeerClosed) && !second.answered);
+    assert!(matches!(third.cause, LinkError::Silent(_)) && !third.answered);
+    assert!([first, second, third].iter().all(|end| end.stay_away.is_none()) && ends.is_empty());
     let _last = peers.next().await;
     client.close().await;
     settle().await;
-    assert!(matches!(ends.lock().unwrap()[3].cause, LinkError::Closed));
+    assert!(matches!(ends.try_recv().unwrap().cause, LinkError::Closed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dialer_that_is_over_is_asked_no_more_and_its_connection_says_so() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let dialer = {
-        let asked = Arc::clone(&asked);
-        generator("test://net".parse::<Endpoint>().unwrap(), move || {
-            asked.fetch_add(1, Ordering::SeqCst);
-            let endpoint = "test://net".parse().unwrap();
-            async move { Err(NextError::lasting("dial", &endpoint, io::Error::other("no such thing"))) }
-        })
-    };
-    let client = dialling(native()).dial(dialer).unwrap();
+    let net = Net::new();
+    net.end_dialling(true);
+    let client = connect(&net, native());
     let error = client.call(Bytes::new()).await.unwrap_err();
     let CallError::Refused(Refusal::Down { cause: Some(cause), .. }) = error else { panic!("{error:?}") };
     assert!(cause.is_final);
     tokio::time::sleep(secs(60)).await;
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(net.dials(), 1);
     assert!(client.connection().is_over());
     assert!(matches!(client.connection().state(), ConnectionState::Down { .. }));
 }
@@ -216,16 +176,13 @@ async fn a_peer_that_says_goodbye_at_once_is_down_and_waited_for_longer_each_tim
         // One that chooses among peers by itself heeds how channels end.
         let choosing = move |channel: Channel| if heeds { channel.on_end(|_| {}) } else { channel };
         let client = Client::builder(native()).backoff(backoff).dial(net.dialer_with(choosing)).unwrap();
-        let (took, _kept) = timed(async {
-            let mut kept = Vec::new();
-            for _ in 0..5 {
-                let mut peer = peers.next().await;
-                peer.send(GOODBYE, 0, goodbye(AGE, 0, 0, 0)).await;
-                kept.push(peer);
-            }
-            kept
-        })
-        .await;
+        let (start, mut kept) = (Instant::now(), Vec::new());
+        for _ in 0..5 {
+            let mut peer = peers.next().await;
+            peer.send(GOODBYE, 0, goodbye(AGE, 0, 0, 0)).await;
+            kept.push(peer);
+        }
+        let took = start.elapsed();
         // Four waits: of 100, 200, 400 and 800 ms, of each at most half taken away.
         assert!(took >= ms(750) && took <= ms(1510), "{heeds}: {took:?}");
         let state = client.connection().state();
@@ -239,7 +196,7 @@ async fn a_channel_that_has_worked_is_followed_by_another_as_soon_as_its_peer_sa
         let net = Net::new();
         let mut peers = net.peers();
         let backoff = Backoff::between(secs(1), secs(10)).down_after(1000).seeded(1);
-        let _client = Client::builder(native()).backoff(backoff).dial(net.dialer()).unwrap();
+        let _client = net.dial(Client::builder(native()).backoff(backoff));
         let (mut peer, mut waited) = (peers.next().await, Duration::ZERO);
         for _ in 0..10 {
             if has_worked {
@@ -270,14 +227,11 @@ async fn a_peer_is_left_alone_for_five_minutes_at_most() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_nobody_uses_is_no_failed_dial_where_the_protocol_cannot_ping() {
     // Broken by a client that takes the silence of a peer which was asked nothing for a failure.
-    let net = Net::new();
-    let _server = Server::builder(in_order(), echo()).listen(net.listener()).unwrap();
-    let client = Client::builder(in_order()).backoff(Backoff::between(ms(10), ms(20)).down_after(1));
-    let client = client.health(Health::every(secs(1), 3).idle_within(secs(3))).dial(net.dialer()).unwrap();
+    let builder = Client::builder(in_order()).backoff(Backoff::between(ms(10), ms(20)).down_after(1));
+    let builder = builder.health(Health::every(secs(1), 3).idle_within(secs(3)));
+    let (net, _server, client) = between(Server::builder(in_order(), echo()), builder).await;
     client.call(Bytes::from("at first")).await.unwrap();
-    let mut states = client.connection().watch();
-    let down = states.wait_for(|state| matches!(state, ConnectionState::Down { .. }));
-    let is_down = tokio::time::timeout(secs(60), down).await.is_ok();
+    let is_down = tokio::time::timeout(secs(60), is_down(&client)).await.is_ok();
     assert!(!is_down && net.dials() > 10, "{is_down} after {} dials", net.dials());
     client.call(Bytes::from("at last")).await.unwrap();
 }
@@ -299,10 +253,8 @@ async fn is_down_after_hanging_up(protocol: Protocol<RawBytes>, says_hello: bool
         }
     });
     let backoff = Backoff::between(ms(10), ms(20)).seeded(1);
-    let client = Client::builder(protocol).backoff(backoff).dial(net.dialer()).unwrap();
-    let mut states = client.connection().watch();
-    let down = states.wait_for(|state| matches!(state, ConnectionState::Down { .. }));
-    let is_down = tokio::time::timeout(secs(100), down).await.is_ok();
+    let client = net.dial(Client::builder(protocol).backoff(backoff));
+    let is_down = tokio::time::timeout(secs(100), is_down(&client)).await.is_ok();
     flapping.abort();
     is_down
 }

@@ -22,8 +22,8 @@ impl Drop for Guard {
 
 fn endless() -> (Router<RawBytes>, mpsc::UnboundedReceiver<Seen>) {
     let (sender, receiver) = unbounded_channel();
-    let router = Router::new().fallback(move |_| {
-        let guard = Guard(sender.clone());
+    let router = handling(&sender, |sender, _| {
+        let guard = Guard(sender);
         async move {
             let _ = guard.0.send(Seen::Polled);
             std::future::pending().await
@@ -55,9 +55,8 @@ async fn on_each_executor<F: Future<Output = ()>>(
         ("a worker", on(worker())),
     ];
     for (name, protocol) in each {
-        let (net, (router, seen)) = (Net::new(), endless());
-        let server = Server::builder(protocol, router).listen(net.listener()).unwrap();
-        let peer = Peer::new(net.raw().await);
+        let (router, seen) = endless();
+        let (_net, server, peer) = served(Server::builder(protocol, router)).await;
         test(name, server, peer, seen).await;
     }
 }
@@ -98,9 +97,8 @@ async fn a_cancel_ends_a_handler_on_every_executor() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_its_executor_has_not_run_yet_ends_too() {
     for is_cancelled in [true, false] {
-        let (net, (router, mut seen), (keeping, kept)) = (Net::new(), endless(), keeping_jobs(16, true));
-        let server = Server::builder(on(keeping), router).listen(net.listener()).unwrap();
-        let mut peer = Peer::new(net.raw().await);
+        let ((router, mut seen), (keeping, kept)) = (endless(), keeping_jobs(16, true));
+        let (_net, server, mut peer) = served(Server::builder(on(keeping), router)).await;
         peer.ask_within(5, "x", 300).await;
         settle().await;
         if is_cancelled {
@@ -120,17 +118,15 @@ async fn a_request_that_its_executor_has_not_run_yet_ends_too() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_in_line_for_a_handlers_place_end_too() {
-    let (net, (router, mut seen)) = (Net::new(), endless());
-    let server = Server::builder(on(Inline::new(1)), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (router, mut seen) = endless();
+    let (_net, server, mut peer) = served(Server::builder(on(Inline::new(1)), router)).await;
     for (id, within) in [(1, 0), (2, 300), (3, 0), (4, 0)] {
         peer.ask_within(id, "x", within).await;
     }
     settle().await;
     assert_eq!(server.counts().in_flight, 4);
-    let refused = peer.expect(REFUSED).await;
     // It never ran, and is told so.
-    assert_eq!((refused.id, &refused.payload[..]), (2, &[6, 0][..]));
+    assert_eq!(peer.refusal().await, (2, vec![6, 0]));
     peer.send(CANCEL, 3, "").await;
     settle().await;
     assert_eq!(server.counts().in_flight, 2);
@@ -153,8 +149,8 @@ async fn of_requests_with_one_id_a_cancel_ends_the_oldest() {
     }
 
     let (sender, mut seen) = unbounded_channel();
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let tells = Tells(request.message, sender.clone());
+    let router = handling(&sender, |sender, request| {
+        let tells = Tells(request.message, sender);
         async move {
             let _tells = tells;
             std::future::pending().await
@@ -175,21 +171,16 @@ async fn of_requests_with_one_id_a_cancel_ends_the_oldest() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_go_on_past_its_requests_deadline_where_its_router_says_so() {
-    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
-        tokio::time::sleep(ms(500)).await;
-        Ok(request.message)
-    });
-    let (_net, server, mut peer) = served(Server::builder(native(), router.run_past_deadlines())).await;
-    peer.ask_within(5, "late", 300).await;
-    assert_eq!(peer.expect(REPLY).await.payload, b"late");
+    let (_net, server, mut peer) = served(serving(obeying().run_past_deadlines())).await;
+    peer.ask_within(5, "slow", 300).await;
+    assert_eq!(peer.expect(REPLY).await.payload, b"slow");
     assert_eq!(server.counts().expired, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_one_way_message_ends_at_its_deadline_without_a_word() {
-    let (net, (router, mut seen)) = (Net::new(), endless());
-    let server = Server::builder(native(), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (router, mut seen) = endless();
+    let (_net, server, mut peer) = served(serving(router)).await;
     peer.send_bytes(&Frame::new(ONE_WAY, 0, "x").within(300).bytes()).await;
     assert_eq!(seen.recv().await, Some(Seen::Polled));
     assert_eq!(seen.recv().await, Some(Seen::Dropped));
@@ -199,36 +190,12 @@ async fn a_one_way_message_ends_at_its_deadline_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_a_request_that_has_ended_is_an_error_of_who_gives_it() {
-    let (sender, mut told) = unbounded_channel();
-    let router = Router::new().respond(Command(0), move |_, responder: Responder<RawBytes>| {
-        let sender = sender.clone();
-        async move {
-            // Apart from the handler, which its deadline drops.
-            tokio::spawn(async move {
-                tokio::time::sleep(ms(500)).await;
-                assert!(!responder.is_awaited());
-                let _ = sender.send(responder.reply(Bytes::from("late")));
-            });
-            std::future::pending().await
-        }
-    });
-    let (_net, _server, mut peer) = served(Server::builder(native(), router)).await;
-    peer.ask_within(5, "x", 300).await;
-    assert_eq!(peer.expect(ERROR).await.payload[..2], DEADLINE);
-    assert!(matches!(told.recv().await.unwrap(), Err(RespondError::Ended)));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_packet_carries_what_is_left_of_its_calls_time() {
     let (_net, mut peer, client) = by_hand(native()).await;
     // Zero is no deadline, so that less than a millisecond is one.
     let nanos = Duration::from_nanos;
     for (within, told) in [(secs(5), 5000), (ms(1), 1), (nanos(400_000), 1), (nanos(1), 1)] {
-        let call = tokio::spawn({
-            let client = client.clone();
-            async move { client.call_within(Bytes::from("x"), within).await }
-        });
+        let call = calling(&client, "x", within);
         let asked = peer.expect(REQUEST).await;
         assert_eq!(asked.deadline, told, "{within:?}");
         peer.send(REPLY, asked.id, "x").await;
@@ -240,10 +207,7 @@ async fn a_packet_carries_what_is_left_of_its_calls_time() {
 
 #[tokio::test(start_paused = true)]
 async fn time_in_the_queue_counts_as_well() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    net.hang(true);
-    let client = connect(&net, native());
+    let (net, mut peers, client) = hanging(dialling(native()));
     let _call = start_within(&client, "x", secs(5)).await;
     tokio::time::sleep(secs(2)).await;
     net.hang(false);
@@ -253,26 +217,24 @@ async fn time_in_the_queue_counts_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_is_told_when_its_caller_stops_waiting() {
     let (sender, mut told) = unbounded_channel();
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
+    let router = handling(&sender, |sender, request| async move {
         let _ = sender.send(request.deadline.map(|deadline| deadline - Instant::now()));
-        async move { Ok(request.message) }
+        Ok(request.message)
     });
     let (net, _server, client) = linked(router).await;
     client.call_within(Bytes::new(), ms(2500)).await.unwrap();
     assert_eq!(told.recv().await.unwrap(), Some(ms(2500)));
-    Peer::new(net.raw().await).send(REQUEST, 1, "").await;
+    net.peer().await.send(REQUEST, 1, "").await;
     assert_eq!(told.recv().await.unwrap(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_hears_the_same_of_a_deadline_whichever_side_looks_first() {
     let (_net, mut peer, client) = by_hand(native()).await;
-    let call = start(&client, "x").await;
-    let asked = peer.expect(REQUEST).await;
+    let (call, asked) = started(&client, &mut peer, "x").await;
     peer.send(ERROR, asked.id, DEADLINE).await;
     assert!(matches!(call.await.unwrap(), Err(CallError::Timeout)));
-    let call = start(&client, "x").await;
-    let asked = peer.expect(REQUEST).await;
+    let (call, asked) = started(&client, &mut peer, "x").await;
     // It had to wait there, and never ran.
     peer.send(REFUSED, asked.id, [6, 0]).await;
     let error = call.await.unwrap().unwrap_err();

@@ -4,8 +4,7 @@ use crate::support::*;
 
 /// A call of `size` bytes in a task of its own, already queued or in line.
 async fn start_sized(client: &Client<RawBytes>, size: usize) -> Call {
-    let client = client.clone();
-    let call = tokio::spawn(async move { client.call(Bytes::from(vec![0; size])).await });
+    let call = calling(client, vec![0; size], secs(5));
     settle().await;
     call
 }
@@ -33,13 +32,10 @@ async fn a_small_request_does_not_overtake_a_large_one_in_line() {
 #[tokio::test(start_paused = true)]
 async fn a_small_request_of_one_channel_does_not_overtake_a_large_one_of_another() {
     let (net, (router, mut begun)) = (Net::new(), gated());
-    let server = Server::builder(native(), router)
-        .limits(serving_up_to(|limits| limits.all_bytes = 100))
-        .listen(net.listener())
-        .unwrap();
+    let server = net.serve(serving(router).limits(serving_up_to(|limits| limits.all_bytes = 100)));
     let mut peers = Vec::new();
     for size in [60, 80, 30] {
-        let mut peer = Peer::new(net.raw().await);
+        let mut peer = net.peer().await;
         peer.send(REQUEST, 1, vec![0; size]).await;
         settle().await;
         peers.push(peer);
@@ -58,13 +54,10 @@ async fn a_small_request_of_one_channel_does_not_overtake_a_large_one_of_another
 async fn calls_go_round_the_open_lanes() {
     let net = Net::new();
     let mut peers = net.peers();
-    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
+    let client = net.dial(dialling(native()).lanes(3));
     let mut ends = [peers.next().await, peers.next().await, peers.next().await];
     settle().await;
-    let mut calls = Vec::new();
-    for _ in 0..6 {
-        calls.push(start(&client, "x").await);
-    }
+    let calls = start_many(&client, 6, "x").await;
     for peer in &mut ends {
         for _ in 0..2 {
             peer.answer("").await;
@@ -89,7 +82,7 @@ async fn calls_keep_clear_of_the_lane_with_the_most_to_write() {
     // The turn comes to every lane, also to one whose peer takes nothing.
     let net = Net::holding(4096);
     let mut peers = net.peers();
-    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
+    let client = net.dial(dialling(native()).lanes(3));
     let _takes_nothing = peers.next().await;
     for _ in 0..2 {
         tokio::spawn(answer(peers.next().await));
@@ -125,7 +118,7 @@ async fn a_link_whose_channel_always_has_more_lets_others_have_their_turns() {
         Poll::Ready(Ok(CHUNK))
     };
     let channel = source(read, |_, _| GO_ON);
-    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let server = serving(echo()).listen(accepting(vec![channel])).unwrap();
     for _ in 0..10_000 {
         in_turn.store(0, SeqCst);
         tokio::task::yield_now().await;
@@ -192,7 +185,7 @@ async fn a_server_lets_the_answers_that_its_peer_takes_leave_before_it_reads_on(
     let valve = Valve::default();
     valve.0.lock().unwrap().left = 16;
     let channel = valve.channel(Frame::new(REQUEST, 1, vec![0; EACH]).bytes());
-    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let server = serving(echo()).listen(accepting(vec![channel])).unwrap();
     settle().await;
     assert_eq!(server.counts().received, 16);
     valve.open(16);

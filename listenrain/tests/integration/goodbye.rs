@@ -29,7 +29,7 @@ async fn golden_bytes_of_a_session_with_a_peer_of_before_there_were_hellos() {
     assert_eq!(call.await.unwrap().unwrap(), "yes");
     assert_eq!((client.counts().late_replies, client.counts().refused), (0, 0));
     // And what a client of then said and got.
-    let (_net, server, mut client) = served(Server::builder(native(), echo())).await;
+    let (_net, server, mut client) = served(serving(echo())).await;
     client.send_bytes(&[&[0x4C, 1, 0, 0, 0, 0, 0, 3][..], id, &[0; 4], b"ask"].concat()).await;
     let mut got = vec![0; 23];
     client.io.read_exact(&mut got).await.unwrap();
@@ -53,7 +53,7 @@ async fn golden_bytes_of_the_originals_protocol_stay_what_they_were() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hello_is_answered_once_and_what_a_newer_peer_adds_is_ignored() {
-    let (_net, _server, mut peer) = served(Server::builder(native(), echo())).await;
+    let (_net, _server, mut peer) = served(serving(echo())).await;
     let newer = [&[0, 1, 0xFF, 0, 0, 0, 0, 0, 0, 1][..], b"more"].concat();
     peer.send(HELLO, 0, &newer).await;
     peer.send(HELLO, 0, &newer).await;
@@ -65,7 +65,7 @@ async fn a_hello_is_answered_once_and_what_a_newer_peer_adds_is_ignored() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_of_another_version_is_told_so() {
-    let (_net, _server, mut peer) = served(Server::builder(native(), echo())).await;
+    let (_net, _server, mut peer) = served(serving(echo())).await;
     peer.send(HELLO, 0, [0, 2, 0, 0, 0, 0, 0, 0, 0, 1]).await;
     assert_eq!(peer.expect(GOODBYE).await.payload, goodbye(VERSION, 0, 0, 30_000));
 }
@@ -77,9 +77,7 @@ async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_an
     let (router, begun) = held(&go_on);
     let server = serve(&net, router);
     let mut peer = greeted(&net).await;
-    for id in 1..=3 {
-        peer.send(REQUEST, id, "taken").await;
-    }
+    peer.ask(1..=3, "taken").await;
     peer.send(ONE_WAY, 0, "taken").await;
     settle().await;
     let draining = tokio::spawn(async move { server.drain(secs(30)).await });
@@ -97,11 +95,7 @@ async fn a_drain_says_what_was_taken_and_refuses_what_still_comes_until_it_is_an
     drop(peer);
     let drained = draining.await.unwrap();
     assert_eq!((drained.complete, drained.answered, drained.refused, drained.cut_off), (true, 3, 1, 0));
-    assert_eq!(
-        begun.load(Ordering::SeqCst),
-        4,
-        "three requests and a one-way message, and nothing that came late"
-    );
+    assert_eq!(begun.load(SeqCst), 4, "three requests and a one-way message, and nothing that came late");
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +111,7 @@ async fn a_peer_that_never_answers_a_goodbye_holds_up_a_drain_no_longer_than_a_s
 
 #[tokio::test(start_paused = true)]
 async fn a_hello_that_is_on_its_way_as_a_drain_begins_is_waited_for() {
-    let (_net, server, mut peer) = served(Server::builder(native(), echo())).await;
+    let (_net, server, mut peer) = served(serving(echo())).await;
     let draining = tokio::spawn(async move { server.drain(secs(60)).await });
     settle().await;
     peer.send(HELLO, 0, OWN_HELLO).await;
@@ -133,11 +127,9 @@ async fn a_hello_that_is_on_its_way_as_a_drain_begins_is_waited_for() {
 async fn a_request_that_is_decoded_just_as_a_drain_begins_is_not_counted_by_the_goodbye() {
     // It was counted and refused by itself, so its caller heard of the drain although it could have been sent elsewhere.
     let (net, server) = (Net::new(), Arc::new(OnceLock::<Server>::new()));
-    let drained = Arc::clone(&server);
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let mut drain = Box::pin(drained.get().unwrap().drain(secs(30)));
-        assert!(drain.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        async move { Ok(request.message) }
+    let router = handling(&server, |server, request| async move {
+        assert!(poll_once(std::pin::pin!(server.get().unwrap().drain(secs(30)))).is_pending());
+        Ok(request.message)
     });
     assert!(server.set(serve(&net, router)).is_ok());
     let mut peer = greeted(&net).await;
@@ -155,8 +147,7 @@ async fn a_request_that_is_decoded_just_as_a_drain_begins_is_not_counted_by_the_
 #[tokio::test(start_paused = true)]
 async fn a_request_that_has_found_no_room_when_a_drain_begins_is_not_counted_by_the_goodbye() {
     let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
-    let server = Server::builder(native(), held(&go_on).0).max_requests(1);
-    let server = server.listen(net.listener()).unwrap();
+    let server = net.serve(serving(held(&go_on).0).max_requests(1));
     let mut peer = greeted(&net).await;
     peer.send(REQUEST, 1, "taken").await;
     peer.send(REQUEST, 2, "waits").await;
@@ -169,11 +160,9 @@ async fn a_request_that_has_found_no_room_when_a_drain_begins_is_not_counted_by_
 /// A server with places for two handlers, a peer that has asked it five times, and how many handlers have begun.
 async fn two_of_five_run() -> (Server, Peer, Arc<AtomicUsize>) {
     let (net, (router, begun)) = (Net::new(), held(&Arc::default()));
-    let server = Server::builder(bounded(2), router).listen(net.listener()).unwrap();
+    let server = net.serve(Server::builder(bounded(2), router));
     let mut peer = greeted(&net).await;
-    for id in 1..=5 {
-        peer.send(REQUEST, id, "x").await;
-    }
+    peer.ask(1..=5, "x").await;
     settle().await;
     (server, peer, begun)
 }
@@ -185,7 +174,7 @@ async fn what_stands_in_line_when_a_drain_ends_is_refused_and_what_runs_is_cut_o
     assert_eq!((drained.complete, drained.refused, drained.cut_off), (false, 3, 2));
     let frames = peer.read_all().await;
     let refused: Vec<_> = frames.iter().filter(|frame| frame.kind == REFUSED).map(|frame| frame.id).collect();
-    assert_eq!((refused, begun.load(Ordering::SeqCst)), (vec![3, 4, 5], 2));
+    assert_eq!((refused, begun.load(SeqCst)), (vec![3, 4, 5], 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,8 +190,7 @@ async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
     let (_net, mut peers, mut first, client) = dialled(dialling(native())).await;
     let taken = start(&client, "taken").await;
     let untaken = start(&client, "untaken").await;
-    let asked = first.expect(REQUEST).await;
-    let late = first.expect(REQUEST).await;
+    let (asked, late) = (first.expect(REQUEST).await, first.expect(REQUEST).await);
     first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
     let answer = first.read_any().await.unwrap();
     assert_eq!((answer.kind, answer.flags, answer.payload.len()), (GOODBYE, ANSWER, 0));
@@ -211,25 +199,18 @@ async fn a_client_sends_again_elsewhere_what_a_goodbye_does_not_count() {
     assert_eq!((again.id, &again.payload[..]), (late.id, &b"untaken"[..]));
     // The first peer refuses what it did not take, and answers what it did: both on the old channel.
     first.send(REFUSED, late.id, [2, 0]).await;
-    first.send(REPLY, asked.id, "answered").await;
-    assert_eq!(taken.await.unwrap().unwrap(), "answered");
+    first.ends(taken, &asked, "answered").await;
     assert_eq!(first.read_any().await, None, "it ends when the last call on it has");
-    second.send(REPLY, again.id, "answered too").await;
-    assert_eq!(untaken.await.unwrap().unwrap(), "answered too");
+    second.ends(untaken, &again, "answered too").await;
     assert_eq!((client.counts().in_flight, client.counts().late_replies), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_goodbye_does_not_count_is_sent_again_once_also_where_the_old_channel_had_not_taken_it() {
     // Broken by a channel that, ended at last, hands back what was taken back from it at the goodbye.
-    let net = Net::holding(1000);
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut first = peers.next().await;
-    let taken = start(&client, "taken").await;
-    let asked = first.expect(REQUEST).await;
-    let large = client.clone();
-    let cut = tokio::spawn(async move { large.call(Bytes::from(vec![1; 5000])).await });
+    let (_net, mut peers, mut first, client) = dialled_on(Net::holding(1000), dialling(native())).await;
+    let (taken, asked) = started(&client, &mut first, "taken").await;
+    let cut = calling(&client, vec![1; 5000], secs(60));
     let behind = start(&client, "behind").await;
     // The peer reads no further than the first request, says so, and is gone.
     first.send(REPLY, asked.id, "answered").await;
@@ -244,18 +225,15 @@ async fn what_a_goodbye_does_not_count_is_sent_again_once_also_where_the_old_cha
     }
     cut.await.unwrap().unwrap();
     behind.await.unwrap().unwrap();
-    let last = start(&client, "last").await;
-    let next = second.expect(REQUEST).await;
+    let (last, next) = started(&client, &mut second, "last").await;
     assert_eq!(next.payload.len(), 4, "nothing comes twice");
-    second.send(REPLY, next.id, "answered").await;
-    last.await.unwrap().unwrap();
+    second.ends(last, &next, "answered").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
     let (_net, mut peers, mut first, client) = dialled(dialling(native())).await;
-    let _taken = start(&client, "taken").await;
-    first.expect(REQUEST).await;
+    let (_taken, _) = started(&client, &mut first, "taken").await;
     first.send(GOODBYE, 0, goodbye(DRAINING, 1, 0, 0)).await;
     settle().await;
     let _next = start(&client, "next").await;
@@ -270,8 +248,7 @@ async fn nothing_leaves_on_a_channel_whose_peer_has_said_goodbye() {
 #[tokio::test(start_paused = true)]
 async fn where_nothing_is_sent_again_a_call_that_was_not_taken_is_known_not_to_have_run() {
     let (_net, _peers, mut peer, client) = dialled(dialling(native()).resend_unsent(false)).await;
-    let call = start(&client, "untaken").await;
-    peer.expect(REQUEST).await;
+    let (call, _) = started(&client, &mut peer, "untaken").await;
     peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 0)).await;
     let error = call.await.unwrap().unwrap_err();
     assert!(error.never_executed() && matches!(error, CallError::Refused(Refusal::ByPeer(_))), "{error:?}");
@@ -281,8 +258,7 @@ async fn where_nothing_is_sent_again_a_call_that_was_not_taken_is_known_not_to_h
 async fn only_the_first_goodbye_of_a_channel_counts_and_is_answered() {
     // Each of them had an answer, in a queue without end, and its one-way messages counted again.
     let (_net, _peers, mut peer, client) = dialled(dialling(native())).await;
-    let _taken = start(&client, "taken").await;
-    peer.expect(REQUEST).await;
+    let (_taken, _) = started(&client, &mut peer, "taken").await;
     for _ in 0..3 {
         client.one_way(Bytes::from("one of three is taken")).await.unwrap();
         peer.expect(ONE_WAY).await;
@@ -302,12 +278,9 @@ async fn a_client_stays_away_as_long_as_it_is_asked_to_unless_its_generator_know
     for knows_better in [false, true] {
         let net = Net::new();
         let mut peers = net.peers();
-        let (sender, mut ends) = mpsc::unbounded_channel::<ChannelEnd>();
-        let generator = net.dialer_with(move |channel| {
-            let sender = sender.clone();
-            if knows_better { channel.on_end(move |end| drop(sender.send(end.clone()))) } else { channel }
-        });
-        let _client = dialling(native()).dial(generator).unwrap();
+        let (telling, mut ends) = net.dialer_with_ends();
+        let dialer = if knows_better { telling } else { net.dialer() };
+        let _client = dialling(native()).dial(dialer).unwrap();
         let mut first = peers.next().await;
         first.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 2000)).await;
         let (took, _second) = timed(peers.next()).await;

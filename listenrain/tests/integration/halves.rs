@@ -8,18 +8,12 @@ async fn what_is_interrupted_is_called_again() {
     for part in [Part::Read, Part::Write, Part::Flush, Part::Shutdown] {
         let net = Net::new();
         let server = serve(&net, echo());
-        let dials = Arc::new(AtomicUsize::new(0));
-        let (place, dialled) = (net.clone(), Arc::clone(&dials));
-        let dialer = generator("test://net".parse().unwrap(), move || {
-            let net = place.clone();
-            dialled.fetch_add(1, SeqCst);
-            async move {
-                let mut calls = 0;
-                Ok(hooked(net.raw().await, move |called, _| {
-                    calls += usize::from(called == part);
-                    let interrupts = called == part && calls % 2 == 1;
-                    if interrupts { Poll::Ready(Err(io::ErrorKind::Interrupted.into())) } else { GO_ON }
-                }))
+        let dialer = hooked_dialer(&net, move || {
+            let mut calls = 0;
+            move |called: Part, _: &mut Context<'_>| {
+                calls += usize::from(called == part);
+                let interrupts = called == part && calls % 2 == 1;
+                if interrupts { Poll::Ready(Err(io::ErrorKind::Interrupted.into())) } else { GO_ON }
             }
         });
         let client = dialling(native()).dial(dialer).unwrap();
@@ -29,8 +23,14 @@ async fn what_is_interrupted_is_called_again() {
         let (took, ()) = timed(client.close()).await;
         settle().await;
         assert!(took < ms(10) && server.connections() == 0, "{part:?}: {took:?}");
-        assert_eq!(dials.load(SeqCst), 1, "{part:?}");
+        assert_eq!((server.counts().accepted, client.counts().reconnects), (1, 0), "{part:?}");
     }
+}
+
+/// A peer of a server of echoes whose channel holds `capacity` bytes, and how often the channel is reset.
+fn echoing(capacity: usize) -> (Peer, Server, Arc<AtomicUsize>) {
+    let (peer, channel, resets) = counted(capacity);
+    (peer, serving(echo()).listen(accepting(vec![channel])).unwrap(), resets)
 }
 
 /// The far end of a channel that holds `capacity` bytes, and how often its near end is reset.
@@ -48,14 +48,12 @@ fn counted(capacity: usize) -> (Peer, Channel, Arc<AtomicUsize>) {
 #[tokio::test(start_paused = true)]
 async fn a_channel_is_reset_where_it_ends_badly_or_inside_a_packet_and_only_there() {
     // The peer would take what it has got for all that there was.
-    let (mut peer, channel, resets) = counted(64);
-    let _server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let (mut peer, _server, resets) = echoing(64);
     peer.send_bytes(&[0xff; 20]).await;
     settle().await;
     assert_eq!(resets.load(SeqCst), 1, "what came was no packet");
 
-    let (mut peer, channel, resets) = counted(64);
-    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let (mut peer, server, resets) = echoing(64);
     peer.send(REQUEST, 1, [1; 1000]).await;
     settle().await;
     assert_eq!(resets.load(SeqCst), 0);
@@ -63,8 +61,7 @@ async fn a_channel_is_reset_where_it_ends_badly_or_inside_a_packet_and_only_ther
     settle().await;
     assert_eq!(resets.load(SeqCst), 1, "its answer is cut");
 
-    let (mut peer, channel, resets) = counted(64);
-    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let (mut peer, server, resets) = echoing(64);
     peer.send(REQUEST, 1, "x").await;
     peer.expect(REPLY).await;
     peer.io.shutdown().await.unwrap();
@@ -95,8 +92,7 @@ async fn a_forwarding_that_fails_resets_both_of_its_channels() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_ends_reads_on_for_a_second_until_its_peer_ends_too() {
     // A socket that is closed with bytes unread is reset, and takes along what the peer has yet to read.
-    let (mut peer, channel, resets) = counted(4096);
-    let server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let (mut peer, server, resets) = echoing(4096);
     // Long enough for its hello to be no longer on its way.
     tokio::time::sleep(secs(2)).await;
     let draining = tokio::spawn(async move { (timed(server.drain(secs(10))).await, server) });

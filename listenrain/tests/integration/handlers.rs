@@ -12,14 +12,9 @@ async fn handlers_that_block_run_side_by_side_on_threads_of_their_own() {
         Ok(request.message)
     });
     let (_net, _server, client) = linked(router).await;
-    let calls: Vec<_> = (0..4)
-        .map(|number: u8| {
-            let client = client.clone();
-            tokio::spawn(async move { client.call(Bytes::from(vec![number])).await })
-        })
-        .collect();
-    for (number, call) in calls.into_iter().enumerate() {
-        assert_eq!(call.await.unwrap().unwrap(), vec![number as u8]);
+    let calls = ["a", "b", "c", "d"].map(|name| (name, calling(&client, name, secs(30))));
+    for (name, call) in calls {
+        assert_eq!(call.await.unwrap().unwrap(), name);
     }
 }
 
@@ -29,7 +24,7 @@ async fn a_blocking_handler_that_fails_or_panics_is_answered_with_an_error() {
         assert!(request.message != "panic", "a blocking handler");
         Err(HandlerError::new("it failed"))
     });
-    let (_net, server, mut peer) = served(Server::builder(native(), router)).await;
+    let (_net, server, mut peer) = served(serving(router)).await;
     for (asked, told) in [("panic", &b"\0\x04"[..]), ("fail", b"\0\x03it failed")] {
         peer.send(REQUEST, 1, asked).await;
         assert_eq!(peer.expect(ERROR).await.payload, told);
@@ -39,15 +34,7 @@ async fn a_blocking_handler_that_fails_or_panics_is_answered_with_an_error() {
 
 /// The original's packets, whose errors are messages that name the request.
 fn with_stand_ins() -> Router<RawBytes> {
-    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
-        match &request.message[..] {
-            b"slow" => tokio::time::sleep(ms(100)).await,
-            b"bad" | b"worse" => return Err(HandlerError::new("no good")),
-            _ => {}
-        }
-        Ok(request.message)
-    });
-    router.on_error(|request: &[u8], error: &RemoteError| {
+    obeying().on_error(|request: &[u8], error: &RemoteError| {
         let request = String::from_utf8_lossy(request);
         (request != "worse").then(|| format!("error of {request}: {}", error.message).into())
     })
@@ -75,8 +62,7 @@ async fn a_stand_in_that_cannot_be_made_is_none() {
             assert!(large, "a stand-in panics");
             Some(Bytes::from(vec![0; 1001]))
         });
-        let packets = OriginalPackets::default().with_max_packet(1000);
-        let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
+        let protocol = in_packets(OriginalPackets::default().with_max_packet(1000));
         let (_net, server, mut peer) = served(Server::builder(protocol, router)).await;
         peer.send_original("bad").await;
         assert_eq!(peer.read_original().await, None, "{name}");
@@ -99,21 +85,15 @@ fn at_once() -> (impl Executor, Jobs) {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_not_done_at_once_is_given_back_and_goes_on_elsewhere() {
     let (polling, jobs) = at_once();
-    let router: Router<RawBytes> = Router::new().fallback(|request: Request<Bytes>| async move {
-        if request.message == "twice" {
-            tokio::task::yield_now().await;
-        }
-        Ok(request.message)
-    });
-    let (_net, server, mut peer) = served(Server::builder(on(polling), router)).await;
+    let (_net, server, mut peer) = served(Server::builder(on(polling), obeying())).await;
     peer.send(REQUEST, 1, "once").await;
     assert_eq!(peer.expect(REPLY).await.payload, b"once");
-    peer.send(REQUEST, 2, "twice").await;
+    peer.send(REQUEST, 2, "later").await;
     settle().await;
     assert_eq!(server.counts().in_flight, 1);
     let job = jobs.lock().unwrap().pop().unwrap();
     job.run_now().unwrap();
-    assert_eq!(peer.expect(REPLY).await.payload, b"twice");
+    assert_eq!(peer.expect(REPLY).await.payload, b"later");
     assert!(jobs.lock().unwrap().is_empty());
 }
 
@@ -167,8 +147,7 @@ async fn a_handler_that_has_answered_and_goes_on_ends_with_its_channel_where_tha
             std::future::pending().await
         }
     });
-    let (_net, _server, mut peer) =
-        served(Server::builder(native(), router).on_disconnect(OnDisconnect::Cancel)).await;
+    let (_net, _server, mut peer) = served(serving(router).on_disconnect(OnDisconnect::Cancel)).await;
     for id in 1..=2 {
         peer.send(REQUEST, id, "answered").await;
         peer.expect(REPLY).await;
@@ -182,43 +161,28 @@ async fn a_handler_that_has_answered_and_goes_on_ends_with_its_channel_where_tha
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_its_handler_has_left_to_others_ends_at_its_deadline_all_the_same() {
-    let left: Arc<Mutex<Vec<_>>> = Arc::default();
-    let kept = Arc::clone(&left);
-    let router: Router<RawBytes> = Router::new().respond(Command(0), move |_, responder| {
-        let kept = Arc::clone(&kept);
-        async move {
-            tokio::task::yield_now().await;
-            kept.lock().unwrap().push(responder);
-        }
-    });
-    let (_net, server, mut peer) = served(Server::builder(native(), router)).await;
+    let (router, mut left) = handed_over();
+    let (_net, server, mut peer) = served(serving(router)).await;
     peer.ask_within(1, "left", 1000).await;
-    let told = tokio::time::timeout(Duration::from_secs(60), peer.expect(ERROR)).await.expect("it is told");
+    let told = tokio::time::timeout(secs(60), peer.expect(ERROR)).await.expect("it is told");
     assert_eq!(told.payload[..2], *b"\0\x07");
     assert_eq!((server.counts().expired, server.counts().in_flight), (1, 0));
-    let responder = left.lock().unwrap().pop().unwrap();
-    assert!(matches!(responder.reply(Bytes::new()), Err(RespondError::Ended)));
+    let (_, responder) = left.recv().await.unwrap();
+    assert!(!responder.is_awaited() && matches!(responder.reply(Bytes::new()), Err(RespondError::Ended)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_over_is_let_go_of_when_its_last_handler_ends() {
     let go_on = Arc::new(Notify::new());
     let facts: Arc<Mutex<Vec<Weak<ChannelFacts>>>> = Arc::default();
-    let (goes_on, seen) = (Arc::clone(&go_on), Arc::clone(&facts));
-    let router: Router<RawBytes> = Router::new().fallback(move |request: Request<Bytes>| {
-        seen.lock().unwrap().push(Arc::downgrade(&request.facts));
-        let go_on = Arc::clone(&goes_on);
-        async move {
-            drop(request.facts);
-            go_on.notified().await;
-            Ok(request.message)
-        }
+    let router = handling(&(go_on.clone(), facts.clone()), |(go_on, facts), request| async move {
+        facts.lock().unwrap().push(Arc::downgrade(&request.facts));
+        drop(request.facts);
+        go_on.notified().await;
+        Ok(request.message)
     });
-    let (_net, server, mut peer) =
-        served(Server::builder(native(), router).health(Health::every(secs(1), 3))).await;
-    for id in 1..=2 {
-        peer.send(REQUEST, id, "asked").await;
-    }
+    let (_net, server, mut peer) = served(serving(router).health(Health::every(secs(1), 3))).await;
+    peer.ask(1..=2, "asked").await;
     // It answers no ping.
     tokio::time::sleep(secs(5)).await;
     for (running, is_there) in [(2, true), (1, true), (0, false)] {
@@ -245,21 +209,18 @@ async fn cancelled_requests_give_their_places_back_once_the_executor_has_let_go_
 
 #[tokio::test(start_paused = true)]
 async fn replies_whose_callbacks_wait_count_as_replies_that_wait() {
-    let (net, (keeping, kept)) = (Net::new(), keeping_jobs(4, false));
-    let _server =
-        serve(&net, Router::new().fallback(|_: Request<Bytes>| async { Ok(Bytes::from(vec![1; 1 << 20])) }));
-    let client = dialling(calling_back_on(keeping))
-        .limits(calling_up_to(|limits| limits.reply_bytes = 1 << 20))
-        .dial(net.dialer())
-        .unwrap();
+    let (keeping, kept) = keeping_jobs(4, false);
+    let limits = calling_up_to(|limits| limits.reply_bytes = 1 << 20);
+    let builder = dialling(calling_back_on(keeping)).limits(limits);
+    let router = handling(&(), |(), _| async { Ok(Bytes::from(vec![1; 1 << 20])) });
+    let (_net, _server, client) = between(serving(router), builder).await;
     let held = Arc::new(AtomicUsize::new(0));
     for _ in 0..64 {
         let held = Arc::clone(&held);
-        client
-            .send(Bytes::from("x"), move |outcome: Outcome<Bytes>| {
-                held.fetch_add(outcome.map_or(0, |reply| reply.len()), Ordering::SeqCst);
-            })
-            .await;
+        let add = move |outcome: Outcome<Bytes>| {
+            held.fetch_add(outcome.map_or(0, |reply| reply.len()), SeqCst);
+        };
+        client.send("x".into(), add).await;
     }
     tokio::time::sleep(secs(1)).await;
     loop {
@@ -270,6 +231,6 @@ async fn replies_whose_callbacks_wait_count_as_replies_that_wait() {
         jobs.into_iter().for_each(|job| drop(job.run_now()));
         settle().await;
     }
-    let held = held.load(Ordering::SeqCst) >> 20;
+    let held = held.load(SeqCst) >> 20;
     assert!(held <= 2, "{held} MiB of replies waited beside a limit of 1 MiB");
 }

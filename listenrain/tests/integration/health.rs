@@ -53,19 +53,14 @@ async fn a_peer_is_pinged_when_it_is_quiet_and_only_then() {
 async fn a_peer_that_is_not_read_is_not_called_silent() {
     // This side is at its limit, with handlers that take long; what the peer sends meanwhile is not looked at.
     let go_on = Arc::new(Notify::new());
-    let builder = Server::builder(native(), held(&go_on).0).max_requests(1).health(health());
+    let builder = serving(held(&go_on).0).max_requests(1).health(health());
     let (_net, server, mut peer) = served(builder).await;
     peer.send(REQUEST, 1, "a").await;
     peer.send(REQUEST, 2, "b").await;
     tokio::time::sleep(secs(60)).await;
     assert_eq!(server.connections(), 1);
     go_on.notify_one();
-    loop {
-        let frame = peer.read().await.expect("it is still served");
-        if frame.kind == REPLY {
-            break;
-        }
-    }
+    while peer.read().await.expect("it is still served").kind != REPLY {}
     // Now it is read, and says nothing for three intervals.
     go_on.notify_one();
     tokio::time::sleep(ms(5100)).await;
@@ -75,13 +70,10 @@ async fn a_peer_that_is_not_read_is_not_called_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_packet_may_take_its_time() {
     let net = Net::new();
-    let _server = Server::builder(native(), echo())
-        .health(health().packet_within(secs(10)))
-        .listen(net.listener())
-        .unwrap();
+    let _server = net.serve(serving(echo()).health(health().packet_within(secs(10))));
     let bytes = Frame::new(REQUEST, 1, vec![1; 100]).bytes();
     // A byte a second, of a packet that takes eight.
-    let mut peer = Peer::new(net.raw().await);
+    let mut peer = net.peer().await;
     peer.send_bytes(&bytes[..bytes.len() - 8]).await;
     for at in bytes.len() - 8..bytes.len() {
         tokio::time::sleep(secs(1)).await;
@@ -97,9 +89,7 @@ async fn a_process_that_stood_still_asks_before_it_gives_up_a_peer() {
     // As after a machine was suspended, or a thread was blocked: time has passed in one step.
     tokio::time::advance(secs(61)).await;
     peer.pong().await;
-    let call = start(&client, "still there").await;
-    peer.answer("").await;
-    call.await.unwrap().unwrap();
+    exchange(&client, &mut peer, "still there", "").await;
     // One that does not answer is given up all the same.
     let (took, ()) = timed(async { while peer.read_any().await.is_some() {} }).await;
     assert!(took >= secs(45) && took <= secs(75), "{took:?}");

@@ -6,9 +6,7 @@ use std::collections::VecDeque;
 const MIB: usize = 1 << 20;
 
 fn limits(all_bytes: usize) -> ServerLimits {
-    let mut limits = ServerLimits::default();
-    limits.all_bytes = all_bytes;
-    limits
+    serving_up_to(|limits| limits.all_bytes = all_bytes)
 }
 
 /// Begins a request of `claimed` bytes, sends `sent` of them, and then nothing more.
@@ -17,7 +15,7 @@ async fn stall(mut peer: Peer, id: u64, claimed: usize, sent: usize) -> tokio::t
     header[4..8].copy_from_slice(&u32::try_from(claimed).unwrap().to_be_bytes());
     peer.send_bytes(&header).await;
     tokio::spawn(async move {
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut peer.io, &vec![7; sent]).await;
+        let _ = peer.io.write_all(&vec![7; sent]).await;
         std::future::pending::<()>().await;
     })
 }
@@ -25,17 +23,12 @@ async fn stall(mut peer: Peer, id: u64, claimed: usize, sent: usize) -> tokio::t
 /// A server whose handlers keep large requests until they are let go on; counts those.
 fn keeping() -> (Router<RawBytes>, Arc<Notify>, Arc<AtomicUsize>) {
     let (go_on, kept) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
-    let (notify, count) = (Arc::clone(&go_on), Arc::clone(&kept));
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let notify = Arc::clone(&notify);
-        let is_large = request.message.len() >= MIB;
-        count.fetch_add(usize::from(is_large), SeqCst);
-        async move {
-            if is_large {
-                notify.notified().await;
-            }
-            Ok(Bytes::from("done"))
+    let router = handling(&(go_on.clone(), kept.clone()), |(go_on, kept), request| async move {
+        if request.message.len() >= MIB {
+            kept.fetch_add(1, SeqCst);
+            go_on.notified().await;
         }
+        Ok(Bytes::from("done"))
     });
     (router, go_on, kept)
 }
@@ -58,8 +51,7 @@ async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
             source(read, |_, _| GO_ON)
         })
         .collect();
-    let server =
-        Server::builder(native(), echo()).limits(limits(4 * MIB)).listen(accepting(channels)).unwrap();
+    let server = serving(echo()).limits(limits(4 * MIB)).listen(accepting(channels)).unwrap();
     tokio::time::sleep(secs(1)).await;
     let counts = server.counts();
     // One may go beyond the limit, with all of its thirty.
@@ -72,10 +64,10 @@ async fn what_has_partly_come_in_chunks_waits_for_memory_too() {
 async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_take() {
     // A peer that was held up was exempt, and one at a time was given up: twenty kept all memory for twenty minutes.
     let net = Net::holding(MIB);
-    let server = Server::builder(native(), echo()).limits(limits(32 * MIB)).listen(net.listener()).unwrap();
+    let server = net.serve(serving(echo()).limits(limits(32 * MIB)));
     let mut stalled = Vec::new();
     for _ in 0..20 {
-        stalled.push(stall(Peer::new(net.raw().await), 1, 60 * MIB, 59 * MIB).await);
+        stalled.push(stall(net.peer().await, 1, 60 * MIB, 59 * MIB).await);
         tokio::time::sleep(ms(100)).await;
     }
     let held = server.counts().in_flight_bytes as usize;
@@ -92,14 +84,19 @@ async fn peers_that_stop_inside_packets_keep_memory_no_longer_than_a_packet_may_
     assert_eq!(reply.unwrap().len(), 8 * MIB);
 }
 
+/// A server that waits ten seconds for memory, which a request of as many bytes of a peer takes most of.
+async fn held_by_one(net: &Net, router: Router<RawBytes>, bytes: usize) -> (Server, Peer) {
+    let health = Health::every(secs(1), 1000).packet_within(secs(10));
+    let server = net.serve(serving(router).limits(limits(4 * MIB)).health(health));
+    let mut peer = greeted(net).await;
+    peer.send(REQUEST, 1, vec![1; bytes]).await;
+    (server, peer)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_keeps_its_answers() {
     let (net, (router, go_on, _)) = (Net::holding(MIB), keeping());
-    let health = Health::every(secs(1), 1000).packet_within(secs(10));
-    let builder = Server::builder(native(), router).limits(limits(4 * MIB)).health(health);
-    let server = builder.listen(net.listener()).unwrap();
-    let mut holds = greeted(&net).await;
-    holds.send_bytes(&Frame::new(REQUEST, 1, vec![1; 3 * MIB]).bytes()).await;
+    let (server, _holds) = held_by_one(&net, router, 3 * MIB).await;
     let mut peer = greeted(&net).await;
     peer.send(REQUEST, 1, vec![2; MIB]).await;
     settle().await;
@@ -109,12 +106,12 @@ async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_kee
     let mut packet = Frame::new(REQUEST, 2, vec![3; 4 * MIB]).bytes();
     packet.extend(Frame::new(REQUEST, 3, "behind it").bytes());
     let (mut read, mut write) = tokio::io::split(peer.io);
-    let writing = tokio::spawn(async move { tokio::io::AsyncWriteExt::write_all(&mut write, &packet).await });
+    let writing = tokio::spawn(async move { write.write_all(&packet).await });
     let mut told = Vec::new();
     let start = Instant::now();
     while !told.windows(2).any(|two| two == [0x4C, GOODBYE]) {
         let mut some = [0; 4096];
-        let count = tokio::io::AsyncReadExt::read(&mut read, &mut some).await.unwrap();
+        let count = read.read(&mut some).await.unwrap();
         assert!(count > 0, "it is told before the end");
         told.extend_from_slice(&some[..count]);
     }
@@ -127,7 +124,7 @@ async fn a_channel_that_waits_too_long_for_memory_is_told_what_was_taken_and_kee
     assert!(told.windows(payload.len()).any(|part| part == payload), "one request was taken: {told:?}");
     go_on.notify_waiters();
     let mut rest = Vec::new();
-    tokio::io::AsyncReadExt::read_to_end(&mut read, &mut rest).await.unwrap();
+    read.read_to_end(&mut rest).await.unwrap();
     assert!(rest.windows(4).any(|part| part == b"done"), "the one that was taken is answered: {rest:?}");
 }
 
@@ -137,8 +134,8 @@ async fn a_busy_channel_keeps_no_memory_in_store_while_another_one_waits_for_it(
     // another one was held up inside its packet until it was ended as overloaded.
     const KIB: usize = 1 << 10;
     let net = Net::holding(MIB);
-    let server = Server::builder(native(), echo()).limits(limits(512 * KIB)).listen(net.listener()).unwrap();
-    let mut busy = Peer::new(net.raw().await);
+    let server = net.serve(serving(echo()).limits(limits(512 * KIB)));
+    let mut busy = net.peer().await;
     busy.send_bytes(&Frame::new(ONE_WAY, 0, vec![1; KIB]).bytes().repeat(1000)).await;
     settle().await;
     let kept = server.counts().in_flight_bytes as usize;
@@ -150,7 +147,7 @@ async fn a_busy_channel_keeps_no_memory_in_store_while_another_one_waits_for_it(
         }
     });
     // The one that may go beyond the limit does so, and stops.
-    let _stalled = stall(Peer::new(net.raw().await), 1, 600 * KIB, 599 * KIB).await;
+    let _stalled = stall(net.peer().await, 1, 600 * KIB, 599 * KIB).await;
     settle().await;
     let held = server.counts().in_flight_bytes as usize;
     assert!(held >= kept + 599 * KIB, "{held}");
@@ -162,12 +159,8 @@ async fn a_busy_channel_keeps_no_memory_in_store_while_another_one_waits_for_it(
 #[tokio::test(start_paused = true)]
 async fn a_call_that_an_overloaded_server_has_no_memory_for_is_refused_as_never_executed() {
     let (net, (router, go_on, kept)) = (Net::holding(MIB), keeping());
-    let health = Health::every(secs(1), 1000).packet_within(secs(10));
-    let builder = Server::builder(native(), router).limits(limits(4 * MIB)).health(health);
-    let server = builder.listen(net.listener()).unwrap();
-    let mut holds = greeted(&net).await;
-    holds.send_bytes(&Frame::new(REQUEST, 1, vec![1; 6 * MIB]).bytes()).await;
-    let client = dialling(native()).dial(net.dialer()).unwrap();
+    let (server, _holds) = held_by_one(&net, router, 6 * MIB).await;
+    let client = net.dial(dialling(native()));
     client.call(Bytes::from("small")).await.unwrap();
     let (took, outcome) = timed(client.call_within(Bytes::from(vec![2; 6 * MIB]), secs(120))).await;
     let refused = outcome.unwrap_err();

@@ -9,12 +9,10 @@ async fn an_id_is_never_used_twice_and_its_late_reply_reaches_nobody() {
     assert!(client.call_within(Bytes::from("old"), ms(10)).await.is_err());
     let old = peer.expect(REQUEST).await;
     peer.expect(CANCEL).await;
-    let call = start(&client, "new").await;
-    let new = peer.expect(REQUEST).await;
+    let (call, new) = started(&client, &mut peer, "new").await;
     assert_ne!(old.id, new.id);
     peer.send(REPLY, old.id, "late").await;
-    peer.send(REPLY, new.id, "mine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "mine");
+    peer.ends(call, &new, "mine").await;
     assert_eq!(client.counts().late_replies, 1);
 }
 
@@ -29,8 +27,7 @@ async fn an_answered_calls_timer_does_not_hit_its_next_user() {
     let asked = peer.expect(REQUEST).await;
     tokio::time::advance(ms(300)).await;
     settle().await;
-    peer.send(REPLY, asked.id, "in time").await;
-    assert_eq!(second.await.unwrap().unwrap(), "in time");
+    peer.ends(second, &asked, "in time").await;
     assert_eq!(client.counts().timeouts, 0);
 }
 
@@ -38,15 +35,12 @@ async fn an_answered_calls_timer_does_not_hit_its_next_user() {
 async fn a_duplicate_reply_reaches_nobody() {
     // LR36: two replies to one call could complete two callers.
     let (_net, mut peer, client) = by_hand(native()).await;
-    let first = start(&client, "first").await;
-    let asked = peer.expect(REQUEST).await;
+    let (first, asked) = started(&client, &mut peer, "first").await;
     for reply in ["one", "two", "three"] {
         peer.send(REPLY, asked.id, reply).await;
     }
     assert_eq!(first.await.unwrap().unwrap(), "one");
-    let second = start(&client, "second").await;
-    peer.answer("mine").await;
-    assert_eq!(second.await.unwrap().unwrap(), "mine");
+    exchange(&client, &mut peer, "second", "mine").await;
     assert_eq!(client.counts().late_replies, 2);
 }
 
@@ -57,9 +51,7 @@ async fn replies_nobody_asked_for_are_counted_and_harm_nobody() {
     for id in [0, 1, u64::MAX, 1 << 32, 0xFFFF_FFFF] {
         peer.send(REPLY, id, "stray").await;
     }
-    let call = start(&client, "asked").await;
-    peer.answer("mine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "mine");
+    exchange(&client, &mut peer, "asked", "mine").await;
     assert_eq!(client.counts().late_replies, 5);
 }
 
@@ -75,9 +67,7 @@ async fn an_id_of_the_users_that_is_in_flight_is_refused_and_harms_nobody() {
     assert_eq!(peer.read_original().await.unwrap(), b"1first");
     peer.send_original("1reply").await;
     assert_eq!(first.await.unwrap().unwrap(), "1reply");
-    let again = start(&client, "1again").await;
-    peer.send_original("1yes").await;
-    assert_eq!(again.await.unwrap().unwrap(), "1yes");
+    exchange_originals(&client, &mut peer, "1again", "1yes").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,15 +78,10 @@ async fn an_id_of_the_users_is_quarantined_until_its_reply_has_come() {
     let refused = client.call(Bytes::from("1new")).await.unwrap_err();
     let state = IdState::Quarantined;
     assert!(state.to_string().contains("quarantined"), "{state}");
-    assert!(
-        matches!(&refused, CallError::Refused(Refusal::DuplicateId { state: found, .. }) if *found == state),
-        "{refused:?}"
-    );
+    assert!(is_quarantined(&refused), "{refused:?}");
     peer.send_original("1late").await;
     settle().await;
-    let call = start(&client, "1new").await;
-    peer.send_original("1mine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "1mine");
+    exchange_originals(&client, &mut peer, "1new", "1mine").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,13 +90,7 @@ async fn a_quarantine_ends_with_the_link() {
     assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
     net.cut();
     let mut second = peers.next().await;
-    let call = start(&client, "1new").await;
-    second.send_original("1mine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "1mine");
-}
-
-fn is_quarantined(refused: &CallError) -> bool {
-    matches!(refused, CallError::Refused(Refusal::DuplicateId { state: IdState::Quarantined, .. }))
+    exchange_originals(&client, &mut second, "1new", "1mine").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +98,7 @@ async fn a_quarantine_outlasts_the_loss_of_a_lane_while_others_are_open() {
     // The reply that is late may still come on one of those.
     let net = Net::new();
     let _peers = net.peers();
-    let client = dialling(first_byte_is_id()).lanes(2).dial(net.dialer()).unwrap();
+    let client = net.dial(dialling(first_byte_is_id()).lanes(2));
     settle().await;
     assert!(client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
     let unused = (0..2).find(|lane| net.line(*lane).written() == 0).unwrap();
@@ -153,21 +132,13 @@ async fn as_many_ids_are_in_quarantine_as_may_be_and_then_the_oldest_is_let_go()
 #[tokio::test(start_paused = true)]
 async fn a_reply_with_the_id_of_another_request_is_an_error_of_who_gives_it() {
     // It would be the answer to somebody else's call.
-    let (sender, mut told) = unbounded_channel();
-    let router: Router<RawBytes> =
-        Router::new().respond(Command(0), move |request: Request<Bytes>, responder: Responder<RawBytes>| {
-            let sender = sender.clone();
-            async move {
-                let reply = if request.message == "1ask" { "2mine" } else { "2yours" };
-                let _ = sender.send(responder.reply(Bytes::from(reply)));
-            }
-        });
+    let (router, mut asked) = handed_over();
     let (_net, server, mut peer) = served(Server::builder(first_byte_is_id(), router)).await;
     peer.send_original("1ask").await;
-    let given = told.recv().await.unwrap();
+    let given = asked.recv().await.unwrap().1.reply("2mine".into());
     assert!(matches!(given, Err(RespondError::Encode(_))), "{given:?}");
     peer.send_original("2ask").await;
-    assert!(told.recv().await.unwrap().is_ok());
+    asked.recv().await.unwrap().1.reply("2yours".into()).unwrap();
     assert_eq!(peer.read_original().await.unwrap(), b"2yours", "and nothing before it");
     assert_eq!((server.counts().errors, server.counts().in_flight), (1, 0));
 }
@@ -203,20 +174,12 @@ async fn order_starts_afresh_on_a_new_link() {
     net.cut();
     assert!(matches!(lost.await.unwrap(), Err(CallError::Lost { .. })));
     let mut second = peers.next().await;
-    let call = start(&client, "asked").await;
-    second.send_original("mine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "mine");
+    exchange_originals(&client, &mut second, "asked", "mine").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is() {
-    let router = Router::new().fallback(|request: Request<Bytes>| async move {
-        if request.message == "slow" {
-            tokio::time::sleep(secs(1)).await;
-        }
-        Ok(request.message)
-    });
-    let (_net, _server, client) = between(Server::builder(in_order(), router), dialling(in_order())).await;
+    let (_net, _server, client) = between(Server::builder(in_order(), obeying()), dialling(in_order())).await;
     let (slow, quick) = (start(&client, "slow").await, start(&client, "quick").await);
     assert_eq!(slow.await.unwrap().unwrap(), "slow");
     assert_eq!(quick.await.unwrap().unwrap(), "quick");
@@ -224,13 +187,7 @@ async fn a_server_answers_in_the_order_of_requests_where_order_is_all_there_is()
 
 #[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_all_there_is() {
-    let router = Router::new().fallback(|request: Request<Bytes>| async move {
-        if request.message == "bad" {
-            return Err(HandlerError::new("bad"));
-        }
-        Ok(request.message)
-    });
-    let (_net, _server, client) = between(Server::builder(in_order(), router), dialling(in_order())).await;
+    let (_net, _server, client) = between(Server::builder(in_order(), obeying()), dialling(in_order())).await;
     let (bad, good) = (start(&client, "bad").await, start(&client, "good").await);
     assert!(matches!(bad.await.unwrap(), Err(CallError::Lost { .. })));
     assert!(!good.await.unwrap().is_ok_and(|reply| reply != "good"));
@@ -240,18 +197,12 @@ async fn a_request_without_an_answer_does_not_shift_the_others_where_order_is_al
 #[tokio::test(start_paused = true)]
 async fn answers_that_wait_for_their_turn_are_let_go_with_their_channel() {
     // The handler of the request before them runs on, and would keep them as long as it likes.
-    let router = Router::new().fallback(|request: Request<Bytes>| async move {
-        if request.message == "slow" {
-            std::future::pending::<()>().await;
-        }
-        Ok(Bytes::from(vec![0; 1000]))
-    });
-    let (_net, server, mut peer) = served(Server::builder(in_order(), router)).await;
-    peer.send_original("slow").await;
-    peer.send_original("quick").await;
+    let (_net, server, mut peer) = served(Server::builder(in_order(), obeying())).await;
+    peer.send_original("never").await;
+    peer.send_original([0; 1000]).await;
     settle().await;
-    assert_eq!((server.counts().in_flight, server.counts().in_flight_bytes), (2, 1000 + 4));
+    assert_eq!((server.counts().in_flight, server.counts().in_flight_bytes), (2, 1000 + 5));
     peer.send_bytes(&[0xff; 4]).await;
     settle().await;
-    assert_eq!((server.connections(), server.counts().in_flight, server.counts().in_flight_bytes), (0, 1, 4));
+    assert_eq!((server.connections(), server.counts().in_flight, server.counts().in_flight_bytes), (0, 1, 5));
 }

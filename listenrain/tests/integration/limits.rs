@@ -7,9 +7,8 @@ const OVERLOADED: [u8; 2] = [1, 0];
 
 /// A connected client that refuses what finds no room, and its peer.
 async fn refusing(limit: impl FnOnce(&mut ConnectionLimits)) -> (Peer, Client<RawBytes>) {
-    let mut limits = ConnectionLimits::default();
-    limit(&mut limits);
-    let (_, _, peer, client) = dialled(dialling(native()).limits(limits).overflow(Overflow::Refuse)).await;
+    let builder = dialling(native()).limits(calling_up_to(limit)).overflow(Overflow::Refuse);
+    let (_, _, peer, client) = dialled(builder).await;
     (peer, client)
 }
 
@@ -57,23 +56,17 @@ async fn bytes_of_replies_that_are_not_taken() {
         peer.answer(reply).await;
         settle().await;
     }
-    let mut calls = calls.into_iter();
-    assert_eq!(calls.next().unwrap().await.unwrap().len(), 9);
-    assert_eq!(calls.next().unwrap().await.unwrap().len(), 1);
-    let error = calls.next().unwrap().await.unwrap_err();
-    let CallError::Failed(Failure::ReplyOverflow { size: 1, waiting: 10, limit: 10 }) = error else {
-        panic!("{error:?}")
-    };
+    let [first, second, third]: [_; 3] = calls.try_into().ok().unwrap();
+    assert_eq!((first.await.unwrap().len(), second.await.unwrap().len()), (9, 1));
+    assert_fails!(third.await, CallError::Failed(Failure::ReplyOverflow { size: 1, waiting: 10, limit: 10 }));
     assert_eq!(client.counts().dropped_replies, 1);
 }
 
 /// A server whose handlers wait to be let go on, and that refuses what finds no room.
 fn full(limit: impl FnOnce(&mut ServerLimits)) -> (Net, Server, Arc<Notify>) {
-    let (net, go_on, mut limits) = (Net::new(), Arc::new(Notify::new()), ServerLimits::default());
-    limit(&mut limits);
-    let builder = Server::builder(native(), held(&go_on).0).limits(limits).overflow(Overflow::Refuse);
-    let server = builder.listen(net.listener()).unwrap();
-    (net, server, go_on)
+    let (net, go_on) = (Net::new(), Arc::new(Notify::new()));
+    let builder = serving(held(&go_on).0).limits(serving_up_to(limit)).overflow(Overflow::Refuse);
+    (net.clone(), net.serve(builder), go_on)
 }
 
 /// Asks; whether it is refused at once.
@@ -92,13 +85,13 @@ async fn ask(peer: &mut Peer, payload: usize) -> bool {
 #[tokio::test(start_paused = true)]
 async fn requests_of_a_servers_channel() {
     let (net, server, go_on) = full(|limits| limits.requests = 3);
-    let mut peer = Peer::new(net.raw().await);
+    let mut peer = net.peer().await;
     for in_flight in 1..=3 {
         assert!(!ask(&mut peer, 1).await);
         assert_eq!(server.counts().in_flight, in_flight);
     }
     assert!(ask(&mut peer, 1).await);
-    let mut other = Peer::new(net.raw().await);
+    let mut other = net.peer().await;
     assert!(!ask(&mut other, 1).await, "another channel has its own");
     go_on.notify_one();
     peer.expect(REPLY).await;
@@ -109,29 +102,35 @@ async fn requests_of_a_servers_channel() {
 #[tokio::test(start_paused = true)]
 async fn bytes_of_a_servers_channel() {
     let (net, server, _go_on) = full(|limits| limits.bytes = 100);
-    let mut peer = Peer::new(net.raw().await);
+    let mut peer = net.peer().await;
     assert!(!ask(&mut peer, 99).await);
     assert!(ask(&mut peer, 2).await);
     assert!(!ask(&mut peer, 1).await);
     assert_eq!(server.counts().in_flight_bytes, 100);
     assert!(ask(&mut peer, 1).await);
-    assert!(!ask(&mut Peer::new(net.raw().await), 100).await, "another channel has its own");
+    assert!(!ask(&mut net.peer().await, 100).await, "another channel has its own");
+}
+
+/// Four peers that ask for as much as they get of what suffices for four requests of `size`: each takes no more than it
+/// leaves, two of four, one of two, and the last.
+async fn four_that_share(net: &Net, size: usize) -> Vec<Peer> {
+    let mut peers = Vec::new();
+    for _ in 0..4 {
+        peers.push(net.peer().await);
+    }
+    for (at, takes) in [2, 1, 1, 0].into_iter().enumerate() {
+        for _ in 0..takes {
+            assert!(!ask(&mut peers[at], size).await, "{at}");
+        }
+        assert!(ask(&mut peers[at], size).await, "{at}");
+    }
+    peers
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_of_all_channels() {
     let (net, server, go_on) = full(|limits| limits.all_requests = 4);
-    let mut peers = Vec::new();
-    for _ in 0..4 {
-        peers.push(Peer::new(net.raw().await));
-    }
-    // Each takes no more than it leaves: two of four, one of two, and the last.
-    for (peer, takes) in [(0, 2), (1, 1), (2, 1), (3, 0)] {
-        for _ in 0..takes {
-            assert!(!ask(&mut peers[peer], 1).await, "{peer}");
-        }
-        assert!(ask(&mut peers[peer], 1).await, "{peer}");
-    }
+    let mut peers = four_that_share(&net, 1).await;
     assert_eq!(server.counts().in_flight, 4);
     go_on.notify_one();
     peers[0].expect(REPLY).await;
@@ -142,16 +141,7 @@ async fn requests_of_all_channels() {
 #[tokio::test(start_paused = true)]
 async fn bytes_of_all_channels() {
     let (net, server, _go_on) = full(|limits| limits.all_bytes = 400);
-    let mut peers = Vec::new();
-    for _ in 0..4 {
-        peers.push(Peer::new(net.raw().await));
-    }
-    for (peer, takes) in [(0, 2), (1, 1), (2, 1), (3, 0)] {
-        for _ in 0..takes {
-            assert!(!ask(&mut peers[peer], 100).await, "{peer}");
-        }
-        assert!(ask(&mut peers[peer], 100).await, "{peer}");
-    }
+    let mut peers = four_that_share(&net, 100).await;
     assert_eq!(server.counts().in_flight_bytes, 400);
     assert!(ask(&mut peers[3], 1).await);
 }
@@ -167,7 +157,7 @@ async fn ages_of_channels() {
         (Duration::MAX, false),
     ] {
         let net = Net::new();
-        let server = Server::builder(native(), echo()).max_age(age).listen(net.listener());
+        let server = serving(echo()).max_age(age).listen(net.listener());
         let error = server.err().map(|error| error.to_string());
         assert_eq!(error.is_none(), is_legal, "{age:?}: {error:?}");
         assert!(error.is_none_or(|error| error.contains("max_age") && error.contains("3650 days")));

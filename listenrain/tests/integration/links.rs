@@ -6,22 +6,14 @@ use crate::support::*;
 async fn every_call_in_flight_ends_at_once_when_the_link_is_lost() {
     // LR03: calls that waited for replies were told nothing until their timers fired.
     let (net, mut peer, client) = by_hand(native()).await;
-    let mut calls = Vec::new();
-    for _ in 0..100 {
-        calls.push(start(&client, "asked").await);
-        peer.expect(REQUEST).await;
-    }
+    let calls = start_many(&client, 100, "asked").await;
+    peer.requests(100).await;
     net.cut();
-    let (took, ()) = timed(async {
-        for call in calls {
-            assert_fails!(
-                call.await.unwrap(),
-                CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) }
-            );
-        }
-    })
-    .await;
-    assert!(took < ms(50), "{took:?}");
+    let start = Instant::now();
+    for call in calls {
+        assert_fails!(call.await.unwrap(), CallError::Lost { sent: Sent::Maybe, cause: LinkError::Io(_) });
+    }
+    assert!(start.elapsed() < ms(50), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,9 +24,7 @@ async fn a_link_that_the_peer_ends_is_dialled_again_without_traffic() {
     drop(first);
     let (took, mut second) = timed(peers.next()).await;
     assert!(took < ms(100), "only the health check noticed: {took:?}");
-    let call = start(&client, "first after the loss").await;
-    second.answer("answered").await;
-    assert_eq!(call.await.unwrap().unwrap(), "answered");
+    exchange(&client, &mut second, "first after the loss", "answered").await;
     assert_eq!(client.counts().reconnects, 1);
 }
 
@@ -44,9 +34,8 @@ async fn a_request_is_executed_at_most_once_wherever_its_channel_is_cut() {
     const PACKET: usize = 20 + 5;
     const HELLO: usize = 20 + 10;
     for cut in 1..=HELLO + 2 * PACKET {
-        let (router, executed) = counting_echo();
-        let net = Net::new();
-        let server = serve(&net, router);
+        let (net, (router, executed)) = (Net::new(), counting_echo());
+        let _server = serve(&net, router);
         net.cut_next_after(cut);
         let client = connect(&net, native());
         let (first, second) =
@@ -54,48 +43,29 @@ async fn a_request_is_executed_at_most_once_wherever_its_channel_is_cut() {
         settle().await;
         let outcomes = [first, second];
         let replies = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        let maybe = |outcome: &&Result<Bytes, CallError>| {
-            matches!(outcome, Err(CallError::Lost { sent: Sent::Maybe, .. }))
-        };
+        let maybe = |outcome: &&_| matches!(outcome, Err(CallError::Lost { sent: Sent::Maybe, .. }));
         let unsure = outcomes.iter().filter(maybe).count();
         assert_eq!(replies + unsure, 2, "cut at {cut}: {outcomes:?}");
-        let executed = executed.load(Ordering::SeqCst);
+        let executed = executed.load(SeqCst);
         assert!((replies..=2).contains(&executed), "cut at {cut}: executed {executed} times");
         // What was not wholly written cannot have been executed, so it is sent again and answered.
         assert_eq!(unsure, cut.saturating_sub(HELLO) / PACKET, "cut at {cut}: {outcomes:?}");
-        drop(server);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_that_never_left_says_so() {
-    // LR24: `never_executed` is what a caller retries by.
-    let net = Net::new();
-    let client = dialling(native()).backoff(Backoff::between(ms(10), ms(10)).down_after(2));
-    let client = client.dial(net.dialer()).unwrap();
-    let refused = client.call(Bytes::new()).await.unwrap_err();
-    assert!(refused.never_executed(), "{refused:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn sixty_four_senders_on_a_dead_link_are_each_told() {
     // LR05: two senders that saw a dead link closed the queue twice, and the process died.
     let (net, mut peer, client) = by_hand(native()).await;
-    let sent = |within| {
-        let client = client.clone();
-        async move {
-            let mut all = Vec::new();
-            for _ in 0..64 {
-                let told = send_to(&client, Bytes::from("x"), within).await;
-                all.push(told);
-            }
-            all
+    let sent = async |within| {
+        let mut all = Vec::new();
+        for _ in 0..64 {
+            all.push(send_to(&client, "x", within).await);
         }
+        all
     };
     let on_it = sent(secs(20)).await;
-    for _ in 0..64 {
-        peer.expect(REQUEST).await;
-    }
+    peer.requests(64).await;
     net.hang(true);
     net.cut();
     for told in on_it {
@@ -115,8 +85,7 @@ async fn sixty_four_senders_on_a_dead_link_are_each_told() {
 async fn the_states_of_a_connection_are_seen_as_they_come() {
     // LR27: the original's state stayed at recovering after it had recovered.
     let net = Net::new();
-    let backoff = Backoff::between(ms(10), ms(10)).down_after(2);
-    let client = dialling(native()).backoff(backoff).dial(net.dialer()).unwrap();
+    let client = net.dial(dialling(native()).backoff(Backoff::between(ms(10), ms(10)).down_after(2)));
     let mut states = client.connection().watch();
     assert!(matches!(*states.borrow_and_update(), ConnectionState::Recovering));
     states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
@@ -142,8 +111,7 @@ async fn a_silent_peer_is_given_up_within_its_intervals() {
     // LR31: a half-open link was never noticed. Three intervals are three looks, and time is paused: the fourth is late.
     let (_net, mut peers, mut peer, client) =
         dialled(dialling(native()).health(Health::every(secs(1), 3))).await;
-    let call = client.call_within(Bytes::new(), secs(60));
-    let (took, lost) = timed(call).await;
+    let (took, lost) = timed(client.call_within(Bytes::new(), secs(60))).await;
     assert!(took > secs(2) && took <= secs(3), "{took:?}");
     assert!(matches!(lost, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{lost:?}");
     peer.expect(REQUEST).await;
@@ -154,11 +122,8 @@ async fn a_silent_peer_is_given_up_within_its_intervals() {
 #[tokio::test(start_paused = true)]
 async fn a_server_gives_a_silent_peer_up_and_keeps_one_that_answers_pings() {
     // LR31: the server kept half-open channels for ever.
-    let net = Net::new();
-    let server = Server::builder(native(), echo()).health(Health::every(secs(1), 3));
-    let server = server.listen(net.listener()).unwrap();
-    let client = dialling(native()).health(no_health()).dial(net.dialer()).unwrap();
-    client.ready().await.unwrap();
+    let builder = serving(echo()).health(Health::every(secs(1), 3));
+    let (net, server, client) = between(builder, dialling(native()).health(no_health())).await;
     let silent = net.dialer().next().await.unwrap();
     settle().await;
     assert_eq!(server.connections(), 2);
@@ -171,19 +136,12 @@ async fn a_server_gives_a_silent_peer_up_and_keeps_one_that_answers_pings() {
 async fn a_packet_that_dribbles_in_is_given_up() {
     // LR31: a peer that sends a byte now and then held a channel for ever. The packet begins after 300 ms, and has had five
     // seconds at the sixth look.
-    let net = Net::new();
-    let mut peers = net.peers();
     let health = Health::every(secs(1), 3).packet_within(secs(5));
-    let client = dialling(native()).health(health).dial(net.dialer()).unwrap();
-    let mut peer = peers.next().await;
-    client.ready().await.unwrap();
-    let lost = tokio::spawn({
-        let client = client.clone();
-        async move { timed(client.call_within(Bytes::new(), secs(60))).await }
-    });
+    let (_net, _peers, mut peer, client) = dialled(dialling(native()).health(health)).await;
+    let lost = tokio::spawn(async move { timed(client.call_within(Bytes::new(), secs(60))).await });
     for byte in Frame::new(REPLY, 1, [0; 100]).bytes() {
         tokio::time::sleep(ms(300)).await;
-        if tokio::io::AsyncWriteExt::write_all(&mut peer.io, &[byte]).await.is_err() {
+        if peer.io.write_all(&[byte]).await.is_err() {
             break;
         }
     }
@@ -198,11 +156,8 @@ async fn calls_that_wait_for_a_lane_which_never_opens_leave_on_one_that_does() {
     let _server = serve(&net, echo());
     net.hang(true);
     net.refuse_after(1);
-    let client = dialling(native()).lanes(3).dial(net.dialer()).unwrap();
-    let mut calls = Vec::new();
-    for _ in 0..6 {
-        calls.push(start_within(&client, "x", secs(5)).await);
-    }
+    let client = net.dial(dialling(native()).lanes(3));
+    let calls = start_many(&client, 6, "x").await;
     net.hang(false);
     for call in calls {
         assert_eq!(call.await.unwrap().unwrap(), "x");

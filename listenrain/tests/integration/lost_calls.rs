@@ -5,51 +5,37 @@ use crate::support::*;
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
     // Each call that times out leaves a place in the order behind; a peer that reads all and answers nothing is cut.
-    let (net, (sender, mut ends)) = (Net::new(), unbounded_channel());
-    let mut peers = net.peers();
-    let generator = net.dialer_with(move |channel| {
-        let sender = sender.clone();
-        channel.on_end(move |end| drop(sender.send(end.cause.clone())))
-    });
-    let client = dialling(in_order()).max_requests(16).health(no_health()).dial(generator).unwrap();
+    let net = Net::new();
+    let (mut peers, (dialer, mut ends)) = (net.peers(), net.dialer_with_ends());
+    let client = dialling(in_order()).max_requests(16).health(no_health()).dial(dialer).unwrap();
     let mut peer = peers.next().await;
     let _reads = tokio::spawn(async move { tokio::io::copy(&mut peer.io, &mut tokio::io::sink()).await });
     for _ in 0..(16 + 4096) / 16 {
-        let calls = (0..16).map(|_| client.call_within(Bytes::new(), ms(5)));
-        let _ = futures_of(calls.collect()).await;
+        let calls: Vec<_> = (0..16).map(|_| calling(&client, "", ms(5))).collect();
+        for call in calls {
+            let _ = call.await.unwrap();
+        }
     }
     assert!(ends.try_recv().is_err(), "as many as may be");
     assert!(client.call_within(Bytes::new(), ms(5)).await.is_err());
-    let cause = ends.try_recv().expect("one more");
+    let cause = ends.try_recv().expect("one more").cause;
     assert!(matches!(cause, LinkError::Unanswered { requests: 4112, limit: 4112 }), "{cause:?}");
     assert_eq!(client.counts().timeouts, 4112 + 1);
-}
-
-/// Awaits all of `calls` at once.
-async fn futures_of<F: Future<Output: Send> + Send>(calls: Vec<F>) -> usize {
-    let mut calls: Vec<_> = calls.into_iter().map(Box::pin).collect();
-    std::future::poll_fn(|cx| {
-        calls.retain_mut(|call| call.as_mut().poll(cx).is_pending());
-        if calls.is_empty() { std::task::Poll::Ready(0) } else { std::task::Poll::Pending }
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_once() {
     // Those that were queued before had been refused by then, and it waited for its deadline.
-    let (net, gate) = (Net::new(), Gate::default());
-    net.hang(true);
-    let client = connect(&net, late_ids(&gate));
+    let gate = Gate::default();
+    let (net, _peers, client) = hanging(dialling(late_ids(&gate)));
     let caller = std::thread::spawn({
         let client = client.clone();
         move || client.call_blocking(Bytes::from("late"))
     });
-    let mut states = client.connection().watch();
     gate.meet();
     net.end_dialling(true);
     net.hang(false);
-    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
+    is_down(&client).await;
     gate.meet();
     assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Down { .. }));
     assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
@@ -65,12 +51,8 @@ async fn a_request_that_cannot_be_encoded_is_known_not_to_have_run() {
 #[tokio::test(start_paused = true)]
 async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
     // Every call that its channel had begun to take, or that was encoded behind such a one, was told so.
-    let net = Net::holding(256);
-    let mut peers = net.peers();
-    let client = connect(&net, native());
-    let mut peer = peers.next().await;
-    let left = start(&client, "short").await;
-    peer.expect(REQUEST).await;
+    let (_net, _, mut peer, client) = dialled_on(Net::holding(256), dialling(native())).await;
+    let (left, _) = started(&client, &mut peer, "short").await;
     let partly = calling(&client, Bytes::from(vec![7; 1000]), secs(5));
     settle().await;
     let behind = start(&client, "behind it").await;
@@ -89,30 +71,20 @@ async fn a_close_tells_only_what_has_wholly_left_that_it_may_have_run() {
 async fn what_is_too_large_to_be_kept_is_refused_as_never_executed_when_a_goodbye_leaves_it_out() {
     const KEPT: usize = 64 << 10;
     let (_net, mut peers, mut peer, client) = dialled(dialling(native())).await;
-    let ask = |len: usize| {
-        let client = client.clone();
-        tokio::spawn(async move { client.call_within(Bytes::from(vec![7; len]), secs(60)).await })
-    };
-    let (kept, larger) = (ask(KEPT), ask(KEPT + 1));
-    for _ in 0..2 {
-        peer.expect(REQUEST).await;
-    }
+    let [kept, larger] = [KEPT, KEPT + 1].map(|len| calling(&client, vec![7; len], secs(60)));
+    peer.requests(2).await;
     peer.send(GOODBYE, 0, goodbye(DRAINING, 0, 0, 0)).await;
     let refused = larger.await.unwrap().unwrap_err();
     assert!(refused.never_executed(), "{refused:?}");
     let mut next = peers.next().await;
     let asked = next.expect(REQUEST).await;
     assert_eq!(asked.payload.len(), KEPT);
-    next.send(REPLY, asked.id, "done").await;
-    assert_eq!(kept.await.unwrap().unwrap(), "done");
+    next.ends(kept, &asked, "done").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_one_way_messages_on_a_lost_channel_the_one_that_was_cut_is_dropped_and_those_behind_it_go_on() {
-    let net = Net::new();
-    let mut peers = net.peers();
-    net.hang(true);
-    let client = connect(&net, native());
+    let (net, mut peers, client) = hanging(dialling(native()));
     for letter in *b"abc" {
         client.one_way(Bytes::from(vec![letter; 1000])).await.unwrap();
     }

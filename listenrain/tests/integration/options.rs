@@ -5,11 +5,7 @@ use crate::support::*;
 type Change = Box<dyn Fn(ClientBuilder<RawBytes>) -> ClientBuilder<RawBytes>>;
 
 fn limits(change: impl Fn(&mut ConnectionLimits) + 'static) -> Change {
-    Box::new(move |builder| {
-        let mut limits = ConnectionLimits::default();
-        change(&mut limits);
-        builder.limits(limits)
-    })
+    Box::new(move |builder| builder.limits(calling_up_to(&change)))
 }
 
 fn health(change: impl Fn(&mut Health)) -> Health {
@@ -58,10 +54,9 @@ async fn the_ends_of_every_range_are_allowed() {
     let net = Net::new();
     let _server = serve(&net, echo());
     for (lanes, requests) in [(1, 1), (256, 1 << 20)] {
-        let client = dialling(native()).lanes(lanes).max_requests(requests).max_bytes(1);
-        let client = client.dial_timeout(ms(100)).health(Health::every(secs(86_400), u32::MAX));
-        let client = client.dial(net.dialer()).unwrap();
-        client.call(bytes::Bytes::new()).await.unwrap();
+        let builder = dialling(native()).lanes(lanes).max_requests(requests).max_bytes(1);
+        let builder = builder.dial_timeout(ms(100)).health(Health::every(secs(86_400), u32::MAX));
+        net.dial(builder).call(Bytes::new()).await.unwrap();
     }
 }
 
@@ -78,9 +73,7 @@ async fn a_servers_settings_out_of_range_are_refused_by_name() {
         ("limits.all_bytes", |limits| limits.all_bytes = 0),
     ];
     for (what, change) in fields {
-        let mut limits = ServerLimits::default();
-        change(&mut limits);
-        let error = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap_err();
+        let error = serving(echo()).limits(serving_up_to(change)).listen(net.listener()).unwrap_err();
         assert_eq!(error.what, what, "{error}");
     }
     for (what, health) in [
@@ -90,7 +83,7 @@ async fn a_servers_settings_out_of_range_are_refused_by_name() {
         ("health.packet", health(|health| health.packet = ms(0))),
         ("health.idle", health(|health| health.idle = ms(0))),
     ] {
-        let error = Server::builder(native(), echo()).health(health).listen(net.listener()).unwrap_err();
+        let error = serving(echo()).health(health).listen(net.listener()).unwrap_err();
         assert_eq!(error.what, what, "{error}");
     }
 }

@@ -9,7 +9,7 @@ fn health() -> Health {
 
 /// Asks, and reads nothing.
 async fn stuff(net: &Net, payload: usize) -> Peer {
-    let mut peer = Peer::new(net.raw().await);
+    let mut peer = net.peer().await;
     let one = Frame::new(REQUEST, 7, vec![1; payload]).bytes();
     while tokio::time::timeout(ms(10), peer.send_bytes(&one)).await.is_ok() {}
     peer
@@ -19,7 +19,7 @@ async fn stuff(net: &Net, payload: usize) -> Peer {
 async fn peers_that_read_nothing_stop_nobody_else_and_are_given_up() {
     // The places of handlers went with the replies until they were written, and five such peers held all of them.
     let net = Net::holding(64 * 1024);
-    let server = Server::builder(bounded(16), echo()).health(health()).listen(net.listener()).unwrap();
+    let server = net.serve(Server::builder(bounded(16), echo()).health(health()));
     let client = connect(&net, native());
     client.call(Bytes::from("before")).await.unwrap();
     let mut stuck = Vec::new();
@@ -42,8 +42,7 @@ async fn output_that_nobody_takes_ends_its_channel_whatever_the_read_half_does()
     // A link that was held up, half-closed or draining was exempt.
     for (half_closes, drains) in [(false, false), (true, false), (false, true), (true, true)] {
         let net = Net::holding(64 * 1024);
-        let server = Server::builder(native(), echo()).max_requests(64).health(health());
-        let server = Arc::new(server.listen(net.listener()).unwrap());
+        let server = Arc::new(net.serve(serving(echo()).max_requests(64).health(health())));
         let mut peer = stuff(&net, 20 << 10).await;
         if half_closes {
             peer.io.shutdown().await.unwrap();
@@ -52,12 +51,11 @@ async fn output_that_nobody_takes_ends_its_channel_whatever_the_read_half_does()
             let server = Arc::clone(&server);
             tokio::spawn(async move { server.drain(secs(60)).await })
         });
-        let (took, ()) = timed(async {
-            while server.connections() > 0 {
-                tokio::time::sleep(ms(5)).await;
-            }
-        })
-        .await;
+        let start = Instant::now();
+        while server.connections() > 0 {
+            tokio::time::sleep(ms(5)).await;
+        }
+        let took = start.elapsed();
         // Three seconds of standing still, told at the next look.
         assert!(took >= secs(2) && took <= ms(4100), "{half_closes} {drains}: {took:?}");
         if let Some(draining) = draining {
@@ -69,8 +67,7 @@ async fn output_that_nobody_takes_ends_its_channel_whatever_the_read_half_does()
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_its_output_slowly_is_kept() {
     let net = Net::holding(64 * 1024);
-    let server =
-        Server::builder(native(), echo()).max_requests(64).health(health()).listen(net.listener()).unwrap();
+    let server = net.serve(serving(echo()).max_requests(64).health(health()));
     let mut peer = stuff(&net, 20 << 10).await;
     // Less than a packet a second, and more than nothing.
     for _ in 0..20 {
@@ -86,11 +83,8 @@ async fn room_that_another_channel_frees_wakes_one_that_is_held_up_inside_a_pack
     // It looked at what it had, found part of a packet, and asked the channel for no more.
     let net = Net::new();
     let (router, mut begun) = gated();
-    let _server = Server::builder(native(), router)
-        .limits(serving_up_to(|limits| limits.all_requests = 1))
-        .listen(net.listener())
-        .unwrap();
-    let (mut first, mut second) = (Peer::new(net.raw().await), Peer::new(net.raw().await));
+    let _server = net.serve(serving(router).limits(serving_up_to(|limits| limits.all_requests = 1)));
+    let (mut first, mut second) = (net.peer().await, net.peer().await);
     first.send(REQUEST, 1, "first").await;
     let (_, go_on) = begun.recv().await.unwrap();
     let whole =
@@ -116,16 +110,11 @@ async fn a_channel_holds_no_more_of_what_all_share_than_it_leaves() {
     for greedy in 1..=4 {
         let net = Net::new();
         let (router, mut begun) = gated();
-        let server = Server::builder(native(), router)
-            .limits(serving_up_to(|limits| limits.all_requests = 60))
-            .listen(net.listener())
-            .unwrap();
+        let server = net.serve(serving(router).limits(serving_up_to(|limits| limits.all_requests = 60)));
         let mut peers = Vec::new();
         for _ in 0..greedy {
-            let mut peer = Peer::new(net.raw().await);
-            for id in 1..=60 {
-                peer.send(REQUEST, id, "greedy").await;
-            }
+            let mut peer = net.peer().await;
+            peer.ask(1..=60, "greedy").await;
             peers.push(peer);
         }
         settle().await;
@@ -133,7 +122,7 @@ async fn a_channel_holds_no_more_of_what_all_share_than_it_leaves() {
         let left = 60 - server.counts().in_flight as usize;
         assert!((60 >> greedy..=(60 >> greedy) + 1).contains(&left), "{greedy}: {left} left");
         while begun.try_recv().is_ok() {}
-        let mut newcomer = Peer::new(net.raw().await);
+        let mut newcomer = net.peer().await;
         newcomer.send(REQUEST, 1, "newcomer").await;
         let (asked, go_on) = begun.recv().await.unwrap();
         assert_eq!(asked, "newcomer");
@@ -147,30 +136,22 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
     // A request of 16 to 64 KiB waited for room beside the memory of its own channel's read buffer, which was given back only
     // after the wait: with a limit below the two together it stood there for ever, and so did channels that held each
     // other's room like that.
-    let small = |limits: &mut ServerLimits| limits.all_bytes = 96 << 10;
-    let narrow = |limits: &mut ServerLimits| limits.bytes = 40 << 10;
+    let small = serving_up_to(|limits| limits.all_bytes = 96 << 10);
+    let narrow = serving_up_to(|limits| limits.bytes = 40 << 10);
     // Several that wait for each other.
-    let tight = |limits: &mut ServerLimits| limits.all_bytes = 3 << 20;
-    type Set = fn(&mut ServerLimits);
-    let cases: [(Set, usize, usize); 5] = [
-        (small, 1, 48 << 10),
-        (small, 6, 48 << 10),
-        (narrow, 1, 48 << 10),
-        (narrow, 6, 48 << 10),
-        (tight, 6, 2 << 20),
-    ];
-    for (limit, channels, size) in cases {
+    let tight = serving_up_to(|limits| limits.all_bytes = 3 << 20);
+    for (limits, channels, size) in [
+        (&small, 1, 48 << 10),
+        (&small, 6, 48 << 10),
+        (&narrow, 1, 48 << 10),
+        (&narrow, 6, 48 << 10),
+        (&tight, 6, 2 << 20),
+    ] {
         let net = Net::new();
-        let mut limits = ServerLimits::default();
-        limit(&mut limits);
-        let server = Server::builder(native(), echo()).limits(limits).listen(net.listener()).unwrap();
+        let server = net.serve(serving(echo()).limits(limits.clone()));
         let clients: Vec<_> = (0..channels).map(|_| connect(&net, native())).collect();
-        let mut calls = Vec::new();
-        for number in 0..10 * channels {
-            let client = clients[number % channels].clone();
-            let call = async move { client.call_within(Bytes::from(vec![9; size]), secs(60)).await };
-            calls.push(tokio::spawn(call));
-        }
+        let callers = clients.iter().cycle().take(10 * channels);
+        let calls: Vec<_> = callers.map(|client| calling(client, vec![9; size], secs(60))).collect();
         for call in calls {
             assert_eq!(call.await.unwrap().unwrap().len(), size);
         }
@@ -184,34 +165,28 @@ async fn requests_are_served_although_the_buffers_that_they_are_read_into_take_u
 async fn what_a_caller_in_line_was_granted_lapses_with_its_deadline() {
     // Whoever was granted a place and was not polled kept it for ever, and those behind with it.
     let (_net, _peers, mut peer, client) = dialled(dialling(native()).max_requests(1)).await;
-    let first = start(&client, "first").await;
-    let asked = peer.expect(REQUEST).await;
+    let (first, asked) = started(&client, &mut peer, "first").await;
     // Polled once, so that it stands in line, and then never again.
     let mut forgotten = Box::pin(client.call_within(Bytes::from("forgotten"), ms(500)));
     assert!(poll_once(forgotten.as_mut()).is_pending());
     let behind = start(&client, "behind").await;
-    peer.send(REPLY, asked.id, "").await;
-    first.await.unwrap().unwrap();
+    peer.ends(first, &asked, "").await;
     settle().await;
     assert_eq!(client.counts().in_flight, 1, "it is granted to the one that is not polled");
     tokio::time::sleep(ms(600)).await;
     let asked = peer.expect(REQUEST).await;
     assert_eq!(asked.payload, b"behind");
-    peer.send(REPLY, asked.id, "").await;
-    behind.await.unwrap().unwrap();
+    peer.ends(behind, &asked, "").await;
     assert_fails!(forgotten.await, CallError::Expired);
     assert_eq!(client.counts().in_flight, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn as_many_are_in_line_as_may_be_and_one_more_is_refused() {
-    let net = Net::new();
-    net.hang(true);
-    let client = dialling(native()).max_requests(1).dial(net.dialer()).unwrap();
+    let (_net, _peers, client) = hanging(dialling(native()).max_requests(1));
     let mut calls = Vec::new();
     for _ in 0..1 + 65_536 {
-        let client = client.clone();
-        let mut call = Box::pin(async move { client.call_within(Bytes::new(), secs(60)).await });
+        let mut call = Box::pin(client.call_within(Bytes::new(), secs(60)));
         assert!(poll_once(call.as_mut()).is_pending());
         calls.push(call);
     }
@@ -226,18 +201,12 @@ async fn as_many_are_in_line_as_may_be_and_one_more_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn one_way_messages_beyond_the_limits_are_dropped_where_that_is_wanted() {
-    let ran = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&ran);
-    let router = Router::new().fallback(move |_: Request<Bytes>| {
-        count.fetch_add(1, Ordering::SeqCst);
-        std::future::pending()
-    });
-    let (_net, server, mut peer) =
-        served(Server::builder(native(), router).max_requests(2).overflow(Overflow::Drop)).await;
+    let (router, ran) = held(&Arc::default());
+    let (_net, server, mut peer) = served(serving(router).max_requests(2).overflow(Overflow::Drop)).await;
     for _ in 0..5 {
         peer.send(ONE_WAY, 0, "x").await;
     }
     peer.send(REQUEST, 1, "x").await;
     assert_eq!(peer.refusal().await, (1, vec![1, 0]));
-    assert_eq!((ran.load(Ordering::SeqCst), server.counts().dropped_one_ways), (2, 3));
+    assert_eq!((ran.load(SeqCst), server.counts().dropped_one_ways), (2, 3));
 }

@@ -41,10 +41,7 @@ fn raw() -> ProtocolBuilder<RawBytes> {
 #[tokio::test(start_paused = true)]
 async fn a_queue_of_the_users_orders_what_is_written() {
     // LR34: the original's plug points named types that nobody outside could name.
-    let net = Net::new();
-    net.hang(true);
-    let mut peers = net.peers();
-    let client = connect(&net, raw().queue(Stack::default).build().unwrap());
+    let (net, mut peers, client) = hanging(dialling(raw().queue(Stack::default).build().unwrap()));
     for message in ["first", "second", "third"] {
         client.one_way(Bytes::from(message)).await.unwrap();
     }
@@ -59,7 +56,7 @@ async fn a_queue_of_the_users_orders_what_is_written() {
 async fn a_queue_that_forgets_costs_its_calls_only_and_no_room() {
     let forgetful = || Stack { forgets_from: Some(10), ..Stack::default() };
     let (_net, _server, client) =
-        between(Server::builder(native(), echo()), dialling(raw().queue(forgetful).build().unwrap())).await;
+        between(serving(echo()), dialling(raw().queue(forgetful).build().unwrap())).await;
     let lost = client.call_within(Bytes::from("longer than ten"), ms(50)).await;
     assert!(lost.is_err());
     assert_eq!(client.call(Bytes::from("short")).await.unwrap(), "short");
@@ -88,18 +85,15 @@ impl StateMachinePool<u8> for Confused {
 #[tokio::test(start_paused = true)]
 async fn a_table_of_the_users_cannot_end_a_call_twice() {
     // LR36: any table but the default one could complete a call twice, or somebody else's.
-    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| MessageError::new("empty"));
     let protocol = raw().packets(OriginalPackets::default());
-    let protocol = protocol.correlation(Correlation::by_message_with(id_of, Confused::default));
+    let protocol = protocol.correlation(Correlation::by_message_with(first_byte, Confused::default));
     let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
-    let ((first, told_first), (second, told_second)) = (told(), told());
-    client.send_within(Bytes::from("1"), ms(50), first).await;
-    client.send_within(Bytes::from("2"), ms(50), second).await;
+    let (first, second) = (send_to(&client, "1", ms(50)).await, send_to(&client, "2", ms(50)).await);
     for _ in 0..5 {
         peer.send_original("2").await;
     }
-    assert_eq!(only(told_first).await.unwrap(), "2");
-    assert!(matches!(only(told_second).await, Err(CallError::Timeout)));
+    assert_eq!(only(first).await.unwrap(), "2");
+    assert_fails!(only(second).await, CallError::Timeout);
     assert_eq!(client.counts().in_flight, 0);
 }
 
@@ -113,9 +107,7 @@ async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
     let (_net, mut peer, client) = by_hand(protocol.build().unwrap()).await;
     assert_fails!(client.call(Bytes::from("panic")).await, CallError::Refused(Refusal::Panicked { .. }));
     peer.send_original("panic").await;
-    let call = start(&client, "1").await;
-    peer.send_original("1 is fine").await;
-    assert_eq!(call.await.unwrap().unwrap(), "1 is fine");
+    exchange_originals(&client, &mut peer, "1", "1 is fine").await;
     let (took, ()) = timed(client.close()).await;
     assert!(took < ms(10), "a slot is left behind: {took:?}");
 }
@@ -123,17 +115,15 @@ async fn an_id_reader_that_panics_ends_that_call_and_leaves_no_trace() {
 #[tokio::test(start_paused = true)]
 async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
     // LR22: a task for each message, however many.
-    let (count, net) = (Arc::new(AtomicUsize::new(0)), Net::new());
+    let count = Arc::new(AtomicUsize::new(0));
     let jobs = Arc::clone(&count);
     let counting = executor(2, true, move |job| {
         jobs.fetch_add(1, SeqCst);
         tokio::spawn(job);
     });
-    let server = Server::builder(on(counting), silent()).listen(net.listener()).unwrap();
-    let client = connect(&net, native());
-    for _ in 0..20 {
-        start(&client, "x").await;
-    }
+    let builder = Server::builder(on(counting), silent());
+    let (_net, server, client) = between(builder, dialling(native())).await;
+    let _calls = start_many(&client, 20, "x").await;
     // The others stand in line.
     assert_eq!((count.load(SeqCst), server.counts().in_flight), (2, 20));
 }
@@ -142,12 +132,9 @@ async fn an_executor_of_the_users_is_never_given_more_than_its_bound() {
 async fn the_blocking_executor_runs_handlers_that_block_side_by_side() {
     // Each waits for the other on its thread; on the runtime's only one both would stand still.
     let together = Arc::new(std::sync::Barrier::new(2));
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        let together = Arc::clone(&together);
-        async move {
-            together.wait();
-            Ok(request.message)
-        }
+    let router = handling(&together, |together, request| async move {
+        together.wait();
+        Ok(request.message)
     });
     let builder = Server::builder(on(Blocking::new(2)), router);
     let (_net, _server, client) = between(builder, dialling(native())).await;
@@ -159,13 +146,8 @@ async fn the_blocking_executor_runs_handlers_that_block_side_by_side() {
 #[tokio::test]
 async fn every_executor_runs_handlers_that_answer_at_once_or_later() {
     for protocol in [on(Inline::new(8)), on(Spawned::new(8)), on(Blocking::new(8))] {
-        let router = Router::new().fallback(|request: Request<Bytes>| async move {
-            if request.message == "later" {
-                tokio::task::yield_now().await;
-            }
-            Ok(request.message)
-        });
-        let (_net, server, client) = between(Server::builder(protocol, router), dialling(native())).await;
+        let builder = Server::builder(protocol, obeying());
+        let (_net, server, client) = between(builder, dialling(native())).await;
         for asked in ["at once", "later"] {
             let call = tokio::time::timeout(secs(30), client.call(Bytes::from(asked)));
             assert_eq!(call.await.unwrap().unwrap(), asked);

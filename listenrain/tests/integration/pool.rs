@@ -15,6 +15,13 @@ fn pooled(
     Client::pooled(pool, net, &endpoint(at), protocol, |builder| builder)
 }
 
+/// An empty pool, a registered protocol, and a place with a server of echoes.
+fn at_an_echo() -> (SharedConnections, ProtocolHandle<RawBytes>, Net, Server) {
+    let net = Net::new();
+    let server = serve(&net, echo());
+    (SharedConnections::default(), ProtocolTable::new().register(native()).unwrap(), net, server)
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_protocols_to_one_address_never_share_a_connection() {
     // LR13: the original's pool knew only the address, so the second protocol spoke over the first one's transport.
@@ -70,9 +77,7 @@ async fn a_transport_that_cannot_be_told_from_others_is_not_pooled() {
 #[tokio::test(start_paused = true)]
 async fn one_dial_serves_all_who_ask_and_each_keeps_its_own_deadline() {
     // LR29: callers dialled one after another, ten seconds each, under one lock.
-    let handle = ProtocolTable::new().register(native()).unwrap();
-    let (pool, net) = (SharedConnections::default(), Net::new());
-    let _server = serve(&net, echo());
+    let (pool, handle, net, _server) = at_an_echo();
     net.hang(true);
     let mut calls = Vec::new();
     for asked in 1..=64 {
@@ -121,9 +126,7 @@ async fn removing_an_old_generation_removes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_connection_is_never_given() {
-    let handle = ProtocolTable::new().register(native()).unwrap();
-    let (pool, net) = (SharedConnections::default(), Net::new());
-    let _server = serve(&net, echo());
+    let (pool, handle, net, _server) = at_an_echo();
     let first = pooled(&pool, &net, "test://a", &handle).unwrap();
     first.call(Bytes::new()).await.unwrap();
     pool.connections()[0].close(secs(1)).await;
@@ -135,9 +138,7 @@ async fn a_closed_connection_is_never_given() {
 #[tokio::test(start_paused = true)]
 async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
     // What several share was ended by the first of them to be done with it.
-    let handle = ProtocolTable::new().register(native()).unwrap();
-    let (pool, net) = (SharedConnections::default(), Net::new());
-    let _server = serve(&net, echo());
+    let (pool, handle, net, _server) = at_an_echo();
     let [first, second] = [(); 2].map(|()| pooled(&pool, &net, "test://a", &handle).unwrap());
     let clone = first.clone();
     first.call(Bytes::new()).await.unwrap();
@@ -153,9 +154,7 @@ async fn one_that_closes_a_pooled_client_lets_go_and_ends_it_for_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_whose_dialer_is_over_is_never_given_once_its_lanes_are_lost() {
     // Broken by a pool that only looks whether a connection is closed: it would give one that refuses for ever.
-    let handle = ProtocolTable::new().register(native()).unwrap();
-    let (pool, net) = (SharedConnections::default(), Net::new());
-    let _server = serve(&net, echo());
+    let (pool, handle, net, _server) = at_an_echo();
     let two_lanes = || {
         let client = Client::pooled(&pool, &net, &endpoint("test://a"), &handle, |builder| builder.lanes(2));
         client.unwrap()

@@ -4,13 +4,11 @@ use crate::support::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
-    // It accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
-    let net = Net::new();
-    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
-    let first = connect(&net, native());
+    // LR24: it accepted and closed, and calls were lost, maybe executed, on a connection that counted as working.
+    let (net, server, first) = between(serving(echo()).max_connections(1), dialling(native())).await;
     first.call(Bytes::new()).await.unwrap();
-    let builder = Client::builder(native()).backoff(Backoff::between(ms(10), ms(20)).seeded(1));
-    let second = builder.dial(net.dialer()).unwrap();
+    let backoff = Backoff::between(ms(10), ms(20)).seeded(1);
+    let second = net.dial(dialling(native()).backoff(backoff));
     let error = second.call_within(Bytes::from("one too many"), secs(30)).await.unwrap_err();
     assert!(error.never_executed(), "{error:?}");
     let CallError::Refused(down @ Refusal::Down { .. }) = error else { panic!("{error:?}") };
@@ -30,8 +28,8 @@ async fn a_full_server_is_down_for_one_client_more_and_ready_says_why() {
 async fn a_client_that_is_not_admitted_is_down_at_once_and_hears_why() {
     // It took three dials, at least thirty seconds apart, and calls waited until their deadline.
     let net = Net::new();
-    let _server = Server::builder(native(), echo()).admit(|_| false).listen(net.listener()).unwrap();
-    let client = Client::builder(native()).dial(net.dialer()).unwrap();
+    let _server = net.serve(serving(echo()).admit(|_| false));
+    let client = net.dial(Client::builder(native()));
     let (took, outcome) = timed(client.call_within(Bytes::from("x"), secs(20))).await;
     let error = outcome.unwrap_err();
     let CallError::Refused(down @ Refusal::Down { .. }) = error else { panic!("{error:?}") };
@@ -67,74 +65,38 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_channel_of_the_originals_protocol_is_closed_without_a_word() {
-    let net = Net::new();
-    let protocol =
-        Protocol::builder("original", RawBytes).packets(OriginalPackets::default()).build().unwrap();
-    let server = Server::builder(protocol, echo()).max_connections(1).listen(net.listener()).unwrap();
-    let _first = net.raw().await;
-    let mut second = Peer::new(net.raw().await);
+    let (net, server, _first) = served(Server::builder(in_order(), echo()).max_connections(1)).await;
+    let mut second = net.peer().await;
     assert_eq!(second.drain().await, 0);
     assert_eq!((server.connections(), server.counts().turned_away), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusals_are_told_to_so_many_at_a_time_and_take_no_longer_than_they_may() {
-    let net = Net::new();
-    let server = Server::builder(native(), echo()).max_connections(1).listen(net.listener()).unwrap();
-    let _first = net.raw().await;
-    let mut told = 0;
-    let mut refused = Vec::new();
+    let (net, server, _first) = served(serving(echo()).max_connections(1)).await;
+    let (mut told, mut refused) = (0, Vec::new());
     for _ in 0..300 {
-        refused.push(Peer::new(net.raw().await));
+        refused.push(net.peer().await);
     }
     tokio::time::sleep(secs(5)).await;
     for mut peer in refused {
         told += peer.read_all().await.len();
     }
     assert_eq!((told, server.counts().turned_away), (256, 299 + 1));
-    let mut one_more = Peer::new(net.raw().await);
+    let mut one_more = net.peer().await;
     assert_eq!(one_more.expect(GOODBYE).await.payload[0], FULL);
-}
-
-/// Channels whose peers have these addresses, and their other ends.
-fn addressed() -> (mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>, Box<dyn ChannelGenerator>)
-{
-    let (sender, receiver) = mpsc::unbounded_channel::<(&'static str, tokio::io::DuplexStream)>();
-    let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-    let listener = generator("test://addressed".parse().unwrap(), move || {
-        let receiver = Arc::clone(&receiver);
-        async move {
-            let Some((peer, io)) = receiver.lock().await.recv().await else {
-                return std::future::pending().await;
-            };
-            let peer = format!("test://{peer}").parse().unwrap();
-            let facts = ChannelFacts::new("test").between(None, Some(peer));
-            Ok(Channel::from_io(io, facts))
-        }
-    });
-    (sender, listener)
-}
-
-async fn from(
-    peers: &mpsc::UnboundedSender<(&'static str, tokio::io::DuplexStream)>,
-    address: &'static str,
-) -> Peer {
-    let (near, far) = tokio::io::duplex(1 << 16);
-    peers.send((address, far)).unwrap();
-    settle().await;
-    Peer::new(near)
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_peers_that_are_admitted_are_served() {
-    let (peers, listener) = addressed();
+    let net = Net::new();
     let admits = |facts: &ChannelFacts| match facts.peer.as_ref().map(|peer| peer.address()) {
         Some("10.0.0.66:1") => panic!("an admission panics"),
         address => address.is_some_and(|address| address.starts_with("10.0.0.1:")),
     };
-    let server = Server::builder(native(), echo()).admit(admits).listen(listener).unwrap();
+    let server = net.serve(serving(echo()).admit(admits));
     for (address, is_served) in [("10.0.0.1:1", true), ("10.0.0.2:1", false), ("10.0.0.66:1", false)] {
-        let mut peer = from(&peers, address).await;
+        let mut peer = net.peer_at(address).await;
         peer.send(REQUEST, 1, "x").await;
         if is_served {
             assert_eq!(peer.expect(REPLY).await.payload, b"x");
@@ -150,25 +112,23 @@ async fn only_peers_that_are_admitted_are_served() {
 
 #[tokio::test(start_paused = true)]
 async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcomer_is_refused() {
-    let (peers, listener) = addressed();
-    let server = Server::builder(native(), echo())
-        .limits(serving_up_to(|limits| limits.address_connections = Some(2)))
-        .listen(listener)
-        .unwrap();
-    let mut asking = from(&peers, "10.0.0.1:1").await;
+    let net = Net::new();
+    let limits = serving_up_to(|limits| limits.address_connections = Some(2));
+    let server = net.serve(serving(echo()).limits(limits));
+    let mut asking = net.peer_at("10.0.0.1:1").await;
     asking.send(REQUEST, 1, "x").await;
     asking.expect(REPLY).await;
-    let mut idle = from(&peers, "10.0.0.1:2").await;
-    let mut others = [from(&peers, "10.0.0.2:1").await, from(&peers, "10.0.0.2:2").await];
+    let mut idle = net.peer_at("10.0.0.1:2").await;
+    let mut others = [net.peer_at("10.0.0.2:1").await, net.peer_at("10.0.0.2:2").await];
     assert_eq!(server.connections(), 4, "as many as may be, and nobody makes way");
-    let mut newcomer = from(&peers, "10.0.0.1:3").await;
+    let mut newcomer = net.peer_at("10.0.0.1:3").await;
     // It is younger than the one that has asked, and makes way before it.
     assert_eq!(idle.expect(GOODBYE).await.payload[0], FULL);
     for peer in others.iter_mut().chain([&mut asking, &mut newcomer]) {
         peer.send(REQUEST, 2, "still there").await;
         assert_eq!(peer.expect(REPLY).await.payload, b"still there");
     }
-    let _one_more = from(&peers, "10.0.0.1:4").await;
+    let _one_more = net.peer_at("10.0.0.1:4").await;
     let goodbye = asking.expect(GOODBYE).await;
     assert_eq!(goodbye.payload[..10], [FULL, 0, 0, 0, 0, 0, 0, 0, 0, 2], "two of its requests were taken");
     // It has a second to answer the goodbye, and one to end.
@@ -178,25 +138,22 @@ async fn the_oldest_of_an_address_makes_way_where_it_has_too_many_and_no_newcome
     let counts = server.counts();
     assert_eq!((server.connections(), counts.accepted, counts.turned_away), (4, 6, 2));
     // Of one network of IPv6 each address would be another peer.
-    let mut first = from(&peers, "[2001:db8::1]:1").await;
-    let _second = from(&peers, "[2001:db8::2]:1").await;
-    let _elsewhere = from(&peers, "[2001:db8:0:1::1]:1").await;
-    let _third = from(&peers, "[2001:db8::3]:1").await;
+    let mut first = net.peer_at("[2001:db8::1]:1").await;
+    let _second = net.peer_at("[2001:db8::2]:1").await;
+    let _elsewhere = net.peer_at("[2001:db8:0:1::1]:1").await;
+    let _third = net.peer_at("[2001:db8::3]:1").await;
     assert_eq!(first.expect(GOODBYE).await.payload[0], FULL);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_that_makes_way_at_work_answers_what_it_has_taken_and_no_more_than_as_many_do_so() {
-    let (peers, listener) = addressed();
-    let go_on = Arc::new(tokio::sync::Notify::new());
-    let (router, _) = held(&go_on);
-    let server = Server::builder(native(), router)
-        .limits(serving_up_to(|limits| limits.address_connections = Some(2)))
-        .listen(listener)
-        .unwrap();
+    let net = Net::new();
+    let go_on = Arc::new(Notify::new());
+    let limits = serving_up_to(|limits| limits.address_connections = Some(2));
+    let server = net.serve(serving(held(&go_on).0).limits(limits));
     let mut at_work = Vec::new();
     for address in ["10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.1:4", "10.0.0.1:5"] {
-        let mut peer = from(&peers, address).await;
+        let mut peer = net.peer_at(address).await;
         peer.send(HELLO, 0, OWN_HELLO).await;
         peer.send(REQUEST, 1, "x").await;
         settle().await;
@@ -222,12 +179,9 @@ async fn one_that_makes_way_at_work_answers_what_it_has_taken_and_no_more_than_a
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_too_old_ends_in_an_orderly_way_and_no_call_notices() {
-    let net = Net::new();
-    let server =
-        Server::builder(native(), echo()).max_age(secs(10)).seeded(1).listen(net.listener()).unwrap();
-    let client = connect(&net, native());
-    let mut calls = 0;
-    let start = Instant::now();
+    let builder = serving(echo()).max_age(secs(10)).seeded(1);
+    let (_net, server, client) = between(builder, dialling(native())).await;
+    let (mut calls, start) = (0, Instant::now());
     while start.elapsed() < secs(60) {
         client.call_within(Bytes::from("x"), secs(1)).await.unwrap();
         calls += 1;
@@ -243,14 +197,11 @@ async fn a_channel_that_is_too_old_ends_in_an_orderly_way_and_no_call_notices() 
 #[tokio::test(start_paused = true)]
 async fn the_ages_at_which_channels_end_are_spread() {
     let net = Net::new();
-    let server =
-        Server::builder(native(), echo()).max_age(secs(10)).seeded(1).listen(net.listener()).unwrap();
+    let _server = net.serve(serving(echo()).max_age(secs(10)).seeded(1));
     let mut peers = Vec::new();
     for _ in 0..20 {
-        peers.push(tokio::spawn({
-            let mut peer = greeted(&net).await;
-            async move { timed(peer.expect(GOODBYE)).await }
-        }));
+        let mut peer = greeted(&net).await;
+        peers.push(tokio::spawn(async move { timed(peer.expect(GOODBYE)).await }));
     }
     let mut ages = Vec::new();
     for peer in peers {
@@ -261,5 +212,4 @@ async fn the_ages_at_which_channels_end_are_spread() {
     }
     ages.sort();
     assert!(ages[19] - ages[0] > secs(1), "{ages:?}");
-    drop(server);
 }

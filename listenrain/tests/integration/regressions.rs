@@ -12,7 +12,7 @@ async fn servers_that_share_a_protocols_executor_wake_each_others_channels() {
     let _servers: Vec<_> = nets
         .iter()
         .zip(routers)
-        .map(|(net, router)| Server::builder(protocol.clone(), router).listen(net.listener()).unwrap())
+        .map(|(net, router)| net.serve(Server::builder(protocol.clone(), router)))
         .collect();
     let clients = nets.each_ref().map(|net| connect(net, native()));
     let first = start(&clients[0], "wait").await;
@@ -29,7 +29,7 @@ async fn servers_that_share_a_protocols_executor_wake_each_others_channels() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_the_handlers_of_channels_that_are_gone() {
     // LR26: a drain said that it was complete while such handlers ran on, and nothing ever ended them.
-    let (_net, server, mut peer) = served(Server::builder(native(), silent())).await;
+    let (_net, server, mut peer) = served(serving(silent())).await;
     peer.send(REQUEST, 1, "asked").await;
     peer.send_bytes(b"no packet").await;
     settle().await;
@@ -66,7 +66,7 @@ async fn an_orderly_end_that_takes_a_while_is_awaited_after_the_peers_end() {
         }
         GO_ON
     });
-    let _server = Server::builder(native(), echo()).listen(accepting(vec![channel])).unwrap();
+    let _server = serving(echo()).listen(accepting(vec![channel])).unwrap();
     near.write_all(&Frame::new(REQUEST, 1, "last").bytes()).await.unwrap();
     near.shutdown().await.unwrap();
     let mut all = Vec::new();

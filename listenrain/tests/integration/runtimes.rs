@@ -72,18 +72,14 @@ fn callers_hear_at_once_that_the_runtime_of_their_connection_is_gone() {
         Box::new(move |client| self::runtime().block_on(client.call_within(Bytes::new(), long))),
         Box::new(move |client| client.call_blocking_within(Bytes::new(), long)),
     ];
-    let waiting: Vec<_> = asks
-        .map(|ask| {
-            let client = client.clone();
-            aside(move || ask(client))
-        })
-        .into();
+    let waiting = asks.map(|ask| {
+        let client = client.clone();
+        aside(move || ask(client))
+    });
     let (told, machine) = mpsc::channel();
     runtime.block_on(async {
         client.send_within(Bytes::new(), long, move |outcome| drop(told.send(outcome))).await;
-        for _ in 0..3 {
-            peer.expect(REQUEST).await;
-        }
+        peer.requests(3).await;
     });
     drop(runtime);
     let outcomes = waiting.iter().map(|outcome| outcome.recv_timeout(WATCHDOG).expect("told"));
@@ -93,27 +89,17 @@ fn callers_hear_at_once_that_the_runtime_of_their_connection_is_gone() {
         assert!(matches!(outcome, Err(CallError::Lost { .. })), "{outcome:?}");
     }
     // What comes later is refused, and says why.
-    let outcome = aside({
-        let client = client.clone();
-        move || client.call_blocking_within(Bytes::new(), long)
-    });
+    let late = client.clone();
+    let outcome = aside(move || late.call_blocking_within(Bytes::new(), long));
     assert_fails!(outcome.recv_timeout(WATCHDOG).unwrap(), CallError::Refused(Refusal::RuntimeGone));
-    assert!(
-        matches!(client.connection().state(), ConnectionState::Closed),
-        "{:?}",
-        client.connection().state()
-    );
+    assert!(client.connection().state().is_closed());
     assert_eq!(client.counts().in_flight, 0);
 }
 
 #[test]
 fn what_had_not_left_when_its_runtime_went_is_known_not_to_have_run() {
     let runtime = runtime();
-    let client = runtime.block_on(async {
-        let net = Net::new();
-        net.hang(true);
-        connect(&net, native())
-    });
+    let (_net, _peers, client) = runtime.block_on(async { hanging(dialling(native())) });
     let waiting = aside({
         let client = client.clone();
         move || client.call_blocking_within(Bytes::new(), Duration::from_secs(600))

@@ -2,59 +2,6 @@
 
 use crate::support::*;
 
-/// Messages say by their first letters what becomes of them.
-#[derive(Debug)]
-struct Script;
-
-impl MessageCodec for Script {
-    type Message = Bytes;
-
-    fn encode(&self, message: Bytes) -> Result<Payload, MessageError> {
-        assert_ne!(message, "encode panics");
-        if message == "encode fails" {
-            return Err(MessageError::new("told to"));
-        }
-        Ok(message.into())
-    }
-
-    fn decode(&self, payload: Bytes) -> Result<Bytes, MessageError> {
-        assert!(payload != "decode panics" && payload != "reply panics", "told to");
-        if payload == "decode fails" {
-            return Err(MessageError::new("told to"));
-        }
-        Ok(payload)
-    }
-
-    fn command(&self, message: &Bytes) -> Command {
-        Command(u32::from(message.starts_with(b"unknown")))
-    }
-}
-
-async fn scripted(request: Request<Bytes>) -> Result<Bytes, HandlerError> {
-    match &request.message[..] {
-        b"panic at once" => panic!("told to"),
-        b"panic later" => {
-            tokio::task::yield_now().await;
-            panic!("told to")
-        }
-        b"fail" => Err(HandlerError::new("told to")),
-        b"reply fails to encode" => Ok("encode fails".into()),
-        b"reply panics in encode" => Ok("encode panics".into()),
-        b"reply panics in decode" => Ok("reply panics".into()),
-        _ => Ok(request.message),
-    }
-}
-
-fn script() -> Protocol<Script> {
-    Protocol::builder("script", Script).build().unwrap()
-}
-
-fn play(net: &Net) -> (Server, Client<Script>) {
-    let router = Router::new().on(Command(0), scripted);
-    let server = Server::builder(script(), router).listen(net.listener()).unwrap();
-    (server, Client::builder(script()).dial(net.dialer()).unwrap())
-}
-
 fn remote(outcome: Outcome<Bytes>) -> ErrorCode {
     match outcome {
         Err(CallError::Failed(Failure::Remote(error))) => error.code,
@@ -65,8 +12,7 @@ fn remote(outcome: Outcome<Bytes>) -> ErrorCode {
 #[tokio::test(start_paused = true)]
 async fn every_way_to_fail_has_its_own_error_and_harms_only_its_call() {
     // LR30: an error while routing or decoding was never told to the caller, who waited for the timeout.
-    let net = Net::new();
-    let (_server, client) = play(&net);
+    let (net, _server, client) = between(scripted(), Client::builder(script())).await;
     let neighbour = calling(&client, "neighbour", secs(5));
     for (message, code) in [
         ("unknown", ErrorCode::UnknownCommand),
@@ -89,8 +35,7 @@ async fn every_way_to_fail_has_its_own_error_and_harms_only_its_call() {
 #[tokio::test(start_paused = true)]
 async fn a_codec_that_panics_on_the_calling_side_fails_that_call() {
     // LR20: a panic in a decoder was the process's end.
-    let net = Net::new();
-    let (_server, client) = play(&net);
+    let (net, _server, client) = between(scripted(), Client::builder(script())).await;
     assert_fails!(client.call("encode panics".into()).await, CallError::Refused(Refusal::Encode(_)));
     assert_fails!(client.call("reply panics in decode".into()).await, CallError::Failed(Failure::Panic(_)));
     assert_eq!(client.call("fine".into()).await.unwrap(), "fine");
@@ -109,25 +54,17 @@ async fn a_dropped_responder_answers_with_an_error() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_lost_channel_is_an_error_and_is_counted() {
     // LR07: the original's answers to a dead link succeeded, until the 129th waited for ever.
-    let (sender, mut answered) = unbounded_channel();
-    let router = Router::new().respond(Command(0), move |request: Request<Bytes>, responder| {
-        let sender = sender.clone();
-        async move {
-            tokio::time::sleep(secs(1)).await;
-            let awaited = responder.is_awaited();
-            sender.send((awaited, responder.reply(request.message))).unwrap();
-        }
-    });
+    let (router, mut asked) = handed_over();
     let before = tasks();
-    let (_net, server, mut peer) =
-        served(Server::builder(native(), router).health(Health::every(ms(100), 3))).await;
-    for id in 1..=200 {
-        peer.send(REQUEST, id, "").await;
-    }
+    let (_net, server, mut peer) = served(serving(router).health(Health::every(ms(100), 3))).await;
+    peer.ask(1..=200, "").await;
     drop(peer);
+    tokio::time::sleep(secs(1)).await;
     for _ in 0..200 {
-        let (awaited, answer) = answered.recv().await.unwrap();
-        assert!(!awaited && matches!(answer, Err(RespondError::Disconnected)), "{answer:?}");
+        let (request, responder) = asked.recv().await.unwrap();
+        assert!(!responder.is_awaited());
+        let answer = responder.reply(request.message);
+        assert!(matches!(answer, Err(RespondError::Disconnected)), "{answer:?}");
     }
     let counts = server.counts();
     assert_eq!((counts.in_flight, counts.unanswered), (0, 200));
@@ -138,12 +75,8 @@ async fn an_answer_to_a_lost_channel_is_an_error_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
-    let (net, server, mut peer) = served(
-        Server::builder(native(), silent())
-            .on_disconnect(OnDisconnect::Cancel)
-            .health(Health::every(secs(1), 3)),
-    )
-    .await;
+    let (net, server, mut peer) =
+        served(serving(silent()).on_disconnect(OnDisconnect::Cancel).health(Health::every(secs(1), 3))).await;
     peer.send(REQUEST, 1, "asked").await;
     settle().await;
     assert_eq!(server.counts().in_flight, 1);
@@ -152,7 +85,7 @@ async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
     settle().await;
     assert_eq!((server.counts().in_flight, server.connections()), (0, 0));
     // It says nothing more, and does not end its stream.
-    let mut peer = Peer::new(net.raw().await);
+    let mut peer = net.peer().await;
     peer.send(REQUEST, 1, "asked").await;
     tokio::time::sleep(ms(2500)).await;
     assert_eq!((server.counts().in_flight, server.connections()), (1, 1));
@@ -164,21 +97,17 @@ async fn handlers_of_a_lost_channel_end_where_that_is_wanted() {
 async fn handlers_of_a_lost_channel_go_on_by_default() {
     for half_closes in [true, false] {
         let (sender, mut ended) = unbounded_channel();
-        let router = Router::new().fallback(move |request: Request<Bytes>| {
-            let sender = sender.clone();
-            async move {
-                tokio::time::sleep(secs(20)).await;
-                let _ = sender.send(());
-                Ok(request.message)
-            }
+        let router = handling(&sender, |sender, request| async move {
+            tokio::time::sleep(secs(20)).await;
+            let _ = sender.send(());
+            Ok(request.message)
         });
-        let (_net, server, mut peer) =
-            served(Server::builder(native(), router).health(Health::every(secs(1), 3))).await;
+        let (_net, server, mut peer) = served(serving(router).health(Health::every(secs(1), 3))).await;
         peer.send(REQUEST, 1, "asked").await;
         if half_closes {
             peer.io.shutdown().await.unwrap();
         }
-        let (took, ()) = timed(async { ended.recv().await.unwrap() }).await;
+        let (took, _) = timed(ended.recv()).await;
         if half_closes {
             // It looks silent for ever, and still gets its answer.
             while peer.read().await.expect("the channel stays until the answer").kind != REPLY {}
@@ -192,18 +121,15 @@ async fn handlers_of_a_lost_channel_go_on_by_default() {
 #[tokio::test(start_paused = true)]
 async fn requests_beyond_the_limits_are_not_taken_in() {
     // LR22: a task for each message, however many, while the handlers stood still.
-    let by_count = |limits: &mut ServerLimits| limits.requests = 8;
-    let by_bytes = |limits: &mut ServerLimits| limits.bytes = 8 * 1000;
+    let by_count = serving_up_to(|limits| limits.requests = 8);
+    let by_bytes = serving_up_to(|limits| limits.bytes = 8 * 1000);
     // A channel holds no more of what is for all than it leaves to the others.
-    let by_all = |limits: &mut ServerLimits| limits.all_bytes = 16 * 1000;
+    let by_all = serving_up_to(|limits| limits.all_bytes = 16 * 1000);
     // One request at a time may go beyond that: it lies in a buffer that its channel keeps, and might wait for this.
-    for (limit, held) in [(&by_count as &dyn Fn(&mut _), 8000), (&by_bytes, 8000), (&by_all, 9000)] {
+    for (limits, held) in [(by_count, 8000), (by_bytes, 8000), (by_all, 9000)] {
         let net = Net::holding(64 * 1024);
-        let mut limits = ServerLimits::default();
-        limit(&mut limits);
-        let server = Server::builder(native(), silent()).limits(limits).listen(net.listener()).unwrap();
-        let io = net.raw().await;
-        flood(io, &Frame::new(REQUEST, 1, [0; 1000]), 5_000).await;
+        let server = net.serve(serving(silent()).limits(limits));
+        flood(net.raw().await, &Frame::new(REQUEST, 1, [0; 1000]), 5_000).await;
         let counts = server.counts();
         assert_eq!(counts.in_flight_bytes, held);
         // One more may be at hand, and wait for room.
@@ -229,14 +155,13 @@ async fn a_peer_that_reads_no_answers_is_read_no_further() {
     // LR22: small requests for large answers, none of which is read, filled the memory.
     let net = Net::holding(64 * 1024);
     let counted = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&counted);
-    let router = Router::new().fallback(move |_: Request<Bytes>| {
-        count.fetch_add(1, Ordering::SeqCst);
-        async { Ok(Bytes::from(vec![0; 100_000])) }
+    let router = handling(&counted, |counted, _| async move {
+        counted.fetch_add(1, SeqCst);
+        Ok(Bytes::from(vec![0; 100_000]))
     });
-    let server = Server::builder(native(), router).max_bytes(1 << 20).listen(net.listener()).unwrap();
+    let server = net.serve(serving(router).max_bytes(1 << 20));
     let peer = flood(net.raw().await, &Frame::new(REQUEST, 1, "x"), 1000).await;
-    assert!(counted.load(Ordering::SeqCst) <= 20, "{counted:?}");
+    assert!(counted.load(SeqCst) <= 20, "{counted:?}");
     drop(peer);
     settle().await;
     assert_eq!((server.counts().in_flight_bytes, server.connections()), (0, 0));
@@ -246,12 +171,11 @@ async fn a_peer_that_reads_no_answers_is_read_no_further() {
 async fn a_flood_of_pings_and_nonsense_whose_answers_nobody_reads_is_bounded() {
     for kind in [PING, 99] {
         let net = Net::holding(4096);
-        let server = Server::builder(native(), echo()).max_requests(16);
-        let server = server.listen(net.listener()).unwrap();
+        let server = net.serve(serving(echo()).max_requests(16));
         let _peer = flood(net.raw().await, &Frame::new(kind, 1, ""), 100_000).await;
         assert!(server.counts().queued < 200, "{:?}", server.counts());
         let mut peers = net.peers();
-        let client = dialling(native()).max_requests(16).dial(net.dialer()).unwrap();
+        let client = net.dial(dialling(native()).max_requests(16));
         let _peer = flood(peers.next().await.io, &Frame::new(kind, 1, ""), 100_000).await;
         assert!(client.counts().queued < 200, "{:?}", client.counts());
     }
@@ -260,7 +184,7 @@ async fn a_flood_of_pings_and_nonsense_whose_answers_nobody_reads_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn a_draining_server_refuses_new_requests_by_name() {
     // Of a peer that says no hello, and so understands no goodbye.
-    let (_net, server, mut peer) = served(Server::builder(native(), silent())).await;
+    let (_net, server, mut peer) = served(serving(silent())).await;
     peer.send(REQUEST, 1, "first").await;
     settle().await;
     let draining = tokio::spawn(async move { server.drain(secs(1)).await });
@@ -274,23 +198,17 @@ async fn a_draining_server_refuses_new_requests_by_name() {
 #[tokio::test(start_paused = true)]
 async fn a_channel_beyond_the_limit_is_turned_away() {
     // LR31: the original took every connection there was.
-    let (net, server, client) =
-        between(Server::builder(native(), echo()).max_connections(1), dialling(native())).await;
+    let (net, server, client) = between(serving(echo()).max_connections(1), dialling(native())).await;
     client.call(Bytes::new()).await.unwrap();
-    let mut second = Peer::new(net.raw().await);
-    let goodbye = second.expect(GOODBYE).await;
-    assert_eq!(
-        (goodbye.id, goodbye.payload[0], &goodbye.payload[2..18]),
-        (0, 2, &[0; 16][..]),
-        "full, none taken"
-    );
+    let mut second = net.peer().await;
+    assert_eq!(second.expect(GOODBYE).await.payload, goodbye(FULL, 0, 0, 1000));
     assert_eq!(second.read().await, None);
     let counts = server.counts();
     assert_eq!((counts.accepted, counts.turned_away, server.connections()), (1, 1, 1));
     client.call(Bytes::new()).await.unwrap();
     client.close().await;
     settle().await;
-    let mut third = Peer::new(net.raw().await);
+    let mut third = net.peer().await;
     third.send(REQUEST, 1, "").await;
     third.expect(REPLY).await;
 }
@@ -302,7 +220,7 @@ async fn a_one_way_message_is_executed_and_not_answered() {
     client.one_way(Bytes::from("x")).await.unwrap();
     client.call(Bytes::new()).await.unwrap();
     // What was received is a hello and one reply.
-    assert_eq!((executed.load(Ordering::SeqCst), client.counts().received), (2, 2));
+    assert_eq!((executed.load(SeqCst), client.counts().received), (2, 2));
     assert_eq!(server.counts().in_flight, 0);
     let (_net, _peer, plain) = by_hand(in_order()).await;
     assert_fails!(plain.one_way(Bytes::new()).await, CallError::Refused(Refusal::CannotExpress(_)));
@@ -326,7 +244,7 @@ async fn a_listener_that_fails_is_asked_again_after_waits_that_double_up_to_a_se
         let endpoint = "test://net".parse().unwrap();
         async move { Err(NextError::passing("accept", &endpoint, io::Error::other("none left"))) }
     });
-    let _server = Server::builder(native(), echo()).listen(listener).unwrap();
+    let _server = serving(echo()).listen(listener).unwrap();
     tokio::time::sleep(secs(5)).await;
     let asked = asked.lock().unwrap();
     let waits: Vec<_> = asked.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();

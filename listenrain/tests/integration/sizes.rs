@@ -6,15 +6,13 @@ use crate::support::*;
 const LIMIT: usize = 1000;
 
 fn up_to(limit: usize) -> Protocol<RawBytes> {
-    let packets = NativePackets::default().with_max_packet(limit);
-    Protocol::builder("native", RawBytes).packets(packets).build().unwrap()
+    in_packets(NativePackets::default().with_max_packet(limit))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_beyond_the_limit_is_refused_by_its_id_with_the_limit() {
-    let (net, (router, ran)) = (Net::new(), counting_echo());
-    let server = Server::builder(up_to(LIMIT), router).listen(net.listener()).unwrap();
-    let mut peer = Peer::new(net.raw().await);
+    let (router, ran) = counting_echo();
+    let (_net, server, mut peer) = served(Server::builder(up_to(LIMIT), router)).await;
     for size in [LIMIT - 1, LIMIT] {
         peer.send(REQUEST, 1, vec![1; size]).await;
         assert_eq!(peer.expect(REPLY).await.payload.len(), size);
@@ -27,13 +25,12 @@ async fn a_request_beyond_the_limit_is_refused_by_its_id_with_the_limit() {
             let held = server.counts().in_flight_bytes as usize;
             assert!(held <= ReadBuffer::MAX_READ, "no more than a read, of what is thrown away: {held}");
         }
-        let refused = peer.expect(REFUSED).await;
         let told = [&[5, 0][..], &(LIMIT as u64).to_be_bytes()].concat();
-        assert_eq!((refused.id, refused.payload), (2, told));
+        assert_eq!(peer.refusal().await, (2, told));
     }
     peer.send(REQUEST, 3, "next").await;
     assert_eq!(peer.expect(REPLY).await.payload, b"next");
-    assert_eq!((ran.load(std::sync::atomic::Ordering::SeqCst), server.counts().refused), (3, 2));
+    assert_eq!((ran.load(SeqCst), server.counts().refused), (3, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,21 +46,17 @@ async fn a_one_way_message_beyond_the_limit_is_dropped_and_counted() {
 async fn a_caller_of_a_request_beyond_the_peers_limit_is_told_and_its_neighbours_go_on() {
     // It cost the channel, and the next one, and so on until its deadline.
     let (net, _server, client) = between(Server::builder(up_to(LIMIT), echo()), dialling(native())).await;
-    let calls = [LIMIT, LIMIT + 1, 100_000, 10].map(|size| {
-        let client = client.clone();
-        tokio::spawn(async move { client.call(Bytes::from(vec![1; size])).await })
-    });
-    for (call, size) in calls.into_iter().zip([LIMIT, LIMIT + 1, 100_000, 10]) {
+    let calls = [LIMIT, LIMIT + 1, 100_000, 10].map(|size| (size, calling(&client, vec![1; size], secs(5))));
+    for (size, call) in calls {
         let outcome = call.await.unwrap();
         if size <= LIMIT {
             assert_eq!(outcome.unwrap().len(), size);
         } else {
-            let error = outcome.unwrap_err();
-            let said = matches!(
-                error,
-                CallError::Refused(Refusal::ByPeer(RemoteRefusal::TooLarge { limit })) if limit == LIMIT as u64
+            assert!(outcome.as_ref().is_err_and(CallError::never_executed), "{outcome:?}");
+            assert_fails!(
+                outcome,
+                CallError::Refused(Refusal::ByPeer(RemoteRefusal::TooLarge { limit: 1000 }))
             );
-            assert!(said && error.never_executed(), "{error:?}");
         }
     }
     assert_eq!(net.dials(), 1, "no channel was lost");
@@ -75,7 +68,7 @@ async fn a_reply_beyond_the_callers_limit_fails_that_call_only() {
         let size = usize::from(request.message[0]) << 8 | usize::from(request.message[1]);
         Ok(Bytes::from(vec![1; size]))
     });
-    let (net, _server, client) = between(Server::builder(native(), router), dialling(up_to(LIMIT))).await;
+    let (net, _server, client) = between(serving(router), dialling(up_to(LIMIT))).await;
     let wanting = |size: usize| client.call(Bytes::copy_from_slice(&(size as u16).to_be_bytes()));
     let neighbour = wanting(7);
     for size in [LIMIT - 1, LIMIT] {
@@ -130,30 +123,23 @@ async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
     let mut peers = net.peers();
     let client = connect(&net, native());
     let poison = calling(&client, Bytes::from(vec![1; 100_000]), secs(600));
-    for number in 1..=3 {
+    for _ in 0..3 {
         let mut peer = peers.next().await;
-        let mut some = [0; 5000];
-        peer.io.read_exact(&mut some).await.unwrap();
+        peer.io.read_exact(&mut [0; 5000]).await.unwrap();
         settle().await;
-        if number == 3 {
-            assert!(!poison.is_finished());
-        }
+        assert!(!poison.is_finished());
     }
     let error = poison.await.unwrap().unwrap_err();
     let CallError::Refused(Refusal::GivenUp { channels: 3 }) = error else { panic!("{error:?}") };
     assert!(error.never_executed());
     assert_eq!(client.counts().refused, 1);
     // What stood behind it is served.
-    let neighbour = start(&client, "neighbour").await;
-    let mut peer = peers.next().await;
-    peer.answer("").await;
-    neighbour.await.unwrap().unwrap();
+    exchange(&client, &mut peers.next().await, "neighbour", "").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_packets_have_no_ids_one_beyond_the_limit_ends_its_channel() {
-    let packets = OriginalPackets::default().with_max_packet(LIMIT);
-    let protocol = Protocol::builder("original", RawBytes).packets(packets).build().unwrap();
+    let protocol = in_packets(OriginalPackets::default().with_max_packet(LIMIT));
     let (_net, server, mut peer) = served(Server::builder(protocol, echo())).await;
     peer.send_original(vec![1; LIMIT]).await;
     assert_eq!(peer.read_original().await.unwrap().len(), LIMIT);
@@ -180,8 +166,7 @@ async fn a_limit_that_leaves_no_room_for_an_answer_is_refused_when_the_protocol_
 async fn a_stream_that_ends_behind_the_header_of_a_packet_beyond_the_limit_says_how_much_had_come() {
     for rest in [0, 100] {
         let (_net, mut peer, client) = by_hand(native()).await;
-        let call = start(&client, "x").await;
-        let asked = peer.expect(REQUEST).await;
+        let (call, asked) = started(&client, &mut peer, "x").await;
         let mut bytes = Frame::new(REPLY, asked.id + 1, vec![0; rest]).bytes();
         bytes[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
         peer.send_bytes(&bytes).await;

@@ -20,23 +20,21 @@ async fn a_state_machine_is_told_its_reply_once() {
 async fn a_state_machine_is_told_however_its_call_ends() {
     let configured = dialling(native()).max_requests(3).overflow(Overflow::Refuse);
     let (net, _peers, mut peer, client) = dialled(configured).await;
-    let ((timed_out, told_first), (lost, told_second)) = (told(), told());
-    client.send_within(ASKED, ms(50), timed_out).await;
-    assert!(matches!(only(told_first).await, Err(CallError::Timeout)));
-    client.send(ASKED, lost).await;
+    let timed_out = send_to(&client, ASKED, ms(50)).await;
+    assert_fails!(only(timed_out).await, CallError::Timeout);
+    let lost = send_to(&client, ASKED, secs(5)).await;
     for kind in [REQUEST, CANCEL, REQUEST] {
         peer.expect(kind).await;
     }
     net.hang(true);
     net.cut();
-    assert!(matches!(only(told_second).await, Err(CallError::Lost { .. })));
+    assert_fails!(only(lost).await, CallError::Lost { .. });
     let mut kept = Vec::new();
     for _ in 0..3 {
-        let told = send_to(&client, ASKED, secs(5)).await;
-        kept.push(told);
+        kept.push(send_to(&client, ASKED, secs(5)).await);
     }
-    let told = send_to(&client, ASKED, secs(5)).await;
-    assert!(matches!(only(told).await, Err(CallError::Refused(Refusal::Full { .. }))));
+    let refused = send_to(&client, ASKED, secs(5)).await;
+    assert_fails!(only(refused).await, CallError::Refused(Refusal::Full { .. }));
     drop(client);
     for told in kept {
         assert!(only(told).await.is_err());
@@ -45,8 +43,7 @@ async fn a_state_machine_is_told_however_its_call_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_state_machine_is_told_that_its_send_was_dropped_in_line() {
-    let (_net, _server, client) =
-        between(Server::builder(native(), silent()), dialling(native()).max_requests(1)).await;
+    let (_net, _server, client) = between(serving(silent()), dialling(native()).max_requests(1)).await;
     let _call = start(&client, "in the way").await;
     let (machine, told) = told();
     let sending = tokio::spawn(async move { client.send(ASKED, machine).await });
@@ -59,15 +56,12 @@ async fn a_state_machine_is_told_that_its_send_was_dropped_in_line() {
 async fn callbacks_that_wait_for_their_executor_keep_their_places_and_hold_up_no_call() {
     // A send waited for an executor that others' calls held while they were in flight, and what waited for it was
     // bounded by nothing.
-    let net = Net::new();
-    let _server = serve(&net, echo());
     let (keeping, jobs) = keeping_jobs(1, false);
-    let client = dialling(calling_back_on(keeping)).max_requests(4).dial(net.dialer()).unwrap();
-    let machines: Vec<_> = (0..4).map(|_| told()).collect();
+    let builder = dialling(calling_back_on(keeping)).max_requests(4);
+    let (_net, _server, client) = between(serving(echo()), builder).await;
     let mut all = Vec::new();
-    for (machine, told) in machines {
-        client.send(ASKED, machine).await;
-        all.push(told);
+    for _ in 0..4 {
+        all.push(send_to(&client, ASKED, secs(5)).await);
     }
     settle().await;
     assert_eq!(client.counts().in_flight, 4, "all are answered, and none is told");
@@ -91,8 +85,7 @@ async fn a_send_does_not_wait_for_calls_of_another_connection() {
     for _ in 0..4 {
         stuck.send(ASKED, |_: Outcome<Bytes>| {}).await;
     }
-    let (machine, told) = told();
-    let (took, ()) = timed(good.send(ASKED, machine)).await;
+    let (took, told) = timed(send_to(&good, ASKED, secs(5))).await;
     assert_eq!(only(told).await.unwrap(), ASKED);
     assert!(took < ms(100), "{took:?}");
 }
@@ -128,7 +121,7 @@ async fn a_state_machine_is_told_though_its_executor_drops_every_job() {
         for sent in 1..=5 {
             let told = send_to(&client, ASKED, secs(1)).await;
             assert!(matches!(only(told).await, Err(CallError::Failed(_))));
-            assert_eq!(jobs.load(Ordering::SeqCst), sent);
+            assert_eq!(jobs.load(SeqCst), sent);
         }
         assert_eq!(client.call(ASKED).await.unwrap(), ASKED);
     }

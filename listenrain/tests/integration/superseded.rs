@@ -5,10 +5,7 @@ use crate::support::*;
 /// A dialer of channels each of which is superseded when the test says so.
 fn improving(net: &Net, better: &Arc<Notify>) -> Box<dyn ChannelGenerator> {
     let better = Arc::clone(better);
-    net.dialer_with(move |channel| {
-        let better = Arc::clone(&better);
-        channel.superseded_by(async move { better.notified().await })
-    })
+    net.dialer_with(move |channel| channel.superseded_by(Arc::clone(&better).notified_owned()))
 }
 
 struct Improved {
@@ -33,15 +30,19 @@ impl Improved {
         tokio::time::advance(secs(1)).await;
         (Self { net, peers, better, client }, first)
     }
+
+    /// There is a better channel: the peer on it.
+    async fn improve(&mut self) -> Peer {
+        self.better.notify_one();
+        self.peers.next().await
+    }
 }
 
 /// A client that has left its first channel, where one call is under way, for a second one.
 async fn moved_over() -> (Improved, Peer, Peer, Call, Frame) {
     let (mut test, mut first) = Improved::new().await;
-    let old = start(&test.client, "old").await;
-    let asked = first.expect(REQUEST).await;
-    test.better.notify_one();
-    let second = test.peers.next().await;
+    let (old, asked) = started(&test.client, &mut first, "old").await;
+    let second = test.improve().await;
     (test, first, second, old, asked)
 }
 
@@ -55,12 +56,9 @@ async fn ended(peer: &mut Peer) -> (Duration, Vec<Frame>) {
 async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
     let (test, mut first, mut second, old, asked) = moved_over().await;
 
-    let new = start(&test.client, "new").await;
-    second.answer("new").await;
-    assert_eq!(new.await.unwrap().unwrap(), "new");
+    exchange(&test.client, &mut second, "new", "new").await;
 
-    first.send(REPLY, asked.id, "old").await;
-    assert_eq!(old.await.unwrap().unwrap(), "old");
+    first.ends(old, &asked, "old").await;
     assert_eq!(
         ended(&mut first).await.1,
         [],
@@ -73,8 +71,7 @@ async fn calls_finish_where_they_left_and_new_ones_take_the_better_channel() {
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_without_calls_ends_at_once() {
     let (mut test, mut first) = Improved::new().await;
-    test.better.notify_one();
-    let _second = test.peers.next().await;
+    let _second = test.improve().await;
     let (took, rest) = ended(&mut first).await;
     assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
     assert_eq!(test.net.open_lines(), 1);
@@ -86,10 +83,8 @@ async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_t
     let (mut test, mut first) = Improved::new().await;
     let timed_out = start_within(&test.client, "times out", secs(5)).await;
     let taken_back = start(&test.client, "is taken back").await;
-    first.expect(REQUEST).await;
-    first.expect(REQUEST).await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    first.requests(2).await;
+    let mut second = test.improve().await;
     taken_back.abort();
     assert!(matches!(timed_out.await.unwrap(), Err(CallError::Timeout)));
     let (took, rest) = ended(&mut first).await;
@@ -103,10 +98,8 @@ async fn a_superseded_channel_ends_when_its_last_call_does_without_a_word_from_t
 #[tokio::test(start_paused = true)]
 async fn a_superseded_channel_ends_when_its_last_call_does_whatever_goes_on_elsewhere() {
     let (test, mut first, mut second, old, asked) = moved_over().await;
-    let _new = start(&test.client, "new").await;
-    second.expect(REQUEST).await;
-    first.send(REPLY, asked.id, "").await;
-    old.await.unwrap().unwrap();
+    let (_new, _) = started(&test.client, &mut second, "new").await;
+    first.ends(old, &asked, "").await;
     let (took, rest) = ended(&mut first).await;
     assert!(took < ms(10) && rest.is_empty(), "{took:?} {rest:?}");
     assert_eq!(test.client.counts().in_flight, 1);
@@ -122,8 +115,7 @@ async fn a_superseded_channel_answers_its_own_peers_pings_and_not_the_next_ones(
     assert_eq!((pong.id, pong.flags), (7, 1), "an answer, and no ping");
     let new = start(&test.client, "new").await;
     assert_eq!(second.expect(REQUEST).await.payload, b"new");
-    first.send(REPLY, asked.id, "old").await;
-    assert_eq!(old.await.unwrap().unwrap(), "old");
+    first.ends(old, &asked, "old").await;
     new.abort();
 }
 
@@ -133,8 +125,7 @@ async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
     let (mut test, mut first) = Improved::new().await;
     let old = start_within(&test.client, "old", secs(3600)).await;
     first.expect(REQUEST).await;
-    test.better.notify_one();
-    let _second = test.peers.next().await;
+    let _second = test.improve().await;
     let (took, end) = timed(old).await;
     let end = end.unwrap();
     assert!(matches!(end, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{end:?}");
@@ -145,12 +136,10 @@ async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn calls_on_a_superseded_channel_that_is_lost_are_told_and_no_others() {
     let (test, first, mut second, old, _) = moved_over().await;
-    let new = start(&test.client, "new").await;
-    let asked = second.expect(REQUEST).await;
+    let (new, asked) = started(&test.client, &mut second, "new").await;
     drop(first);
     assert!(matches!(old.await.unwrap(), Err(CallError::Lost { .. })));
-    second.send(REPLY, asked.id, "new").await;
-    assert_eq!(new.await.unwrap().unwrap(), "new");
+    second.ends(new, &asked, "new").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,14 +147,12 @@ async fn calls_that_could_not_leave_on_a_superseded_channel_leave_on_the_better_
     // Its writer was parked, and nobody told it of what was put back into its queue; it learnt of it by the health check.
     let (mut test, first) = Improved::on(Net::holding(16), native()).await;
     let old = start(&test.client, "more than the channel holds").await;
-    test.better.notify_one();
-    let mut second = test.peers.next().await;
+    let mut second = test.improve().await;
     settle().await;
     test.net.line(0).cut();
     let (took, asked) = timed(second.expect(REQUEST)).await;
     assert!(took < ms(10), "{took:?}");
-    second.send(REPLY, asked.id, "there").await;
-    assert_eq!(old.await.unwrap().unwrap(), "there");
+    second.ends(old, &asked, "there").await;
     drop(first);
 }
 
@@ -175,14 +162,12 @@ async fn a_quarantine_outlasts_the_better_channel_while_the_old_one_finishes() {
     let (mut test, mut first) = Improved::on(Net::new(), first_byte_is_id()).await;
     let old = start(&test.client, "2old").await;
     assert!(test.client.call_within(Bytes::from("1old"), ms(10)).await.is_err());
-    test.better.notify_one();
-    let second = test.peers.next().await;
+    let second = test.improve().await;
     settle().await;
     drop(second);
     let _third = test.peers.next().await;
     let refused = test.client.call(Bytes::from("1new")).await.unwrap_err();
-    let CallError::Refused(Refusal::DuplicateId { state, .. }) = refused else { panic!("{refused:?}") };
-    assert_eq!(state, IdState::Quarantined);
+    assert!(is_quarantined(&refused), "{refused:?}");
     first.send_original("2yes").await;
     assert_eq!(old.await.unwrap().unwrap(), "2yes");
 }
@@ -194,9 +179,7 @@ async fn a_better_channel_that_cannot_be_had_changes_nothing_until_it_can() {
     test.better.notify_one();
     settle().await;
     assert_eq!(test.net.dials(), 2);
-    let call = start(&test.client, "still here").await;
-    first.answer("yes").await;
-    assert_eq!(call.await.unwrap().unwrap(), "yes");
+    exchange(&test.client, &mut first, "still here", "yes").await;
     assert_eq!(test.client.counts().failed_dials, 0);
 
     // It was a passing trouble, and nobody says again that there is a better one.
@@ -205,9 +188,7 @@ async fn a_better_channel_that_cannot_be_had_changes_nothing_until_it_can() {
     settle().await;
     assert_eq!(test.net.dials(), 3);
     let mut second = test.peers.next().await;
-    let call = start(&test.client, "over there").await;
-    second.answer("yes").await;
-    assert_eq!(call.await.unwrap().unwrap(), "yes");
+    exchange(&test.client, &mut second, "over there", "yes").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,10 +210,8 @@ async fn closing_and_dropping_give_back_what_superseded_channels_hold() {
     for closes in [true, false] {
         let before = tasks();
         let (mut test, mut first) = Improved::new().await;
-        let old = start(&test.client, "never answered").await;
-        first.expect(REQUEST).await;
-        test.better.notify_one();
-        let second = test.peers.next().await;
+        let (old, _) = started(&test.client, &mut first, "never answered").await;
+        let second = test.improve().await;
         settle().await;
         if closes {
             test.client.connection().close(ms(50)).await;

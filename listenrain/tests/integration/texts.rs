@@ -11,6 +11,12 @@ use tracing::{Event, Level, Metadata, Subscriber};
 struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
+    /// What this thread logs until the guard is dropped.
+    fn here() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        (log.clone(), tracing::subscriber::set_default(log))
+    }
+
     fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
@@ -47,60 +53,20 @@ impl Visit for Line {
     }
 }
 
-const SECRET: &str = "postgres://root:secret@10.0.0.1";
-
-/// What goes wrong by the first byte of a request.
-fn failing() -> Router<Touchy> {
-    Router::new().fallback(|request: Request<Bytes>| async move {
-        match request.message.first() {
-            Some(b'?') => Err(io::Error::other(SECRET))?,
-            Some(b'n') => Err(HandlerError::new("no such user")),
-            Some(b'b') => Err(HandlerError::new("try later").because(io::Error::other(SECRET))),
-            Some(b'p') => panic!("{SECRET}"),
-            Some(b'e') => Ok(Bytes::from("encode")),
-            Some(b'E') => Ok(Bytes::from("Encode")),
-            _ => Ok(request.message),
-        }
-    })
-}
-
-/// A codec that says too much.
-#[derive(Debug)]
-struct Touchy;
-
-impl MessageCodec for Touchy {
-    type Message = Bytes;
-
-    fn encode(&self, message: Bytes) -> Result<Payload, MessageError> {
-        assert!(message != "encode", "{SECRET}");
-        if message == "Encode" { Err(MessageError::new("a field is missing")) } else { Ok(message.into()) }
-    }
-
-    fn decode(&self, payload: Bytes) -> Result<Bytes, MessageError> {
-        assert!(payload != "decode", "{SECRET}");
-        if payload == "Decode" { Err(MessageError::new("no such field")) } else { Ok(payload) }
-    }
-}
-
-fn touchy() -> Protocol<Touchy> {
-    Protocol::builder("touchy", Touchy).build().unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_peer_hears_what_is_meant_for_it_and_the_log_the_rest() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
-    let (_net, _server, mut peer) = served(Server::builder(touchy(), failing())).await;
+    let (log, _guard) = Log::here();
+    let (_net, _server, mut peer) = served(scripted()).await;
     // What is asked, its code, the text for the peer, and whether the secret is logged.
     let cases: [(_, u8, _, _); 8] = [
-        ("?", 3, "", true),
-        ("n", 3, "no such user", false),
-        ("b", 3, "try later", true),
-        ("p", 4, "", true),
-        ("e", 6, "", true),
-        ("E", 6, "a field is missing", false),
-        ("decode", 4, "", true),
-        ("Decode", 2, "no such field", false),
+        ("fail by a cause", 3, "", true),
+        ("fail", 3, "no such user", false),
+        ("fail by a cause and say so", 3, "try later", true),
+        ("panic at once", 4, "", true),
+        ("reply panics in encode", 6, "", true),
+        ("reply fails to encode", 6, "a field is missing", false),
+        ("decode panics", 4, "", true),
+        ("decode fails", 2, "no such field", false),
     ];
     for (asked, code, told, is_logged) in cases {
         let before = log.lines().len();
@@ -121,20 +87,18 @@ async fn a_flood_of_anything_that_a_peer_can_cause_is_a_few_lines() {
         ("no packet", bad_bytes),
         ("part of a packet, then gone", asking("xyz")[..22].to_vec()),
         ("an unknown kind", Frame::new(99, 1, "x").bytes()),
-        ("cannot be decoded", asking("Decode")),
-        ("panics in the codec", asking("decode")),
-        ("panics in the handler", asking("p")),
-        ("fails in the handler", asking("?")),
-        ("a reply that cannot be encoded", asking("E")),
+        ("cannot be decoded", asking("decode fails")),
+        ("panics in the codec", asking("decode panics")),
+        ("panics in the handler", asking("panic at once")),
+        ("fails in the handler", asking("fail by a cause")),
+        ("a reply that cannot be encoded", asking("reply fails to encode")),
         ("a reply to nothing", Frame::new(REPLY, 1, "x").bytes()),
     ];
     for (name, bytes) in floods {
-        let log = Log::default();
-        let _guard = tracing::subscriber::set_default(log.clone());
-        let net = Net::new();
-        let server = Server::builder(touchy(), failing()).listen(net.listener()).unwrap();
+        let ((log, _guard), net) = (Log::here(), Net::new());
+        let server = net.serve(scripted());
         for _ in 0..200 {
-            let mut peer = Peer::new(net.raw().await);
+            let mut peer = net.peer().await;
             peer.send_bytes(&bytes).await;
             settle().await;
         }
@@ -145,10 +109,8 @@ async fn a_flood_of_anything_that_a_peer_can_cause_is_a_few_lines() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_peers_that_are_turned_away_is_a_few_lines() {
-    let log = Log::default();
-    let _guard = tracing::subscriber::set_default(log.clone());
-    let net = Net::new();
-    let server = Server::builder(touchy(), failing()).max_connections(1).listen(net.listener()).unwrap();
+    let ((log, _guard), net) = (Log::here(), Net::new());
+    let server = net.serve(scripted().max_connections(1));
     let mut peers = Vec::new();
     for _ in 0..200 {
         peers.push(net.raw().await);
@@ -176,12 +138,12 @@ fn an_error_says_its_cause_where_it_is_shown() {
 #[tokio::test(start_paused = true)]
 async fn what_reading_an_id_panics_with_is_not_told_to_a_peer() {
     let id_of = |bytes: &[u8]| {
-        assert!(bytes != b"bad", "postgres://root:secret@10.0.0.1");
+        assert!(bytes != b"bad", "{SECRET}");
         Ok(7u8)
     };
     let protocol =
         Protocol::builder("ids", RawBytes).correlation(Correlation::by_message(id_of)).build().unwrap();
-    let router = Router::new().fallback(|_: Request<Bytes>| async move { Ok(Bytes::from("bad")) });
+    let router = handling(&(), |(), _| async { Ok(Bytes::from("bad")) });
     let (_net, _server, mut peer) = served(Server::builder(protocol, router)).await;
     peer.send(REQUEST, 1, "x").await;
     let error = peer.expect(ERROR).await;

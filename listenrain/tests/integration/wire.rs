@@ -149,7 +149,7 @@ struct Reserved(AtomicUsize);
 impl BufferPool for Reserved {
     fn lend(&self, len: usize, committed: usize) -> BytesMut {
         let buffer = BytesMut::with_capacity(len.min(committed));
-        self.0.fetch_add(buffer.capacity(), Ordering::SeqCst);
+        self.0.fetch_add(buffer.capacity(), SeqCst);
         buffer
     }
 
@@ -160,13 +160,12 @@ impl BufferPool for Reserved {
 async fn a_thousand_claims_of_the_largest_packet_reserve_a_read_each() {
     // LR18: 1,000 channels that claim 64 MiB each and send nothing more.
     let reserved = Arc::new(Reserved::default());
-    let packets = NativePackets::default().with_buffers(reserved.clone());
-    let protocol = Protocol::builder("native", RawBytes).packets(packets).build().unwrap();
+    let protocol = in_packets(NativePackets::default().with_buffers(reserved.clone()));
     let net = Net::new();
-    let server = Server::builder(protocol, echo()).listen(net.listener()).unwrap();
+    let server = net.serve(Server::builder(protocol, echo()));
     let mut peers = Vec::new();
     for _ in 0..1000 {
-        let mut peer = Peer::new(net.raw().await);
+        let mut peer = net.peer().await;
         let mut header = Frame::new(REQUEST, 1, "").bytes();
         header[4..8].copy_from_slice(&(64u32 << 20).to_be_bytes());
         peer.send_bytes(&header).await;
@@ -174,7 +173,7 @@ async fn a_thousand_claims_of_the_largest_packet_reserve_a_read_each() {
     }
     settle().await;
     assert_eq!(server.counts().received_bytes, 20_000);
-    let reserved = reserved.0.load(Ordering::SeqCst);
+    let reserved = reserved.0.load(SeqCst);
     assert!(reserved <= 1000 * 16 * 1024, "{reserved} bytes for 20,000 that came");
 }
 
@@ -193,7 +192,7 @@ async fn bytes_that_are_no_packet_close_their_channel_and_no_other() {
     // LR21: hostile bytes took the process, and every other connection, with them.
     let (net, server, client) = linked(echo()).await;
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x4C, 6, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF], &[0; 64]] {
-        let mut peer = Peer::new(net.raw().await);
+        let mut peer = net.peer().await;
         peer.send_bytes(bytes).await;
         peer.send_bytes(&[0; 12]).await;
         peer.drain().await;
@@ -212,9 +211,7 @@ async fn a_batch_of_packets_is_one_write() {
     for (machine, _) in all {
         client.send(Bytes::from("payload"), machine).await;
     }
-    for _ in 0..100 {
-        peer.expect(REQUEST).await;
-    }
+    peer.requests(100).await;
     assert_eq!(net.line(0).writes(), before + 1);
     let _told = send_to(&client, Bytes::from("one more"), secs(5)).await;
     peer.expect(REQUEST).await;
@@ -225,10 +222,7 @@ async fn a_batch_of_packets_is_one_write() {
 async fn queued_packets_leave_in_order_and_none_is_left_behind() {
     // LR11: the original's drain stopped half-way, whatever the queue held.
     for count in [1, 2, 4, 127, 128, 500] {
-        let net = Net::new();
-        net.hang(true);
-        let mut peers = net.peers();
-        let client = connect(&net, native());
+        let (net, mut peers, client) = hanging(dialling(native()));
         for number in 0..count {
             client.one_way(Bytes::from(format!("{number}"))).await.unwrap();
         }
@@ -236,30 +230,26 @@ async fn queued_packets_leave_in_order_and_none_is_left_behind() {
         client.ready().await.unwrap();
         client.close().await;
         let frames = peers.next().await.read_all().await;
-        let numbers: Vec<_> =
-            frames.into_iter().map(|frame| String::from_utf8(frame.payload).unwrap()).collect();
-        assert_eq!(numbers, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
+        let expected = (0..count).map(|number| Frame::new(ONE_WAY, 0, number.to_string()));
+        assert_eq!(frames, expected.collect::<Vec<_>>());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_too_large_for_a_packet_is_refused_to_its_caller() {
     // LR19: the length did not fit its field.
-    let packets = NativePackets::default().with_max_packet(64);
-    let protocol = Protocol::builder("small", RawBytes).packets(packets).build().unwrap();
-    let (_net, mut peer, client) = by_hand(protocol).await;
-    let refused = client.call(Bytes::from(vec![0; 65])).await.unwrap_err();
-    assert!(matches!(refused, CallError::Refused(Refusal::TooLarge { size: 65, limit: 64 })), "{refused:?}");
-    let sixty_four = "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF";
-    let _call = start(&client, sixty_four).await;
-    assert_eq!(peer.expect(REQUEST).await.payload, sixty_four.as_bytes());
+    let (_net, mut peer, client) = by_hand(in_packets(NativePackets::default().with_max_packet(64))).await;
+    let refused = client.call(Bytes::from(vec![0; 65])).await;
+    assert_fails!(refused, CallError::Refused(Refusal::TooLarge { size: 65, limit: 64 }));
+    let _call = calling(&client, vec![7; 64], secs(5));
+    assert_eq!(peer.expect(REQUEST).await.payload, [7; 64]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn packets_behind_one_that_cannot_be_encoded_are_not_lost() {
     // LR24: what certainly did not leave goes on to the next channel.
     for poison in ["fail", "panic"] {
-        let (_net, _server, client) = between(Server::builder(native(), echo()), dialling(picky())).await;
+        let (_net, _server, client) = between(serving(echo()), dialling(picky())).await;
         let call = |message: &'static str| client.call_within(Bytes::from(message), secs(5));
         // The first is alone, and leaves before the others come.
         let (left, before, bad, after) =

@@ -67,14 +67,11 @@ async fn logged() -> (Server, Client<RawBytes>, Log) {
 
 async fn logged_with(protocol: Protocol<RawBytes>) -> (Server, Client<RawBytes>, Log) {
     let (net, log) = (Net::new(), Log::default());
-    let server = Server::builder(protocol.clone(), echo()).listen(net.listener()).unwrap();
+    let server = net.serve(Server::builder(protocol.clone(), echo()));
     let logging = log.clone();
-    let dialer = generator("test://net".parse().unwrap(), move || {
-        let (net, log) = (net.clone(), logging.clone());
-        async move {
-            let io = net.raw().await;
-            Ok(hooked(io, move |part, cx| if part == Part::Write { log.written(cx) } else { GO_ON }))
-        }
+    let dialer = hooked_dialer(&net, move || {
+        let log = logging.clone();
+        move |part: Part, cx: &mut Context<'_>| if part == Part::Write { log.written(cx) } else { GO_ON }
     });
     let client = dialling(protocol).dial(dialer).unwrap();
     client.ready().await.unwrap();
@@ -87,10 +84,9 @@ async fn logged_with(protocol: Protocol<RawBytes>) -> (Server, Client<RawBytes>,
 async fn a_caller_that_is_alone_writes_its_request_itself() {
     let (_server, client, log) = logged().await;
     for _ in 0..3 {
-        let caller = client.clone();
-        let call = tokio::spawn(async move { (try_id(), caller.call("alone".into()).await) });
-        let (task, reply) = call.await.unwrap();
-        assert_eq!(reply.unwrap(), "alone");
+        let call = start(&client, "alone").await;
+        let task = Some(call.id());
+        assert_eq!(call.await.unwrap().unwrap(), "alone");
         assert_eq!(log.tasks(), [task]);
     }
 }
@@ -197,8 +193,7 @@ fn what_is_left_out_ends_where_its_end_may_use_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_queued_when_the_one_before_it_is_cut_goes_on_though_nothing_is_to_be_resent() {
-    let (net, _server, client) =
-        between(Server::builder(native(), echo()), dialling(native()).resend_unsent(false)).await;
+    let (net, _server, client) = between(serving(echo()), dialling(native()).resend_unsent(false)).await;
     settle().await;
     net.line(0).cut_after(10);
     let (cut, queued) = tokio::join!(client.call("cut".into()), client.call("queued".into()));
@@ -211,9 +206,9 @@ async fn a_half_that_fails_or_panics_under_a_caller_ends_the_channel_and_not_the
     for next in [Next::Fails, Next::Panics] {
         let (_server, client, log) = logged().await;
         log.does_next(next);
-        let caller = client.clone();
-        let call = tokio::spawn(async move { (try_id(), caller.call("again".into()).await) });
-        let (task, reply) = call.await.expect("the caller's task is none the worse");
+        let call = start(&client, "again").await;
+        let task = Some(call.id());
+        let reply = call.await.expect("the caller's task is none the worse");
         // Nothing of it had left: it leaves on the next channel.
         assert_eq!(reply.unwrap(), "again", "{next:?}");
         assert_eq!(log.tasks()[0], task, "{next:?}");

@@ -139,7 +139,7 @@ impl ReadBuffer {
     #[inline]
     fn was_filled(&self) -> bool {
         let came = self.taken + self.len() as u64;
-        self.offered > self.shared.size() / 2 && came - self.offered_at >= self.offered as u64
+        self.offered > self.shared.size / 2 && came - self.offered_at >= self.offered as u64
     }
 
     /// The first `count` bytes, or `None` while fewer wait. Copies only when they lie in several chunks.

@@ -11,7 +11,7 @@ use super::ReadBuffer;
 #[derive(Debug)]
 pub(super) struct Shared {
     /// How large it is when it is made anew.
-    size: usize,
+    pub(super) size: usize,
     /// Memory of the present one.
     allocated: usize,
     /// The present one, while the reader reads a large packet.
@@ -43,10 +43,6 @@ impl Default for Shared {
 }
 
 impl Shared {
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-
     /// Less room than this is not worth a read.
     pub(super) fn worth_a_read(&self) -> usize {
         self.size / 4

@@ -31,10 +31,6 @@ impl Account {
         &self.budget
     }
 
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// Units that it holds.
     pub(crate) fn in_use(&self) -> u64 {
         self.own.as_ref().map_or_else(|| self.budget.in_use(), |own| own.used.load(Ordering::Acquire) & UNITS)

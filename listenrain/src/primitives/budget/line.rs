@@ -88,7 +88,7 @@ impl Line {
         waker: Waker,
     ) -> u64 {
         let (ticket, turn) = (self.next(), self.next());
-        let member = self.members.entry(account.number()).or_insert_with(|| Member {
+        let member = self.members.entry(account.number).or_insert_with(|| Member {
             account: Arc::clone(account),
             waiters: BTreeMap::new(),
             turn,
@@ -124,7 +124,7 @@ impl Line {
 
     /// Puts an account where it belongs by its first waiter; `false` when it has none and is gone from the line.
     pub(crate) fn place(&mut self, account: &Account) -> bool {
-        let number = account.number();
+        let number = account.number;
         let Some(member) = self.members.get_mut(&number) else { return false };
         if let Some(held) = member.placed_at.take() {
             self.order.remove(&(held, member.turn, number));
@@ -166,7 +166,7 @@ impl Line {
 
     /// Grants the first waiter of `account` what it waits for; its next one has to wait for another turn.
     pub(crate) fn grant(&mut self, account: &Account, is_beyond: bool) -> Option<Waker> {
-        let number = account.number();
+        let number = account.number;
         let member = self.members.get_mut(&number)?;
         let (ticket, waiter) = member.waiters.pop_first()?;
         self.waiting -= 1;

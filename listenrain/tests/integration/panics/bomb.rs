@@ -6,6 +6,16 @@ use crate::support::*;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bomb(Arc<Mutex<State>>);
 
+/// Goes off when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Dropped(pub(crate) Bomb, &'static str);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.at(self.1);
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     target: Option<&'static str>,
@@ -27,6 +37,11 @@ impl Bomb {
     /// For something that is made now: it only goes off if it is armed already.
     pub(crate) fn for_new(&self) -> Self {
         if self.0.lock().unwrap().target.is_some() { self.clone() } else { Self::default() }
+    }
+
+    /// The value that has this is dropped, by the name of `at`.
+    pub(crate) fn dropped(&self, at: &'static str) -> Dropped {
+        Dropped(self.clone(), at)
     }
 
     /// `name` is called.

@@ -11,7 +11,6 @@ mod transport;
 use crate::support::*;
 use bomb::Bomb;
 use plugs::{Machine, Message, Messages, protocol};
-use transport::Generator;
 
 /// What is asked of the parts while the protocol is built.
 const AT_BUILD: &str = "packets.abilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
@@ -36,15 +35,6 @@ const HELD: u8 = 1;
 const NEVER: u8 = 2;
 const UNKNOWN: u8 = 9;
 
-/// Part of a handler, whose drop may panic.
-struct Part(Bomb);
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        self.0.at("handler.drop");
-    }
-}
-
 fn router(bomb: &Bomb, go_on: &Arc<Notify>) -> Router<Messages> {
     let [calls, polls, drops] = [bomb.clone(), bomb.clone(), bomb.clone()];
     let go_on = Arc::clone(go_on);
@@ -64,7 +54,7 @@ fn router(bomb: &Bomb, go_on: &Arc<Notify>) -> Router<Messages> {
         }
     };
     let never = move |_: Request<Message>| {
-        let part = Part(drops.clone());
+        let part = drops.dropped("handler.drop");
         async move {
             let _part = part;
             std::future::pending().await
@@ -87,9 +77,8 @@ struct Victim {
 impl Victim {
     fn start(net: &Net, bomb: &Bomb) -> Option<Self> {
         let protocol = protocol(bomb).ok()?;
-        let dialer = Generator { inner: net.dialer(), side: "dialer", bomb: bomb.clone() };
         let builder = Client::builder(protocol).backoff(Backoff::between(ms(10), ms(20)).seeded(1));
-        let client = builder.health(Health::every(secs(1), 3)).lanes(2).dial(Box::new(dialer)).ok()?;
+        let client = builder.health(Health::every(secs(1), 3)).lanes(2).dial(bomb.dialer(net)).ok()?;
         Some(Self { client, bomb: bomb.clone(), net: net.clone(), last: 0 })
     }
 
@@ -98,7 +87,7 @@ impl Victim {
         Message::new(self.last, command, size, &self.bomb)
     }
 
-    async fn call(&mut self, command: u8, size: usize, within: std::time::Duration) -> bool {
+    async fn call(&mut self, command: u8, size: usize, within: Duration) -> bool {
         let message = self.message(command, size);
         let sent = message.bytes().clone();
         // The caller's own part may panic in the caller's own task, and it is told so there.
@@ -114,7 +103,8 @@ impl Victim {
 
     async fn send(&mut self, command: u8, within: std::time::Duration) {
         let (sender, mut told) = unbounded_channel();
-        let (message, machine) = (self.message(command, 10), Machine(self.bomb.clone(), sender));
+        let (message, machine) =
+            (self.message(command, 10), Machine(self.bomb.dropped("machine.drop"), sender));
         let client = self.client.clone();
         let sent = tokio::spawn(async move { client.send_within(message, within, machine).await }).await;
         let (took, told) = timed(tokio::time::timeout(secs(60), told.recv())).await;
@@ -161,20 +151,14 @@ async fn a_part_that_panics_while_it_works_ends_one_call_or_one_channel_and_harm
     for target in AT_WORK.split_whitespace() {
         let (bomb, net, go_on) = (Bomb::default(), Net::new(), Arc::new(Notify::new()));
         let before = tasks();
-        let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
-        let server = Server::builder(protocol(&bomb).unwrap(), router(&bomb, &go_on))
-            .on_disconnect(OnDisconnect::Cancel)
-            .listen(Box::new(listener))
-            .unwrap();
+        let builder = Server::builder(protocol(&bomb).unwrap(), router(&bomb, &go_on));
+        let builder = builder.on_disconnect(OnDisconnect::Cancel);
+        let server = builder.listen(bomb.listener(&net)).unwrap();
         // A neighbour with a call in flight, whose own parts are sound.
-        let plain = Protocol::builder("plain", RawBytes).packets(NativePackets::default()).build().unwrap();
-        let neighbour = connect(&net, plain);
+        let neighbour = connect(&net, native());
         let ask = |command: u8| Bytes::from(vec![0, 0, 0, 0, command, 7]);
         neighbour.call(ask(ECHO)).await.unwrap();
-        let in_flight = tokio::spawn({
-            let neighbour = neighbour.clone();
-            async move { neighbour.call_within(ask(HELD), secs(600)).await }
-        });
+        let in_flight = calling(&neighbour, ask(HELD), secs(600));
         settle().await;
         // Only what is dialled from now on is cut.
         bomb.arm(target);
@@ -218,27 +202,20 @@ async fn a_generator_that_panics_as_it_is_taken_in_is_an_error_of_who_gave_it() 
     for target in AT_START.split_whitespace() {
         let (bomb, net) = (Bomb::default(), Net::new());
         bomb.arm(target);
-        let said = if target.starts_with("dialer") {
-            let dialer = Generator { inner: net.dialer(), side: "dialer", bomb: bomb.clone() };
-            let started = Client::builder(protocol(&bomb).unwrap()).lanes(2).dial(Box::new(dialer));
-            started.unwrap_err().to_string()
+        let protocol = protocol(&bomb).unwrap();
+        let error = if target.starts_with("dialer") {
+            Client::builder(protocol).lanes(2).dial(bomb.dialer(&net)).unwrap_err()
         } else {
-            let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
-            let router = router(&bomb, &Arc::default());
-            Server::builder(protocol(&bomb).unwrap(), router)
-                .listen(Box::new(listener))
-                .unwrap_err()
-                .to_string()
+            Server::builder(protocol, router(&bomb, &Arc::default())).listen(bomb.listener(&net)).unwrap_err()
         };
-        assert!(said.contains(target), "{said}");
+        assert!(error.to_string().contains(target), "{error}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_panics_ends_with_the_reason_and_open_channels_live_on() {
     let (bomb, net) = (Bomb::default(), Net::new());
-    let listener = Generator { inner: net.listener(), side: "listener", bomb: bomb.clone() };
-    let server = Server::builder(native(), echo()).listen(Box::new(listener)).unwrap();
+    let server = serving(echo()).listen(bomb.listener(&net)).unwrap();
     let client = connect(&net, native());
     client.call(Bytes::from("before")).await.unwrap();
     bomb.arm("listener.next");

@@ -1,6 +1,6 @@
 //! Every part that a user may plug in, sound but for the bomb in it.
 
-use super::bomb::Bomb;
+use super::bomb::{Bomb, Dropped};
 use crate::support::*;
 use bytes::BytesMut;
 use listenrain::buffer::RecyclingPool;
@@ -10,24 +10,18 @@ const ID: usize = 4;
 
 /// A message whose drop may panic.
 #[derive(Debug)]
-pub(crate) struct Message(Bytes, Bomb);
+pub(crate) struct Message(Bytes, Dropped);
 
 impl Message {
     /// Message `id`, for `command`.
     pub(crate) fn new(id: u32, command: u8, size: usize, bomb: &Bomb) -> Self {
         let mut bytes = id.to_be_bytes().to_vec();
         bytes.resize(ID + 1 + size, command);
-        Self(bytes.into(), bomb.clone())
+        Self(bytes.into(), bomb.dropped("message.drop"))
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.0
-    }
-}
-
-impl Drop for Message {
-    fn drop(&mut self) {
-        self.1.at("message.drop");
     }
 }
 
@@ -37,16 +31,15 @@ pub(crate) struct Messages(Bomb);
 impl MessageCodec for Messages {
     type Message = Message;
 
-    fn encode(&self, mut message: Message) -> Result<Payload, MessageError> {
+    fn encode(&self, Message(bytes, dropped): Message) -> Result<Payload, MessageError> {
         self.0.at("messages.encode");
-        let bytes = std::mem::take(&mut message.0);
-        std::mem::forget(message);
-        Ok(Bytes::from_owner(Owner(bytes, self.0.clone())).into())
+        std::mem::forget(dropped);
+        Ok(Bytes::from_owner(Owner { bytes, _dropped: self.0.dropped("payload.drop") }).into())
     }
 
     fn decode(&self, payload: Bytes) -> Result<Message, MessageError> {
         self.0.at("messages.decode");
-        Ok(Message(payload, self.0.clone()))
+        Ok(Message(payload, self.0.dropped("message.drop")))
     }
 
     fn command(&self, message: &Message) -> Command {
@@ -56,17 +49,14 @@ impl MessageCodec for Messages {
 }
 
 /// What owns the bytes of an encoded message.
-struct Owner(Bytes, Bomb);
+struct Owner {
+    bytes: Bytes,
+    _dropped: Dropped,
+}
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.1.at("payload.drop");
+        &self.bytes
     }
 }
 
@@ -133,78 +123,66 @@ impl StateMachinePool<u32> for Pool {
     }
 }
 
-struct Queue(FifoQueue<Queued>, Bomb);
+struct Queue(FifoQueue<Queued>, Dropped);
 
 impl SendQueue<Queued> for Queue {
     fn push(&mut self, ticket: Ticket, item: Queued) {
-        self.1.at("queue.push");
+        self.1.0.at("queue.push");
         self.0.push(ticket, item);
     }
 
     fn push_front(&mut self, ticket: Ticket, item: Queued) {
-        self.1.at("queue.push_front");
+        self.1.0.at("queue.push_front");
         self.0.push_front(ticket, item);
     }
 
     fn pop(&mut self) -> Option<(Ticket, Queued)> {
-        self.1.at("queue.pop");
+        self.1.0.at("queue.pop");
         self.0.pop()
     }
 
     fn remove(&mut self, ticket: Ticket) -> Option<Queued> {
-        self.1.at("queue.remove");
+        self.1.0.at("queue.remove");
         self.0.remove(ticket)
     }
 
     fn len(&self) -> usize {
-        self.1.at("queue.len");
+        self.1.0.at("queue.len");
         self.0.len()
     }
 
     fn shrink(&mut self) {
-        self.1.at("queue.shrink");
+        self.1.0.at("queue.shrink");
         self.0.shrink();
     }
 }
 
-impl Drop for Queue {
-    fn drop(&mut self) {
-        self.1.at("queue.drop");
-    }
-}
-
 #[derive(Debug)]
-struct Clocks(HeapTimers, Bomb);
+struct Clocks(HeapTimers, Dropped);
 
 impl Timers for Clocks {
     fn add(&mut self, call: CallId, deadline: Instant) {
-        self.1.at("timers.add");
+        self.1.0.at("timers.add");
         self.0.add(call, deadline);
     }
 
     fn remove(&mut self, call: CallId) {
-        self.1.at("timers.remove");
+        self.1.0.at("timers.remove");
         self.0.remove(call);
     }
 
     fn next(&self) -> Option<Instant> {
-        self.1.at("timers.next");
+        self.1.0.at("timers.next");
         self.0.next()
     }
 
     fn expired(&mut self, now: Instant) -> Option<CallId> {
-        self.1.at("timers.expired");
+        self.1.0.at("timers.expired");
         self.0.expired(now)
     }
 
     fn len(&self) -> usize {
         self.0.len()
-    }
-}
-
-impl Drop for Clocks {
-    fn drop(&mut self) {
-        self.1.at("timers.drop");
     }
 }
 
@@ -230,18 +208,12 @@ impl Executor for Jobs {
 }
 
 /// A state machine, whose call and whose drop may panic.
-pub(crate) struct Machine(pub(crate) Bomb, pub(crate) tokio::sync::mpsc::UnboundedSender<bool>);
+pub(crate) struct Machine(pub(crate) Dropped, pub(crate) mpsc::UnboundedSender<bool>);
 
 impl StateMachine<Message> for Machine {
     fn ended(self: Box<Self>, outcome: Outcome<Message>) {
         let _ = self.1.send(outcome.is_ok());
-        self.0.at("machine.ended");
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        self.0.at("machine.drop");
+        self.0.0.at("machine.ended");
     }
 }
 
@@ -264,11 +236,11 @@ pub(crate) fn protocol(bomb: &Bomb) -> Result<Protocol<Messages>, ProtocolError>
     };
     let new_queue = move || {
         queues.at("queue.new");
-        Queue(FifoQueue::default(), queues.for_new())
+        Queue(FifoQueue::default(), queues.for_new().dropped("queue.drop"))
     };
     let new_timers = move || {
         clocks.at("timers.new");
-        Clocks(HeapTimers::default(), clocks.for_new())
+        Clocks(HeapTimers::default(), clocks.for_new().dropped("timers.drop"))
     };
     Protocol::builder("bombs", Messages(bombs()))
         .packets(Packets(NativePackets::default().with_buffers(buffers), bombs()))

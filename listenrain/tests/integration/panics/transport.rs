@@ -4,10 +4,20 @@ use super::bomb::Bomb;
 use crate::support::*;
 
 /// A generator, and the channels that it gives; what is called of them begins with their side.
-pub(crate) struct Generator {
-    pub(crate) inner: Box<dyn ChannelGenerator>,
-    pub(crate) side: &'static str,
-    pub(crate) bomb: Bomb,
+struct Generator {
+    inner: Box<dyn ChannelGenerator>,
+    side: &'static str,
+    bomb: Bomb,
+}
+
+impl Bomb {
+    pub(crate) fn dialer(&self, net: &Net) -> Box<dyn ChannelGenerator> {
+        Box::new(Generator { inner: net.dialer(), side: "dialer", bomb: self.clone() })
+    }
+
+    pub(crate) fn listener(&self, net: &Net) -> Box<dyn ChannelGenerator> {
+        Box::new(Generator { inner: net.listener(), side: "listener", bomb: self.clone() })
+    }
 }
 
 impl ChannelGenerator for Generator {

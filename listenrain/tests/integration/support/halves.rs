@@ -63,6 +63,21 @@ where
     Channel::from_halves(read, write, ChannelFacts::new("test"))
 }
 
+/// A dialer each of whose channels asks new hooks first.
+pub(crate) fn hooked_dialer<F>(
+    net: &Net,
+    mut hook: impl FnMut() -> F + Send + 'static,
+) -> Box<dyn ChannelGenerator>
+where
+    F: FnMut(Part, &mut Context<'_>) -> Polled + Clone + Send + 'static,
+{
+    let net = net.clone();
+    generator("test://net".parse().unwrap(), move || {
+        let (net, hook) = (net.clone(), hook());
+        async move { Ok(hooked(net.raw().await, hook)) }
+    })
+}
+
 /// A channel that reads what `read` pushes, and takes everything when the hook lets it.
 pub(crate) fn source<R, W>(read: R, hook: W) -> Channel
 where

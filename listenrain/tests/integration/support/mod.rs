@@ -4,6 +4,7 @@ mod halves;
 mod net;
 mod peer;
 mod plugs;
+mod script;
 mod session;
 mod wire;
 
@@ -11,7 +12,7 @@ pub(crate) use std::collections::BTreeMap;
 pub(crate) use std::fmt::{Debug, Formatter};
 pub(crate) use std::io;
 pub(crate) use std::pin::Pin;
-pub(crate) use std::sync::atomic::{AtomicUsize, Ordering, Ordering::SeqCst};
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 pub(crate) use std::sync::{Arc, Condvar, Mutex};
 pub(crate) use std::task::{Context, Poll, Waker, ready};
 pub(crate) use std::time::Duration;
@@ -31,6 +32,7 @@ pub(crate) use halves::*;
 pub(crate) use net::Net;
 pub(crate) use peer::*;
 pub(crate) use plugs::*;
+pub(crate) use script::*;
 pub(crate) use session::*;
 pub(crate) use wire::Faults;
 
@@ -49,17 +51,30 @@ pub(crate) fn native() -> Protocol<RawBytes> {
 
 /// The original's packets, replies in order.
 pub(crate) fn in_order() -> Protocol<RawBytes> {
-    Protocol::builder("in order", RawBytes).packets(OriginalPackets::default()).build().unwrap()
+    in_packets(OriginalPackets::default())
+}
+
+/// A protocol of raw bytes in these packets.
+pub(crate) fn in_packets(packets: impl PacketCodec) -> Protocol<RawBytes> {
+    Protocol::builder("packets", RawBytes).packets(packets).build().unwrap()
+}
+
+/// The original's packets, with ids in their messages.
+fn by_ids<F>(id_of: F) -> Protocol<RawBytes>
+where
+    F: Fn(&[u8]) -> Result<u8, MessageError> + Send + Sync + 'static,
+{
+    let builder = Protocol::builder("ids", RawBytes).packets(OriginalPackets::default());
+    builder.correlation(Correlation::by_message(id_of)).build().unwrap()
+}
+
+pub(crate) fn first_byte(bytes: &[u8]) -> Result<u8, MessageError> {
+    bytes.first().copied().ok_or_else(|| MessageError::new("empty"))
 }
 
 /// The original's packets; the first byte of each message is its id.
 pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
-    let id_of = |bytes: &[u8]| bytes.first().copied().ok_or_else(|| MessageError::new("empty"));
-    Protocol::builder("first byte", RawBytes)
-        .packets(OriginalPackets::default())
-        .correlation(Correlation::by_message(id_of))
-        .build()
-        .unwrap()
+    by_ids(first_byte)
 }
 
 /// Where a caller is held up between its admission and its place in the queue.
@@ -82,16 +97,24 @@ impl Gate {
 /// As [`first_byte_is_id`]; each id is read between two meetings at the gate.
 pub(crate) fn late_ids(gate: &Gate) -> Protocol<RawBytes> {
     let gate = gate.clone();
-    let id_of = move |bytes: &[u8]| {
+    by_ids(move |bytes| {
         gate.meet();
         gate.meet();
-        bytes.first().copied().ok_or_else(|| MessageError::new("empty"))
-    };
-    Protocol::builder("late ids", RawBytes)
-        .packets(OriginalPackets::default())
-        .correlation(Correlation::by_message(id_of))
-        .build()
-        .unwrap()
+        first_byte(bytes)
+    })
+}
+
+/// A router of one handler, which has what it shares with the test at hand.
+pub(crate) fn handling<S, R>(
+    shared: &S,
+    handler: impl Fn(S, Request<Bytes>) -> R + Send + Sync + 'static,
+) -> Router<RawBytes>
+where
+    S: Clone + Send + Sync + 'static,
+    R: Future<Output = Result<Bytes, HandlerError>> + Send + 'static,
+{
+    let shared = shared.clone();
+    Router::new().fallback(move |request| handler(shared.clone(), request))
 }
 
 /// Answers every request with its own message.
@@ -99,13 +122,27 @@ pub(crate) fn echo() -> Router<RawBytes> {
     Router::new().fallback(|request| async move { Ok(request.message) })
 }
 
+/// An echo that a few messages tell to do otherwise: to answer `later` at its second poll, `slow` after a second and
+/// `never` not at all, and to fail at `bad` and `worse`.
+pub(crate) fn obeying() -> Router<RawBytes> {
+    Router::new().fallback(|request: Request<Bytes>| async move {
+        match &request.message[..] {
+            b"later" => tokio::task::yield_now().await,
+            b"slow" => tokio::time::sleep(secs(1)).await,
+            b"never" => std::future::pending().await,
+            b"bad" | b"worse" => return Err(HandlerError::new("no good")),
+            _ => {}
+        }
+        Ok(request.message)
+    })
+}
+
 /// Counts the requests it gets, then answers with them.
 pub(crate) fn counting_echo() -> (Router<RawBytes>, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        async move { Ok(request.message) }
+    let router = handling(&count, |count, request| async move {
+        count.fetch_add(1, SeqCst);
+        Ok(request.message)
     });
     (router, count)
 }
@@ -118,12 +155,26 @@ pub(crate) fn silent() -> Router<RawBytes> {
 /// A server of handlers that each wait to be let go on; the receiver hears of each that begins.
 pub(crate) fn gated() -> (Router<RawBytes>, UnboundedReceiver<(Bytes, Arc<Notify>)>) {
     let (sender, receiver) = unbounded_channel();
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
+    let router = handling(&sender, |sender, request| async move {
         let go_on = Arc::new(Notify::new());
         let _ = sender.send((request.message.clone(), Arc::clone(&go_on)));
+        go_on.notified().await;
+        Ok(request.message)
+    });
+    (router, receiver)
+}
+
+/// A request, and what answers it.
+pub(crate) type Asked = (Request<Bytes>, Responder<RawBytes>);
+
+/// Hands every request over to the test; its handler ends with that.
+pub(crate) fn handed_over() -> (Router<RawBytes>, UnboundedReceiver<Asked>) {
+    let (sender, receiver) = unbounded_channel();
+    let router = Router::new().respond(Command(0), move |request, responder| {
+        let sender = sender.clone();
         async move {
-            go_on.notified().await;
-            Ok(request.message)
+            tokio::task::yield_now().await;
+            let _ = sender.send((request, responder));
         }
     });
     (router, receiver)
@@ -139,17 +190,22 @@ pub(crate) fn dialling(protocol: Protocol<RawBytes>) -> ClientBuilder<RawBytes> 
     Client::builder(protocol).backoff(Backoff::between(ms(10), ms(50)).down_after(1000).seeded(1))
 }
 
+/// A server of the native protocol, to be configured further.
+pub(crate) fn serving(router: Router<RawBytes>) -> ServerBuilder<RawBytes> {
+    Server::builder(native(), router)
+}
+
 pub(crate) fn connect(net: &Net, protocol: Protocol<RawBytes>) -> Client<RawBytes> {
-    dialling(protocol).dial(net.dialer()).unwrap()
+    net.dial(dialling(protocol))
 }
 
 pub(crate) fn serve(net: &Net, router: Router<RawBytes>) -> Server {
-    Server::builder(native(), router).listen(net.listener()).unwrap()
+    net.serve(serving(router))
 }
 
 /// A client and a server of the native protocol that are connected.
 pub(crate) async fn linked(router: Router<RawBytes>) -> (Net, Server, Client<RawBytes>) {
-    between(Server::builder(native(), router), dialling(native())).await
+    between(serving(router), dialling(native())).await
 }
 
 /// A connected client of `protocol`, whose other end the test plays by hand.
@@ -160,19 +216,37 @@ pub(crate) async fn by_hand(protocol: Protocol<RawBytes>) -> (Net, Peer, Client<
 
 /// A client of these settings on its first channel, whose other end the test plays by hand, as it may those of later ones.
 pub(crate) async fn dialled<M: MessageCodec>(builder: ClientBuilder<M>) -> (Net, Peers, Peer, Client<M>) {
-    let net = Net::new();
+    dialled_on(Net::new(), builder).await
+}
+
+/// As [`dialled`], on this net.
+pub(crate) async fn dialled_on<M: MessageCodec>(
+    net: Net,
+    builder: ClientBuilder<M>,
+) -> (Net, Peers, Peer, Client<M>) {
     let mut peers = net.peers();
-    let client = builder.dial(net.dialer()).unwrap();
+    let client = net.dial(builder);
     let peer = peers.next().await;
     client.ready().await.unwrap();
     (net, peers, peer, client)
 }
 
+/// A client of these settings whose dials hang, and the peers that it will have.
+pub(crate) fn hanging<M: MessageCodec>(builder: ClientBuilder<M>) -> (Net, Peers, Client<M>) {
+    let net = Net::new();
+    net.hang(true);
+    (net.clone(), net.peers(), net.dial(builder))
+}
+
 /// A server of these settings, and a peer of it that the test plays by hand.
 pub(crate) async fn served<M: MessageCodec>(builder: ServerBuilder<M>) -> (Net, Server, Peer) {
-    let net = Net::new();
-    let server = builder.listen(net.listener()).unwrap();
-    let peer = Peer::new(net.raw().await);
+    served_on(Net::new(), builder).await
+}
+
+/// As [`served`], on this net.
+pub(crate) async fn served_on<M: MessageCodec>(net: Net, builder: ServerBuilder<M>) -> (Net, Server, Peer) {
+    let server = net.serve(builder);
+    let peer = net.peer().await;
     (net, server, peer)
 }
 
@@ -182,8 +256,7 @@ pub(crate) async fn between<M: MessageCodec, N: MessageCodec>(
     client: ClientBuilder<N>,
 ) -> (Net, Server, Client<N>) {
     let net = Net::new();
-    let server = server.listen(net.listener()).unwrap();
-    let client = client.dial(net.dialer()).unwrap();
+    let (server, client) = (net.serve(server), net.dial(client));
     client.ready().await.unwrap();
     (net, server, client)
 }
@@ -229,6 +302,56 @@ pub(crate) async fn start_within(client: &Client<RawBytes>, message: &'static st
     call
 }
 
+/// As many calls, already queued.
+pub(crate) async fn start_many(client: &Client<RawBytes>, count: usize, message: &'static str) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for _ in 0..count {
+        calls.push(start(client, message).await);
+    }
+    calls
+}
+
+/// A call that the peer has taken.
+pub(crate) async fn started(
+    client: &Client<RawBytes>,
+    peer: &mut Peer,
+    message: &'static str,
+) -> (Call, Frame) {
+    let call = start(client, message).await;
+    let asked = peer.expect(REQUEST).await;
+    assert_eq!(asked.payload, message.as_bytes());
+    (call, asked)
+}
+
+/// A call that the peer takes and answers.
+pub(crate) async fn exchange(
+    client: &Client<RawBytes>,
+    peer: &mut Peer,
+    message: &'static str,
+    reply: &'static str,
+) {
+    let (call, asked) = started(client, peer, message).await;
+    peer.ends(call, &asked, reply).await;
+}
+
+/// As [`exchange`], with the original's packets.
+pub(crate) async fn exchange_originals(
+    client: &Client<RawBytes>,
+    peer: &mut Peer,
+    message: &'static str,
+    reply: &'static str,
+) {
+    let call = start(client, message).await;
+    peer.send_original(reply).await;
+    assert_eq!(call.await.unwrap().unwrap(), reply);
+}
+
+/// The client's next calls are refused at once.
+pub(crate) async fn is_down<M: MessageCodec>(client: &Client<M>) {
+    let mut states = client.connection().watch();
+    states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
+}
+
 pub(crate) type Call = tokio::task::JoinHandle<Outcome<Bytes>>;
 
 /// Lets every task that can run do so. On the test's single thread, with all I/O in memory, a yield lets each task that
@@ -258,6 +381,10 @@ pub(crate) async fn timed<T>(future: impl Future<Output = T>) -> (Duration, T) {
     let start = Instant::now();
     let output = future.await;
     (start.elapsed(), output)
+}
+
+pub(crate) fn is_quarantined(refused: &CallError) -> bool {
+    matches!(refused, CallError::Refused(Refusal::DuplicateId { state: IdState::Quarantined, .. }))
 }
 
 /// Collects what a state machine is told.

@@ -9,18 +9,26 @@ pub(crate) struct Net(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    listener: Arc<Mutex<Option<mpsc::UnboundedSender<DuplexStream>>>>,
+    place: Place,
     state: Mutex<State>,
     changed: Notify,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    listener: Arc<Mutex<Option<mpsc::UnboundedSender<Accepted>>>>,
     capacity: usize,
     endpoint: Endpoint,
     id: Option<TransportId>,
 }
 
+/// The end of a stream for the listener, and what it says of its peer.
+pub(crate) type Accepted = (DuplexStream, ChannelFacts);
+
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<Arc<Faults>>,
-    dials: usize,
+    dials: Vec<Instant>,
     is_hanging: bool,
     /// Dials that still succeed.
     left: Option<usize>,
@@ -35,32 +43,44 @@ impl Net {
 
     /// Each direction of each channel holds `capacity` bytes that were not read.
     pub(crate) fn holding(capacity: usize) -> Self {
-        Self(Arc::new(Inner {
-            listener: Arc::default(),
-            state: Mutex::default(),
-            changed: Notify::new(),
-            capacity,
-            endpoint: "test://net".parse().unwrap(),
-            id: Some(TransportId::new()),
-        }))
+        let endpoint = "test://net".parse().unwrap();
+        Self::at(Place { listener: Arc::default(), capacity, endpoint, id: Some(TransportId::new()) })
+    }
+
+    fn at(place: Place) -> Self {
+        Self(Arc::new(Inner { place, state: Mutex::default(), changed: Notify::new() }))
     }
 
     /// The same, not told apart from other transports.
     pub(crate) fn without_id(mut self) -> Self {
-        Arc::get_mut(&mut self.0).expect("not in use yet").id = None;
+        Arc::get_mut(&mut self.0).expect("not in use yet").place.id = None;
         self
     }
 
     /// Another way to the same listener, whose channels and dials fail by themselves.
     pub(crate) fn beside(&self) -> Self {
-        Self(Arc::new(Inner {
-            listener: Arc::clone(&self.0.listener),
-            state: Mutex::default(),
-            changed: Notify::new(),
-            capacity: self.0.capacity,
-            endpoint: self.0.endpoint.clone(),
-            id: self.0.id.clone(),
-        }))
+        Self::at(self.0.place.clone())
+    }
+
+    /// A server of these settings that listens here.
+    pub(crate) fn serve<M: MessageCodec>(&self, builder: ServerBuilder<M>) -> Server {
+        builder.listen(self.listener()).unwrap()
+    }
+
+    /// A client of these settings that dials here.
+    pub(crate) fn dial<M: MessageCodec>(&self, builder: ClientBuilder<M>) -> Client<M> {
+        builder.dial(self.dialer()).unwrap()
+    }
+
+    /// As [`Net::peer`], from this address.
+    pub(crate) async fn peer_at(&self, address: &str) -> Peer {
+        let peer = format!("test://{address}").parse().unwrap();
+        Peer::new(self.raw_with(ChannelFacts::new("test").between(None, Some(peer))).await)
+    }
+
+    /// Somebody who is connected to the server here, and whom the test plays by hand.
+    pub(crate) async fn peer(&self) -> Peer {
+        Peer::new(self.raw().await)
     }
 
     pub(crate) fn dialer(&self) -> Box<dyn ChannelGenerator> {
@@ -73,14 +93,24 @@ impl Net {
         change: impl Fn(Channel) -> Channel + Clone + Send + 'static,
     ) -> Box<dyn ChannelGenerator> {
         let net = self.clone();
-        generator(self.0.endpoint.clone(), move || {
+        generator(self.0.place.endpoint.clone(), move || {
             let (mut dialer, change) = (net.dialer(), change.clone());
             async move { dialer.next().await.map(change) }
         })
     }
 
+    /// A dialer that passes on how each of its channels has ended.
+    pub(crate) fn dialer_with_ends(&self) -> (Box<dyn ChannelGenerator>, UnboundedReceiver<ChannelEnd>) {
+        let (sender, ends) = unbounded_channel();
+        let dialer = self.dialer_with(move |channel| {
+            let sender = sender.clone();
+            channel.on_end(move |end| drop(sender.send(end.clone())))
+        });
+        (dialer, ends)
+    }
+
     pub(crate) fn listener(&self) -> Box<dyn ChannelGenerator> {
-        let endpoint = self.0.endpoint.clone();
+        let endpoint = self.0.place.endpoint.clone();
         Box::new(Listener(self.open(), endpoint))
     }
 
@@ -89,24 +119,33 @@ impl Net {
         Peers(self.open())
     }
 
-    fn open(&self) -> mpsc::UnboundedReceiver<DuplexStream> {
+    fn open(&self) -> mpsc::UnboundedReceiver<Accepted> {
         let (sender, receiver) = unbounded_channel();
-        *self.0.listener.lock().unwrap() = Some(sender);
+        *self.0.place.listener.lock().unwrap() = Some(sender);
         receiver
     }
 
     /// A dialled stream without a client, already accepted.
     pub(crate) async fn raw(&self) -> DuplexStream {
-        let (near, far) = tokio::io::duplex(self.0.capacity);
-        let listener = self.0.listener.lock().unwrap().clone();
-        listener.expect("somebody listens").send(far).expect("somebody listens");
+        self.raw_with(ChannelFacts::new("test")).await
+    }
+
+    async fn raw_with(&self, facts: ChannelFacts) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(self.0.place.capacity);
+        let listener = self.0.place.listener.lock().unwrap().clone();
+        listener.expect("somebody listens").send((far, facts)).expect("somebody listens");
         super::settle().await;
         near
     }
 
     /// How often somebody dialled.
     pub(crate) fn dials(&self) -> usize {
-        self.0.state.lock().unwrap().dials
+        self.dialled_at().len()
+    }
+
+    /// When somebody dialled.
+    pub(crate) fn dialled_at(&self) -> Vec<Instant> {
+        self.0.state.lock().unwrap().dials.clone()
     }
 
     /// Dials wait from now on, or go on.
@@ -151,20 +190,20 @@ impl Net {
         self.0.changed.notify_waiters();
     }
 
-    fn dial(&self) -> Result<Channel, NextError> {
+    fn open_line(&self) -> Result<Channel, NextError> {
         let mut state = self.0.state.lock().unwrap();
         let refused =
-            || NextError::passing("dial", &self.0.endpoint, io::ErrorKind::ConnectionRefused.into());
+            || NextError::passing("dial", &self.0.place.endpoint, io::ErrorKind::ConnectionRefused.into());
         if state.is_over {
             let over = io::ErrorKind::Unsupported.into();
-            return Err(NextError::lasting("dial", &self.0.endpoint, over));
+            return Err(NextError::lasting("dial", &self.0.place.endpoint, over));
         }
         if let Some(left) = &mut state.left {
             *left = left.checked_sub(1).ok_or_else(refused)?;
         }
-        let (near, far) = tokio::io::duplex(self.0.capacity);
-        let listener = self.0.listener.lock().unwrap().clone().ok_or_else(refused)?;
-        listener.send(far).map_err(|_| refused())?;
+        let (near, far) = tokio::io::duplex(self.0.place.capacity);
+        let listener = self.0.place.listener.lock().unwrap().clone().ok_or_else(refused)?;
+        listener.send((far, ChannelFacts::new("test"))).map_err(|_| refused())?;
         let faults = Arc::new(Faults::default());
         if let Some(bytes) = state.cut_after.take() {
             faults.cut_after(bytes);
@@ -185,19 +224,19 @@ impl Net {
 }
 
 struct Dialer(Net);
-struct Listener(mpsc::UnboundedReceiver<DuplexStream>, Endpoint);
+struct Listener(mpsc::UnboundedReceiver<Accepted>, Endpoint);
 
 impl ChannelGenerator for Dialer {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async {
-            self.0.0.state.lock().unwrap().dials += 1;
+            self.0.0.state.lock().unwrap().dials.push(Instant::now());
             self.0.until_dialling_goes_on().await;
-            self.0.dial()
+            self.0.open_line()
         })
     }
 
     fn endpoint(&self) -> &Endpoint {
-        &self.0.0.endpoint
+        &self.0.0.place.endpoint
     }
 }
 
@@ -205,7 +244,7 @@ impl ChannelGenerator for Listener {
     fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
         Box::pin(async {
             match self.0.recv().await {
-                Some(io) => Ok(Channel::from_io(io, ChannelFacts::new("test"))),
+                Some((io, facts)) => Ok(Channel::from_io(io, facts)),
                 None => std::future::pending().await,
             }
         })
@@ -234,16 +273,16 @@ impl Transport for Net {
     }
 
     fn scratch_endpoint(&self) -> Endpoint {
-        self.0.endpoint.clone()
+        self.0.place.endpoint.clone()
     }
 
     fn id(&self) -> Option<TransportId> {
-        self.0.id.clone()
+        self.0.place.id.clone()
     }
 }
 
 impl Peers {
     pub(crate) async fn next(&mut self) -> Peer {
-        Peer::new(self.0.recv().await.expect("somebody dials"))
+        Peer::new(self.0.recv().await.expect("somebody dials").0)
     }
 }

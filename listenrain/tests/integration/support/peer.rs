@@ -3,7 +3,7 @@
 use super::*;
 
 /// Accepted ends that no server serves.
-pub(crate) struct Peers(pub(super) mpsc::UnboundedReceiver<DuplexStream>);
+pub(crate) struct Peers(pub(super) mpsc::UnboundedReceiver<super::net::Accepted>);
 
 /// One accepted end.
 pub(crate) struct Peer {
@@ -114,6 +114,26 @@ impl Peer {
     /// Answers the hello of a client.
     pub(crate) async fn greet(&mut self) {
         self.send_bytes(&Frame { flags: ANSWER, ..Frame::new(HELLO, 0, OWN_HELLO) }.bytes()).await;
+    }
+
+    /// Answers the request of this call, which ends with that.
+    pub(crate) async fn ends(&mut self, call: Call, asked: &Frame, reply: &'static str) {
+        self.send(REPLY, asked.id, reply).await;
+        assert_eq!(call.await.unwrap().unwrap(), reply);
+    }
+
+    /// Takes as many requests.
+    pub(crate) async fn requests(&mut self, count: usize) {
+        for _ in 0..count {
+            self.expect(REQUEST).await;
+        }
+    }
+
+    /// Asks once with each of these ids.
+    pub(crate) async fn ask(&mut self, ids: impl IntoIterator<Item = u64>, payload: impl AsRef<[u8]>) {
+        for id in ids {
+            self.send(REQUEST, id, payload.as_ref()).await;
+        }
     }
 
     /// Takes the next refusal; its id and its payload.

@@ -88,7 +88,7 @@ impl PacketCodec for Picky {
 }
 
 pub(crate) fn picky() -> Protocol<RawBytes> {
-    Protocol::builder("picky", RawBytes).packets(Picky::default()).build().unwrap()
+    in_packets(Picky::default())
 }
 
 /// The default timers, seen from outside; the one that is added as the `panics_at`th makes them panic.

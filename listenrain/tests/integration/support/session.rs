@@ -36,14 +36,10 @@ pub(crate) async fn greeted(net: &Net) -> Peer {
 /// A router whose handlers wait until they are told to go on, and how many have begun.
 pub(crate) fn held(go_on: &Arc<Notify>) -> (Router<RawBytes>, Arc<AtomicUsize>) {
     let begun = Arc::new(AtomicUsize::new(0));
-    let (count, go_on) = (Arc::clone(&begun), Arc::clone(go_on));
-    let router = Router::new().fallback(move |request: Request<Bytes>| {
-        count.fetch_add(1, Ordering::SeqCst);
-        let go_on = Arc::clone(&go_on);
-        async move {
-            go_on.notified().await;
-            Ok(request.message)
-        }
+    let router = handling(&(Arc::clone(&begun), Arc::clone(go_on)), |(begun, go_on), request| async move {
+        begun.fetch_add(1, SeqCst);
+        go_on.notified().await;
+        Ok(request.message)
     });
     (router, begun)
 }
