@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use listenrain::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
-use listenrain::{Abilities, Decoded, Kind, Packet, PacketCodec, PacketError};
+use listenrain::{Decoded, Kind, Packet, PacketCapabilities, PacketCodec, PacketError};
 use listenrain_simulation::allocations::AllocationCounter;
 use listenrain_simulation::conformance::{Alone, Framing, Make, Record, Subject, Trial, Verdict, cases};
 use listenrain_simulation::registry;
@@ -80,8 +80,8 @@ impl PacketCodec for Netstrings {
         Ok(())
     }
 
-    fn abilities(&self) -> Abilities {
-        Abilities::NONE
+    fn capabilities(&self) -> PacketCapabilities {
+        PacketCapabilities::NONE
     }
 
     fn max_packet(&self) -> usize {

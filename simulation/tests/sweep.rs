@@ -20,7 +20,7 @@ use self::faulty::stack::Faulty;
 const SEEDS: u64 = 2;
 
 #[test]
-fn a_few_seeds_of_every_scenario_find_nothing_on_any_world() {
+fn a_few_seeds_of_every_scenario_find_nothing_on_any_network() {
     // The same seeds each time: what they find was broken by the last change.
     for network in network::all() {
         for scenario in scenario::all().into_iter().filter(|scenario| scenario.applies_to(&*network)) {

@@ -132,7 +132,7 @@ fn a_plan_that_does_not_parse_is_told_where() {
 }
 
 #[test]
-fn a_list_has_every_scenario_world_and_fault() {
+fn a_list_has_every_scenario_network_and_fault() {
     let output = run("list --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();

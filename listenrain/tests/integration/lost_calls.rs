@@ -38,19 +38,19 @@ async fn futures_of<F: Future<Output: Send> + Send>(calls: Vec<F>) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_once() {
     // Those that were queued before had been refused by then, and it waited for its deadline.
-    let (net, gate) = (Net::new(), Gate::default());
+    let (net, barrier) = (Net::new(), Barrier::default());
     net.hang(true);
-    let client = connect(&net, late_ids(&gate));
+    let client = connect(&net, late_ids(&barrier));
     let caller = std::thread::spawn({
         let client = client.clone();
         move || client.call_blocking(Bytes::from("late"))
     });
     let mut states = client.connection().watch();
-    gate.meet();
+    barrier.wait();
     net.end_dialling(true);
     net.hang(false);
     states.wait_for(|state| matches!(state, ConnectionState::Down { .. })).await.unwrap();
-    gate.meet();
+    barrier.wait();
     assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Down { .. }));
     assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
 }

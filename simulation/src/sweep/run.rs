@@ -226,7 +226,7 @@ mod tests {
             &[]
         }
 
-        fn play(&self, plan: &FaultPlan, _cast: &Roles) -> RunContext {
+        fn play(&self, plan: &FaultPlan, _roles: &Roles) -> RunContext {
             let Some(over) = &self.0 else { panic!("an odd network") };
             let _ = over.lock().unwrap().recv();
             RunContext::new(plan.clone(), Arc::new(|| Duration::ZERO))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{Abilities, Decoded, Kind, NativePackets, Packet, PacketCodec, PacketError};
+use listenrain::{Decoded, Kind, NativePackets, Packet, PacketCapabilities, PacketCodec, PacketError};
 use listenrain_simulation::conformance::{Framing, Subject};
 
 use super::fixture::{Fixture, fails, hangs};
@@ -213,8 +213,8 @@ impl PacketCodec for Flawed {
         self.sound.encode(&packet, output)
     }
 
-    fn abilities(&self) -> Abilities {
-        self.sound.abilities()
+    fn capabilities(&self) -> PacketCapabilities {
+        self.sound.capabilities()
     }
 
     fn max_packet(&self) -> usize {

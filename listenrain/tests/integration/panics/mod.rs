@@ -14,7 +14,7 @@ use plugs::{Machine, Message, Messages, protocol};
 use transport::Generator;
 
 /// What is asked of the parts while the protocol is built.
-const AT_BUILD: &str = "packets.abilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
+const AT_BUILD: &str = "packets.capabilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
     callbacks.bound callbacks.runs_in_place";
 
 /// What is called when a connection or a server starts; then there is none.

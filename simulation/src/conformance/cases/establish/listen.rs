@@ -78,14 +78,14 @@ pub(super) async fn rebind_after_close(context: &mut TestContext) -> Check {
 
 pub(super) async fn ephemeral_addr(context: &mut TestContext) -> Check {
     let scratch = context.transport.scratch_endpoint();
-    let mut gates =
+    let mut all =
         [context.endpoints_at(&scratch).await?, context.endpoints().await?, context.endpoints().await?];
-    for (index, endpoints) in gates.iter().enumerate() {
+    for (index, endpoints) in all.iter().enumerate() {
         let at = endpoints.listener.endpoint();
-        let twins = gates[index + 1..].iter().any(|other| other.listener.endpoint() == at);
+        let twins = all[index + 1..].iter().any(|other| other.listener.endpoint() == at);
         ensure!(!twins, "two listeners say that they are at {at}");
     }
-    for (number, endpoints) in gates.iter_mut().enumerate() {
+    for (number, endpoints) in all.iter_mut().enumerate() {
         let (mut near, mut far) = endpoints.connect().await?;
         near.introduce(number as u64).await?;
         let met = far.meet().await?;
