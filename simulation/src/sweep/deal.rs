@@ -8,7 +8,6 @@ use crate::scenario::Scenario;
 
 /// A scenario on a network that it applies to.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Cell {
     /// What is played.
     pub scenario: Arc<Scenario>,

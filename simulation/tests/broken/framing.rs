@@ -10,6 +10,7 @@ use listenrain::{Decoded, Kind, NativePackets, Packet, PacketCapabilities, Packe
 use listenrain_simulation::conformance::{Framing, Subject};
 
 use super::fixture::{Fixture, fails, hangs};
+use super::netstrings;
 use crate::hooks::{deliver, lock, read_piece, reads, sound};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
@@ -112,6 +113,10 @@ pub(crate) const FIXTURES: &[Fixture] = &[
             }
             sound.decode(input)
         })
+    }),
+    // What stands where a comma is due is not looked at.
+    fails("netstrings-without-commas", "F09", "begins with b\"3:hello,\": it gave Ok(Some(", || {
+        netstrings::subject(false)
     }),
     // A packet of an unknown kind is malformed.
     fails("dislikes-the-unknown", "F10", "came Err(Malformed(\"there is no kind 200\"))", || {
