@@ -4,6 +4,7 @@ mod faulty;
 mod found;
 mod hooks;
 mod network;
+mod noticed;
 mod own_sweep;
 mod probes;
 mod real_time;

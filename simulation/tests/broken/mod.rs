@@ -7,8 +7,6 @@
 
 mod calls;
 mod cancel;
-#[cfg(test)]
-mod caught;
 mod close;
 mod establish;
 pub(crate) mod fixture;

@@ -4,8 +4,6 @@
 
 mod channels;
 pub(crate) mod list;
-#[cfg(test)]
-mod noticed;
 mod original;
 mod own;
 pub(crate) mod stack;

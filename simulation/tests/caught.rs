@@ -7,8 +7,8 @@ use std::thread;
 use listenrain_simulation::conformance::{Record, Verdict, cases};
 use serde_json::Value;
 
-use super::fixture::Fixture;
-use super::fixtures::{SOUND, fixtures};
+use crate::broken::fixture::Fixture;
+use crate::broken::fixtures::{SOUND, fixtures};
 use crate::program::broken_tool;
 
 /// Processes at once. Most of those that take long only wait.

@@ -11,8 +11,8 @@ use listenrain_simulation::scenario;
 use listenrain_simulation::stack::{Library, Stack};
 use listenrain_simulation::sweep::{Cell, run, run_twice};
 
-use super::list;
-use super::stack::Faulty;
+use crate::faulty::list;
+use crate::faulty::stack::Faulty;
 
 /// Within how many seeds a mistake must be noticed.
 const SEEDS: u64 = 60;
