@@ -61,8 +61,8 @@ pub use executor::{Blocking, Executor, Inline, Job, Spawned};
 pub use link::Health;
 pub use message::{Command, MessageCodec, RawBytes};
 pub use packet::{
-    Abilities, DEFAULT_MAX_PACKET, Decoded, GoodbyeReason, Kind, NativePackets, OriginalPackets, Packet,
-    PacketCodec, Payload,
+    DEFAULT_MAX_PACKET, Decoded, GoodbyeReason, Kind, NativePackets, OriginalPackets, Packet,
+    PacketCapabilities, PacketCodec, Payload,
 };
 pub use pool::{ConnectionPool, Generation, MakeConnection, PoolError, PoolKey, SharedConnections};
 pub use primitives::in_flight::CallId;

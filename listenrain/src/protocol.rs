@@ -196,7 +196,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
         let packets = Packets::new(self.packets).map_err(panicked("packet codec"))?;
         let handlers = Jobs::new(self.handlers).map_err(panicked("executor of handlers"))?;
         let callbacks = Jobs::new(self.callbacks).map_err(panicked("executor of callbacks"))?;
-        let (has_id, limit) = (packets.abilities.id, packets.limit);
+        let (has_id, limit) = (packets.capabilities.id, packets.limit);
         let default = || {
             if has_id { Correlation::by_packet() } else { Correlation::by_order() }
         };
@@ -204,7 +204,7 @@ impl<M: MessageCodec> ProtocolBuilder<M> {
         if matches!(correlation.0, Mode::Packet) && !has_id {
             return Err(ProtocolError::NoPacketId(name));
         }
-        let least = if packets.abilities.hello { LEAST_PACKET } else { 1 };
+        let least = if packets.capabilities.hello { LEAST_PACKET } else { 1 };
         if limit < least {
             let (value, allowed) = (limit.to_string(), if least == 1 { "1 or more" } else { "64 or more" });
             return Err(ProtocolError::OutOfRange { name, what: "max_packet", value, allowed });

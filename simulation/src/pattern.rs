@@ -24,15 +24,18 @@ impl Pattern {
 
     /// Bytes `at..at + into.len()`.
     pub fn fill(self, at: u64, into: &mut [u8]) {
-        let (mut word, mut skip) = (at / 8, (at % 8) as usize);
-        let mut rest = into;
-        while !rest.is_empty() {
-            let bytes = self.word(word).to_le_bytes();
-            let count = rest.len().min(8 - skip);
-            let (now, later) = rest.split_at_mut(count);
-            now.copy_from_slice(&bytes[skip..skip + count]);
-            (rest, word, skip) = (later, word + 1, 0);
+        let (mut word, skip) = (at / 8, (at % 8) as usize);
+        let (first, rest) = into.split_at_mut(((8 - skip) % 8).min(into.len()));
+        if !first.is_empty() {
+            first.copy_from_slice(&self.word(word)[skip..skip + first.len()]);
+            word += 1;
         }
+        let (whole, last) = rest.as_chunks_mut();
+        for bytes in whole {
+            *bytes = self.word(word);
+            word += 1;
+        }
+        last.copy_from_slice(&self.word(word)[..last.len()]);
     }
 
     /// Bytes `at..at + count`.
@@ -54,6 +57,9 @@ impl Pattern {
             let from = at + (index * expected.len()) as u64;
             let expected = &mut expected[..piece.len()];
             self.fill(from, expected);
+            if piece == expected {
+                continue;
+            }
             if let Some(wrong) = piece.iter().zip(&*expected).position(|(seen, expected)| seen != expected) {
                 let offset = from + wrong as u64;
                 return Err(self.mismatch(offset, &seen[(offset - at) as usize..]));
@@ -62,8 +68,9 @@ impl Pattern {
         Ok(())
     }
 
-    fn word(self, word: u64) -> u64 {
-        mix(self.stream.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ mix(word.wrapping_add(1)))
+    #[inline]
+    fn word(self, word: u64) -> [u8; 8] {
+        mix(self.stream.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ mix(word.wrapping_add(1))).to_le_bytes()
     }
 
     fn mismatch(self, offset: u64, seen: &[u8]) -> Mismatch {

@@ -1,13 +1,11 @@
 //! The built program, as a user runs it.
 
-mod tool;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::program::{broken_tool, run, text};
 use serde_json::Value;
-use tool::{broken_tool, run, text};
 
 #[test]
 fn a_matrix_has_every_transport_and_the_json_every_trial() {
@@ -58,16 +56,6 @@ fn a_broken_transport_fails_with_what_was_expected_and_how_to_see_it_again() {
     ] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
-}
-
-#[test]
-fn a_case_of_its_own_process_sees_what_the_process_holds() {
-    let line = "conformance --transport leaks-a-task --case E05 --smaller 10 --hardship none";
-    let output = broken_tool(line).output().unwrap();
-    assert!(
-        output.status.code() == Some(1) && text(&output.stdout).contains("left behind: 2000 tasks"),
-        "{output:?}"
-    );
 }
 
 #[test]

@@ -1,11 +1,14 @@
-//! The conformance kit on every transport of `listenrain-transports`: a line each.
+//! The conformance kit on every transport of `listenrain-transports`, and on one of a user's own: a line each.
+
+#[path = "../examples/own_sweep/transport.rs"]
+mod own_transport;
 
 use std::env;
 use std::process::Command;
 
 use listenrain_simulation::allocations::AllocationCounter;
 use listenrain_simulation::conformance;
-use listenrain_simulation::conformance::cases;
+use listenrain_simulation::conformance::{Need, Subject, cases};
 use listenrain_simulation::registry::{Subjects, subject};
 
 #[global_allocator]
@@ -21,6 +24,13 @@ conformance!(quic, subject("quic"));
 conformance!(sctp, subject("sctp"));
 conformance!(channel, subject("channel"));
 conformance!(ha, subject("ha"));
+conformance!(cans, cans());
+
+/// Its channels hold so little that a case which relied on more would hang.
+fn cans() -> Subject {
+    let words = "There is no way to break a string between two cans.";
+    Subject::from(own_transport::TinCans::with_strings_of(100)).in_memory().admits(Need::Abort, words)
+}
 
 #[test]
 fn every_transport_has_its_line() {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use listenrain_simulation::stack::{Library, Stack};
-use listenrain_simulation::sweep::run_twice;
+use listenrain_simulation::sweep::{Cell, run_twice};
 use listenrain_simulation::{FaultPlan, network, scenario};
 
 #[test]
@@ -24,7 +24,7 @@ fn a_plan_that_found_a_bug_finds_none_any_more() {
         let scenario = scenario::named(&plan.scenario).unwrap();
         let network = network::all().into_iter().find(|network| network.name() == plan.network).unwrap();
         plan.fits(&scenario, &*network).unwrap();
-        let ran = run_twice(&plan, &scenario, &network, &stack);
+        let ran = run_twice(&plan, &Cell { scenario, network }, &stack);
         assert!(ran.is_good(), "{}: {:?}", path.display(), ran.violations);
         for fault in &plan.faults {
             assert!(ran.fired.contains_key(&fault.kind), "{}: {fault} did not happen", path.display());

@@ -1,10 +1,5 @@
 //! A few seeds of every scenario on every network, and what a sweep promises whatever it plays.
 
-#[path = "faulty/mod.rs"]
-mod faulty;
-#[path = "broken/hooks.rs"]
-mod hooks;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,15 +7,16 @@ use listenrain_simulation::network::{self, Local};
 use listenrain_simulation::scenario::{self, Scenario, Situation};
 use listenrain_simulation::stack::{Library, Stack};
 use listenrain_simulation::sweep;
-use listenrain_simulation::sweep::{Missing, Ran, Stop, run};
+use listenrain_simulation::sweep::{Cell, Missing, Ran, Stop, run};
 
-use self::faulty::stack::Faulty;
+use crate::faulty;
+use crate::faulty::stack::Faulty;
 
 /// How many seeds each scenario has on each network.
 const SEEDS: u64 = 2;
 
 #[test]
-fn a_few_seeds_of_every_scenario_find_nothing_on_any_world() {
+fn a_few_seeds_of_every_scenario_find_nothing_on_any_network() {
     // The same seeds each time: what they find was broken by the last change.
     for network in network::all() {
         for scenario in scenario::all().into_iter().filter(|scenario| scenario.applies_to(&*network)) {
@@ -69,11 +65,11 @@ fn a_failure_is_kept_with_its_smallest_plan_and_the_rest_is_counted() {
         .run();
     assert!(!swept.is_good() && swept.failed > 0);
     assert!(swept.failures.is_sorted_by_key(|failure| failure.plan.seed));
-    let network = network::all().swap_remove(0);
+    let cell = Cell { scenario, network: network::all().swap_remove(0) };
     for failure in &swept.failures {
         let smallest = &failure.smallest.as_ref().unwrap().plan;
         assert!(smallest.faults.len() <= failure.plan.faults.len() && smallest.calls <= failure.plan.calls);
-        let again = run(smallest, &scenario, &network, &faulty.stack());
+        let again = run(smallest, &cell, &faulty.stack());
         assert_eq!(again.violations, failure.smallest_violations, "{smallest}");
         let text = failure.to_string();
         assert!(text.contains(&failure.replay) && text.contains(&failure.plan.to_string()), "{text}");

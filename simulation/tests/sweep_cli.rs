@@ -1,14 +1,12 @@
 //! `sweep`, `replay` and `list`, as a user runs them.
 
-mod tool;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::program::{broken_tool, run, text, tool};
 use listenrain_simulation::{network, scenario};
 use serde_json::Value;
-use tool::{broken_tool, run, text, tool};
 
 #[test]
 fn a_few_seeds_are_well_as_a_part_and_lack_coverage_as_a_whole() {
@@ -132,7 +130,7 @@ fn a_plan_that_does_not_parse_is_told_where() {
 }
 
 #[test]
-fn a_list_has_every_scenario_world_and_fault() {
+fn a_list_has_every_scenario_network_and_fault() {
     let output = run("list --json -");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();

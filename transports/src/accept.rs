@@ -39,10 +39,10 @@ impl Pause {
                     *self = Self::default();
                     return Ok(accepted);
                 }
-                Err(error) => match trouble(&error) {
-                    Trouble::OfOnePeer => skip(endpoint, &error),
-                    Trouble::Passing => self.begin(endpoint, &error),
-                    Trouble::Lasting => return Err(NextError::lasting("accept", endpoint, error)),
+                Err(error) => match classify(&error) {
+                    Failure::OfOnePeer => skip(endpoint, &error),
+                    Failure::Passing => self.begin(endpoint, &error),
+                    Failure::Lasting => return Err(NextError::lasting("accept", endpoint, error)),
                 },
             }
         }
@@ -81,19 +81,20 @@ pub(crate) fn cannot_listen(endpoint: &Endpoint, error: io::Error) -> NextError 
     }
 }
 
-enum Trouble {
+/// What follows from an accept that failed.
+enum Failure {
     OfOnePeer,
     Passing,
     Lasting,
 }
 
 /// Whatever is not known to be something else passes: a listener that ends by mistake costs more than one that waits.
-fn trouble(error: &io::Error) -> Trouble {
+fn classify(error: &io::Error) -> Failure {
     use io::ErrorKind as Kind;
     match error.kind() {
-        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted => Trouble::OfOnePeer,
-        Kind::InvalidInput | Kind::Unsupported => Trouble::Lasting,
-        _ => Trouble::Passing,
+        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted => Failure::OfOnePeer,
+        Kind::InvalidInput | Kind::Unsupported => Failure::Lasting,
+        _ => Failure::Passing,
     }
 }
 

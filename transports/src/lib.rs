@@ -14,6 +14,7 @@
 //! | [`certificates`] | | identity and trust, for those that encrypt |
 //! | [`udp`] | | UDP sockets, the system's or injected ones |
 //! | [`registry`] | | scheme -> transport, for a tool that takes endpoints as text |
+//! | [`layer`] | | what stands between a transport and its user, for faults and measurements |
 //! | [`options`] | | how a transport's options are described, set by name and written as text |
 //!
 //! Start with [`all`] for a tool, with [`Tcp`] or [`InProcess`] for a program that knows what it wants. Every transport
@@ -62,6 +63,7 @@ pub mod ha;
 mod halves;
 #[cfg(any(feature = "sctp", all(unix, feature = "unix")))]
 mod jitter;
+pub mod layer;
 mod locks;
 pub mod options;
 #[cfg(feature = "tls")]

@@ -146,12 +146,12 @@ mod tests {
     use tokio::time::{Instant, sleep, timeout};
 
     #[derive(Default)]
-    struct Bed {
+    struct TestContext {
         dial: SharedDial<usize>,
         attempts: AtomicUsize,
     }
 
-    impl Bed {
+    impl TestContext {
         /// A connection that takes a second, and is numbered.
         async fn get(&self) -> (usize, bool) {
             let number = &self.attempts;
@@ -170,54 +170,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_comes_while_it_is_made_waits_for_it_and_whoever_comes_later_has_it() {
-        let (bed, start) = (Bed::default(), Instant::now());
-        let together = tokio::join!(bed.get(), bed.get(), bed.get());
+        let (context, start) = (TestContext::default(), Instant::now());
+        let together = tokio::join!(context.get(), context.get(), context.get());
         assert_eq!(together, ((0, true), (0, true), (0, true)));
-        assert_eq!(bed.get().await, (0, false));
+        assert_eq!(context.get().await, (0, false));
         assert_eq!(start.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_goes_on_while_anybody_waits_for_it_and_no_longer() {
-        let (bed, start) = (Bed::default(), Instant::now());
-        let short = timeout(Duration::from_millis(900), bed.get());
-        let (given_up, long) = tokio::join!(biased; short, bed.get());
+        let (context, start) = (TestContext::default(), Instant::now());
+        let short = timeout(Duration::from_millis(900), context.get());
+        let (given_up, long) = tokio::join!(biased; short, context.get());
         assert!(given_up.is_err());
         assert_eq!((long, start.elapsed()), ((0, true), Duration::from_secs(1)));
-        let current = bed.dial.get(|| unreachable!("there is one")).await.unwrap().connection;
-        bed.dial.forget(&current);
-        assert!(timeout(Duration::from_millis(900), bed.get()).await.is_err());
-        assert_eq!(bed.get().await, (2, true), "nobody waited for the one before");
+        let current = context.dial.get(|| unreachable!("there is one")).await.unwrap().connection;
+        context.dial.forget(&current);
+        assert!(timeout(Duration::from_millis(900), context.get()).await.is_err());
+        assert_eq!(context.get().await, (2, true), "nobody waited for the one before");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_dial_that_is_dropped_unanswered_speaks_against_its_connection_unless_another_was_answered() {
-        let bed = Bed::default();
-        bed.get().await;
-        let first = bed.dial.get(|| unreachable!("there is one")).await.unwrap().connection;
-        let (slow, quick) = (bed.dial.ask(&first), bed.dial.ask(&first));
+        let context = TestContext::default();
+        context.get().await;
+        let first = context.dial.get(|| unreachable!("there is one")).await.unwrap().connection;
+        let (slow, quick) = (context.dial.ask(&first), context.dial.ask(&first));
         quick.answered();
         drop(slow);
-        assert_eq!(bed.get().await, (0, false));
-        let (slow, slower) = (bed.dial.ask(&first), bed.dial.ask(&first));
+        assert_eq!(context.get().await, (0, false));
+        let (slow, slower) = (context.dial.ask(&first), context.dial.ask(&first));
         drop(slow);
         slower.answered();
-        assert_eq!(bed.get().await, (0, false), "it has answered after all, and nothing has taken its place");
-        let slow = bed.dial.ask(&first);
-        drop(bed.dial.ask(&first));
-        assert_eq!(bed.get().await, (1, true));
+        assert_eq!(
+            context.get().await,
+            (0, false),
+            "it has answered after all, and nothing has taken its place"
+        );
+        let slow = context.dial.ask(&first);
+        drop(context.dial.ask(&first));
+        assert_eq!(context.get().await, (1, true));
         slow.answered();
-        assert_eq!(bed.get().await, (1, false));
-        bed.dial.forget(&first);
-        assert_eq!(bed.get().await, (1, false), "only the current one can be forgotten");
+        assert_eq!(context.get().await, (1, false));
+        context.dial.forget(&first);
+        assert_eq!(context.get().await, (1, false), "only the current one can be forgotten");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_failure_is_told_to_all_who_waited_and_the_next_dial_tries_again() {
-        let bed = Bed::default();
+        let context = TestContext::default();
         let endpoint = "tcp://a:1".parse().unwrap();
         let fail = || {
-            bed.attempts.fetch_add(1, Ordering::Relaxed);
+            context.attempts.fetch_add(1, Ordering::Relaxed);
             let error = NextError::passing("dial", &endpoint, io::ErrorKind::ConnectionRefused.into());
             async move {
                 sleep(Duration::from_secs(1)).await;
@@ -225,11 +229,11 @@ mod tests {
             }
             .boxed()
         };
-        let (one, other) = tokio::join!(bed.dial.get(fail), bed.dial.get(fail));
+        let (one, other) = tokio::join!(context.dial.get(fail), context.dial.get(fail));
         for error in [one.err().unwrap(), other.err().unwrap()] {
             assert_eq!(error.kind, io::ErrorKind::ConnectionRefused);
         }
-        assert_eq!(bed.attempts.load(Ordering::Relaxed), 1);
-        assert_eq!(bed.get().await, (1, true));
+        assert_eq!(context.attempts.load(Ordering::Relaxed), 1);
+        assert_eq!(context.get().await, (1, true));
     }
 }

@@ -95,7 +95,7 @@ impl Shared {
         payload: Payload,
         deadline: Instant,
     ) -> Result<(), CallError> {
-        if !self.parts.packets.abilities.one_way {
+        if !self.parts.packets.capabilities.one_way {
             return Err(self.refused(Refusal::CannotExpress(Kind::OneWay)));
         }
         let room = if self.options.overflow == Overflow::Drop {
@@ -147,7 +147,7 @@ impl Shared {
     /// The packet of a call, to be queued.
     pub(super) fn packet(&self, id: CallId, payload: Payload, deadline: Instant, room: Room) -> Queued {
         let packet = Packet::new(Kind::Request, id.to_bits(), payload);
-        Queued::with_room(packet, self.parts.packets.abilities.deadline.then_some(deadline), room)
+        Queued::with_room(packet, self.parts.packets.capabilities.deadline.then_some(deadline), room)
     }
 
     fn put_by_id(&self, payload: &Payload, id: CallId) -> Result<(), Refusal> {

@@ -71,7 +71,7 @@ const MAX_TOMBSTONES: usize = 4096;
 impl Caller {
     pub(super) fn new(shared: Arc<Shared>, lane: usize, epoch: u64) -> Self {
         let signal = Arc::clone(&shared.traffic.queues[lane]);
-        let hello = if shared.parts.packets.abilities.hello { Greeting::Unsaid } else { Greeting::None };
+        let hello = if shared.parts.packets.capabilities.hello { Greeting::Unsaid } else { Greeting::None };
         Self {
             shared,
             lane,
@@ -95,7 +95,7 @@ impl Caller {
     /// The channel has lasted for a while.
     pub(super) fn has_lasted(&mut self) {
         self.is_young = false;
-        if self.has_heard || !self.shared.parts.packets.abilities.hello {
+        if self.has_heard || !self.shared.parts.packets.capabilities.hello {
             self.prove();
         }
     }
@@ -118,7 +118,7 @@ impl Caller {
         let Packet { kind, id, payload, .. } = packet;
         let payload = payload.into_bytes();
         // What the library itself says of a request carries the request's packet id; only a reply is the user's message.
-        let has_packet_id = self.shared.parts.packets.abilities.id && kind != Kind::Reply;
+        let has_packet_id = self.shared.parts.packets.capabilities.id && kind != Kind::Reply;
         let call = match &self.shared.parts.correlation.0 {
             Mode::Packet => Some(CallId::from_bits(id)),
             Mode::Order => self.order.pop_front(),
@@ -166,7 +166,7 @@ impl Caller {
 
     fn refuse(&mut self, id: u64, why: RemoteRefusal) {
         count(&self.shared.counters.refused);
-        if self.shared.parts.packets.abilities.errors {
+        if self.shared.parts.packets.capabilities.errors {
             self.answer(Kind::Refused, id, why.to_bytes());
         }
     }
@@ -260,7 +260,7 @@ impl Role for Caller {
 
     fn too_large(&mut self, packet: Packet, size: u64, limit: usize) {
         match packet.kind {
-            Kind::Reply | Kind::Error if self.shared.parts.packets.abilities.id => {
+            Kind::Reply | Kind::Error if self.shared.parts.packets.capabilities.id => {
                 let Some(call) = self.forget_id(CallId::from_bits(packet.id)) else { return };
                 self.ended.push((call, Err(CallError::Failed(Failure::ReplyTooLarge { size, limit }))));
             }

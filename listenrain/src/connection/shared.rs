@@ -147,7 +147,7 @@ impl Shared {
 
     /// Tells the peer of a call that has left and whose caller no longer waits.
     pub(super) fn say_cancelled(&self, id: CallId, at: OnLane) {
-        let can_cancel = self.parts.packets.abilities.cancel;
+        let can_cancel = self.parts.packets.capabilities.cancel;
         // The peer of a superseded channel cannot be told any more.
         if can_cancel && at.epoch == Some(self.traffic.lanes.epoch(at.lane)) {
             let packet = Packet::new(Kind::Cancel, id.to_bits(), bytes::Bytes::new());

@@ -153,7 +153,7 @@ impl<R: Role> Link<R> {
             reading: Reading::new(read, &packets, role.memory()),
             role,
             writing: Writing::new(write),
-            watch: Watch::new(health, packets.abilities.ping, signal.ticks()),
+            watch: Watch::new(health, packets.capabilities.ping, signal.ticks()),
             packets,
             signal,
             counters,

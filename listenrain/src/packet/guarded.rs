@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Abilities, Decoded, Packet, PacketCodec};
+use super::{Decoded, Packet, PacketCapabilities, PacketCodec};
 use crate::buffer::{BufferPool, ReadBuffer, WriteBuffer};
 use crate::error::LinkError;
 use crate::guard::guard;
@@ -12,7 +12,7 @@ use crate::guard::guard;
 #[derive(Clone)]
 pub(crate) struct Packets {
     pub(crate) codec: Arc<dyn PacketCodec>,
-    pub(crate) abilities: Abilities,
+    pub(crate) capabilities: PacketCapabilities,
     /// Longest payload, in bytes.
     pub(crate) limit: usize,
     pub(crate) buffers: Arc<dyn BufferPool>,
@@ -21,8 +21,9 @@ pub(crate) struct Packets {
 impl Packets {
     /// Asks `codec` what it can do; an error is what its panic said.
     pub(crate) fn new(codec: Arc<dyn PacketCodec>) -> Result<Self, String> {
-        let (abilities, limit, buffers) = guard(|| (codec.abilities(), codec.max_packet(), codec.buffers()))?;
-        Ok(Self { codec, abilities, limit, buffers })
+        let (capabilities, limit, buffers) =
+            guard(|| (codec.capabilities(), codec.max_packet(), codec.buffers()))?;
+        Ok(Self { codec, capabilities, limit, buffers })
     }
 
     pub(crate) fn decode(&self, input: &mut ReadBuffer) -> Result<Decoded, LinkError> {

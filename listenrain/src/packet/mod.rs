@@ -54,7 +54,7 @@ pub trait PacketCodec: Send + Sync + fmt::Debug + 'static {
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError>;
 
     /// What its header can say beyond request and reply.
-    fn abilities(&self) -> Abilities;
+    fn capabilities(&self) -> PacketCapabilities;
 
     /// Longest payload, in bytes.
     fn max_packet(&self) -> usize;
@@ -111,7 +111,7 @@ impl Packet {
 /// stays on this side: a cancelled call frees its slot, and its late reply is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Abilities {
+pub struct PacketCapabilities {
     /// The header carries an id.
     pub id: bool,
     /// Errors and refusals have packets of their own.
@@ -128,7 +128,7 @@ pub struct Abilities {
     pub hello: bool,
 }
 
-impl Abilities {
+impl PacketCapabilities {
     /// Request and reply, nothing else.
     pub const NONE: Self = Self::all(false);
     /// All there is.

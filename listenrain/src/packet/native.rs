@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, Payload, checked_length};
+use super::{
+    DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCapabilities, PacketCodec, Payload, checked_length,
+};
 use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use crate::error::PacketError;
 use crate::setters::setters;
@@ -151,8 +153,8 @@ impl PacketCodec for NativePackets {
         Ok(())
     }
 
-    fn abilities(&self) -> Abilities {
-        Abilities::ALL
+    fn capabilities(&self) -> PacketCapabilities {
+        PacketCapabilities::ALL
     }
 
     fn max_packet(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Abilities, DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCodec, checked_length};
+use super::{DEFAULT_MAX_PACKET, Decoded, Kind, Packet, PacketCapabilities, PacketCodec, checked_length};
 use crate::buffer::{BufferPool, ReadBuffer, RecyclingPool, WriteBuffer};
 use crate::error::PacketError;
 use crate::setters::setters;
@@ -52,7 +52,7 @@ impl PacketCodec for OriginalPackets {
     }
 
     fn encode(&self, packet: &Packet, output: &mut WriteBuffer) -> Result<(), PacketError> {
-        if !self.abilities().can(packet.kind) {
+        if !self.capabilities().can(packet.kind) {
             return Err(PacketError::CannotExpress(packet.kind));
         }
         let length = checked_length(packet.payload.len() as u64, self.max_packet)? as u32;
@@ -61,8 +61,8 @@ impl PacketCodec for OriginalPackets {
         Ok(())
     }
 
-    fn abilities(&self) -> Abilities {
-        Abilities::NONE
+    fn capabilities(&self) -> PacketCapabilities {
+        PacketCapabilities::NONE
     }
 
     fn max_packet(&self) -> usize {

@@ -43,7 +43,7 @@ impl Waiting {
 }
 
 /// A budget, its accounts, and all who hold or want something of it.
-struct World {
+struct TestContext {
     budget: Arc<Budget>,
     limit: u64,
     accounts: Vec<Arc<Account>>,
@@ -54,7 +54,7 @@ struct World {
 const OF_AN_ACCOUNT: u64 = 12;
 const ACCOUNTS: usize = 4;
 
-impl World {
+impl TestContext {
     fn new(limit: u64) -> Self {
         let budget = Budget::shared(limit);
         let accounts = (0..ACCOUNTS).map(|_| budget.account(OF_AN_ACCOUNT)).collect();
@@ -160,22 +160,22 @@ proptest! {
         limit in 4..30u64,
         steps in proptest::collection::vec(step(), 1..80),
     ) {
-        let mut world = World::new(limit);
+        let mut context = TestContext::new(limit);
         for step in steps {
             match step {
-                Step::Want(account, units) => world.want(account, units),
-                Step::Leave(which) => world.leave(which),
-                Step::GiveBack(which, units) => world.give_back(which, units),
+                Step::Want(account, units) => context.want(account, units),
+                Step::Leave(which) => context.leave(which),
+                Step::GiveBack(which, units) => context.give_back(which, units),
             }
-            world.look()?;
-            world.check()?;
+            context.look()?;
+            context.check()?;
         }
-        while !world.held.is_empty() || !world.waiting.is_empty() {
-            prop_assert!(!world.held.is_empty(), "somebody waits and nobody holds anything");
-            world.give_back(0, 0);
-            world.look()?;
+        while !context.held.is_empty() || !context.waiting.is_empty() {
+            prop_assert!(!context.held.is_empty(), "somebody waits and nobody holds anything");
+            context.give_back(0, 0);
+            context.look()?;
         }
-        prop_assert_eq!(world.budget.in_use(), 0);
+        prop_assert_eq!(context.budget.in_use(), 0);
     }
 }
 

@@ -159,7 +159,7 @@ impl Shared {
 
     /// Tells the peer of a channel why it is not taken, where the protocol can say so.
     fn refuse(self: &Arc<Self>, mut channel: Channel, why: GoodbyeReason) {
-        if !self.parts.packets.abilities.hello || !self.channels.begin_refusal() {
+        if !self.parts.packets.capabilities.hello || !self.channels.begin_refusal() {
             return drop_guarded(channel);
         }
         let peer = Peer::new(0, None, std::mem::take(&mut channel.facts), self);

@@ -167,7 +167,7 @@ impl Run {
 
     fn say_expired(&self, room: Room) {
         let error = RemoteError::new(ErrorCode::Deadline, "");
-        if self.asked.is_call && self.shared.parts.packets.abilities.errors {
+        if self.asked.is_call && self.shared.parts.packets.capabilities.errors {
             let _ = self.push(Kind::Error, error.to_bytes(self.max_packet()).into(), room);
         } else {
             drop(room);
@@ -222,7 +222,7 @@ impl Run {
     /// Answers with an error packet, or with the message that stands in for one; else with nothing.
     pub(super) fn fail(&self, error: &RemoteError, stand_in: Option<Payload>) -> Result<(), RespondError> {
         count(&self.shared.counters.errors);
-        if self.shared.parts.packets.abilities.errors {
+        if self.shared.parts.packets.capabilities.errors {
             return self.answer(Kind::Error, error.to_bytes(self.max_packet()).into());
         }
         if let Some(payload) = stand_in {

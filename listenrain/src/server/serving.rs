@@ -61,7 +61,7 @@ enum Farewell {
 impl Served {
     pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>) -> Self {
         // Where order is all there is, a refusal would overtake the answers before it.
-        let can_refuse = shared.parts.packets.abilities.errors && peer.turns.is_none();
+        let can_refuse = shared.parts.packets.capabilities.errors && peer.turns.is_none();
         let admission = Admission::new(&shared, &peer, can_refuse);
         let starter = Starter::new(&shared, &peer, admission.refuses());
         Self {
@@ -188,7 +188,7 @@ impl Served {
         let why = self.peer.why();
         // One that is refused may not have been heard yet.
         let is_understood = self.farewell == Farewell::Understood || why.is_refusal();
-        if !is_understood || !self.shared.parts.packets.abilities.hello || self.has_said_goodbye() {
+        if !is_understood || !self.shared.parts.packets.capabilities.hello || self.has_said_goodbye() {
             return;
         }
         self.farewell = Farewell::Said;
@@ -327,7 +327,9 @@ impl Role for Served {
         match self.farewell {
             Farewell::Said => true,
             // It has only just come, and its hello may be on its way.
-            Farewell::Stranger => self.shared.parts.packets.abilities.hello && self.opened.elapsed() < LINGER,
+            Farewell::Stranger => {
+                self.shared.parts.packets.capabilities.hello && self.opened.elapsed() < LINGER
+            }
             Farewell::Understood | Farewell::Answered => false,
         }
     }

@@ -135,15 +135,15 @@ async fn a_dropped_client_gives_everything_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_on_its_way_into_the_queue_during_close_leaves_nothing_there() {
     // The queue of a closed connection still took in what came late.
-    let gate = Gate::default();
-    let (_net, _peer, client) = by_hand(late_ids(&gate)).await;
+    let barrier = Barrier::default();
+    let (_net, _peer, client) = by_hand(late_ids(&barrier)).await;
     let caller = std::thread::spawn({
         let client = client.clone();
         move || client.call_blocking(Bytes::from("late"))
     });
-    gate.meet();
+    barrier.wait();
     client.connection().close(ms(1)).await;
-    gate.meet();
+    barrier.wait();
     assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Closed));
     let counts = client.counts();
     assert_eq!((counts.queued, counts.in_flight, counts.in_flight_bytes), (0, 0, 0));

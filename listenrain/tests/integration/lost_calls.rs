@@ -26,17 +26,17 @@ async fn a_peer_that_answers_in_order_may_not_owe_answers_without_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_queued_just_after_the_endpoint_went_down_is_refused_at_once() {
     // Those that were queued before had been refused by then, and it waited for its deadline.
-    let gate = Gate::default();
-    let (net, _peers, client) = hanging(dialling(late_ids(&gate)));
+    let barrier = Barrier::default();
+    let (net, _peers, client) = hanging(dialling(late_ids(&barrier)));
     let caller = std::thread::spawn({
         let client = client.clone();
         move || client.call_blocking(Bytes::from("late"))
     });
-    gate.meet();
+    barrier.wait();
     net.end_dialling(true);
     net.hang(false);
     is_down(&client).await;
-    gate.meet();
+    barrier.wait();
     assert_fails!(caller.join().unwrap(), CallError::Refused(Refusal::Down { .. }));
     assert_eq!((client.counts().queued, client.counts().in_flight), (0, 0));
 }

@@ -37,7 +37,8 @@ fn protocol(name: &str) -> Protocol<Backwards> {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let network = Local::simulated("cans", "strings between tin cans", || Arc::new(TinCans::default()));
+    let transport = || Arc::new(TinCans::with_strings_of(4096)) as _;
+    let network = Local::simulated("cans", "strings between tin cans", transport);
     let stack = Library::speaking("backwards", protocol, |body| body.to_vec(), Bytes::from);
     let swept = sweep(0..60).network(network).stack(stack).partial().run();
     print!("{swept}");

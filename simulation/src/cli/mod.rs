@@ -41,8 +41,8 @@ const GONE: [(&str, &str); 4] = [
         "--junit",
         "use `cargo nextest` on the tests that `conformance!` makes, whose profiles write JUnit XML, or --json",
     ),
-    ("--negative-controls", "use `cargo test -p listenrain-simulation --test broken`"),
-    ("--doubles", "use `cargo test -p listenrain-simulation --test faulty`"),
+    ("--negative-controls", "use `cargo test -p listenrain-simulation --examples --test tool caught::`"),
+    ("--doubles", "use `cargo test -p listenrain-simulation --test runs noticed::`"),
     ("--double", "use the example `broken`, or a program of your own with a `Tool` and its stack"),
 ];
 

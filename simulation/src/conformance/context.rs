@@ -393,6 +393,13 @@ pub(crate) async fn round_trip(near: &mut Connection, far: &mut Connection, coun
     carry(&mut far.writer, &mut near.reader, count).await
 }
 
+/// Flushes and reads all that `writer` has taken; a full window may need the flush to move.
+pub(crate) async fn drain(writer: &mut CheckedWriter, reader: &mut CheckedReader) -> Check {
+    let sent = writer.sent();
+    tokio::try_join!(writer.flush(), reader.reach(sent))?;
+    Ok(())
+}
+
 /// Some bytes one way.
 pub(crate) async fn carry(writer: &mut CheckedWriter, reader: &mut CheckedReader, count: usize) -> Check {
     tokio::try_join!(writer.send(count), reader.through(count))?;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{Abilities, Decoded, NativePackets, OriginalPackets, Packet, PacketCodec, PacketError};
+use listenrain::{
+    Decoded, NativePackets, OriginalPackets, Packet, PacketCapabilities, PacketCodec, PacketError,
+};
 
 /// A packet codec under test: how to make it, and what it must refuse. See [`Subject`](super::Subject::with_framing).
 ///
@@ -90,8 +92,8 @@ impl PacketCodec for Codec {
         self.0.encode(packet, output)
     }
 
-    fn abilities(&self) -> Abilities {
-        self.0.abilities()
+    fn capabilities(&self) -> PacketCapabilities {
+        self.0.capabilities()
     }
 
     fn max_packet(&self) -> usize {

@@ -232,13 +232,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sound_transport_passes_in_both_roles() {
-        let record = trial("B09", sound).run().await;
-        assert_eq!((record.verdict, record.reason), (Verdict::Pass, None));
-        assert_eq!(record.roles, ["near-dials", "near-accepts"]);
-    }
-
-    #[tokio::test]
     async fn a_hardship_is_upon_the_transport_that_the_case_sees() {
         // Broken by a trial that names its hardship and runs without it.
         let mut trial = trial("B04", || refuses_more_than(64));

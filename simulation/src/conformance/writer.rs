@@ -122,7 +122,18 @@ impl CheckedWriter {
 
     /// Writes and flushes `count` bytes.
     pub(crate) async fn send(&mut self, count: usize) -> Check {
-        self.write_in(count, 64 << 10).await?;
+        self.send_in(count, 64 << 10).await
+    }
+
+    /// Writes and flushes `count` bytes in pieces of at most `piece`.
+    pub(crate) async fn send_in(&mut self, count: usize, piece: usize) -> Check {
+        self.write_in(count, piece).await?;
+        self.flush().await
+    }
+
+    /// Writes and flushes all of `from`.
+    pub(crate) async fn send_all(&mut self, from: &mut WriteBuffer) -> Check {
+        self.take_all(from).await?;
         self.flush().await
     }
 

@@ -12,7 +12,7 @@ use listenrain::{
     Transport,
 };
 
-use super::layer::{Layer, ReadFilter, Side, WriteFilter, with_read, with_write};
+use super::{Layer, ReadFilter, Side, WriteFilter, with_read, with_write};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

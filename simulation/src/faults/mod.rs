@@ -12,7 +12,6 @@
 mod hardship;
 mod hooks;
 mod kind;
-mod layer;
 mod plan;
 
 pub use self::hardship::Hardship;
@@ -20,8 +19,10 @@ pub use self::hooks::{
     Dialer, Generators, Halves, Listening, Next, Polled, changed_channels, deliver, let_go, read_piece,
 };
 pub use self::kind::{Family, FaultKind};
-pub use self::layer::{Layer, Layered, ReadFilter, Side, WriteFilter, with_read, with_write};
 pub use self::plan::{FaultPlan, PlanError};
+pub use listenrain_transports::layer::{
+    Layer, Layered, ReadFilter, Side, WriteFilter, with_read, with_write,
+};
 
 use std::fmt;
 use std::time::Duration;

@@ -113,17 +113,14 @@ impl FaultPlan {
     }
 
     fn check(&self) -> Result<(), (&'static str, String)> {
-        let longest = Self::LONGEST.as_millis() as u64;
-        if self.heal_ms > longest {
-            return Err(("heal_ms", format!("heal_ms is {}, at most {longest} is allowed", self.heal_ms)));
-        }
-        if self.faults.len() > Self::MOST_FAULTS {
-            let (count, most) = (self.faults.len(), Self::MOST_FAULTS);
-            return Err(("faults", format!("{count} faults, at most {most} are allowed")));
-        }
-        if self.calls > Self::MOST_CALLS {
-            let (count, most) = (self.calls, Self::MOST_CALLS);
-            return Err(("calls", format!("calls is {count}, at most {most} is allowed")));
+        for (key, what, value, most) in [
+            ("heal_ms", "heal_ms", self.heal_ms, Self::LONGEST.as_millis() as u64),
+            ("faults", "the number of faults", self.faults.len() as u64, Self::MOST_FAULTS as u64),
+            ("calls", "calls", self.calls as u64, Self::MOST_CALLS as u64),
+        ] {
+            if value > most {
+                return Err((key, format!("{what} is {value}, at most {most} is allowed")));
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::When::CallsInFlight as InFlight;
 use super::client::{CLIENT_FULL, DOWN, DRAINED};
 use super::server::{FULL, STANDBY};
 use super::{ClientSetup, Load, Reach, Scenario, ServerSetup, When};
-use crate::faults::FaultKind as K;
+use crate::faults::FaultKind::*;
 
 /// Every one, by number.
 pub(super) fn flaws() -> Vec<Scenario> {
@@ -38,8 +38,8 @@ fn calls() -> Vec<Scenario> {
         Scenario {
             name: "lr01-drain-writes-each-once",
             meaning: "a client that is closed writes each request that is queued once",
-            faults: &[K::StallToServer, K::StallBoth],
-            situations: &[Seen(DRAINED), Fault(K::StallToServer, InFlight)],
+            faults: &[StallToServer, StallBoth],
+            situations: &[Seen(DRAINED), Fault(StallToServer, InFlight)],
             load: Load { timeout: (ms(1500), ms(2000)), ..quick(ms(700)) },
             closes_at: Some(ms(600)),
             ..Scenario::default()
@@ -47,24 +47,24 @@ fn calls() -> Vec<Scenario> {
         Scenario {
             name: "lr02-redials-without-traffic",
             meaning: "a client whose channel ends dials again at once, so that the next call is answered",
-            faults: &[K::Eof, K::Crash],
-            situations: &[Fault(K::Crash, InFlight), Fault(K::Eof, InFlight)],
+            faults: &[Eof, Crash],
+            situations: &[Fault(Crash, InFlight), Fault(Eof, InFlight)],
             load: Load { slow: 400, ..quick(ms(500)) },
             ..Scenario::default()
         },
         Scenario {
             name: "lr03-a-lost-link-is-told",
             meaning: "callers in flight on a channel that is lost are told so at once",
-            faults: &[K::Eof, K::Reset],
-            situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
+            faults: &[Eof, Reset],
+            situations: &[Fault(Eof, InFlight), Fault(Reset, InFlight)],
             load: slow(ms(1400), ms(900)),
             ..Scenario::default()
         },
         Scenario {
             name: "lr04-deadlines-outlive-a-failed-dial",
             meaning: "deadlines are kept whatever becomes of the connection",
-            faults: &[K::Crash, K::DialRefused],
-            situations: &[Fault(K::Crash, InFlight)],
+            faults: &[Crash, DialRefused],
+            situations: &[Fault(Crash, InFlight)],
             client: ClientSetup { down_after: 1000, ..ClientSetup::default() },
             load: Load { slow: 700, slowest: ms(250), timeout: (ms(100), ms(400)), ..quick(ms(1500)) },
             is_calm: false,
@@ -73,7 +73,7 @@ fn calls() -> Vec<Scenario> {
         Scenario {
             name: "lr05-two-closes-are-one",
             meaning: "many callers may find a connection down, and close it twice: nothing panics",
-            faults: &[K::Crash],
+            faults: &[Crash],
             situations: &[Seen(DOWN)],
             client: ClientSetup { down_after: 1, ..ClientSetup::default() },
             load: Load { calls: (40, 80), ..quick(ms(1500)) },
@@ -88,16 +88,16 @@ fn ends() -> Vec<Scenario> {
         Scenario {
             name: "lr06-a-lost-channel-is-closed",
             meaning: "a server closes each channel that its client has left, without waiting for something to write",
-            faults: &[K::Eof, K::Reset],
-            situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
+            faults: &[Eof, Reset],
+            situations: &[Fault(Eof, InFlight), Fault(Reset, InFlight)],
             load: quick(ms(1400)),
             ..Scenario::default()
         },
         Scenario {
             name: "lr07-handlers-outlive-their-channel",
             meaning: "handlers whose channel is gone end, however many of them have something to reply",
-            faults: &[K::Eof, K::Reset],
-            situations: &[Fault(K::Eof, InFlight), Fault(K::Reset, InFlight)],
+            faults: &[Eof, Reset],
+            situations: &[Fault(Eof, InFlight), Fault(Reset, InFlight)],
             load: Load { calls: (40, 80), ..slow(ms(1000), ms(800)) },
             ..Scenario::default()
         },
@@ -108,8 +108,8 @@ fn ends() -> Vec<Scenario> {
         Scenario {
             name: "lr09-a-broken-link-closes-too",
             meaning: "a close ends in time when the channel breaks before it or meanwhile",
-            faults: &[K::Reset, K::Eof, K::Crash, K::DialRefused],
-            situations: &[Seen(DRAINED), Fault(K::Eof, When::Draining)],
+            faults: &[Reset, Eof, Crash, DialRefused],
+            situations: &[Seen(DRAINED), Fault(Eof, When::Draining)],
             load: slow(ms(800), ms(300)),
             closes_at: Some(ms(700)),
             ..Scenario::default()
@@ -117,8 +117,8 @@ fn ends() -> Vec<Scenario> {
         Scenario {
             name: "lr10-the-deadline-covers-the-queue",
             meaning: "the time that a call waits for room counts, and one that gives up leaves its room to others",
-            faults: &[K::StallToServer, K::StallBoth],
-            situations: &[Seen(CLIENT_FULL), Fault(K::StallToServer, InFlight)],
+            faults: &[StallToServer, StallBoth],
+            situations: &[Seen(CLIENT_FULL), Fault(StallToServer, InFlight)],
             client: ClientSetup { requests: 4, ..ClientSetup::default() },
             load: Load { calls: (40, 80), timeout: (ms(100), ms(300)), cancelled: 150, ..quick(ms(1500)) },
             // In a burst some wait for those before them until their time is up.
@@ -176,7 +176,7 @@ fn several() -> Vec<Scenario> {
         Scenario {
             name: "lr14-a-late-drop-spares-the-fresh",
             meaning: "dropping a connection that is down from its pool does not drop the one in its place",
-            faults: &[K::Crash, K::DialRefused],
+            faults: &[Crash, DialRefused],
             situations: &[Seen(DOWN)],
             reach: Reach::Pool { protocols: 1 },
             client: ClientSetup { down_after: 1, ..ClientSetup::default() },
@@ -188,8 +188,8 @@ fn several() -> Vec<Scenario> {
             meaning: "of the channels of a client with a standby one stays open, however often it has changed over",
             servers: 2,
             reach: Reach::Standby,
-            faults: &[K::Eof, K::Reset, K::Crash],
-            situations: &[Fault(K::Eof, InFlight), Fault(K::Crash, InFlight), Seen(STANDBY)],
+            faults: &[Eof, Reset, Crash],
+            situations: &[Fault(Eof, InFlight), Fault(Crash, InFlight), Seen(STANDBY)],
             load: slow(ms(1400), ms(300)),
             ..Scenario::default()
         },
@@ -198,7 +198,7 @@ fn several() -> Vec<Scenario> {
             meaning: "a client whose active server is down when it first dials has the standby answer",
             servers: 2,
             reach: Reach::Standby,
-            faults: &[K::Crash, K::DialRefused],
+            faults: &[Crash, DialRefused],
             one_may_stay_broken: true,
             situations: &[Seen(STANDBY)],
             load: quick(ms(600)),

@@ -10,7 +10,7 @@ use super::{
     server,
 };
 use crate::context;
-use crate::faults::FaultKind as K;
+use crate::faults::FaultKind::*;
 
 /// Every scenario, in order.
 #[must_use]
@@ -37,37 +37,37 @@ pub fn named(name: &str) -> Option<Arc<Scenario>> {
 fn whole_links() -> Vec<Scenario> {
     let steady = Scenario {
         faults: &[
-            K::Slice,
-            K::Coalesce,
-            K::Storm,
-            K::SpuriousWakes,
-            K::Delay,
-            K::Bandwidth,
-            K::DuplicateReplies,
-            K::ReorderReplies,
-            K::Latency,
-            K::DoubledDatagrams,
-            K::Mtu,
-            K::Bottleneck,
+            Slice,
+            Coalesce,
+            Storm,
+            SpuriousWakes,
+            Delay,
+            Bandwidth,
+            DuplicateReplies,
+            ReorderReplies,
+            Latency,
+            DoubledDatagrams,
+            Mtu,
+            Bottleneck,
         ],
         ..Scenario::quiet("steady-load", "a mixed load over a link that is odd, slow, and never lost")
     };
     let large = Scenario {
-        faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay, K::Bandwidth, K::Reset, K::Eof, K::BurstLoss],
-        situations: &[Fault(K::Reset, InPacket), Fault(K::Eof, InPacket)],
+        faults: &[Slice, Coalesce, Storm, Delay, Bandwidth, Reset, Eof, BurstLoss],
+        situations: &[Fault(Reset, InPacket), Fault(Eof, InPacket)],
         load: Load { largest: (700 << 10, 1 << 20), large: 120, calls: (10, 30), ..Load::default() },
         ..Scenario::quiet("large-among-small", "requests and replies of a mebibyte between small ones")
     };
     let slow_reader = Scenario {
-        faults: &[K::Bandwidth, K::StallToClient, K::Slice, K::Bottleneck, K::Hold],
+        faults: &[Bandwidth, StallToClient, Slice, Bottleneck, Hold],
         load: Load { largest: (1 << 10, 256 << 10), large: 300, ..Load::default() },
         // A network that swaps packets may be too slow for so much.
         is_calm: false,
         ..Scenario::quiet("slow-reader", "large replies to a client that takes them slowly or not at all")
     };
     let corruption = Scenario {
-        faults: &[K::CorruptToServer, K::CorruptToClient, K::Slice, K::CorruptDatagrams],
-        situations: &[Fault(K::CorruptToServer, CallsInFlight), Fault(K::CorruptToClient, CallsInFlight)],
+        faults: &[CorruptToServer, CorruptToClient, Slice, CorruptDatagrams],
+        situations: &[Fault(CorruptToServer, CallsInFlight), Fault(CorruptToClient, CallsInFlight)],
         ..Scenario::quiet("corruption", "bits that flip on their way, in headers and in payloads")
     };
     vec![steady, large, slow_reader, corruption]
@@ -76,65 +76,55 @@ fn whole_links() -> Vec<Scenario> {
 /// Links that are lost, in every way there is, and come back.
 fn lost_links() -> Vec<Scenario> {
     let link_loss = Scenario {
-        faults: &[
-            K::Reset,
-            K::Eof,
-            K::Truncate,
-            K::Crash,
-            K::DialRefused,
-            K::DialSlow,
-            K::DialClosed,
-            K::Slice,
-            K::Delay,
-        ],
+        faults: &[Reset, Eof, Truncate, Crash, DialRefused, DialSlow, DialClosed, Slice, Delay],
         situations: &[
-            Fault(K::Reset, CallsInFlight),
-            Fault(K::Eof, CallsInFlight),
-            Fault(K::Truncate, CallsInFlight),
-            Fault(K::Crash, CallsInFlight),
-            Fault(K::Reset, InPacket),
-            Fault(K::Truncate, InPacket),
+            Fault(Reset, CallsInFlight),
+            Fault(Eof, CallsInFlight),
+            Fault(Truncate, CallsInFlight),
+            Fault(Crash, CallsInFlight),
+            Fault(Reset, InPacket),
+            Fault(Truncate, InPacket),
         ],
         load: Load::busy(),
         ..Scenario::quiet("link-loss", "the link is lost with calls in flight, and dialled again")
     };
     let flapping = Scenario {
-        faults: &[K::Bounce, K::Flapping, K::DialHung, K::DialClosed, K::DialRefused],
-        situations: &[Fault(K::Bounce, CallsInFlight)],
+        faults: &[Bounce, Flapping, DialHung, DialClosed, DialRefused],
+        situations: &[Fault(Bounce, CallsInFlight)],
         load: Load::busy(),
         ..Scenario::quiet("flapping", "a server or a network that is there and gone in turn")
     };
     let half_open = Scenario {
         faults: &[
-            K::PowerLoss,
-            K::Partition,
-            K::PartitionToServer,
-            K::PartitionToClient,
-            K::StallToServer,
-            K::StallToClient,
-            K::StallBoth,
-            K::Hold,
+            PowerLoss,
+            Partition,
+            PartitionToServer,
+            PartitionToClient,
+            StallToServer,
+            StallToClient,
+            StallBoth,
+            Hold,
         ],
-        situations: &[Fault(K::PowerLoss, CallsInFlight)],
+        situations: &[Fault(PowerLoss, CallsInFlight)],
         load: Load::busy(),
         ..Scenario::quiet("half-open", "a peer that is gone without a word, one way or both")
     };
     let lossy = Scenario {
-        faults: &[K::Loss, K::BurstLoss, K::CorruptDatagrams, K::DoubledDatagrams, K::Latency, K::Mtu],
+        faults: &[Loss, BurstLoss, CorruptDatagrams, DoubledDatagrams, Latency, Mtu],
         load: Load::busy(),
         ..Scenario::quiet("lossy-network", "a network that loses, doubles, swaps and spoils what it carries")
     };
     let lanes = Scenario {
-        faults: &[K::Reset, K::Eof, K::DialHung, K::DialRefused, K::DialSlow],
+        faults: &[Reset, Eof, DialHung, DialRefused, DialSlow],
         most_faults: 8,
-        situations: &[Fault(K::Reset, CallsInFlight), Fault(K::Reset, Dialing), Seen(context::LANE_DEAD)],
+        situations: &[Fault(Reset, CallsInFlight), Fault(Reset, Dialing), Seen(context::LANE_DEAD)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
         load: Load::busy(),
         ..Scenario::quiet("lanes", "four lanes of which one is lost, and cannot be dialled for a while")
     };
     let drain = Scenario {
-        faults: &[K::Reset, K::Eof, K::Crash, K::StallBoth, K::Slice, K::Delay, K::Storm],
-        situations: &[Seen(client::DRAINED), Fault(K::Reset, Draining), Fault(K::Crash, Draining)],
+        faults: &[Reset, Eof, Crash, StallBoth, Slice, Delay, Storm],
+        situations: &[Seen(client::DRAINED), Fault(Reset, Draining), Fault(Crash, Draining)],
         closes_at: Some(Duration::from_millis(700)),
         load: Load {
             slow: 500,
@@ -153,19 +143,10 @@ fn many_servers() -> Vec<Scenario> {
         servers: 2,
         reach: Reach::Standby,
         one_may_stay_broken: true,
-        faults: &[
-            K::Crash,
-            K::Bounce,
-            K::PowerLoss,
-            K::Partition,
-            K::Reset,
-            K::Eof,
-            K::DialRefused,
-            K::DialHung,
-        ],
+        faults: &[Crash, Bounce, PowerLoss, Partition, Reset, Eof, DialRefused, DialHung],
         situations: &[
-            Fault(K::Crash, CallsInFlight),
-            Fault(K::Reset, InPacket),
+            Fault(Crash, CallsInFlight),
+            Fault(Reset, InPacket),
             Seen(context::FAILED_OVER),
             Seen(context::FAILED_BACK),
         ],
@@ -175,7 +156,7 @@ fn many_servers() -> Vec<Scenario> {
     let both_down = Scenario {
         servers: 2,
         reach: Reach::Standby,
-        faults: &[K::Crash, K::Bounce, K::PowerLoss],
+        faults: &[Crash, Bounce, PowerLoss],
         situations: &[Seen(context::ALL_DOWN)],
         client: ClientSetup { down_after: 2, ..ClientSetup::default() },
         load: Load::busy(),
@@ -186,18 +167,8 @@ fn many_servers() -> Vec<Scenario> {
         meaning: "a pool asked for each call, over servers and protocols that come and go",
         servers: 3,
         reach: Reach::Pool { protocols: 2 },
-        faults: &[
-            K::Reset,
-            K::Eof,
-            K::Crash,
-            K::Bounce,
-            K::DialRefused,
-            K::DialSlow,
-            K::DialClosed,
-            K::Partition,
-            K::Restart,
-        ],
-        situations: &[Fault(K::Crash, CallsInFlight), Fault(K::Reset, CallsInFlight)],
+        faults: &[Reset, Eof, Crash, Bounce, DialRefused, DialSlow, DialClosed, Partition, Restart],
+        situations: &[Fault(Crash, CallsInFlight), Fault(Reset, CallsInFlight)],
         load: Load::busy(),
         ..Scenario::default()
     };
@@ -205,7 +176,7 @@ fn many_servers() -> Vec<Scenario> {
         name: "forwarder",
         meaning: "a forwarder between a client and its server, with faults on both sides",
         extra: Extra::Forwarder,
-        faults: &[K::Reset, K::Eof, K::Slice, K::Delay, K::Storm, K::Crash],
+        faults: &[Reset, Eof, Slice, Delay, Storm, Crash],
         situations: &[forwarder::FORWARDED],
         load: Load::busy(),
         ..Scenario::default()
@@ -216,7 +187,7 @@ fn many_servers() -> Vec<Scenario> {
 /// Limits that are reached.
 fn limits() -> Vec<Scenario> {
     let slow_handler = Scenario {
-        faults: &[K::Reset, K::Crash, K::StallToServer, K::Slice],
+        faults: &[Reset, Crash, StallToServer, Slice],
         situations: &[Seen(server::FULL)],
         server: ServerSetup { requests: 6, ..ServerSetup::default() },
         load: Load { slow: 700, slowest: Duration::from_millis(700), ..Load::default() },
@@ -224,7 +195,7 @@ fn limits() -> Vec<Scenario> {
         ..Scenario::quiet("slow-handler", "handlers that are slower than their callers, and a small limit")
     };
     let overload = Scenario {
-        faults: &[K::Reset, K::Slice, K::Bandwidth, K::Crash],
+        faults: &[Reset, Slice, Bandwidth, Crash],
         situations: &[Seen(server::FULL), Seen(client::CLIENT_FULL), Seen(client::REFUSED)],
         server: ServerSetup { requests: 4, bytes: 8 << 10, refuses: true, ..ServerSetup::default() },
         client: ClientSetup { requests: 12, bytes: 16 << 10, ..ClientSetup::default() },
@@ -239,7 +210,7 @@ fn limits() -> Vec<Scenario> {
         ..Scenario::quiet("overload", "more than either side admits, in bursts")
     };
     let storms = Scenario {
-        faults: &[K::Delay, K::StallToClient, K::StallToServer, K::Storm, K::Reset, K::Hold],
+        faults: &[Delay, StallToClient, StallToServer, Storm, Reset, Hold],
         situations: &[Seen(client::MANY_TIMEOUTS)],
         load: Load {
             calls: (80, 200),
@@ -262,13 +233,13 @@ fn strangers() -> Vec<Scenario> {
         name: "hostile-server",
         meaning: "a server that answers with garbage, claims, strays or not at all",
         extra: Extra::HostileServers,
-        faults: &[K::Slice, K::Storm, K::Latency],
+        faults: &[Slice, Storm, Latency],
         situations: &hostile::ABUSES,
         ..Scenario::default()
     };
     let client = Scenario {
         extra: Extra::HostileClient,
-        faults: &[K::Slice, K::Reset, K::Crash, K::Latency],
+        faults: &[Slice, Reset, Crash, Latency],
         situations: &hostile::ABUSES,
         ..Scenario::quiet("hostile-client", "a client of good manners beside one of bad ones")
     };
@@ -280,6 +251,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::faults::FaultKind;
     use crate::network;
 
     #[test]
@@ -288,7 +260,7 @@ mod tests {
         let names: BTreeSet<_> = all.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names.len(), all.len());
         let used: BTreeSet<_> = all.iter().flat_map(|scenario| scenario.faults.iter().copied()).collect();
-        let missing: Vec<_> = K::ALL.iter().filter(|kind| !used.contains(kind)).collect();
+        let missing: Vec<_> = FaultKind::ALL.iter().filter(|kind| !used.contains(kind)).collect();
         assert!(missing.is_empty(), "{missing:?}");
         for scenario in all {
             let is_played = network::all().iter().any(|network| scenario.applies_to(&**network));

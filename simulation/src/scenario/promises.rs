@@ -6,7 +6,7 @@ use super::Situation::{Fault, Seen};
 use super::When::CallsInFlight;
 use super::{ClientSetup, Extra, Load, Reach, Runs, Scenario, ServerSetup, client, guests, server};
 use crate::context;
-use crate::faults::FaultKind as K;
+use crate::faults::FaultKind::*;
 use crate::stack::runs::SITUATIONS;
 
 /// Every one.
@@ -29,14 +29,14 @@ fn shares() -> Vec<Scenario> {
         name: "deaf-clients",
         meaning: "a client beside several that ask for more and more, and read nothing",
         extra: Extra::DeafClients(5),
-        faults: &[K::Slice, K::Storm],
+        faults: &[Slice, Storm],
         situations: &[guests::DEAF],
         server: ServerSetup { handlers: 8, requests: 32, all: (64, 2 << 20), ..ServerSetup::default() },
         load: patient(),
         ..Scenario::default()
     };
     let shared_room = Scenario {
-        faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay],
+        faults: &[Slice, Coalesce, Storm, Delay],
         situations: &[Seen(server::SHORT)],
         client: ClientSetup { lanes: 4, ..ClientSetup::default() },
         server: ServerSetup { all: (64, 160 << 10), ..ServerSetup::default() },
@@ -45,7 +45,7 @@ fn shares() -> Vec<Scenario> {
     };
     let full_server = Scenario {
         extra: Extra::Guests(3),
-        faults: &[K::Slice, K::Storm],
+        faults: &[Slice, Storm],
         situations: &[guests::GUEST, Seen(client::TURNED_AWAY)],
         client: ClientSetup { down_after: 2, ..ClientSetup::default() },
         server: ServerSetup { connections: 3, ..ServerSetup::default() },
@@ -59,9 +59,9 @@ fn shares() -> Vec<Scenario> {
 /// Orderly ends lose nothing.
 fn ends() -> Vec<Scenario> {
     let restart = Scenario {
-        faults: &[K::Restart, K::Slice, K::Storm, K::Delay],
+        faults: &[Restart, Slice, Storm, Delay],
         most_faults: 3,
-        situations: &[Fault(K::Restart, CallsInFlight)],
+        situations: &[Fault(Restart, CallsInFlight)],
         client: ClientSetup { lanes: 2, ..ClientSetup::default() },
         load: Load::busy(),
         ..Scenario::quiet("restart", "a server that is drained under load, and starts again")
@@ -71,14 +71,14 @@ fn ends() -> Vec<Scenario> {
         meaning: "an active and a standby server, one of which is drained under load",
         servers: 2,
         reach: Reach::Standby,
-        faults: &[K::Restart, K::Slice, K::Reset],
+        faults: &[Restart, Slice, Reset],
         most_faults: 3,
-        situations: &[Fault(K::Restart, CallsInFlight), Seen(context::FAILED_OVER)],
+        situations: &[Fault(Restart, CallsInFlight), Seen(context::FAILED_OVER)],
         load: Load::busy(),
         ..Scenario::default()
     };
     let old_channels = Scenario {
-        faults: &[K::Slice, K::Storm, K::SpuriousWakes],
+        faults: &[Slice, Storm, SpuriousWakes],
         situations: &[client::AGED],
         client: ClientSetup { lanes: 2, ..ClientSetup::default() },
         server: ServerSetup { max_age: Some(ms(1000)), ..ServerSetup::default() },
@@ -88,7 +88,7 @@ fn ends() -> Vec<Scenario> {
     let endless = Scenario {
         name: "endless-handlers",
         meaning: "handlers that would never end, but for the deadlines of their calls",
-        faults: &[K::Slice, K::Storm, K::Reset],
+        faults: &[Slice, Storm, Reset],
         situations: &[Seen(server::ENDLESS)],
         load: Load { endless: 200, ..Load::default() },
         ..Scenario::default()
@@ -102,8 +102,8 @@ fn members() -> Vec<Scenario> {
         servers: 2,
         reach: Reach::Standby,
         one_may_stay_broken: true,
-        faults: &[K::StallBoth, K::StallToClient, K::StallToServer],
-        situations: &[Fault(K::StallBoth, CallsInFlight), Seen(context::FAILED_OVER)],
+        faults: &[StallBoth, StallToClient, StallToServer],
+        situations: &[Fault(StallBoth, CallsInFlight), Seen(context::FAILED_OVER)],
         load: Load::busy(),
         ..Scenario::quiet("silent-member", "a server of two that accepts, and then says nothing")
     }]
@@ -114,7 +114,7 @@ fn parts() -> Vec<Scenario> {
     let executors = Scenario {
         name: "executors",
         meaning: "handlers and callbacks on every executor, also on ones that lose some",
-        faults: &[K::Slice, K::Storm, K::Reset],
+        faults: &[Slice, Storm, Reset],
         situations: &SITUATIONS,
         client: ClientSetup { runs: Runs::Any, ..ClientSetup::default() },
         server: ServerSetup { runs: Runs::Any, ..ServerSetup::default() },
@@ -122,13 +122,13 @@ fn parts() -> Vec<Scenario> {
         ..Scenario::default()
     };
     let panics = Scenario {
-        faults: &[K::Slice, K::Storm, K::Reset],
+        faults: &[Slice, Storm, Reset],
         situations: &[Seen(client::PANIC_THERE), Seen(client::PANIC_HERE)],
         load: Load { panics: 100, failures: 100, spoiling: 150, ..Load::default() },
         ..Scenario::quiet("panics", "handlers and codecs that panic, each of which costs its own call")
     };
     let too_large = Scenario {
-        faults: &[K::Slice, K::Coalesce, K::Storm, K::Delay],
+        faults: &[Slice, Coalesce, Storm, Delay],
         situations: &[Seen(client::TOO_LARGE)],
         server: ServerSetup { largest: 16 << 10, ..ServerSetup::default() },
         load: Load { largest: (64 << 10, 4 << 10), large: 150, ..patient() },

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use listenrain::{
-    Abilities, Backoff, BoxFuture, CallError, ChannelGenerator, Client, ClientBuilder, Connection,
-    ConnectionPool, Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overflow,
+    Backoff, BoxFuture, CallError, ChannelGenerator, Client, ClientBuilder, Connection, ConnectionPool,
+    Endpoint, HandlerError, Health, MessageCodec, NativePackets, Outcome, Overflow, PacketCapabilities,
     PacketCodec, Protocol, ProtocolHandle, ProtocolTable, Request, Router, Server, ServerLimits,
     SharedConnections, Transport,
 };
@@ -119,7 +119,7 @@ impl<M: MessageCodec> Stack for Library<M> {
     }
 
     fn says_everything(&self) -> bool {
-        (self.protocol)(&Party::nobody()).packets().abilities() == Abilities::ALL
+        (self.protocol)(&Party::nobody()).packets().capabilities() == PacketCapabilities::ALL
     }
 
     fn follows_setup(&self) -> bool {

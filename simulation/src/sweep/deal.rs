@@ -8,7 +8,6 @@ use crate::scenario::Scenario;
 
 /// A scenario on a network that it applies to.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Cell {
     /// What is played.
     pub scenario: Arc<Scenario>,
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn scenarios_are_dealt_only_to_worlds_in_which_they_can_go_wrong() {
+    fn scenarios_are_dealt_only_to_networks_on_which_they_can_go_wrong() {
         let partition =
             Scenario { faults: &[FaultKind::Partition], ..Scenario::quiet("partition", "no network") };
         let scenarios = [Arc::new(Scenario::quiet("quiet", "nothing")), Arc::new(partition)];

@@ -61,7 +61,7 @@ impl Failure {
         let mut violations = self.violations.clone();
         let mut smallest = shrink(&self.plan, within, |plan| {
             let fails = |_| {
-                let ran = (!stop.is_set()).then(|| play(plan, &cell.scenario, &cell.network, stack))?;
+                let ran = (!stop.is_set()).then(|| play(plan, cell, stack))?;
                 is_alike(&ran.violations).then_some(ran.violations)
             };
             match (0..tries).find_map(fails) {

@@ -126,13 +126,6 @@ impl Sweep {
         self
     }
 
-    /// What stands before `--seed N --scenario NAME --network NAME` in the commands that show a failure again. Default:
-    /// this repository's own tool.
-    pub fn replayed_by(mut self, command: impl Into<String>) -> Self {
-        self.replay = command.into();
-        self
-    }
-
     /// Has `watcher` told of each run when it has ended, on the thread that called [`run`](Self::run).
     pub fn watched_by(mut self, watcher: impl Fn(&Ran) + Send + Sync + 'static) -> Self {
         self.watcher = Some(Arc::new(watcher));

@@ -6,11 +6,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Cell;
 use crate::allocations;
 use crate::context::RunContext;
 use crate::faults::{FaultKind, FaultPlan};
 use crate::history::History;
-use crate::network::{Network, time_limit};
+use crate::network::time_limit;
 use crate::oracle::judge;
 use crate::panics::Panics;
 use crate::scenario::{Scenario, Situation};
@@ -90,37 +91,25 @@ const MOST_LEFT: usize = 256 << 10;
 /// never waits.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 
-/// Plays `plan` on a thread of its own, with `stack` as client and servers. Where it does not end at all that is a
+/// Plays `plan` in `cell` on a thread of its own, with `stack` as client and servers. Where it does not end at all that is a
 /// violation, and the thread is left behind.
 ///
 /// # Panics
 ///
 /// When the system gives no thread.
 #[must_use]
-pub fn run(
-    plan: &FaultPlan,
-    scenario: &Arc<Scenario>,
-    network: &Arc<dyn Network>,
-    stack: &Arc<dyn Stack>,
-) -> Ran {
-    run_within(STUCK_AFTER.max(2 * time_limit(plan)), plan, scenario, network, stack)
+pub fn run(plan: &FaultPlan, cell: &Cell, stack: &Arc<dyn Stack>) -> Ran {
+    run_within(STUCK_AFTER.max(2 * time_limit(plan)), plan, cell, stack)
 }
 
 /// As [`run`], for `limit` of real time at most.
-fn run_within(
-    limit: Duration,
-    plan: &FaultPlan,
-    scenario: &Arc<Scenario>,
-    network: &Arc<dyn Network>,
-    stack: &Arc<dyn Stack>,
-) -> Ran {
+fn run_within(limit: Duration, plan: &FaultPlan, cell: &Cell, stack: &Arc<dyn Stack>) -> Ran {
     let began = Instant::now();
     let panics = Arc::new(Panics::default());
     let (tell, told) = channel();
     let play = {
-        let (plan, scenario) = (plan.clone(), scenario.clone());
-        let (network, stack) = (network.clone(), stack.clone());
-        let watched = panics.clone();
+        let (plan, stack, watched) = (plan.clone(), stack.clone(), panics.clone());
+        let Cell { scenario, network } = cell.clone();
         move || {
             watched.watch_this_thread();
             allocations::forget_thread_peak();
@@ -176,17 +165,12 @@ fn ends(history: &History) -> BTreeMap<&'static str, usize> {
     })
 }
 
-/// Plays `plan` twice; where the network is deterministic both must be the same, event by event.
+/// Plays `plan` in `cell` twice; where its network is deterministic both must be the same, event by event.
 #[must_use]
-pub fn run_twice(
-    plan: &FaultPlan,
-    scenario: &Arc<Scenario>,
-    network: &Arc<dyn Network>,
-    stack: &Arc<dyn Stack>,
-) -> Ran {
-    let mut first = run(plan, scenario, network, stack);
-    if network.is_deterministic() {
-        let second = run(plan, scenario, network, stack);
+pub fn run_twice(plan: &FaultPlan, cell: &Cell, stack: &Arc<dyn Stack>) -> Ran {
+    let mut first = run(plan, cell, stack);
+    if cell.network.is_deterministic() {
+        let second = run(plan, cell, stack);
         first.repeated = Some(second.trace.hash());
         if let Some(difference) = first.trace.first_difference(&second.trace) {
             first.violations.push(format!("the same plan gave another run: {difference}"));
@@ -206,7 +190,7 @@ mod tests {
 
     use super::*;
     use crate::faults::Family;
-    use crate::network::Roles;
+    use crate::network::{Network, Roles};
     use crate::stack::Library;
 
     /// A network in which nothing ends until the test says so, or in which it panics.
@@ -226,7 +210,7 @@ mod tests {
             &[]
         }
 
-        fn play(&self, plan: &FaultPlan, _cast: &Roles) -> RunContext {
+        fn play(&self, plan: &FaultPlan, _roles: &Roles) -> RunContext {
             let Some(over) = &self.0 else { panic!("an odd network") };
             let _ = over.lock().unwrap().recv();
             RunContext::new(plan.clone(), Arc::new(|| Duration::ZERO))
@@ -235,10 +219,8 @@ mod tests {
 
     fn violations(odd: Odd) -> Vec<String> {
         let scenario = Arc::new(Scenario::quiet("quiet", "quiet"));
-        let (network, stack): (Arc<dyn Network>, Arc<dyn Stack>) =
-            (Arc::new(odd), Arc::new(Library::native()));
-        let plan = FaultPlan::draw(1, &scenario, &*network);
-        run_within(Duration::from_millis(100), &plan, &scenario, &network, &stack).violations
+        let (cell, stack) = (Cell { scenario, network: Arc::new(odd) }, Arc::new(Library::native()));
+        run_within(Duration::from_millis(100), &cell.plan(1), &cell, &(stack as Arc<dyn Stack>)).violations
     }
 
     #[test]

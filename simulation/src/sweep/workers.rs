@@ -70,7 +70,7 @@ fn play(sweep: &Sweep, deal: &Arc<Deal>) -> Receiver<(u64, Ran)> {
                 let Some(seed) = (next < count).then(|| first + next) else { return };
                 let Some(cell) = deal.cell(seed) else { return };
                 let play = if deal.is_twice(seed) { run_twice } else { run };
-                let mut ran = play(&cell.plan(seed), &cell.scenario, &cell.network, &stack);
+                let mut ran = play(&cell.plan(seed), cell, &stack);
                 if ran.is_good() {
                     // It is asked for no more, and there may be many.
                     ran.trace = Trace::new();

@@ -4,7 +4,7 @@ use listenrain_simulation::conformance::Subject;
 
 use super::fixture::Fixture;
 use super::hello::Hello;
-use super::{calls, cancel, close, establish, flow, framing, integrity};
+use super::{calls, cancel, close, establish, flow, framing, integrity, netstrings};
 use crate::hooks;
 
 /// Every broken transport, in the order of the cases that are there for them.
@@ -21,9 +21,9 @@ pub(crate) fn fixtures() -> impl Iterator<Item = &'static Fixture> {
     groups.into_iter().flatten()
 }
 
-/// The transports that the broken ones are built upon.
-pub(crate) const SOUND: [Named; 2] =
-    [("sound", hooks::sound), ("sound-with-a-hello", || Hello::Sound.subject())];
-
-/// A name, and what makes the transport of it.
-type Named = (&'static str, fn() -> Subject);
+/// What the broken ones are built upon, and which cases have something to say of it.
+pub(crate) const SOUND: [(&str, &str, fn() -> Subject); 3] = [
+    ("sound", "*", hooks::sound),
+    ("sound-with-a-hello", "*", || Hello::Sound.subject()),
+    ("netstrings", "F*", || netstrings::subject(true)),
+];

@@ -2,8 +2,9 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Buf;
@@ -12,9 +13,7 @@ use listenrain::{ChannelRead, NextError};
 use listenrain_simulation::faults::{Layer, Side};
 
 use super::fixture::{Fixture, fails, hangs};
-use crate::hooks::{
-    Generators, Halves, Polled, Upon, WINDOW, channels, deliver, let_go, lock, read_piece, writes,
-};
+use crate::hooks::{Generators, Halves, Polled, Upon, WINDOW, channels, deliver, let_go, read_piece, writes};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
     // A write takes all there is, whether anything is read or not.
@@ -118,9 +117,8 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
     // A read half lives on when it is dropped before the end.
     hangs("keeps-its-read-half", "E07", "a dialled end writes (after", || {
-        let kept = Graveyard::default();
-        channels(move |_, mut channel| {
-            channel.read = Box::new(KeepsItsReadHalf { below: Some(channel.read), kept: kept.clone() });
+        channels(|_, mut channel| {
+            channel.read = Box::new(KeptUntilItsEnd(ManuallyDrop::new(Some(channel.read))));
             channel
         })
     }),
@@ -143,29 +141,17 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     }),
 ];
 
-/// Read halves that are not dropped before their transport.
-type Graveyard = Arc<Mutex<Vec<Box<dyn ChannelRead>>>>;
+struct KeptUntilItsEnd(ManuallyDrop<Option<Box<dyn ChannelRead>>>);
 
-struct KeepsItsReadHalf {
-    below: Option<Box<dyn ChannelRead>>,
-    kept: Graveyard,
-}
-
-impl ChannelRead for KeepsItsReadHalf {
+impl ChannelRead for KeptUntilItsEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Polled<usize> {
-        let Some(below) = &mut self.below else {
+        let Some(below) = &mut *self.0 else {
             return Poll::Ready(Ok(0));
         };
         let polled = below.poll_read(cx, into);
         if matches!(polled, Poll::Ready(Ok(0))) {
-            self.below = None;
+            *self.0 = None;
         }
         polled
-    }
-}
-
-impl Drop for KeepsItsReadHalf {
-    fn drop(&mut self) {
-        lock(&self.kept).extend(self.below.take());
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{Abilities, Decoded, Kind, NativePackets, Packet, PacketCodec, PacketError};
+use listenrain::{Decoded, Kind, NativePackets, Packet, PacketCapabilities, PacketCodec, PacketError};
 use listenrain_simulation::conformance::{Framing, Subject};
 
 use super::fixture::{Fixture, fails, hangs};
+use super::netstrings;
 use crate::hooks::{deliver, lock, read_piece, reads, sound};
 
 pub(crate) const FIXTURES: &[Fixture] = &[
@@ -113,6 +114,10 @@ pub(crate) const FIXTURES: &[Fixture] = &[
             sound.decode(input)
         })
     }),
+    // What stands where a comma is due is not looked at.
+    fails("netstrings-without-commas", "F09", "begins with b\"3:hello,\": it gave Ok(Some(", || {
+        netstrings::subject(false)
+    }),
     // A packet of an unknown kind is malformed.
     fails("dislikes-the-unknown", "F10", "came Err(Malformed(\"there is no kind 200\"))", || {
         decoding(|sound, input, _| match sound.decode(input)? {
@@ -213,8 +218,8 @@ impl PacketCodec for Flawed {
         self.sound.encode(&packet, output)
     }
 
-    fn abilities(&self) -> Abilities {
-        self.sound.abilities()
+    fn capabilities(&self) -> PacketCapabilities {
+        self.sound.capabilities()
     }
 
     fn max_packet(&self) -> usize {

@@ -169,28 +169,28 @@ pub(crate) fn holding_back() -> Halves<WriteBuffer> {
 
 /// Nothing is read while a write waits, once `after` bytes were written.
 pub(crate) fn reads_wait_for_writes(after: usize) -> Subject {
-    struct Gate {
+    struct Blocking {
         after: usize,
         written: usize,
-        is_shut: bool,
+        blocks: bool,
         reader: Option<Waker>,
     }
-    let halves = Halves::each(move || Gate { after, written: 0, is_shut: false, reader: None });
-    let halves = halves.read(|gate, below, cx, into| {
-        if gate.is_shut {
-            gate.reader = Some(cx.waker().clone());
+    let halves = Halves::each(move || Blocking { after, written: 0, blocks: false, reader: None });
+    let halves = halves.read(|state, below, cx, into| {
+        if state.blocks {
+            state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
         below.poll_read(cx, into)
     });
-    let halves = halves.write(|gate, below, cx, from| {
+    let halves = halves.write(|state, below, cx, from| {
         let polled = below.poll_write(cx, from);
         if let Poll::Ready(Ok(count)) = &polled {
-            gate.written += count;
+            state.written += count;
         }
-        gate.is_shut = polled.is_pending() && gate.written >= gate.after;
-        if !gate.is_shut {
-            gate.reader.take().into_iter().for_each(Waker::wake);
+        state.blocks = polled.is_pending() && state.written >= state.after;
+        if !state.blocks {
+            state.reader.take().into_iter().for_each(Waker::wake);
         }
         polled
     });

@@ -1,6 +1,7 @@
 //! Channels below the library that do not do what a library without the mistake would have them do.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -131,63 +132,36 @@ pub(crate) fn swallows_after_a_redial() -> impl Layer {
     })
 }
 
-/// Halves of channels that are not dropped before `kept` is.
-pub(crate) type Graveyard = Arc<Mutex<Vec<(Option<Box<dyn ChannelRead>>, Option<Box<dyn ChannelWrite>>)>>>;
-
-/// `channel`, whose halves are put into `kept` in place of being dropped.
-pub(crate) fn kept_open(mut channel: Channel, kept: &Graveyard) -> Channel {
-    channel.read =
-        Box::new(Kept { half: Some(channel.read), bury: Box::new(bury(kept, |half| (Some(half), None))) });
-    channel.write =
-        Box::new(Kept { half: Some(channel.write), bury: Box::new(bury(kept, |half| (None, Some(half)))) });
+/// `channel`, whose halves stay open when they are dropped.
+pub(crate) fn kept_open(mut channel: Channel) -> Channel {
+    channel.read = Box::new(Kept(ManuallyDrop::new(channel.read)));
+    channel.write = Box::new(Kept(ManuallyDrop::new(channel.write)));
     channel
 }
 
-type Grave = (Option<Box<dyn ChannelRead>>, Option<Box<dyn ChannelWrite>>);
-
-fn bury<T: 'static>(kept: &Graveyard, grave: fn(T) -> Grave) -> impl Fn(T) + Send + 'static {
-    let kept = kept.clone();
-    move |half| lock(&kept).push(grave(half))
-}
-
-struct Kept<T> {
-    half: Option<T>,
-    bury: Box<dyn Fn(T) + Send>,
-}
-
-impl<T> Kept<T> {
-    fn half(&mut self) -> &mut T {
-        self.half.as_mut().expect("it is there until the drop")
-    }
-}
-
-impl<T> Drop for Kept<T> {
-    fn drop(&mut self) {
-        self.half.take().into_iter().for_each(&self.bury);
-    }
-}
+struct Kept<T>(ManuallyDrop<T>);
 
 impl ChannelRead for Kept<Box<dyn ChannelRead>> {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Polled<usize> {
-        self.half().poll_read(cx, into)
+        self.0.poll_read(cx, into)
     }
 }
 
 impl ChannelWrite for Kept<Box<dyn ChannelWrite>> {
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &mut WriteBuffer) -> Polled<usize> {
-        self.half().poll_write(cx, from)
+        self.0.poll_write(cx, from)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Polled<()> {
-        self.half().poll_flush(cx)
+        self.0.poll_flush(cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Polled<()> {
-        self.half().poll_shutdown(cx)
+        self.0.poll_shutdown(cx)
     }
 
     fn abort(&mut self) {
-        self.half().abort();
+        self.0.abort();
     }
 }
 

@@ -12,12 +12,10 @@ use listenrain_simulation::stack::{Handler, Stack};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-use super::channels::{
-    Graveyard, at, counting_ends, kept_open, listener, repeats_the_first, swallows_after_a_redial,
-};
+use super::channels::{at, counting_ends, kept_open, listener, repeats_the_first, swallows_after_a_redial};
 use super::list::AND_NOTHING_IS_WHY;
 use super::stack::{Drained, Faulty, Hooked, Places};
-use crate::hooks::Generators;
+use crate::hooks::changed_channels;
 
 /// Every one, by the flaw's number.
 pub(crate) const OF_THE_ORIGINAL: &[Faulty] = &[
@@ -79,8 +77,7 @@ pub(crate) const OF_THE_ORIGINAL: &[Faulty] = &[
     Faulty::new("leaky-server", "LR06", "lr06-a-lost-channel-is-closed")
         .says("server # has # channels open after its end")
         .serve(|library, node, setup, below, handler| {
-            let kept = kept_for_good();
-            library.serve(node, setup, listener(below, move |channel| kept_open(channel, &kept)), handler)
+            library.serve(node, setup, listener(below, kept_open), handler)
         }),
     // The place of a handler whose channel has gone is never free again.
     Faulty::new("stuck-handlers", "LR07", "lr07-handlers-outlive-their-channel")
@@ -177,13 +174,13 @@ pub(crate) const OF_THE_ORIGINAL: &[Faulty] = &[
     Faulty::new("pool-evicts", "LR14", "lr14-a-late-drop-spares-the-fresh")
         .says("the client has # channels open, not 1")
         .client(|library, node, setup, reach, servers| {
-            library.client(&at(node, kept_for_good_by_clients()), setup, reach, servers)
+            library.client(&at(node, kept_open_by_clients()), setup, reach, servers)
         }),
     // The channel that a failover leaves behind is not closed.
     Faulty::new("failover-leaks", "LR15", "lr15-a-failover-closes-the-old")
         .says("the client has # channels open, not 1")
         .client(|library, node, setup, reach, servers| {
-            library.client(&at(node, kept_for_good_by_clients()), setup, reach, servers)
+            library.client(&at(node, kept_open_by_clients()), setup, reach, servers)
         }),
     // The standby is never tried.
     Faulty::new("active-only", "LR16", "lr16-the-standby-is-tried")
@@ -191,14 +188,7 @@ pub(crate) const OF_THE_ORIGINAL: &[Faulty] = &[
         .client(|library, node, setup, _, servers| library.client(node, setup, Reach::Direct, &servers[..1])),
 ];
 
-/// What is put in here stays open when all else is gone.
-fn kept_for_good() -> Graveyard {
-    let kept = Graveyard::default();
-    std::mem::forget(kept.clone());
-    kept
-}
-
 /// Channels of a client that stay open when they are dropped.
-fn kept_for_good_by_clients() -> impl Layer {
-    Generators::new(kept_for_good()).channel(|kept, _, channel| kept_open(channel, kept))
+fn kept_open_by_clients() -> impl Layer {
+    changed_channels(|_, channel| kept_open(channel))
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use loom::thread;
 
 use crate::primitives::budget::{Account, Budget, NoRoom, Permit, Place};
-use crate::{STUCK, block_on, check};
+use crate::{STUCK, beside, block_on, check};
 
 const LIMIT: u64 = 10;
 
@@ -43,14 +43,13 @@ fn acquire_and_release() {
 fn release_and_leave() {
     let account = Account::single(1);
     let held = account.try_acquire(1).unwrap();
-    let (giving_up, waiting) = (Arc::clone(&account), Arc::clone(&account));
-    let leaver = thread::spawn(move || {
+    let leaver = beside(&account, move |giving_up| {
         let mut place = Place::default();
         let polled = block_on(|cx| Poll::Ready(giving_up.poll_acquire(&mut place, 1, cx)));
         drop(polled);
         giving_up.leave(&mut place);
     });
-    let waiter = thread::spawn(move || drop(acquire(&waiting, 1).unwrap()));
+    let waiter = beside(&account, move |waiting| drop(acquire(&waiting, 1).unwrap()));
     drop(held);
     leaver.join().unwrap();
     waiter.join().unwrap();
@@ -62,12 +61,11 @@ fn release_and_leave() {
 fn release_and_close() {
     let account = Account::single(1);
     let held = account.try_acquire(1).unwrap();
-    let (waiting, closing) = (Arc::clone(&account), Arc::clone(&account));
-    let waiter = thread::spawn(move || {
+    let waiter = beside(&account, move |waiting| {
         let acquired = acquire(&waiting, 1);
         assert!(matches!(acquired, Ok(_) | Err(NoRoom::Closed)));
     });
-    let closer = thread::spawn(move || closing.budget().close());
+    let closer = beside(&account, move |closing| closing.budget().close());
     drop(held);
     closer.join().unwrap();
     waiter.join().unwrap();
@@ -80,8 +78,7 @@ fn release_of_the_accounts_own() {
     let budget = Budget::shared(100);
     let account = budget.account(1);
     let held = account.try_acquire(1).unwrap();
-    let waiting = Arc::clone(&account);
-    let waiter = thread::spawn(move || drop(acquire(&waiting, 1).unwrap()));
+    let waiter = beside(&account, move |waiting| drop(acquire(&waiting, 1).unwrap()));
     drop(held);
     waiter.join().unwrap();
     assert_eq!((account.in_use(), budget.in_use()), (0, 0), "all units are back");
@@ -172,8 +169,7 @@ fn one_goes_beyond() {
 fn release_and_idle() {
     let account = Account::single(2);
     let held = [(); 2].map(|()| account.try_acquire(1).unwrap());
-    let idle = Arc::clone(&account);
-    let waiter = thread::spawn(move || block_on(|cx| idle.budget().poll_idle(cx)));
+    let waiter = beside(&account, move |idle| block_on(|cx| idle.budget().poll_idle(cx)));
     held.into_iter().for_each(drop);
     waiter.join().unwrap();
 }

@@ -48,13 +48,13 @@ impl Order for Listed {
     }
 }
 
-struct Bed {
+struct TestContext {
     calls: InFlight<(), &'static str>,
     deadlines: Deadlines<Listed>,
     watched: Arc<AtomicUsize>,
 }
 
-impl Bed {
+impl TestContext {
     fn new() -> Arc<Self> {
         let watched = Arc::default();
         let deadlines = Deadlines::new(Listed(Vec::new(), Arc::clone(&watched)));
@@ -97,10 +97,10 @@ impl Bed {
     }
 
     fn keep(self: &Arc<Self>) -> thread::JoinHandle<()> {
-        let bed = Arc::clone(self);
+        let context = Arc::clone(self);
         thread::spawn(move || {
             let mut now = 0;
-            block_on(|cx| bed.poll_keeper(&mut now, cx));
+            block_on(|cx| context.poll_keeper(&mut now, cx));
         })
     }
 
@@ -112,47 +112,47 @@ impl Bed {
 
 /// A reply comes as the deadline passes: one of them ends the call, and neither the next in its slot.
 fn answer_and_fire() {
-    let bed = Bed::new();
-    let id = bed.call(SOON);
-    let keeper = bed.keep();
-    let answered = bed.end(id, "reply");
-    assert_eq!(bed.outcome(id), Some(if answered { "reply" } else { "timeout" }));
-    let next = bed.call(NEVER);
+    let context = TestContext::new();
+    let id = context.call(SOON);
+    let keeper = context.keep();
+    let answered = context.end(id, "reply");
+    assert_eq!(context.outcome(id), Some(if answered { "reply" } else { "timeout" }));
+    let next = context.call(NEVER);
     assert_eq!(next.slot, id.slot);
-    assert!(bed.end(next, "its own"), "a late deadline ended another call");
-    assert_eq!(bed.outcome(next), Some("its own"));
-    assert_eq!(bed.watched.load(SeqCst), 0, "a call that has ended is watched on");
-    bed.close(keeper);
+    assert!(context.end(next, "its own"), "a late deadline ended another call");
+    assert_eq!(context.outcome(next), Some("its own"));
+    assert_eq!(context.watched.load(SeqCst), 0, "a call that has ended is watched on");
+    context.close(keeper);
 }
 
 /// A call is cancelled as its deadline passes: whichever of them ends it, it is over, and watched no more.
 fn cancel_and_fire() {
-    let bed = Bed::new();
-    let id = bed.call(SOON);
-    let keeper = bed.keep();
+    let context = TestContext::new();
+    let id = context.call(SOON);
+    let keeper = context.keep();
     // As the future of a call does when it is dropped.
-    bed.deadlines.remove(id);
-    bed.calls.cancel(id);
-    assert_eq!(bed.calls.waiting(), 0);
-    assert!(!bed.end(id, "late"), "a cancelled call has ended");
-    assert_eq!(bed.watched.load(SeqCst), 0, "a call that has ended is watched on");
-    bed.close(keeper);
+    context.deadlines.remove(id);
+    context.calls.cancel(id);
+    assert_eq!(context.calls.waiting(), 0);
+    assert!(!context.end(id, "late"), "a cancelled call has ended");
+    assert_eq!(context.watched.load(SeqCst), 0, "a call that has ended is watched on");
+    context.close(keeper);
 }
 
 /// The keeper goes to sleep, for a long time or without end, as a call comes that will not wait as long.
 fn add_and_sleep() {
-    let bed = Bed::new();
-    bed.call(NEVER);
-    let keeper = bed.keep();
-    let soon = bed.call(SOON);
-    assert_eq!(bed.outcome(soon), Some("timeout"));
-    bed.close(keeper);
+    let context = TestContext::new();
+    context.call(NEVER);
+    let keeper = context.keep();
+    let soon = context.call(SOON);
+    assert_eq!(context.outcome(soon), Some("timeout"));
+    context.close(keeper);
 }
 
 fn close_and_sleep() {
-    let bed = Bed::new();
-    let keeper = bed.keep();
-    bed.close(keeper);
+    let context = TestContext::new();
+    let keeper = context.keep();
+    context.close(keeper);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use loom::thread;
 
 use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
-use crate::{STUCK, block_on, check};
+use crate::{STUCK, beside, block_on, check};
 
 type Calls = InFlight<(), &'static str>;
 
@@ -63,10 +63,8 @@ fn reply_link_loss_and_cancel() {
     let calls = Arc::new(Calls::new());
     let (told, waiter) = counting();
     let id = calls.insert((), waiter).unwrap();
-    let replying = Arc::clone(&calls);
-    let reply = thread::spawn(move || end(&replying, id, "reply"));
-    let losing = Arc::clone(&calls);
-    let loss = thread::spawn(move || {
+    let reply = beside(&calls, move |replying| end(&replying, id, "reply"));
+    let loss = beside(&calls, move |losing| {
         let told = losing.end_where(|_, ()| Some("lost"));
         told.into_iter().map(Told::tell).count()
     });
@@ -81,8 +79,7 @@ fn reply_link_loss_and_cancel() {
 fn late_reply() {
     let calls = Arc::new(Calls::new());
     let old = calls.insert((), Waiter::Task(None)).unwrap();
-    let replying = Arc::clone(&calls);
-    let reply = thread::spawn(move || end(&replying, old, "late"));
+    let reply = beside(&calls, move |replying| end(&replying, old, "late"));
     calls.cancel(old);
     let fresh = calls.insert((), Waiter::Task(None)).unwrap();
     reply.join().unwrap();
@@ -93,12 +90,10 @@ fn late_reply() {
 /// Close, link loss and a new call: it is refused, or it ends; it never waits for ever.
 fn insert_and_close() {
     let calls = Arc::new(Calls::new());
-    let closing = Arc::clone(&calls);
-    let close = thread::spawn(move || {
+    let close = beside(&calls, move |closing| {
         closing.close(|_, ()| "closed").into_iter().for_each(Told::tell);
     });
-    let losing = Arc::clone(&calls);
-    let loss = thread::spawn(move || {
+    let loss = beside(&calls, move |losing| {
         losing.end_where(|_, ()| Some("lost")).into_iter().for_each(Told::tell);
     });
     if let Some(id) = calls.insert((), Waiter::Task(None)) {
@@ -131,8 +126,7 @@ fn refusal_on_an_old_channel() {
     leave_on(CHANNEL);
     let told = calls.end_left_on(CHANNEL, |_, ()| Some(Fate::GoesOn));
     assert!(told.is_empty());
-    let refusing = Arc::clone(&calls);
-    let refusal = thread::spawn(move || {
+    let refusal = beside(&calls, move |refusing| {
         end_on(&refusing, CHANNEL, id, "refused");
     });
     leave_on(CHANNEL + 1);
@@ -165,8 +159,7 @@ fn ends_outside_the_lock() {
 /// An outcome that nobody fetched leaves no slot behind when its caller goes away.
 fn end_and_cancel() {
     let (calls, id) = one_waiting();
-    let ending = Arc::clone(&calls);
-    let ender = thread::spawn(move || end(&ending, id, "reply"));
+    let ender = beside(&calls, move |ending| end(&ending, id, "reply"));
     let cancelled = calls.cancel(id).is_some();
     assert_ne!(cancelled, ender.join().unwrap(), "one end counts");
     let next = calls.insert((), Waiter::Task(None)).unwrap();

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use loom::thread;
 
-use crate::check;
 use crate::primitives::keyed::Keyed;
+use crate::{beside, check};
 
 type Values = Keyed<&'static str, u64>;
 
@@ -39,8 +39,7 @@ fn single_flight() {
 fn replace_and_remove() {
     let (values, made) = (Arc::new(Values::new()), AtomicUsize::new(0));
     let bad = get(&values, 0, &made);
-    let removing = Arc::clone(&values);
-    let removed = thread::spawn(move || removing.remove(&KEY, bad));
+    let removed = beside(&values, move |removing| removing.remove(&KEY, bad));
     let fresh = get(&values, bad, &made);
     let removed = removed.join().unwrap();
     assert!(removed.is_none_or(|value| value == bad), "the fresh one was evicted");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use loom::sync::Mutex;
 use loom::thread;
 
-use crate::check;
 use crate::primitives::in_flight::{Fate, InFlight, Told, Waiter};
 use crate::primitives::lanes::{Condition, Lanes, Shown};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
+use crate::{beside, check};
 
 /// What `tokio::sync::watch` is to the library.
 pub(crate) struct Kept(Mutex<Condition>);
@@ -79,8 +79,7 @@ fn late_loss() {
 fn loss_and_opening() {
     let lanes = lanes(2);
     let epoch = lanes.opened(0, Some(Condition::Working));
-    let losing = Arc::clone(&lanes);
-    let loss = thread::spawn(move || {
+    let loss = beside(&lanes, move |losing| {
         losing.lost(0, epoch, Condition::Recovering);
         losing.enter_without_lanes(Condition::Down);
     });
@@ -93,8 +92,7 @@ fn loss_and_opening() {
 fn loss_and_loss() {
     let lanes = lanes(2);
     let epochs = [0, 1].map(|lane| lanes.opened(lane, Some(Condition::Working)));
-    let losing = Arc::clone(&lanes);
-    let loss = thread::spawn(move || losing.lost(0, epochs[0], Condition::Recovering));
+    let loss = beside(&lanes, move |losing| losing.lost(0, epochs[0], Condition::Recovering));
     lanes.lost(1, epochs[1], Condition::Recovering);
     loss.join().unwrap();
     assert_eq!(lanes.shown().condition(), Condition::Recovering, "no lane is open");
@@ -103,8 +101,7 @@ fn loss_and_loss() {
 /// A lane comes and goes while the connection drains, then closes.
 fn close_and_opening() {
     let lanes = lanes(1);
-    let opening = Arc::clone(&lanes);
-    let dialling = thread::spawn(move || {
+    let dialling = beside(&lanes, move |opening| {
         let epoch = opening.opened(0, Some(Condition::Working));
         opening.lost(0, epoch, Condition::Recovering);
         opening.enter_without_lanes(Condition::Down);

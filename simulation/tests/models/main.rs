@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 
 use loom::sync::Notify;
+use loom::thread::{self, JoinHandle};
 
 /// Runs `model` under every interleaving with at most `preemptions` preemptions.
 fn check(preemptions: usize, model: fn()) -> Checked {
@@ -58,6 +59,15 @@ impl Checked {
         assert!(said.contains(what), "{mutant}: caught for another reason: {said}");
         self
     }
+}
+
+/// A modelled thread that has `shared` too.
+fn beside<S: 'static, T: 'static>(
+    shared: &Arc<S>,
+    run: impl FnOnce(&Arc<S>) -> T + 'static,
+) -> JoinHandle<T> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || run(&shared))
 }
 
 /// What loom says of threads that wait for a wake-up which never comes.

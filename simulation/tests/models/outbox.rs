@@ -10,7 +10,7 @@ use loom::thread;
 
 use crate::primitives::budget::{Account, Permit};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
-use crate::{STUCK, block_on, check};
+use crate::{STUCK, beside, block_on, check};
 
 fn outbox() -> Arc<Outbox<u32>> {
     Arc::new(Outbox::new(Box::new(FifoQueue::default())))
@@ -35,8 +35,7 @@ fn pop(outbox: &Outbox<u32>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
 
 fn push_and_park() {
     let outbox = outbox();
-    let pushing = Arc::clone(&outbox);
-    let pusher = thread::spawn(move || pushing.push(Ticket(1), 1).unwrap());
+    let pusher = beside(&outbox, move |pushing| pushing.push(Ticket(1), 1).unwrap());
     assert_eq!(block_on(|cx| pop(&outbox, cx)), Some(1));
     pusher.join().unwrap();
 }
@@ -44,13 +43,12 @@ fn push_and_park() {
 /// Each item is popped, handed back by the close, or refused by the push: one of these, once.
 fn push_close_and_pop() {
     let outbox = outbox();
-    let pushing = Arc::clone(&outbox);
-    let pusher = thread::spawn(move || {
+    let pusher = beside(&outbox, move |pushing| {
         let refused = (1..=2).filter_map(|item| pushing.push(Ticket(item.into()), item).err());
         refused.collect::<Vec<_>>()
     });
-    let closing = Arc::clone(&outbox);
-    let closer = thread::spawn(move || closing.close().into_iter().map(|(_, item)| item).collect::<Vec<_>>());
+    let closer =
+        beside(&outbox, move |closing| closing.close().into_iter().map(|(_, item)| item).collect::<Vec<_>>());
     let mut seen: Vec<u32> = std::iter::from_fn(|| block_on(|cx| pop(&outbox, cx))).collect();
     seen.extend(closer.join().unwrap());
     seen.extend(pusher.join().unwrap());
@@ -85,13 +83,12 @@ fn push_and_finish() {
 /// Items are taken out by a writer, and by one who gives them to another: each by one of them.
 fn push_drain_and_pop() {
     let outbox = outbox();
-    let (pushing, draining) = (Arc::clone(&outbox), Arc::clone(&outbox));
-    let pusher = thread::spawn(move || {
+    let pusher = beside(&outbox, move |pushing| {
         for item in 1..=2 {
             pushing.push(Ticket(item.into()), item).unwrap();
         }
     });
-    let drainer = thread::spawn(move || draining.drain());
+    let drainer = beside(&outbox, move |draining| draining.drain());
     let mut batch = Vec::new();
     outbox.pop_batch(&mut batch, 1, |_| 1);
     pusher.join().unwrap();
@@ -105,8 +102,7 @@ fn push_drain_and_pop() {
 /// What one channel could not write, as the writer of the next one parks.
 fn put_back_and_park() {
     let outbox = outbox();
-    let putting = Arc::clone(&outbox);
-    let putter = thread::spawn(move || {
+    let putter = beside(&outbox, move |putting| {
         assert!(putting.push_back_unwritten(vec![(Ticket(1), 1), (Ticket(2), 2)]).is_empty());
     });
     let seen = [(); 2].map(|()| block_on(|cx| pop(&outbox, cx)));

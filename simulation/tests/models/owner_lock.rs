@@ -10,7 +10,7 @@ use loom::thread;
 
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::primitives::owner_lock::OwnerLock;
-use crate::{STUCK, Woken, block_on_woken, check};
+use crate::{STUCK, Woken, beside, block_on_woken, check};
 
 type Written = Vec<(Ticket, u32)>;
 
@@ -79,9 +79,8 @@ fn push_and_write_in_place() {
 /// One pushes while something else comes for the writer: a nudge, or bytes to read, of which only its own task is told.
 fn push_and_come(come: fn(&Link)) {
     let link = Link::new();
-    let (pushing, coming) = (Arc::clone(&link), Arc::clone(&link));
-    let pusher = thread::spawn(move || pushing.push(1, usize::MAX));
-    let comer = thread::spawn(move || {
+    let pusher = beside(&link, move |pushing| pushing.push(1, usize::MAX));
+    let comer = beside(&link, move |coming| {
         coming.readable.store(true, SeqCst);
         come(&coming);
     });

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Waker;
 
 use loom::sync::Mutex;
-use loom::thread;
 
-use crate::check;
 use crate::primitives::run::{Handler, Progress, Step};
+use crate::{beside, check};
 
 /// A request with what its executor, its deadline and its channel do to it.
 struct Request {
@@ -74,9 +73,8 @@ impl Request {
 fn poll_end_and_enter() {
     let request = Request::new();
     assert!(request.handler.begin("future").is_none());
-    let (polling, ending) = (Arc::clone(&request), Arc::clone(&request));
-    let executor = thread::spawn(move || polling.poll());
-    let deadline = thread::spawn(move || ending.end());
+    let executor = beside(&request, move |polling| polling.poll());
+    let deadline = beside(&request, move |ending| ending.end());
     request.enter();
     executor.join().unwrap();
     deadline.join().unwrap();

@@ -12,7 +12,7 @@ use crate::primitives::in_flight::{CallId, Fate, InFlight, Told, Waiter};
 use crate::primitives::lanes::{Condition, Lanes, OnLane};
 use crate::primitives::outbox::{FifoQueue, Outbox, Ticket};
 use crate::primitives::traffic::{Placed, Queue, Refusing, Traffic};
-use crate::{STUCK, block_on, check};
+use crate::{STUCK, beside, block_on, check};
 
 /// What the table knows of a call: where it is, and its room once it has left the queue.
 struct Known {
@@ -162,9 +162,8 @@ const REFUSING: Refusing<'static, &'static str> = Refusing { outcome: &|| "refus
 /// A caller between its room and the queue, a link at work, and a close.
 fn launch_and_close() {
     let connection = Connection::opened();
-    let (closing, linking) = (Arc::clone(&connection), Arc::clone(&connection));
-    let closer = thread::spawn(move || closing.shut());
-    let link = thread::spawn(move || block_on(|cx| linking.poll_link(cx)));
+    let closer = beside(&connection, move |closing| closing.shut());
+    let link = beside(&connection, move |linking| block_on(|cx| linking.poll_link(cx)));
     let launched = connection.admit(10).and_then(|permit| connection.launch(permit));
     match launched {
         Ok(id) => {
@@ -183,8 +182,7 @@ fn launch_and_close() {
 fn wait_and_close() {
     let connection = Connection::new();
     let held = connection.account.try_acquire(100).unwrap();
-    let closing = Arc::clone(&connection);
-    let closer = thread::spawn(move || closing.shut());
+    let closer = beside(&connection, move |closing| closing.shut());
     let holder = thread::spawn(move || drop(held));
     match connection.admit(10).and_then(|permit| connection.launch(permit)) {
         Ok(id) => assert_eq!(connection.outcome(id), Some("refused")),
@@ -198,8 +196,7 @@ fn wait_and_close() {
 /// Two calls are queued as the last dial fails and the endpoint goes down.
 fn launch_and_down() {
     let connection = Connection::new();
-    let failing = Arc::clone(&connection);
-    let dialer = thread::spawn(move || {
+    let dialer = beside(&connection, move |failing| {
         failing.traffic.lanes.enter_without_lanes(Condition::Down);
         failing.traffic.refuse_if_down(&REFUSING);
     });
@@ -214,8 +211,7 @@ fn launch_on_the_only_hope() {
     let connection = Connection::new();
     connection.traffic.lanes.enter_without_lanes(Condition::Down);
     connection.traffic.lanes.opened(0, None);
-    let failing = Arc::clone(&connection);
-    let dialer = thread::spawn(move || failing.traffic.refuse_if_down(&REFUSING));
+    let dialer = beside(&connection, move |failing| failing.traffic.refuse_if_down(&REFUSING));
     let id = connection.launch_at_once(10);
     dialer.join().unwrap();
     assert!(connection.traffic.calls.is_waiting(id), "it leaves on the open lane");
@@ -227,8 +223,7 @@ fn launch_and_time_out() {
     let connection = Connection::new();
     let permit = connection.account.try_acquire(10).unwrap();
     let id = connection.enter().unwrap();
-    let timing = Arc::clone(&connection);
-    let keeper = thread::spawn(move || timing.time_out(id));
+    let keeper = beside(&connection, move |timing| timing.time_out(id));
     connection.queue(id, permit);
     assert_eq!(connection.outcome(id), Some("timeout"));
     assert_eq!(keeper.join().unwrap(), Some(false));
@@ -239,8 +234,7 @@ fn launch_and_time_out() {
 fn leave_and_time_out() {
     let connection = Connection::opened();
     let id = connection.launch_at_once(10);
-    let timing = Arc::clone(&connection);
-    let keeper = thread::spawn(move || timing.time_out(id));
+    let keeper = beside(&connection, move |timing| timing.time_out(id));
     let has_left = !connection.take_batch().is_empty();
     let told_to_peer = keeper.join().unwrap();
     assert_eq!(Some(has_left), told_to_peer, "the peer is told of what has left");

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use turmoil::Sim;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::{FOR_EVER, MS, PORT, RunContext, steady, step_for};
+use super::{FOR_EVER, MS, PORT, Progress, steady, step_for};
 
 /// A simulation whose `server` accepts streams and keeps them, unread.
 fn with_server() -> Sim<'static> {
@@ -25,8 +25,8 @@ fn with_server() -> Sim<'static> {
 #[test]
 fn a_crash_looks_like_an_orderly_end_to_the_peer_and_with_bytes_left_unread_like_a_reset() {
     for unread in [false, true] {
-        let (mut sim, context) = (with_server(), RunContext::default());
-        let noting = context.clone();
+        let (mut sim, progress) = (with_server(), Progress::default());
+        let noting = progress.clone();
         sim.client("client", async move {
             let mut stream = TcpStream::connect(("server", PORT)).await?;
             if unread {
@@ -38,7 +38,7 @@ fn a_crash_looks_like_an_orderly_end_to_the_peer_and_with_bytes_left_unread_like
             assert_eq!(read, if unread { Err(ErrorKind::ConnectionReset) } else { Ok(0) });
             Ok(())
         });
-        context.step_until(&mut sim, 1);
+        progress.step_until(&mut sim, 1);
         sim.crash("server");
         sim.run().unwrap();
     }
@@ -46,8 +46,8 @@ fn a_crash_looks_like_an_orderly_end_to_the_peer_and_with_bytes_left_unread_like
 
 #[test]
 fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_answered_with_a_reset() {
-    let (mut sim, context) = (with_server(), RunContext::default());
-    let noting = context.clone();
+    let (mut sim, progress) = (with_server(), Progress::default());
+    let noting = progress.clone();
     sim.client("client", async move {
         let mut stream = TcpStream::connect(("server", PORT)).await?;
         noting.reach(1);
@@ -59,13 +59,13 @@ fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_ans
         TcpStream::connect(("server", PORT)).await?;
         Ok(())
     });
-    context.step_until(&mut sim, 1);
+    progress.step_until(&mut sim, 1);
     sim.partition("client", "server");
     sim.crash("server");
     step_for(&mut sim, 1000 * MS);
     sim.bounce("server");
     sim.repair("client", "server");
-    context.reach(2);
+    progress.reach(2);
     sim.run().unwrap();
 }
 
@@ -73,8 +73,8 @@ fn a_power_loss_is_a_crash_behind_a_partition_and_what_the_peer_says_next_is_ans
 fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then() {
     // Nothing is delivered to a host that does not run, not even to be refused. When it is back all of that comes at once,
     // before its software has bound anything.
-    let (mut sim, context) = (with_server(), RunContext::default());
-    let noting = context.clone();
+    let (mut sim, progress) = (with_server(), Progress::default());
+    let noting = progress.clone();
     sim.client("client", async move {
         let connecting = tokio::spawn(TcpStream::connect(("server", PORT)));
         tokio::time::sleep(FOR_EVER).await;
@@ -85,7 +85,7 @@ fn connecting_to_a_host_that_is_down_waits_until_it_is_back_and_is_refused_then(
         Ok(())
     });
     sim.crash("server");
-    context.step_until(&mut sim, 1);
+    progress.step_until(&mut sim, 1);
     sim.bounce("server");
     sim.run().unwrap();
 }

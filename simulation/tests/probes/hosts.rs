@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use tokio::time::sleep;
 use turmoil::net::TcpListener;
 
-use super::{MS, RunContext, steady, step_for};
+use super::{MS, Progress, steady, step_for};
 
 thread_local! {
     static PANICS: Cell<usize> = const { Cell::new(0) };
@@ -129,14 +129,14 @@ fn looking_up_a_name_that_nobody_has_invents_an_address_and_binding_by_it_does_n
 #[test]
 fn the_time_of_the_simulation_goes_on_while_a_host_is_down_and_its_own_begins_anew() {
     let mut sim = steady(MS).build();
-    let (context, started) = (RunContext::default(), Rc::new(Cell::new(None)));
-    let (noting, starting) = (context.clone(), started.clone());
+    let (progress, started) = (Progress::default(), Rc::new(Cell::new(None)));
+    let (noting, starting) = (progress.clone(), started.clone());
     sim.host("server", move || {
         starting.set(turmoil::sim_elapsed());
         noting.reach(1);
         pending()
     });
-    context.step_until(&mut sim, 1);
+    progress.step_until(&mut sim, 1);
     step_for(&mut sim, 50 * MS);
     sim.crash("server");
     step_for(&mut sim, 50 * MS);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use turmoil::Sim;
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::{FOR_EVER, MS, PORT, RunContext, steady};
+use super::{FOR_EVER, MS, PORT, Progress, steady};
 
 /// A server that answers each byte of each stream with the same byte.
 fn echoing(sim: &mut Sim<'_>) {
@@ -154,8 +154,8 @@ fn repairing_a_link_on_hold_leaves_what_was_held_where_it_is() {
 fn a_failure_takes_what_is_on_its_way_in_both_directions() {
     // So it is no loss of single messages: one roll of the dice costs a whole window of both sides.
     let mut sim = steady(50 * MS).build();
-    let context = RunContext::default();
-    let (there, back) = (context.clone(), context.clone());
+    let progress = Progress::default();
+    let (there, back) = (progress.clone(), progress.clone());
     sim.client("server", async move {
         let socket = socket().await?;
         socket.send_to(&[1], ("client", PORT)).await?;
@@ -172,9 +172,9 @@ fn a_failure_takes_what_is_on_its_way_in_both_directions() {
         assert_eq!(heard(&socket, 500 * MS).await, None);
         Ok(())
     });
-    context.step_until(&mut sim, 1);
+    progress.step_until(&mut sim, 1);
     sim.set_link_fail_rate("client", "server", 1.0);
-    context.reach(2);
+    progress.reach(2);
     sim.run().unwrap();
 }
 

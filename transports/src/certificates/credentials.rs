@@ -134,7 +134,7 @@ impl Credentials {
             config.resumption = Resumption::disabled();
             Ok(ClientSide { config, verifier, identity })
         };
-        built.await.map_err(|trouble: Trouble| trouble.told("dial", endpoint))
+        built.await.map_err(|error: CredentialError| error.into_next_error("dial", endpoint))
     }
 
     /// What a listener needs for `endpoint`.
@@ -160,7 +160,7 @@ impl Credentials {
             let shown = identity.fingerprint();
             Ok(ServerSide { config, shown, renewal: self.renewal(endpoint, options, identity) })
         };
-        built.await.map_err(|trouble: Trouble| trouble.told("listen", endpoint))
+        built.await.map_err(|error: CredentialError| error.into_next_error("listen", endpoint))
     }
 
     fn renewal(&self, endpoint: &Endpoint, options: &CertificateOptions, shown: Identity) -> Option<Renewal> {
@@ -176,13 +176,13 @@ impl Credentials {
         })
     }
 
-    async fn trust_in_listener(&self, options: &CertificateOptions) -> Result<Trust, Trouble> {
+    async fn trust_in_listener(&self, options: &CertificateOptions) -> Result<Trust, CredentialError> {
         match (&options.ca, options.pin, &self.trust) {
-            (Some(_), Some(_), _) => Err(Trouble::Invalid("has both ca and pin; give one of them".to_owned())),
+            (Some(_), Some(_), _) => Err(CredentialError::Invalid("has both ca and pin; give one of them".to_owned())),
             (Some(path), None, _) => Ok(file::authorities(path).await?),
             (None, Some(pin), _) => Ok(Trust::Pinned(pin)),
             (None, None, Some(trust)) => Ok(trust.clone()),
-            (None, None, None) => Err(Trouble::Invalid(
+            (None, None, None) => Err(CredentialError::Invalid(
                 "has nothing to verify the listener with: give ca=FILE with authorities in PEM, or pin=sha256-HEX with the \
                  fingerprint of the listener's certificate"
                     .to_owned(),
@@ -190,34 +190,37 @@ impl Credentials {
         }
     }
 
-    async fn trust_in_dialers(&self, options: &CertificateOptions) -> Result<Option<Trust>, Trouble> {
+    async fn trust_in_dialers(&self, options: &CertificateOptions) -> Result<Option<Trust>, CredentialError> {
         match (&options.client_ca, options.client_pin) {
-            (Some(_), Some(_)) => {
-                Err(Trouble::Invalid("has both client_ca and client_pin; give one of them".to_owned()))
-            }
+            (Some(_), Some(_)) => Err(CredentialError::Invalid(
+                "has both client_ca and client_pin; give one of them".to_owned(),
+            )),
             (Some(path), None) => Ok(Some(file::authorities(path).await?)),
             (None, Some(pin)) => Ok(Some(Trust::Pinned(pin))),
             (None, None) => Ok(self.client_trust.clone()),
         }
     }
 
-    async fn dialer_identity(&self, options: &CertificateOptions) -> Result<Option<Identity>, Trouble> {
+    async fn dialer_identity(
+        &self,
+        options: &CertificateOptions,
+    ) -> Result<Option<Identity>, CredentialError> {
         match (&options.client_cert, &options.client_key) {
             (Some(chain), key) => Ok(Some(file::identity(chain, key.as_ref().unwrap_or(chain)).await?)),
-            (None, Some(_)) => Err(Trouble::Invalid("has client_key without client_cert".to_owned())),
+            (None, Some(_)) => Err(CredentialError::Invalid("has client_key without client_cert".to_owned())),
             (None, None) => Ok(self.identity.clone()),
         }
     }
 
-    async fn listener_identity(&self, options: &CertificateOptions) -> Result<Identity, Trouble> {
+    async fn listener_identity(&self, options: &CertificateOptions) -> Result<Identity, CredentialError> {
         let identity = match (&options.cert, &options.key) {
             (Shown::File(chain), key) => file::identity(chain, key.as_ref().unwrap_or(chain)).await?,
-            (_, Some(_)) => return Err(Trouble::Invalid("has key without cert=FILE".to_owned())),
+            (_, Some(_)) => return Err(CredentialError::Invalid("has key without cert=FILE".to_owned())),
             (Shown::SelfSigned, None) => self.throw_away()?,
             (Shown::Unsaid, None) => self.known(options.pin)?,
         };
         match options.pin {
-            Some(pin) if pin != identity.fingerprint() => Err(Trouble::Invalid(format!(
+            Some(pin) if pin != identity.fingerprint() => Err(CredentialError::Invalid(format!(
                 "pins {pin}, and its listener's certificate is {}",
                 identity.fingerprint()
             ))),
@@ -226,11 +229,11 @@ impl Credentials {
     }
 
     /// The identity for a listener that names none: the one that `pin` names, or the one that the transport was given.
-    fn known(&self, pin: Option<Fingerprint>) -> Result<Identity, Trouble> {
+    fn known(&self, pin: Option<Fingerprint>) -> Result<Identity, CredentialError> {
         let made = lock(&self.throw_away).clone();
         let made = made.filter(|identity| Some(identity.fingerprint()) == pin);
         made.or_else(|| self.identity.clone()).ok_or_else(|| {
-            Trouble::Invalid(
+            CredentialError::Invalid(
                 "has no certificate to show: give cert=FILE and key=FILE in PEM, or cert=selfsigned for a throw-away \
                  one that its real endpoint pins"
                     .to_owned(),
@@ -271,21 +274,22 @@ fn unusable(source: rustls::Error) -> CertificateError {
     CertificateError::Unusable { what: "TLS 1.3", source }
 }
 
-enum Trouble {
+/// Why there are no credentials for a dial or a listener.
+enum CredentialError {
     /// The options do not go together.
     Invalid(String),
     /// A file that they name is not as it should be, which may pass.
     Certificate(CertificateError),
 }
 
-impl From<CertificateError> for Trouble {
+impl From<CertificateError> for CredentialError {
     fn from(error: CertificateError) -> Self {
         Self::Certificate(error)
     }
 }
 
-impl Trouble {
-    fn told(self, doing: &'static str, endpoint: &Endpoint) -> NextError {
+impl CredentialError {
+    fn into_next_error(self, doing: &'static str, endpoint: &Endpoint) -> NextError {
         match self {
             Self::Invalid(why) => NextError::invalid(doing, endpoint.invalid(why)),
             Self::Certificate(error) => {

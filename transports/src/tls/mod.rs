@@ -43,7 +43,7 @@ use self::handshake::Agreed;
 use self::listen::Listener;
 use self::session::Session;
 use crate::accept_limiter::Closures;
-use crate::certificates::{CertificateOptions, Credentials, Identity, Trust, understand_scheme};
+use crate::certificates::{Credentials, Identity, Trust, understand_scheme};
 use crate::tcp::address::{self, Address};
 use crate::tcp::{self, Resolve, SystemResolver};
 use crate::transport::transport;

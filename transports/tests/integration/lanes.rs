@@ -10,14 +10,14 @@ use listenrain_transports::{Quic, Sctp};
 use tokio::time::{Instant, timeout};
 
 /// One of the transports on a network of its own.
-struct Bed {
+struct TestContext {
     network: Network,
     transport: Arc<dyn Transport>,
     /// The option that bounds the channels of a connection.
     limit: &'static str,
 }
 
-impl Bed {
+impl TestContext {
     fn each() -> [Self; 2] {
         let (network, other) = (Network::new(1), Network::new(1));
         let quic = Quic::default().with_udp(Arc::new(network.clone())).with_seed([7; 32]);
@@ -63,14 +63,14 @@ async fn dial_all(dialers: &mut [Box<dyn ChannelGenerator>]) -> Vec<Result<Chann
 #[tokio::test(start_paused = true)]
 async fn dials_share_a_connection_until_it_carries_as_many_as_either_side_lets_it() {
     for is_dialers in [true, false] {
-        for bed in Bed::each() {
-            let limited = bed.endpoint().with_option(bed.limit, "3");
+        for context in TestContext::each() {
+            let limited = context.endpoint().with_option(context.limit, "3");
             let (mut listener, mut dialer) = if is_dialers {
-                bed.both_ends("3").await
+                context.both_ends("3").await
             } else {
-                let listener = bed.transport.listen(&limited).await.unwrap();
-                let all = listener.endpoint().clone().with_option(bed.limit, "100");
-                (listener, bed.transport.dialer(&all).unwrap())
+                let listener = context.transport.listen(&limited).await.unwrap();
+                let all = listener.endpoint().clone().with_option(context.limit, "100");
+                (listener, context.transport.dialer(&all).unwrap())
             };
             let mut ends = Vec::new();
             for _ in 0..4 {
@@ -86,7 +86,7 @@ async fn dials_share_a_connection_until_it_carries_as_many_as_either_side_lets_i
                 write_all(&mut *near.write, vec![index as u8].into()).await.unwrap();
                 assert_eq!(read_exactly(&mut *far.read, 1).await.unwrap(), vec![index as u8]);
             }
-            assert_eq!(bed.network.sockets(), 3);
+            assert_eq!(context.network.sockets(), 3);
         }
     }
 }
@@ -94,8 +94,8 @@ async fn dials_share_a_connection_until_it_carries_as_many_as_either_side_lets_i
 #[tokio::test(start_paused = true)]
 async fn a_lane_that_is_over_makes_room_for_another_and_is_waited_for() {
     // The last words about a lane take a round trip, and another connection was made meanwhile.
-    for bed in Bed::each() {
-        let (mut listener, mut dialer) = bed.both_ends("1").await;
+    for context in TestContext::each() {
+        let (mut listener, mut dialer) = context.both_ends("1").await;
         let mut groups = BTreeSet::new();
         for round in 0..100u8 {
             let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
@@ -112,30 +112,30 @@ async fn a_lane_that_is_over_makes_room_for_another_and_is_waited_for() {
                 assert_eq!(read_to_end(&mut *far.read).await.unwrap(), vec![round; 3]);
             }
         }
-        assert_eq!((groups.len(), bed.network.sockets()), (1, 2), "on {}", bed.transport.scheme());
+        assert_eq!((groups.len(), context.network.sockets()), (1, 2), "on {}", context.transport.scheme());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn forks_make_as_many_connections_as_their_channels_need_and_no_more() {
-    for bed in Bed::each() {
-        let (listener, dialer) = bed.both_ends("3").await;
+    for context in TestContext::each() {
+        let (listener, dialer) = context.both_ends("3").await;
         let accepting = keep_accepting(listener);
         let channels = dial_all(&mut forks(&*dialer)).await;
         let groups: BTreeSet<_> =
             channels.iter().map(|channel| channel.as_ref().unwrap().facts.group).collect();
-        assert_eq!((groups.len(), bed.network.sockets()), (3, 1 + 3));
+        assert_eq!((groups.len(), context.network.sockets()), (3, 1 + 3));
         accepting.abort();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_datagrams_vanish_forks_take_the_time_of_one_dial() {
-    for bed in Bed::each() {
-        let listener = bed.transport.listen(&bed.endpoint()).await.unwrap();
+    for context in TestContext::each() {
+        let listener = context.transport.listen(&context.endpoint()).await.unwrap();
         let hasty = listener.endpoint().clone().with_option("connect_timeout", "4s");
-        bed.network.cut(true);
-        let mut dialers = forks(&*bed.transport.dialer(&hasty).unwrap());
+        context.network.cut(true);
+        let mut dialers = forks(&*context.transport.dialer(&hasty).unwrap());
         let begun = Instant::now();
         for dialled in dial_all(&mut dialers).await {
             assert_eq!(dialled.unwrap_err().kind, ErrorKind::TimedOut);
@@ -146,8 +146,8 @@ async fn where_datagrams_vanish_forks_take_the_time_of_one_dial() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
-    for bed in Bed::each() {
-        let (listener, dialer) = bed.both_ends("100").await;
+    for context in TestContext::each() {
+        let (listener, dialer) = context.both_ends("100").await;
         let accepting = keep_accepting(listener);
         let mut dialers = forks(&*dialer);
         let mut groups = BTreeSet::new();
@@ -155,15 +155,15 @@ async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
             let channels: Vec<_> = dial_all(&mut dialers).await.into_iter().map(Result::unwrap).collect();
             groups.extend(channels.iter().map(|channel| channel.facts.group));
             assert_eq!(
-                (groups.len(), bed.network.sockets()),
+                (groups.len(), context.network.sockets()),
                 (round, 2),
                 "the listener's and one connection's"
             );
-            bed.network.cut(true);
+            context.network.cut(true);
             for mut channel in channels {
                 read(&mut *channel.read, &mut ReadBuffer::default()).await.unwrap_err();
             }
-            bed.network.cut(false);
+            context.network.cut(false);
         }
         accepting.abort();
     }
@@ -173,13 +173,13 @@ async fn a_connection_that_is_lost_is_made_anew_once_for_all_forks() {
 async fn a_dial_that_is_not_answered_is_no_reason_to_try_the_same_connection_again() {
     // Whoever is less patient than the dialer would be given the dead one each time, until it counts as lost.
     for limit in [1, 11] {
-        for bed in Bed::each() {
-            let (mut listener, mut dialer) = bed.both_ends("100").await;
+        for context in TestContext::each() {
+            let (mut listener, mut dialer) = context.both_ends("100").await;
             let (near, _far) = connect(&mut *listener, &mut *dialer).await;
-            bed.network.cut(true);
+            context.network.cut(true);
             let dialled = timeout(Duration::from_secs(limit), dialer.next()).await;
             assert!(dialled.map_or(limit == 1, |dialled| dialled.unwrap_err().kind == ErrorKind::TimedOut));
-            bed.network.cut(false);
+            context.network.cut(false);
             let fresh = dialer.next().await.unwrap();
             assert_ne!(fresh.facts.group, near.facts.group);
         }

@@ -6,11 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use ::listenrain::buffer::ReadBuffer;
-use ::listenrain::transport::OptionInfo;
-use ::listenrain::{
-    BoxFuture, Capabilities, Channel, ChannelGenerator, ChannelRead, Endpoint, EndpointError, NextError,
-    Transport, TransportId,
-};
+use ::listenrain::{Channel, ChannelRead, Transport};
+use listenrain_transports::layer::{Layer, Layered, ReadFilter, Side, with_read};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::load::{CellConfig, Stall};
@@ -54,7 +51,7 @@ impl Stalls {
         if self.stalls.is_empty() {
             return transport;
         }
-        Arc::new(Stalled { below: transport, stalls: Arc::clone(self), id: TransportId::new() })
+        Arc::new(Layered::new(transport, Arc::new(Stalling(Arc::clone(self)))))
     }
 
     /// When the stall ends that is going on at `now`, if one is.
@@ -65,83 +62,32 @@ impl Stalls {
     }
 }
 
-/// A transport whose listeners stall.
+/// Has the channels of listeners stall.
 #[derive(Debug)]
-struct Stalled {
-    below: Arc<dyn Transport>,
-    stalls: Arc<Stalls>,
-    id: TransportId,
-}
+struct Stalling(Arc<Stalls>);
 
-impl Transport for Stalled {
-    fn scheme(&self) -> &str {
-        self.below.scheme()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.below.capabilities()
-    }
-
-    fn options(&self) -> Vec<OptionInfo> {
-        self.below.options()
-    }
-
-    fn dialer(&self, endpoint: &Endpoint) -> Result<Box<dyn ChannelGenerator>, EndpointError> {
-        self.below.dialer(endpoint)
-    }
-
-    fn listen<'a>(
-        &'a self,
-        endpoint: &'a Endpoint,
-    ) -> BoxFuture<'a, Result<Box<dyn ChannelGenerator>, NextError>> {
-        Box::pin(async {
-            let below = self.below.listen(endpoint).await?;
-            Ok(Box::new(Listener { below, stalls: Arc::clone(&self.stalls) }) as _)
-        })
-    }
-
-    fn scratch_endpoint(&self) -> Endpoint {
-        self.below.scratch_endpoint()
-    }
-
-    fn reload(&self) {
-        self.below.reload();
-    }
-
-    fn id(&self) -> Option<TransportId> {
-        Some(self.id.clone())
-    }
-}
-
-struct Listener {
-    below: Box<dyn ChannelGenerator>,
-    stalls: Arc<Stalls>,
-}
-
-impl ChannelGenerator for Listener {
-    fn next(&mut self) -> BoxFuture<'_, Result<Channel, NextError>> {
-        Box::pin(async {
-            let mut channel = self.below.next().await?;
-            let stalls = Arc::clone(&self.stalls);
-            channel.read = Box::new(StallingRead { below: channel.read, stalls, pause: None });
-            Ok(channel)
-        })
-    }
-
-    fn endpoint(&self) -> &Endpoint {
-        self.below.endpoint()
+impl Layer for Stalling {
+    fn channel(&self, side: Side, channel: Channel) -> Channel {
+        match side {
+            Side::Dialer => channel,
+            Side::Listener => with_read(channel, StallingRead { stalls: Arc::clone(&self.0), pause: None }),
+        }
     }
 }
 
 struct StallingRead {
-    below: Box<dyn ChannelRead>,
     stalls: Arc<Stalls>,
     /// Wakes the reader when the stall ends.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl ChannelRead for StallingRead {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuffer) -> Poll<io::Result<usize>> {
+impl ReadFilter for StallingRead {
+    fn poll_read(
+        &mut self,
+        below: &mut dyn ChannelRead,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuffer,
+    ) -> Poll<io::Result<usize>> {
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(cx));
@@ -149,7 +95,7 @@ impl ChannelRead for StallingRead {
             }
             match self.stalls.until(Instant::now()) {
                 Some(end) => self.pause = Some(Box::pin(sleep_until(end))),
-                None => return self.below.poll_read(cx, into),
+                None => return below.poll_read(cx, into),
             }
         }
     }

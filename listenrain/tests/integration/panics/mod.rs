@@ -13,7 +13,7 @@ use bomb::Bomb;
 use plugs::{Machine, Message, Messages, protocol};
 
 /// What is asked of the parts while the protocol is built.
-const AT_BUILD: &str = "packets.abilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
+const AT_BUILD: &str = "packets.capabilities packets.max_packet packets.buffers handlers.bound handlers.runs_in_place \
     callbacks.bound callbacks.runs_in_place";
 
 /// What is called when a connection or a server starts; then there is none.

@@ -74,9 +74,9 @@ impl PacketCodec for Packets {
         self.0.encode(packet, output)
     }
 
-    fn abilities(&self) -> Abilities {
-        self.1.at("packets.abilities");
-        self.0.abilities()
+    fn capabilities(&self) -> PacketCapabilities {
+        self.1.at("packets.capabilities");
+        self.0.capabilities()
     }
 
     fn max_packet(&self) -> usize {

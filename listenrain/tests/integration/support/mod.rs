@@ -77,29 +77,29 @@ pub(crate) fn first_byte_is_id() -> Protocol<RawBytes> {
     by_ids(first_byte)
 }
 
-/// Where a caller is held up between its admission and its place in the queue.
+/// Holds a caller up between its admission and its place in the queue: two threads wait for each other.
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<(Mutex<usize>, Condvar)>);
+pub(crate) struct Barrier(Arc<(Mutex<usize>, Condvar)>);
 
-impl Gate {
-    /// Waits, on this thread, until somebody else comes here too.
-    pub(crate) fn meet(&self) {
+impl Barrier {
+    /// Waits, on this thread, until another thread waits too.
+    pub(crate) fn wait(&self) {
         let (came, changed) = &*self.0;
         let mut here = came.lock().unwrap();
         *here += 1;
         let both = here.next_multiple_of(2);
         changed.notify_all();
         let waited = changed.wait_timeout_while(here, secs(30), |came| *came < both).unwrap().1;
-        assert!(!waited.timed_out(), "nobody came to the gate");
+        assert!(!waited.timed_out(), "no other thread came to the barrier within 30 s");
     }
 }
 
-/// As [`first_byte_is_id`]; each id is read between two meetings at the gate.
-pub(crate) fn late_ids(gate: &Gate) -> Protocol<RawBytes> {
-    let gate = gate.clone();
+/// As [`first_byte_is_id`]; each id is read between two waits at the barrier.
+pub(crate) fn late_ids(barrier: &Barrier) -> Protocol<RawBytes> {
+    let barrier = barrier.clone();
     by_ids(move |bytes| {
-        gate.meet();
-        gate.meet();
+        barrier.wait();
+        barrier.wait();
         first_byte(bytes)
     })
 }

@@ -74,8 +74,8 @@ impl PacketCodec for Picky {
         self.0.encode(packet, output)
     }
 
-    fn abilities(&self) -> Abilities {
-        self.0.abilities()
+    fn capabilities(&self) -> PacketCapabilities {
+        self.0.capabilities()
     }
 
     fn max_packet(&self) -> usize {

@@ -49,7 +49,7 @@ fn document(tool: &Tool) -> Value {
 fn describe(tool: &Tool) -> String {
     let mut text = matrix(tool);
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "\nworlds");
+    let _ = writeln!(text, "\nnetworks");
     for network in &tool.networks {
         let repeats = if network.is_deterministic() { "repeats exactly" } else { "does not repeat exactly" };
         let families: Vec<_> = network.families().iter().copied().map(family_name).collect();

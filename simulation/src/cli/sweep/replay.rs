@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use super::args::ReplayArgs;
 use crate::cli::Tool;
@@ -12,65 +11,50 @@ use crate::cli::choose::one;
 use crate::cli::exit::{Done, Exit};
 use crate::cli::output::print;
 use crate::faults::FaultPlan;
-use crate::network::Network;
-use crate::scenario::Scenario;
-use crate::sweep::{Ran, run_twice};
+use crate::sweep::{Cell, Ran, run_twice};
 
 /// Most bytes of a file with a plan.
 const LONGEST_PLAN: u64 = 1 << 20;
 
 /// Plays what `args` ask for: twice where that must be the same.
 pub(in crate::cli) fn replay(args: &ReplayArgs, tool: &Tool) -> Done {
-    let prepared = prepare(args, tool)?;
-    let Prepared { plan, scenario, network } = &prepared;
-    let ran = run_twice(plan, scenario, network, &tool.stack);
-    let text = format!("{}{}\n{}", describe(&ran, args.trace), prepared.repeats(&ran), verdict(&ran));
+    let (plan, cell) = prepare(args, tool)?;
+    let ran = run_twice(&plan, &cell, &tool.stack);
+    let text = format!("{}{}\n{}", describe(&ran, args.trace), repeats(&ran, &cell), verdict(&ran));
     Ok(Exit::of(false, ran.is_good()).after(print(&text)))
 }
 
-struct Prepared {
-    plan: FaultPlan,
-    scenario: Arc<Scenario>,
-    network: Arc<dyn Network>,
-}
-
-impl Prepared {
-    /// Whether it becomes the same again, for people to read.
-    fn repeats(&self, ran: &Ran) -> String {
-        let (hash, count, network) = (ran.trace.hash(), ran.trace.count(), self.network.name());
-        match ran.repeated {
-            None => {
-                format!("trace {hash:016x}, {count} events; played once, since {network} does not repeat")
-            }
-            Some(again) if again == hash => {
-                format!("trace {hash:016x}, {count} events; played twice, identical")
-            }
-            Some(again) => format!("traces {hash:016x} and {again:016x}, which differ"),
+/// Whether it becomes the same again, for people to read.
+fn repeats(ran: &Ran, cell: &Cell) -> String {
+    let (hash, count, network) = (ran.trace.hash(), ran.trace.count(), cell.network.name());
+    match ran.repeated {
+        None => format!("trace {hash:016x}, {count} events; played once, since {network} does not repeat"),
+        Some(again) if again == hash => {
+            format!("trace {hash:016x}, {count} events; played twice, identical")
         }
+        Some(again) => format!("traces {hash:016x} and {again:016x}, which differ"),
     }
 }
 
-fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<Prepared, String> {
+fn prepare(args: &ReplayArgs, tool: &Tool) -> Result<(FaultPlan, Cell), String> {
     let Some(path) = &args.plan else {
         let given = |name: &Option<String>| name.clone().unwrap_or_default();
-        let (scenario, network) = cell(&given(&args.scenario), &given(&args.network), tool)?;
-        let plan = FaultPlan::draw(args.seed.unwrap_or_default(), &scenario, &*network);
-        return Ok(Prepared { plan, scenario, network });
+        let cell = cell(&given(&args.scenario), &given(&args.network), tool)?;
+        return Ok((cell.plan(args.seed.unwrap_or_default()), cell));
     };
     let shown = path.display();
     let text = read(path).map_err(|error| format!("--plan: cannot read {shown}: {error}"))?;
     let mut plan = FaultPlan::parse(&text)
         .map_err(|error| format!("--plan: {shown}:{}:{}: {}", error.line, error.column, error.why))?;
-    let (scenario, network) =
-        cell(&plan.scenario, &plan.network, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
-    plan.fits(&scenario, &*network).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    let cell = cell(&plan.scenario, &plan.network, tool).map_err(|why| format!("--plan: {shown}: {why}"))?;
+    plan.fits(&cell.scenario, &*cell.network).map_err(|why| format!("--plan: {shown}: {why}"))?;
     if plan.calls == 0 {
-        plan.calls = scenario.load.count(plan.seed);
+        plan.calls = cell.scenario.load.count(plan.seed);
     }
-    Ok(Prepared { plan, scenario, network })
+    Ok((plan, cell))
 }
 
-fn cell(scenario: &str, network: &str, tool: &Tool) -> Result<(Arc<Scenario>, Arc<dyn Network>), String> {
+fn cell(scenario: &str, network: &str, tool: &Tool) -> Result<Cell, String> {
     let scenario = one("--scenario", scenario, &tool.scenarios, |scenario| scenario.name)?;
     let network = one("--network", network, &tool.networks, |network| network.name())?;
     if !scenario.applies_to(&*network) {
@@ -79,7 +63,7 @@ fn cell(scenario: &str, network: &str, tool: &Tool) -> Result<(Arc<Scenario>, Ar
             "nothing of what is to go wrong in {scenario} can go wrong in {network}; see `list`"
         ));
     }
-    Ok((scenario, network))
+    Ok(Cell { scenario, network })
 }
 
 fn read(path: &Path) -> io::Result<String> {

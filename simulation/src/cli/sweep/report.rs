@@ -1,72 +1,46 @@
 //! The report of a batch as JSON.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::report::Environment;
-use crate::sweep::{Failure, Swept};
+use crate::sweep::{Covered, Failure, Swept};
 
 /// Version of this schema. It grows by one whenever a reader of the last one could go wrong.
 const SCHEMA: u32 = 1;
 
 /// `swept` as a document.
-pub(super) fn of(swept: &Swept) -> impl Serialize + '_ {
+pub(super) fn of(swept: &Swept) -> Value {
     let coverage = &swept.coverage;
-    Report {
-        schema: SCHEMA,
-        environment: Environment::here(),
-        seeds: [swept.seeds.start, swept.seeds.end],
-        runs: swept.runs,
-        compared: swept.compared,
-        calls: swept.calls,
-        most_bytes_of_one_run: swept.memory,
-        simulated_seconds: swept.simulated.as_secs_f64(),
-        real_seconds: swept.took.as_secs_f64(),
-        interrupted: swept.is_interrupted,
-        partial: swept.is_partial,
-        good: swept.is_good(),
-        missing: coverage.missing().map(|missing| missing.to_string()).collect(),
-        cells: (coverage.cells.iter())
-            .map(
-                |((scenario, network), runs)| json!({ "scenario": scenario, "world": network, "runs": runs }),
-            )
-            .collect(),
-        faults: (coverage.faults.iter())
-            .map(|(kind, seen)| json!({ "kind": kind, "enabled": seen.possible, "happened": seen.happened }))
-            .collect(),
-        situations: (coverage.situations.iter())
-            .map(|((scenario, situation), seen)| {
-                let situation = situation.to_string();
-                json!({ "scenario": scenario, "situation": situation, "possible": seen.possible,
-                    "happened": seen.happened })
-            })
-            .collect(),
-        failed: swept.failed,
-        failures: swept.failures.iter().map(failure).collect(),
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Report {
-    schema: u32,
-    environment: Environment,
-    /// The first seed, and the one after the last.
-    seeds: [u64; 2],
-    runs: u64,
-    compared: u64,
-    calls: u64,
-    most_bytes_of_one_run: Option<usize>,
-    simulated_seconds: f64,
-    real_seconds: f64,
-    interrupted: bool,
-    partial: bool,
-    good: bool,
-    missing: Vec<String>,
-    cells: Vec<Value>,
-    faults: Vec<Value>,
-    situations: Vec<Value>,
-    failed: u64,
-    failures: Vec<Value>,
+    let missing: Vec<_> = coverage.missing().map(|missing| missing.to_string()).collect();
+    let cells = (coverage.cells.iter())
+        .map(|((scenario, network), runs)| json!({ "scenario": scenario, "world": network, "runs": runs }));
+    let faults = (coverage.faults.iter())
+        .map(|(kind, seen)| json!({ "kind": kind, "enabled": seen.possible, "happened": seen.happened }));
+    let situations = (coverage.situations.iter()).map(|((scenario, situation), seen)| {
+        let (situation, Covered { possible, happened, .. }) = (situation.to_string(), seen);
+        json!({ "scenario": scenario, "situation": situation, "possible": possible, "happened": happened })
+    });
+    json!({
+        "schema": SCHEMA,
+        "environment": Environment::here(),
+        // The first seed, and the one after the last.
+        "seeds": [swept.seeds.start, swept.seeds.end],
+        "runs": swept.runs,
+        "compared": swept.compared,
+        "calls": swept.calls,
+        "most_bytes_of_one_run": swept.memory,
+        "simulated_seconds": swept.simulated.as_secs_f64(),
+        "real_seconds": swept.took.as_secs_f64(),
+        "interrupted": swept.is_interrupted,
+        "partial": swept.is_partial,
+        "good": swept.is_good(),
+        "missing": missing,
+        "cells": cells.collect::<Vec<_>>(),
+        "faults": faults.collect::<Vec<_>>(),
+        "situations": situations.collect::<Vec<_>>(),
+        "failed": swept.failed,
+        "failures": swept.failures.iter().map(failure).collect::<Vec<_>>(),
+    })
 }
 
 fn failure(failure: &Failure) -> Value {

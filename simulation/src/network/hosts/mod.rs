@@ -120,19 +120,10 @@ impl Network for Hosts {
     }
 
     fn families(&self) -> &[Family] {
-        const TCP: &[Family] =
-            &[Family::Stream, Family::Dial, Family::Process, Family::Power, Family::Network];
-        const QUIC: &[Family] = &[
-            Family::Stream,
-            Family::Dial,
-            Family::Process,
-            Family::Power,
-            Family::Network,
-            Family::Datagram,
-        ];
+        use Family as F;
         match self.carrier {
-            Carrier::Tcp => TCP,
-            Carrier::Quic => QUIC,
+            Carrier::Tcp => &[F::Stream, F::Dial, F::Process, F::Power, F::Network],
+            Carrier::Quic => &[F::Stream, F::Dial, F::Process, F::Power, F::Network, F::Datagram],
         }
     }
 

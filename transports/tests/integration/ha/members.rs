@@ -4,11 +4,11 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn when_no_member_answers_one_error_names_each() {
-    let bed = Bed::new(FailBack::Lazy);
-    let mut dialer = bed.ha.dialer(&bed.list).unwrap();
+    let context = TestContext::new(FailBack::Lazy);
+    let mut dialer = context.ha.dialer(&context.list).unwrap();
     let error = dialer.next().await.unwrap_err();
     assert_eq!((error.kind, error.is_final), (ErrorKind::ConnectionRefused, false));
-    assert_eq!(error.endpoint, bed.list.to_string());
+    assert_eq!(error.endpoint, context.list.to_string());
     let source = error.source.unwrap();
     let all = all_failed(&*source);
     assert_eq!(
@@ -192,11 +192,11 @@ fn a_list_that_makes_no_sense_says_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn listening_at_a_list_is_listening_at_every_member() {
-    let bed = Bed::new(FailBack::Lazy);
-    let mut listener = bed.ha.listen(&bed.list).await.unwrap();
-    assert_eq!(*listener.endpoint(), bed.list);
+    let context = TestContext::new(FailBack::Lazy);
+    let mut listener = context.ha.listen(&context.list).await.unwrap();
+    assert_eq!(*listener.endpoint(), context.list);
     let mut dialers = ["active", "standby"]
-        .map(|name| bed.members.dialer(&Endpoint::new("channel", name).unwrap()).unwrap());
+        .map(|name| context.members.dialer(&Endpoint::new("channel", name).unwrap()).unwrap());
     // Two wait at the first member, one at the other: it has its turn before the second.
     let _near = [
         dialers[0].next().await.unwrap(),
@@ -214,12 +214,12 @@ async fn listening_at_a_list_is_listening_at_every_member() {
 
 #[tokio::test]
 async fn a_list_is_listened_at_as_a_whole_or_not_at_all() {
-    let bed = Bed::new(FailBack::Lazy);
+    let context = TestContext::new(FailBack::Lazy);
     let taken: Endpoint = "channel://standby".parse().unwrap();
-    let _taken = bed.members.listen(&taken).await.unwrap();
-    let error = bed.ha.listen(&bed.list).await.err().unwrap();
+    let _taken = context.members.listen(&taken).await.unwrap();
+    let error = context.ha.listen(&context.list).await.err().unwrap();
     assert_eq!((error.kind, error.endpoint.as_str()), (ErrorKind::AddrInUse, "channel://standby"));
-    bed.members.listen(&"channel://active".parse().unwrap()).await.unwrap();
+    context.members.listen(&"channel://active".parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]

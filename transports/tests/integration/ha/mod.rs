@@ -16,13 +16,13 @@ use listenrain_transports::ha::{AllFailed, FailBack, HaOptions};
 use listenrain_transports::{ActiveStandby, InProcess, Registry, Tcp};
 
 /// Two members, `channel://active` and `channel://standby`, whose servers answer with their own names.
-struct Bed {
+struct TestContext {
     members: InProcess,
     ha: ActiveStandby,
     list: Endpoint,
 }
 
-impl Bed {
+impl TestContext {
     fn new(fail_back: FailBack) -> Self {
         let members = InProcess::default();
         let options = HaOptions::default().fail_back(fail_back).seeded(1);
@@ -83,9 +83,9 @@ async fn pass(time: Duration) {
 #[tokio::test(start_paused = true)]
 async fn the_active_member_is_used_while_it_answers_and_then_the_standby() {
     // LR16: the first dial error was returned instead of trying the rest.
-    let bed = Bed::new(FailBack::Lazy);
-    let (active, _standby) = (bed.serve("active").await, bed.serve("standby").await);
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Lazy);
+    let (active, _standby) = (context.serve("active").await, context.serve("standby").await);
+    let client = context.client();
     assert_eq!(ask(&client).await, "active");
     drop(active);
     pass(ms(100)).await;
@@ -96,36 +96,36 @@ async fn the_active_member_is_used_while_it_answers_and_then_the_standby() {
 #[tokio::test(start_paused = true)]
 async fn a_standby_serves_when_the_active_member_is_down_from_the_start() {
     // LR16: each retry built a new generator that stood at the active member.
-    let bed = Bed::new(FailBack::Lazy);
-    let _standby = bed.serve("standby").await;
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Lazy);
+    let _standby = context.serve("standby").await;
+    let client = context.client();
     assert_eq!(ask(&client).await, "standby");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_down_as_a_whole_recovers_with_whichever_member_returns() {
     // LR16, LR17: a member that was flagged once stayed so, and a list of flagged ones was the end.
-    let bed = Bed::new(FailBack::Lazy);
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Lazy);
+    let client = context.client();
     pass(ms(3000)).await;
-    let standby = bed.serve("standby").await;
+    let standby = context.serve("standby").await;
     assert_eq!(ask(&client).await, "standby");
     drop(standby);
     pass(ms(3000)).await;
-    let _active = bed.serve("active").await;
+    let _active = context.serve("active").await;
     assert_eq!(ask(&client).await, "active");
 }
 
 #[tokio::test(start_paused = true)]
 async fn lazy_goes_back_at_the_next_dial_and_no_sooner() {
-    let bed = Bed::new(FailBack::Lazy);
-    let standby = bed.serve("standby").await;
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Lazy);
+    let standby = context.serve("standby").await;
+    let client = context.client();
     assert_eq!(ask(&client).await, "standby");
-    let _active = bed.serve("active").await;
+    let _active = context.serve("active").await;
     pass(Duration::from_secs(60)).await;
     assert_eq!(ask(&client).await, "standby");
-    bed.members.control("standby").cut();
+    context.members.control("standby").cut();
     pass(ms(100)).await;
     assert_eq!(ask(&client).await, "active");
     drop(standby);
@@ -133,19 +133,19 @@ async fn lazy_goes_back_at_the_next_dial_and_no_sooner() {
 
 #[tokio::test(start_paused = true)]
 async fn never_stays_with_the_one_that_worked_last() {
-    let bed = Bed::new(FailBack::Never);
-    let standby = bed.serve("standby").await;
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Never);
+    let standby = context.serve("standby").await;
+    let client = context.client();
     assert_eq!(ask(&client).await, "standby");
-    let active = bed.serve("active").await;
+    let active = context.serve("active").await;
     pass(Duration::from_secs(60)).await;
-    bed.members.control("standby").cut();
+    context.members.control("standby").cut();
     pass(ms(100)).await;
     assert_eq!(ask(&client).await, "standby");
     drop(standby);
     pass(ms(100)).await;
     assert_eq!(ask(&client).await, "active");
-    let _standby = bed.serve("standby").await;
+    let _standby = context.serve("standby").await;
     drop(active);
     pass(ms(100)).await;
     assert_eq!(ask(&client).await, "standby");
@@ -153,9 +153,9 @@ async fn never_stays_with_the_one_that_worked_last() {
 
 #[tokio::test(start_paused = true)]
 async fn eager_goes_back_when_the_active_member_returns_and_loses_no_call() {
-    let bed = Bed::new(FailBack::Eager);
-    let _standby = bed.serve("standby").await;
-    let client = bed.client();
+    let context = TestContext::new(FailBack::Eager);
+    let _standby = context.serve("standby").await;
+    let client = context.client();
     assert_eq!(ask(&client).await, "standby");
     pass(Duration::from_secs(30)).await;
     let slow = tokio::spawn({
@@ -163,7 +163,7 @@ async fn eager_goes_back_when_the_active_member_returns_and_loses_no_call() {
         async move { client.call_within("slow".into(), Duration::from_secs(60)).await }
     });
     pass(ms(1)).await;
-    let _active = bed.serve("active").await;
+    let _active = context.serve("active").await;
     // The longest wait for the next try is ten seconds.
     let mut asked = 0;
     while ask(&client).await != "active" {
@@ -173,31 +173,31 @@ async fn eager_goes_back_when_the_active_member_returns_and_loses_no_call() {
     }
     assert_eq!(slow.await.unwrap().unwrap(), "standby", "it finishes where it was");
     pass(ms(100)).await;
-    assert_eq!(bed.members.control("standby").open_channels(), 0);
+    assert_eq!(context.members.control("standby").open_channels(), 0);
     assert_eq!(client.counts().timeouts, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_outage_is_one_however_many_lanes_have_noticed_it() {
     // Each lane's failed probe doubled the wait, so that sixteen of them were back only after ten seconds.
-    let bed = Bed::new(FailBack::Eager);
-    let _standby = bed.serve("standby").await;
-    let dialer = bed.ha.dialer(&bed.list).unwrap();
+    let context = TestContext::new(FailBack::Eager);
+    let _standby = context.serve("standby").await;
+    let dialer = context.ha.dialer(&context.list).unwrap();
     let client = Client::builder(native()).lanes(16).dial(dialer).unwrap();
     assert_eq!(ask(&client).await, "standby");
     pass(ms(500)).await;
-    assert_eq!(bed.members.control("standby").open_channels(), 16);
-    let _active = bed.serve("active").await;
+    assert_eq!(context.members.control("standby").open_channels(), 16);
+    let _active = context.serve("active").await;
     pass(ms(2000)).await;
-    let open = ["active", "standby"].map(|name| bed.members.control(name).open_channels());
+    let open = ["active", "standby"].map(|name| context.members.control(name).open_channels());
     assert_eq!(open, [16, 0]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_closes_at_once_what_it_accepts_is_left_behind() {
-    let bed = Bed::new(FailBack::Eager);
+    let context = TestContext::new(FailBack::Eager);
     let flapping: Endpoint = "channel://active".parse().unwrap();
-    let mut flapping = bed.members.listen(&flapping).await.unwrap();
+    let mut flapping = context.members.listen(&flapping).await.unwrap();
     let accepted = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&accepted);
     let flaps = tokio::spawn(async move {
@@ -205,8 +205,8 @@ async fn a_member_that_closes_at_once_what_it_accepts_is_left_behind() {
             count.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let _standby = bed.serve("standby").await;
-    let client = bed.client();
+    let _standby = context.serve("standby").await;
+    let client = context.client();
     for _ in 0..60 {
         pass(ms(1000)).await;
         assert_eq!(ask(&client).await, "standby");
@@ -219,31 +219,31 @@ async fn a_member_that_closes_at_once_what_it_accepts_is_left_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn eager_probing_leaves_nothing_behind() {
-    let bed = Bed::new(FailBack::Eager);
-    let standby = bed.serve("standby").await;
+    let context = TestContext::new(FailBack::Eager);
+    let standby = context.serve("standby").await;
     pass(ms(1)).await;
     let before = tasks();
     for _ in 0..10 {
-        let client = bed.client();
+        let client = context.client();
         ask(&client).await;
         pass(ms(777)).await;
         drop(client);
         pass(ms(1)).await;
     }
     assert_eq!((tasks(), standby.connections()), (before, 0));
-    assert_eq!(bed.members.control("standby").open_channels(), 0);
+    assert_eq!(context.members.control("standby").open_channels(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_ends_channels_of_its_largest_age_is_used_as_before() {
     // Each such end was a failure of the member, and calls went to the standby.
-    let bed = Bed::new(FailBack::Lazy);
+    let context = TestContext::new(FailBack::Lazy);
     let endpoint = Endpoint::new("channel", "active").unwrap();
-    let listener = bed.members.listen(&endpoint).await.unwrap();
+    let listener = context.members.listen(&endpoint).await.unwrap();
     let active = Server::builder(native(), router("active")).max_age(Duration::from_secs(10)).seeded(1);
     let active = active.listen(listener).unwrap();
-    let standby = bed.serve("standby").await;
-    let client = bed.client();
+    let standby = context.serve("standby").await;
+    let client = context.client();
     for _ in 0..500 {
         assert_eq!(ask(&client).await, "active");
         pass(ms(100)).await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
 use listenrain::buffer::{BufferPool, ReadBuffer, WriteBuffer};
-use listenrain::{Abilities, Decoded, Kind, Packet, PacketCodec, PacketError};
+use listenrain::{Decoded, Kind, Packet, PacketCapabilities, PacketCodec, PacketError};
 
 use super::used::Used;
 
@@ -67,8 +67,8 @@ impl PacketCodec for TaggedPackets {
         Ok(())
     }
 
-    fn abilities(&self) -> Abilities {
-        Abilities::NONE.with_one_way()
+    fn capabilities(&self) -> PacketCapabilities {
+        PacketCapabilities::NONE.with_one_way()
     }
 
     fn max_packet(&self) -> usize {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{AT_ONCE, Connection, TestContext, carry, round_trip};
+use crate::conformance::context::{AT_ONCE, Connection, TestContext, carry, drain, round_trip};
 use crate::conformance::failure::{Check, ensure};
 
 /// A deadline that is to come: long enough to be told from none.
@@ -34,8 +34,7 @@ pub(super) async fn write_timeout_independent(context: &mut TestContext) -> Chec
         let waited = timeout(SOON, writing).await;
         ensure!(waited.is_err(), "a write that has to wait ended with {waited:?}");
         carry(&mut far.writer, &mut near.reader, 1000).await?;
-        let sent = near.writer.sent();
-        tokio::try_join!(near.writer.flush(), far.reader.reach(sent))?;
+        drain(&mut near.writer, &mut far.reader).await?;
         round_trip(&mut near, &mut far, 1000).await?;
     }
     Ok(())
@@ -47,8 +46,7 @@ pub(super) async fn deadlines(context: &mut TestContext) -> Check {
     past(&mut near).await?;
     present(&mut near).await?;
     future(&mut near).await?;
-    let sent = near.writer.sent();
-    tokio::try_join!(near.writer.flush(), far.reader.reach(sent))?;
+    drain(&mut near.writer, &mut far.reader).await?;
     round_trip(&mut near, &mut far, 1000).await?;
     round_trip(&mut far, &mut near, 1000).await
 }

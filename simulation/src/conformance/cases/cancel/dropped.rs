@@ -4,7 +4,7 @@ use bytes::Buf;
 use tokio::task::yield_now;
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Connection, TestContext, round_trip};
+use crate::conformance::context::{Connection, TestContext, drain, round_trip};
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::polls::Wakes;
 use crate::conformance::reader::CheckedReader;
@@ -66,9 +66,7 @@ pub(super) async fn write_cancel_semantics(context: &mut TestContext) -> Check {
             let mut other = near.writer.piece(size);
             let _ = near.writer.take_now(&mut other).await?;
         }
-        let sent = near.writer.sent();
-        // A full window may need a flush to move.
-        tokio::try_join!(near.writer.flush(), far.reader.reach(sent))?;
+        drain(&mut near.writer, &mut far.reader).await?;
         // Other bytes than those that were given up.
         let fresh = Pattern::new(1000 + round);
         near.writer.follow(fresh);

@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::refusal;
+use super::{error_of, final_or_not, of_kind, refusal};
 use crate::conformance::context::{Connection, Endpoints, TestContext, at_once, round_trip};
-use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::held::Held;
 use crate::conformance::polls::once;
 
@@ -78,16 +78,8 @@ pub(super) async fn dial_timeout(context: &mut TestContext) -> Check {
     let mut dialer = context.dialer(&hole.endpoint)?;
     for _ in 0..2 {
         let what = format!("a dial of the black hole {}", hole.endpoint);
-        let Err(error) = at_once(&what, dialer.try_next()).await? else {
-            return Err(Failure::new(format!("{what} gave a channel")));
-        };
-        let told = describe(&error);
-        ensure!(
-            error.kind == ErrorKind::TimedOut,
-            "{what} failed as {:?}, expected TimedOut: {told}",
-            error.kind
-        );
-        ensure!(!error.is_final, "{what} says that asking again is pointless: {told}");
+        let error = of_kind(&what, error_of(&what, dialer.try_next()).await?, &[ErrorKind::TimedOut])?;
+        final_or_not(&what, error, false)?;
     }
     Ok(())
 }

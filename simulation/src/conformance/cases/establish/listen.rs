@@ -6,9 +6,9 @@ use std::time::Duration;
 use listenrain::Endpoint;
 use tokio::time::timeout;
 
-use super::refusal;
+use super::{error_of, final_or_not, of_kind, refusal};
 use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
-use crate::conformance::failure::{Check, Failure, describe, ensure};
+use crate::conformance::failure::{Check, ensure};
 use crate::conformance::polls::once;
 
 pub(super) async fn listener_close(context: &mut TestContext) -> Check {
@@ -35,15 +35,8 @@ pub(super) async fn duplicate_listen(context: &mut TestContext) -> Check {
         let mut accept = endpoints.listener.generator.next();
         let early = once(|cx| accept.as_mut().poll(cx)).await;
         ensure!(early.is_none(), "an accept is ready although no dial is under way");
-        match at_once("a second listener at a taken endpoint", context.listen(&endpoint)).await? {
-            Ok(_) => return Err(Failure::new(format!("a second listener was let in at {endpoint}"))),
-            Err(error) => ensure!(
-                error.kind == ErrorKind::AddrInUse,
-                "a second listener failed as {:?}, expected AddrInUse: {}",
-                error.kind,
-                describe(&error)
-            ),
-        }
+        let what = format!("a second listener at {endpoint}");
+        of_kind(&what, error_of(&what, context.listen(&endpoint)).await?, &[ErrorKind::AddrInUse])?;
     }
     let (mut near, mut far) = endpoints.connect().await?;
     round_trip(&mut near, &mut far, 1000).await
@@ -78,14 +71,14 @@ pub(super) async fn rebind_after_close(context: &mut TestContext) -> Check {
 
 pub(super) async fn ephemeral_addr(context: &mut TestContext) -> Check {
     let scratch = context.transport.scratch_endpoint();
-    let mut gates =
+    let mut all =
         [context.endpoints_at(&scratch).await?, context.endpoints().await?, context.endpoints().await?];
-    for (index, endpoints) in gates.iter().enumerate() {
+    for (index, endpoints) in all.iter().enumerate() {
         let at = endpoints.listener.endpoint();
-        let twins = gates[index + 1..].iter().any(|other| other.listener.endpoint() == at);
+        let twins = all[index + 1..].iter().any(|other| other.listener.endpoint() == at);
         ensure!(!twins, "two listeners say that they are at {at}");
     }
-    for (number, endpoints) in gates.iter_mut().enumerate() {
+    for (number, endpoints) in all.iter_mut().enumerate() {
         let (mut near, mut far) = endpoints.connect().await?;
         near.introduce(number as u64).await?;
         let met = far.meet().await?;
@@ -117,20 +110,9 @@ pub(super) async fn bad_address(context: &mut TestContext) -> Check {
 
 async fn refused_as_invalid(context: &TestContext, bad: &Endpoint) -> Check {
     if let Ok(mut dialer) = context.dialer(bad) {
-        match at_once(&format!("a dial of {bad}"), dialer.try_next()).await? {
-            Ok(_) => return Err(Failure::new(format!("a dial of {bad} gave a channel"))),
-            Err(error) => {
-                let told = describe(&error);
-                ensure!(error.is_final, "a dial of {bad} says that asking again may help: {told}");
-            }
-        }
+        let what = format!("a dial of {bad}");
+        final_or_not(&what, error_of(&what, dialer.try_next()).await?, true)?;
     }
-    match at_once(&format!("listening at {bad}"), context.listen(bad)).await? {
-        Ok(_) => Err(Failure::new(format!("{bad} can be listened at"))),
-        Err(error) if error.is_final => Ok(()),
-        Err(error) => Err(Failure::new(format!(
-            "listening at {bad} says that asking again may help: {}",
-            describe(&error)
-        ))),
-    }
+    let what = format!("listening at {bad}");
+    final_or_not(&what, error_of(&what, context.listen(bad)).await?, true).map(drop)
 }

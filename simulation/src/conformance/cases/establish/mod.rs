@@ -70,20 +70,35 @@ cases! {
     A19 accepted_end_speaks_first: 0, first_word::accepted_end_speaks_first, [Own];
 }
 
+/// The error of what must fail, and at once.
+async fn error_of<T>(what: &str, asked: impl Future<Output = Result<T, NextError>>) -> Check<NextError> {
+    match at_once(what, asked).await? {
+        Ok(_) => Err(Failure::new(format!("{what} succeeded"))),
+        Err(error) => Ok(error),
+    }
+}
+
+/// `error`, which must be of one of these kinds.
+fn of_kind(what: &str, error: NextError, kinds: &[ErrorKind]) -> Check<NextError> {
+    let (kind, told) = (error.kind, describe(&error));
+    ensure!(kinds.contains(&kind), "{what} failed as {kind:?}, expected one of {kinds:?}: {told}");
+    Ok(error)
+}
+
+/// `error`, which must say that asking again is pointless, or may help.
+fn final_or_not(what: &str, error: NextError, is_final: bool) -> Check<NextError> {
+    let says = if error.is_final { "is pointless" } else { "may help" };
+    ensure!(error.is_final == is_final, "{what} says that asking again {says}: {}", describe(&error));
+    Ok(error)
+}
+
 /// The failure of a dial without a listener.
 async fn refusal(dialer: &mut Acceptor) -> Check<NextError> {
-    let endpoint = dialer.endpoint().clone();
-    let what = format!("a dial of {endpoint}, where there is no listener,");
-    let Err(error) = at_once(&what, dialer.try_next()).await? else {
-        return Err(Failure::new(format!("{what} gave a channel")));
-    };
-    let told = describe(&error);
-    ensure!(
-        matches!(error.kind, ErrorKind::ConnectionRefused | ErrorKind::NotFound),
-        "{what} failed as {:?}, expected ConnectionRefused or NotFound: {told}",
-        error.kind
-    );
-    ensure!(!error.is_final, "{what} says that asking again is pointless: {told}");
-    ensure!(error.doing == "dial", "{what} failed as `{}`, expected `dial`: {told}", error.doing);
+    let what = format!("a dial of {}, where there is no listener,", dialer.endpoint());
+    let error = error_of(&what, dialer.try_next()).await?;
+    let error = of_kind(&what, error, &[ErrorKind::ConnectionRefused, ErrorKind::NotFound])?;
+    let error = final_or_not(&what, error, false)?;
+    let (doing, told) = (error.doing, describe(&error));
+    ensure!(doing == "dial", "{what} failed as `{doing}`, expected `dial`: {told}");
     Ok(error)
 }

@@ -1,7 +1,7 @@
 //! Backpressure.
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{TestContext, at_once, round_trip};
+use crate::conformance::context::{TestContext, at_once, drain, round_trip};
 use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn backpressure_bounded(context: &mut TestContext) -> Check {
@@ -9,8 +9,7 @@ pub(super) async fn backpressure_bounded(context: &mut TestContext) -> Check {
         let (mut near, mut far) = context.pair().await?;
         let taken = near.writer.fill(piece, MOST_UNREAD).await?;
         ensure!(taken > 0, "not a byte was taken");
-        let sent = near.writer.sent();
-        tokio::try_join!(near.writer.flush(), far.reader.reach(sent))?;
+        drain(&mut near.writer, &mut far.reader).await?;
     }
     Ok(())
 }
@@ -29,20 +28,12 @@ pub(super) async fn backpressure_release(context: &mut TestContext) -> Check {
         let (writer, mut more) = near.writer.until_waits(MOST_UNREAD).await?;
         at_once("waking a writer whose bytes are read", far.reader.until(writer.woken())).await??;
         let due = near.writer.sent() + more.len() as u64;
-        let sending = async {
-            near.writer.take_all(&mut more).await?;
-            near.writer.flush().await
-        };
-        tokio::try_join!(sending, far.reader.reach(due))?;
+        tokio::try_join!(near.writer.send_all(&mut more), far.reader.reach(due))?;
     }
     // A writer that waits most of the time.
     let total = context.size(8 << 20, 128 << 10);
-    let sending = async {
-        near.writer.write_in(total, total).await?;
-        near.writer.flush().await
-    };
     let due = far.reader.got() + total as u64;
-    tokio::try_join!(sending, far.reader.reach(due))?;
+    tokio::try_join!(near.writer.send_in(total, total), far.reader.reach(due))?;
     round_trip(&mut near, &mut far, 1000).await
 }
 
@@ -64,7 +55,6 @@ pub(super) async fn slow_reader_isolation(context: &mut TestContext) -> Check {
         }
     }
     others.push(context.pair().await?);
-    let sent = slow.writer.sent();
-    tokio::try_join!(slow.writer.flush(), asleep.reader.reach(sent))?;
+    drain(&mut slow.writer, &mut asleep.reader).await?;
     round_trip(&mut slow, &mut asleep, 1000).await
 }

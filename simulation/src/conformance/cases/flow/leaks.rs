@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
 use crate::conformance::alone::Alone;
 use crate::conformance::attempt::Ending;
 use crate::conformance::case::Case;
 use crate::conformance::cases::{MOST_UNREAD, cases};
 use crate::conformance::context::{Endpoints, TestContext, round_trip};
-use crate::conformance::failure::{Check, Failure, ensure};
+use crate::conformance::failure::{Check, all, ensure};
 use crate::conformance::held::{Held, Left};
 use crate::conformance::trial::{Settings, Trial};
 
@@ -42,33 +45,60 @@ async fn open_and_close(endpoints: &mut Endpoints, rounds: usize) -> Check {
     Ok(())
 }
 
+/// Trials at once; most of their time they wait.
+const AT_ONCE: usize = 16;
+/// Bytes by which memory may differ after trials that have passed before.
+const SLACK_OF_TRIALS: usize = 512;
+
 pub(super) async fn leak_accounting(context: &mut TestContext) -> Check {
     context.note_what_is_not_counted();
-    let mut looked_at = 0;
-    for case in cases().filter(|case| !case.is_alone) {
-        let trial = quick(context.trial(), case);
-        let once =
-            || async { judged(trial.run_accounted().await).map_err(|failure| failure.at(case.test_name())) };
-        if !once().await? {
-            continue;
-        }
-        looked_at += 1;
-        // What a first run leaves may be a cache; what every run leaves is a leak.
-        let mut left = Vec::new();
+    // Those that take longest are the last, and begin first.
+    let mut trials: Vec<_> =
+        cases().filter(|case| !case.is_alone).map(|case| quick(context.trial(), case)).collect();
+    trials.reverse();
+    // What a first run leaves may be a cache; what every run leaves is a leak.
+    let passing = side_by_side(trials).await?;
+    ensure!(!passing.is_empty(), "not one case passes, so nothing was looked at");
+    let before = Held::now();
+    side_by_side(passing.clone()).await?;
+    if before.is_back(SLACK_OF_TRIALS).await.is_ok() {
+        return Ok(());
+    }
+    // Something was left; which of them leaves it every time shows one after the other.
+    for trial in passing {
+        let mut left = Left::default();
         for _ in 0..2 {
             let before = Held::now();
-            once().await?;
-            left.push(Held::now().beyond(&before, 512));
+            passes(&trial).await?;
+            left = Held::now().beyond(&before, SLACK_OF_TRIALS);
+            if left.is_nothing() {
+                break;
+            }
         }
-        if let [first, second] = left[..]
-            && !first.is_nothing()
-            && !second.is_nothing()
-        {
-            return Err(Failure::new(format!("each run left behind: {second}")).at(case.test_name()));
+        ensure!(left.is_nothing(), "{}: each run left behind: {left}", trial.case.test_name());
+    }
+    Ok(())
+}
+
+/// Runs all of `trials`, several at a time, and gives those that pass.
+async fn side_by_side(trials: Vec<Trial>) -> Check<Vec<Trial>> {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for trial in trials {
+        let places = places.clone();
+        running.spawn(async move {
+            let _place = places.acquire().await;
+            Check::Ok((passes(&trial).await?, trial))
+        });
+    }
+    let mut passing = Vec::new();
+    for (has_passed, trial) in all(running).await? {
+        // One that has failed may have been too slow beside the others.
+        if has_passed || passes(&trial).await? {
+            passing.push(trial);
         }
     }
-    ensure!(looked_at > 0, "not one case passes, so nothing was looked at");
-    Ok(())
+    Ok(passing)
 }
 
 /// The case in the same process, smaller.
@@ -78,9 +108,11 @@ fn quick(trial: &Trial, case: &'static Case) -> Trial {
     Trial { case, settings, alone: Alone::Nowhere, make: Arc::clone(&trial.make), ..trial.clone() }
 }
 
-/// Whether there is anything to look at: a case that fails is its own affair, and says nothing of leaks.
-fn judged((ending, left): (Ending, Left)) -> Check<bool> {
-    ensure!(left.is_nothing(), "left behind on its own runtime: {left}");
+/// Whether it passes, and leaves nothing on its own runtime. One that fails is its own affair, and says nothing of leaks.
+async fn passes(trial: &Trial) -> Check<bool> {
+    let (ending, left) = trial.run_accounted().await;
+    let name = trial.case.test_name();
+    ensure!(left.is_nothing(), "{name}: left behind on its own runtime: {left}");
     Ok(ending == Ending::Passed)
 }
 

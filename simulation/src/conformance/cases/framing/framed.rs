@@ -149,7 +149,7 @@ impl Framed {
 
 /// A request that tells which one it is, as far as the codec can.
 pub(super) fn packet(codec: &Codec, number: u64, size: usize) -> Packet {
-    let id = if codec.abilities().id { number } else { 0 };
+    let id = if codec.capabilities().id { number } else { 0 };
     Packet::new(Kind::Request, id, Pattern::new(number).bytes(0, size))
 }
 
@@ -183,10 +183,10 @@ pub(super) fn header_of(framing: &Framing, claim: usize) -> Check<Bytes> {
 
 /// Whether a packet came as it was sent, as far as the codec can tell.
 fn same(codec: &Codec, sent: &Packet, came: &Packet) -> Check {
-    let abilities = codec.abilities();
+    let capabilities = codec.capabilities();
     let is_like = came.kind == Kind::Plain || came.kind == sent.kind;
-    let has_id = !abilities.id || came.id == sent.id;
-    let has_deadline = !abilities.deadline || is_told(sent.deadline, came.deadline);
+    let has_id = !capabilities.id || came.id == sent.id;
+    let has_deadline = !capabilities.deadline || is_told(sent.deadline, came.deadline);
     for (is_same, what) in [(is_like, "kind"), (has_id, "id"), (has_deadline, "deadline")] {
         ensure!(is_same, "with another {what}, {} became {}", describe(sent), describe(came));
     }

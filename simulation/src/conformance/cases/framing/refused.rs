@@ -150,7 +150,7 @@ async fn is_refused_by_number(
     let _server = server(&protocol, echo(&Executed::default())).listen(listener.generator)?;
     let mut peer = Framed::new(dialer.next().await?, codec);
     peer.send_all(&[unknown.clone(), known.clone()]).await?;
-    if codec.abilities().errors {
+    if codec.capabilities().errors {
         let refused = at_once("the refusal", peer.try_next()).await??;
         let is_its = matches!(&refused, Ok(Some(Packet { kind: Kind::Refused, id, payload, .. }))
             if *id == unknown.id && payload.first().last() == Some(&200));

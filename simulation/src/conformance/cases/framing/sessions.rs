@@ -47,22 +47,22 @@ pub(super) async fn round_trip(context: &mut TestContext) -> Check {
 
 /// Of any kind that the codec has, with every bit of an id in use.
 fn random_packet(codec: &Codec, random: &mut Random) -> Packet {
-    let abilities = codec.abilities();
+    let capabilities = codec.capabilities();
     let kinds = [
         (true, Kind::Request),
         (true, Kind::Reply),
-        (abilities.errors, Kind::Error),
-        (abilities.errors, Kind::Refused),
-        (abilities.one_way, Kind::OneWay),
-        (abilities.ping, Kind::Ping),
-        (abilities.ping, Kind::Pong),
-        (abilities.cancel, Kind::Cancel),
+        (capabilities.errors, Kind::Error),
+        (capabilities.errors, Kind::Refused),
+        (capabilities.one_way, Kind::OneWay),
+        (capabilities.ping, Kind::Ping),
+        (capabilities.ping, Kind::Pong),
+        (capabilities.cancel, Kind::Cancel),
     ];
     let there: Vec<_> = kinds.into_iter().filter_map(|(is_there, kind)| is_there.then_some(kind)).collect();
     let size = if random.one_in(8) { 0 } else { random.size(4000) };
     let mut packet = packet(codec, random.draw(), size);
     packet.kind = there[random.below(there.len())];
-    if abilities.deadline && random.one_in(2) {
+    if capabilities.deadline && random.one_in(2) {
         // Whole milliseconds, none or more; parts of them beside; less than one.
         packet.deadline = Some(match random.below(3) {
             0 => Duration::from_millis(random.below(1 << 30) as u64),

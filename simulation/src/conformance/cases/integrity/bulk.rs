@@ -10,11 +10,7 @@ pub(super) async fn basic_io_1mib(context: &mut TestContext) -> Check {
     let total = context.size(1 << 20, 16 << 10);
     let (mut near, mut far) = context.pair().await?;
     for _ in 0..2 {
-        let sending = async {
-            near.writer.write_in(total, 1024).await?;
-            near.writer.flush().await
-        };
-        tokio::try_join!(sending, far.reader.through(total))?;
+        tokio::try_join!(near.writer.send_in(total, 1024), far.reader.through(total))?;
         std::mem::swap(&mut near, &mut far);
     }
     near.writer.shutdown().await?;
@@ -42,11 +38,7 @@ pub(super) async fn large_64mib_single_write(context: &mut TestContext) -> Check
     let mut whole = near.writer.piece(total);
     allocations::forget_peak();
     let before = allocations::live();
-    let sending = async {
-        near.writer.take_all(&mut whole).await?;
-        near.writer.flush().await
-    };
-    tokio::try_join!(sending, far.reader.through(total))?;
+    tokio::try_join!(near.writer.send_all(&mut whole), far.reader.through(total))?;
     if let Some((before, peak)) = before.zip(allocations::peak()).filter(|_| context.alone) {
         let beside = peak.saturating_sub(before);
         ensure!(beside < total / 2, "{beside} bytes were held beside the {total} that were written at once");

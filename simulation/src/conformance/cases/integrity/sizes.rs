@@ -38,18 +38,12 @@ pub(super) async fn boundary_free(context: &mut TestContext) -> Check {
     let (Connection { mut writer, .. }, Connection { mut reader, .. }) = (near, far);
     // One write, many reads.
     let mut whole = writer.piece(large);
-    let sending = async {
-        writer.take_all(&mut whole).await?;
-        writer.flush().await
-    };
-    tokio::try_join!(sending, reader.through(large))?;
+    tokio::try_join!(writer.send_all(&mut whole), reader.through(large))?;
     // Many writes that may become one read, then one write of all sizes, then a write and a flush of each.
     let sending = async {
-        writer.write_in(3000, 10).await?;
-        writer.flush().await?;
+        writer.send_in(3000, 10).await?;
         let mut together = writer.pieces(&frame);
-        writer.take_all(&mut together).await?;
-        writer.flush().await?;
+        writer.send_all(&mut together).await?;
         for size in frame {
             writer.send(size).await?;
         }
@@ -88,11 +82,7 @@ pub(super) async fn vectored_write(context: &mut TestContext) -> Check {
         let total = sizes.iter().sum();
         // That each write takes just what it says is checked at every poll.
         let mut all = writer.pieces(&sizes);
-        let sending = async {
-            writer.take_all(&mut all).await?;
-            writer.flush().await
-        };
-        tokio::try_join!(sending, reader.through(total))?;
+        tokio::try_join!(writer.send_all(&mut all), reader.through(total))?;
     }
     Ok(())
 }
@@ -101,8 +91,7 @@ pub(super) async fn flush_semantics(context: &mut TestContext) -> Check {
     let (mut near, mut far) = context.pair().await?;
     for size in [1, 100, 5000, 60_000, 2] {
         let sending = async {
-            near.writer.write_in(size, 700).await?;
-            near.writer.flush().await?;
+            near.writer.send_in(size, 700).await?;
             near.writer.flush().await
         };
         tokio::try_join!(sending, far.reader.through(size))?;

@@ -2,9 +2,7 @@
 //! `cargo run -p listenrain-simulation --example broken -- conformance --transport drops-a-byte --case B01`, or
 //! `… replay --seed 0 --scenario lr03-a-lost-link-is-told --network memory`.
 
-#[path = "mod.rs"]
 mod broken;
-#[path = "../faulty/mod.rs"]
 mod faulty;
 mod hooks;
 
@@ -20,7 +18,8 @@ use self::broken::fixtures::{SOUND, fixtures};
 static ALLOCATOR: AllocationCounter = AllocationCounter;
 
 fn main() -> ExitCode {
-    let sound = SOUND.into_iter().fold(Subjects::empty(), |registry, (name, make)| registry.with(name, make));
+    let sound =
+        SOUND.into_iter().fold(Subjects::empty(), |registry, (name, _, make)| registry.with(name, make));
     let registry = fixtures().fold(sound, |registry, fixture| registry.with(fixture.name, fixture.make));
     let faulty = faulty::list::all().find(|faulty| faulty.name == "silent-loss");
     Tool::default().registry(registry).shared_stack(faulty.expect("it is in the list").stack()).main()

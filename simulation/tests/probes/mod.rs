@@ -30,25 +30,25 @@ fn steady(latency: Duration) -> Builder {
 
 /// What hosts tell one another and the test outside the network: when they are as far as the other wants them.
 #[derive(Debug, Clone, Default)]
-struct RunContext(Rc<RefCell<u32>>);
+struct Progress(Rc<RefCell<u32>>);
 
-impl RunContext {
+impl Progress {
     /// It is reached now.
-    fn reach(&self, context: u32) {
-        *self.0.borrow_mut() = context;
+    fn reach(&self, step: u32) {
+        *self.0.borrow_mut() = step;
     }
 
     /// Waits, on a host, until it is reached.
-    async fn reached(&self, context: u32) {
-        while *self.0.borrow() < context {
+    async fn reached(&self, step: u32) {
+        while *self.0.borrow() < step {
             // Nothing but the next step can bring it.
             tokio::time::sleep(MS).await;
         }
     }
 
     /// Steps the simulation until it is reached.
-    fn step_until(&self, sim: &mut Sim<'_>, context: u32) {
-        while *self.0.borrow() < context {
+    fn step_until(&self, sim: &mut Sim<'_>, step: u32) {
+        while *self.0.borrow() < step {
             sim.step().unwrap();
         }
     }

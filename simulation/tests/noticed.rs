@@ -1,88 +1,64 @@
 //! Scenarios notice what they are there for: each faulty stack, which is the library with one mistake around it, fails in its
 //! scenario for the reason that it names, by a plan of few faults which the library itself passes.
 
-#[path = "mod.rs"]
-mod faulty;
-#[path = "../broken/hooks.rs"]
-mod hooks;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use listenrain_simulation::allocations::AllocationCounter;
+use listenrain_simulation::FaultPlan;
 use listenrain_simulation::network::Local;
-use listenrain_simulation::scenario::{self, Scenario};
+use listenrain_simulation::scenario;
 use listenrain_simulation::stack::{Library, Stack};
-use listenrain_simulation::sweep::{Ran, run, run_twice};
-use listenrain_simulation::{FaultPlan, Network};
+use listenrain_simulation::sweep::{Cell, run, run_twice};
 
-use self::faulty::list;
-use self::faulty::stack::Faulty;
-
-// Some mistakes show in memory.
-#[global_allocator]
-static ALLOCATOR: AllocationCounter = AllocationCounter;
+use crate::faulty::list;
+use crate::faulty::stack::Faulty;
 
 /// Within how many seeds a mistake must be noticed.
 const SEEDS: u64 = 60;
 /// How many faults a plan that shows it needs, at most.
 const FAULTS: usize = 3;
 
-struct Played {
-    scenario: Arc<Scenario>,
-    network: Arc<dyn Network>,
+/// Where the mistake of `faulty` must show.
+fn cell(faulty: &Faulty) -> Cell {
+    let scenario = scenario::named(faulty.scenario).unwrap_or_else(|| panic!("{faulty:?}"));
+    Cell { scenario, network: Arc::new(Local::memory()) }
 }
 
-impl Played {
-    fn of(faulty: &Faulty) -> Self {
-        let scenario = scenario::named(faulty.scenario).unwrap_or_else(|| panic!("{faulty:?}"));
-        Self { scenario, network: Arc::new(Local::memory()) }
-    }
-
-    fn plan(&self, seed: u64) -> FaultPlan {
-        FaultPlan::draw(seed, &self.scenario, &*self.network)
-    }
-
-    fn play(&self, plan: &FaultPlan, stack: &Arc<dyn Stack>) -> Ran {
-        run(plan, &self.scenario, &self.network, stack)
-    }
-
-    /// `plan` without the faults that are not needed to show the mistake.
-    fn shrink(&self, mut plan: FaultPlan, shows: impl Fn(&FaultPlan) -> bool) -> FaultPlan {
-        let mut at = 0;
-        while at < plan.faults.len() {
-            let mut faults = plan.faults.clone();
-            faults.remove(at);
-            let fewer = plan.with_faults(faults);
-            if shows(&fewer) {
-                plan = fewer;
-            } else {
-                at += 1;
-            }
+/// `plan` without the faults that are not needed to show the mistake.
+fn shrink(mut plan: FaultPlan, shows: impl Fn(&FaultPlan) -> bool) -> FaultPlan {
+    let mut at = 0;
+    while at < plan.faults.len() {
+        let mut faults = plan.faults.clone();
+        faults.remove(at);
+        let fewer = plan.with_faults(faults);
+        if shows(&fewer) {
+            plan = fewer;
+        } else {
+            at += 1;
         }
-        plan
     }
+    plan
 }
 
 /// What is wrong with how the scenario has judged `faulty`, if anything is.
 fn mistake(faulty: &'static Faulty) -> Option<String> {
-    let (played, stack) = (Played::of(faulty), faulty.stack());
-    let shows = |plan: &FaultPlan| faulty.shown_by(&played.play(plan, &stack).violations).is_some();
-    let Some(caught) = (1..=SEEDS).map(|seed| played.plan(seed)).find(shows) else {
-        let said = (1..=SEEDS).flat_map(|seed| played.play(&played.plan(seed), &stack).violations);
+    let (cell, stack) = (cell(faulty), faulty.stack());
+    let shows = |plan: &FaultPlan| faulty.shown_by(&run(plan, &cell, &stack).violations).is_some();
+    let Some(caught) = (1..=SEEDS).map(|seed| cell.plan(seed)).find(shows) else {
+        let said = (1..=SEEDS).flat_map(|seed| run(&cell.plan(seed), &cell, &stack).violations);
         let said: BTreeSet<_> = said.take(20).collect();
         return Some(format!(
             "{faulty:?} passes {} for {SEEDS} seeds, which say: {said:#?}",
             faulty.scenario
         ));
     };
-    let least = played.shrink(caught, shows);
+    let least = shrink(caught, shows);
     println!("{faulty:?}: {least}");
     if least.faults.len() > FAULTS {
         return Some(format!("{faulty:?} takes {} faults, at most {FAULTS} are allowed", least.faults.len()));
     }
-    let sound = played.play(&least, &sound()).violations;
+    let sound = run(&least, &cell, &sound()).violations;
     (!sound.is_empty()).then(|| format!("the library fails by what shows {faulty:?}: {sound:?}"))
 }
 
@@ -116,16 +92,16 @@ fn what_else_a_scenario_says_is_no_reason() {
     let faulty = list::all().next().unwrap();
     let said = ["call 7 was answered, and never executed".to_owned()];
     assert_eq!(faulty.shown_by(&said), None);
-    let played = Played::of(faulty);
-    assert!((1..=20).all(|seed| played.play(&played.plan(seed), &sound()).is_good()));
+    let cell = cell(faulty);
+    assert!((1..=20).all(|seed| run(&cell.plan(seed), &cell, &sound()).is_good()));
 }
 
 #[test]
 fn a_faulty_stack_does_the_same_for_the_same_plan() {
     // Broken by a wrapper that goes by the order of a hash map, or by a clock of its own.
     for faulty in list::all() {
-        let played = Played::of(faulty);
-        let ran = run_twice(&played.plan(7), &played.scenario, &played.network, &faulty.stack());
+        let cell = cell(faulty);
+        let ran = run_twice(&cell.plan(7), &cell, &faulty.stack());
         let differs = ran.violations.iter().find(|violation| violation.contains("gave another run"));
         assert_eq!(differs, None, "{faulty:?}");
     }

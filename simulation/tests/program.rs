@@ -1,7 +1,5 @@
 //! The built program, as a user runs it, and the example that runs it with what is broken on purpose.
 
-#![allow(dead_code, reason = "each test needs another part")]
-
 use std::env;
 use std::process::{Command, Output};
 

@@ -284,9 +284,8 @@ impl<F: WriteFilter> Drop for FilteredWrite<F> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use listenrain_transports::InProcess;
-
     use super::*;
+    use crate::InProcess;
 
     /// Counts the channels that pass.
     #[derive(Debug, Default)]
