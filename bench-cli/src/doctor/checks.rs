@@ -26,6 +26,8 @@ const CONNECTIONS: u64 = 1024;
 const DATAGRAM_BUFFER: u64 = 2 << 20;
 /// Fewer ports than that run out when connections come and go.
 const PORTS: u64 = 10_000;
+/// Congestion controls that pace what they send.
+const PACING: [&str; 3] = ["bbr", "bbr2", "bbr3"];
 /// Clock sources that are read without a system call.
 const QUICK_CLOCKS: [&str; 4] = ["tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page"];
 /// A reading of the clock that takes longer shows in short service times.
@@ -85,7 +87,7 @@ fn known<T>(value: Option<T>, judge: impl FnOnce(T) -> Seen) -> Seen {
 }
 
 /// In the order in which they are shown.
-pub(super) const CHECKS: [Check; 23] = [
+pub(super) const CHECKS: [Check; 24] = [
     Check {
         name: "build",
         spoils: "throughput and CPU, somewhat; without optimisation every figure: they mean nothing",
@@ -265,6 +267,12 @@ pub(super) const CHECKS: [Check; 23] = [
                 seen(format!("{waiting} connections may wait to be accepted"), waiting >= CONNECTIONS)
             })
         },
+    },
+    Check {
+        name: "congestion control",
+        spoils: "tcp and tls: one that paces sets a timer a packet, on loopback too",
+        remedy: "`sysctl net.ipv4.tcp_congestion_control=cubic`, or --set tcp.congestion=cubic",
+        look: |at| known(sockets::congestion(at.root), |name| seen(&*name, !PACING.contains(&&*name))),
     },
     Check {
         name: "UDP segments",

@@ -125,7 +125,7 @@ mod tests {
     use crate::machine::quota::{self, Quota};
 
     /// A machine on which everything is as it should be.
-    const GOOD: [(&str, &str); 23] = [
+    const GOOD: [(&str, &str); 24] = [
         ("sys/devices/system/cpu/online", "0-7\n"),
         ("sys/devices/system/cpu/smt/active", "0\n"),
         ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"),
@@ -152,6 +152,7 @@ mod tests {
         ("proc/cpuinfo", "processor : 0\nmodel name : A processor\nflags : fpu tsc ht\n"),
         ("proc/sys/kernel/osrelease", "6.1.0-13-amd64\n"),
         ("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
+        ("proc/sys/net/ipv4/tcp_congestion_control", "cubic\n"),
         ("proc/sys/net/core/rmem_max", "8388608\n"),
         ("proc/sys/net/core/wmem_max", "8388608\n"),
         ("proc/sys/net/core/somaxconn", "4096\n"),
@@ -212,6 +213,7 @@ mod tests {
             ("proc/sys/net/ipv4/ip_local_port_range", "32768\t33768\n", "ports"),
             ("proc/sys/net/core/rmem_max", "212992\n", "socket buffers"),
             ("proc/sys/net/core/somaxconn", "128\n", "backlog"),
+            ("proc/sys/net/ipv4/tcp_congestion_control", "bbr\n", "congestion control"),
             ("proc/sys/kernel/osrelease", "4.19.0\n", "UDP segments"),
             ("sys/class/net/lo/mtu", "1500\n", "MTU of lo"),
             ("sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n", "clock source"),
@@ -241,7 +243,7 @@ mod tests {
                 write(folder.path(), path, nonsense);
             }
             let root = Root::at(folder.path());
-            assert_eq!(findings(&root, Duration::ZERO).len(), 23, "{nonsense:?}");
+            assert_eq!(findings(&root, Duration::ZERO).len(), 24, "{nonsense:?}");
         }
     }
 

@@ -68,6 +68,9 @@ fn settings(root: &Root) -> BTreeMap<String, String> {
         "net.core.rmem_max",
         "net.core.wmem_max",
         "net.core.somaxconn",
+        "net.ipv4.tcp_congestion_control",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_wmem",
         "net.ipv4.ip_local_port_range",
         "kernel.perf_event_paranoid",
     ];

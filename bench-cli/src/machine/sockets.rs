@@ -24,6 +24,13 @@ pub(crate) fn kernel(root: &Root) -> Option<(u32, u32)> {
     parts.next()?.parse().ok().zip(parts.next()?.parse().ok())
 }
 
+/// The congestion control of connections that ask for none.
+pub(crate) fn congestion(root: &Root) -> Option<String> {
+    let name = root.read("proc/sys/net/ipv4/tcp_congestion_control")?;
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (!name.is_empty() && name.bytes().all(is_name)).then_some(name)
+}
+
 /// Ports of connections that name none, the first and the last.
 pub(crate) fn port_range(root: &Root) -> Option<(u64, u64)> {
     let text = root.read("proc/sys/net/ipv4/ip_local_port_range")?;
