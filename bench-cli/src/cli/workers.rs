@@ -52,6 +52,7 @@ fn gather_time(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::{Path, PathBuf};
     use std::process::Command as Process;
 
@@ -84,6 +85,12 @@ mod tests {
             ("\"", ""),
         ] {
             text = text.replace(variable, value);
+        }
+        // `${NAME:-default}`
+        while let Some((before, rest)) = text.split_once("${") {
+            let (variable, after) = rest.split_once('}').unwrap();
+            let (_, default) = variable.split_once(":-").unwrap();
+            text = format!("{before}{default}{after}");
         }
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let starts =
@@ -126,6 +133,16 @@ mod tests {
         }
     }
 
+    /// A container's argument as Kubernetes passes it: `$(NAME)` is that variable of its `env`.
+    fn expanded(arg: &str, container: &Value) -> String {
+        let Some(name) = arg.strip_prefix("$(").and_then(|arg| arg.strip_suffix(')')) else {
+            return arg.to_owned();
+        };
+        let mut env = container["env"].as_sequence().unwrap().iter();
+        let variable = env.find(|variable| variable["name"].as_str() == Some(name));
+        variable.unwrap_or_else(|| panic!("no {name} in env"))["value"].as_str().unwrap().to_owned()
+    }
+
     #[test]
     fn the_kubernetes_file_is_yaml_whose_parts_fit_together() {
         let text = text("kubernetes.yaml");
@@ -146,7 +163,7 @@ mod tests {
             assert_eq!(pod["spec"]["subdomain"].as_str(), Some(name));
             let container = &pod["spec"]["containers"][0];
             let args = container["args"].as_sequence().unwrap();
-            let args = args.iter().map(|arg| arg.as_str().unwrap().to_owned());
+            let args = args.iter().map(|arg| expanded(arg.as_str().unwrap(), container));
             let line: Vec<String> = ["bench-cli".to_owned()].into_iter().chain(args).collect();
             let count = job["spec"]["completions"].as_u64().unwrap_or(1);
             if check(&line, count) {
@@ -161,5 +178,46 @@ mod tests {
             }
         }
         assert_eq!((workers, all.len()), (1, 3));
+    }
+
+    /// The variables of docs/many-hosts.md, each with its flag and default.
+    fn documented_variables() -> Vec<[String; 3]> {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/many-hosts.md");
+        let docs = std::fs::read_to_string(docs).unwrap();
+        let rows = docs.lines().filter_map(|line| {
+            let cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").map(str::to_owned);
+            <[String; 3]>::try_from(cells.collect::<Vec<_>>()).ok()
+        });
+        rows.filter(|[name, ..]| name.starts_with("BENCH_")).collect()
+    }
+
+    /// Every word of the text that begins with `BENCH_`.
+    fn variables_in(text: &str) -> BTreeSet<&str> {
+        let words = text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
+        words.filter(|word| word.starts_with("BENCH_") && *word != "BENCH_COUNT").collect()
+    }
+
+    // A variable that a file misspells, ignores or gives another default would be set in vain.
+    #[test]
+    fn files_and_docs_agree_on_the_variables_of_the_load_and_their_defaults() {
+        let documented = documented_variables();
+        assert_eq!(documented.len(), 3, "{documented:?}");
+        let names: BTreeSet<&str> = documented.iter().map(|[name, ..]| &**name).collect();
+        assert_eq!(variables_in(&text("README.md")), names, "README.md");
+        for file in ["slurm.sbatch", "openmpi.sh", "shell.sh", "kubernetes.yaml"] {
+            let text = text(file);
+            assert_eq!(variables_in(&text), names, "{file}");
+            let head: String = text.lines().take_while(|line| line.starts_with('#')).collect();
+            for [name, flag, default] in &documented {
+                assert!(head.contains(&format!("{name} ({default})")), "the head of {file}: {name}");
+                let used = if file.ends_with(".yaml") {
+                    text.contains(&format!("- name: {name}\n              value: \"{default}\"\n"))
+                        && text.contains(&format!("\"{flag}\", \"$({name})\""))
+                } else {
+                    text.contains(&format!("{flag} \"${{{name}:-{default}}}\""))
+                };
+                assert!(used, "{file}: {flag} from {name}, by default {default}");
+            }
+        }
     }
 }

@@ -257,11 +257,10 @@ mod tests {
         let at = listener.local_addr().unwrap();
         let dialer = bind(&UdpBinding::towards(at).buffers(Some(1 << 20), None)).await;
         let contents: Vec<u8> = (0..10).flat_map(|number| vec![number; 9000]).collect();
-        if dialer.max_transmit_segments() < 10 {
-            // This system sends one datagram at a time: there is nothing to be seen.
-            return;
+        // Where the system sends one datagram at a time, they are handed over so.
+        for part in contents.chunks(9000 * dialer.max_transmit_segments().min(10)) {
+            transmit(&dialer, at, part, Some(9000)).await.unwrap();
         }
-        transmit(&dialer, at, &contents, Some(9000)).await.unwrap();
         let mut all = Vec::new();
         while all.len() < contents.len() {
             all.extend(receive(&listener).await.unwrap().1);
