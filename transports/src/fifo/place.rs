@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use listenrain::{Endpoint, EndpointError};
 
@@ -82,6 +82,7 @@ fn check_length(endpoint: &Endpoint, what: &str, len: usize, limit: usize) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn place(text: &str) -> Result<Place, EndpointError> {
         Place::of(&text.parse().unwrap())

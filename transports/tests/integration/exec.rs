@@ -169,8 +169,10 @@ mod programs {
         for _ in 0..2 {
             shutdown(&mut *channel.write).await.unwrap();
         }
-        let error = write_all(&mut *channel.write, "late".into()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(
+            write_all(&mut *channel.write, "late".into()).await.unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
         let said = watched(read_to_end(&mut *channel.read)).await.unwrap();
         assert_eq!(said.trim_ascii(), b"123456");
         // Reaped though its channel is still there.
@@ -217,7 +219,7 @@ mod programs {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_program_dies_with_the_runtime_that_was_to_reap_it() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = runtime();
         let channel = runtime.block_on(dial("sleep 100000"));
         let pid = pid(&channel);
         drop(runtime);

@@ -3,17 +3,13 @@
 #[path = "../../examples/forward/plane.rs"]
 mod plane;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use listenrain::{CallError, Client, Command, Protocol, RawBytes, Router, Server, Transport};
+use listenrain::{CallError, Client, Command, Protocol, RawBytes, Router, Server};
 use listenrain_transports::{InProcess, Tcp};
 
+use crate::support::*;
 use plane::{Carried, Plane};
 
-const WATCHDOG: Duration = Duration::from_secs(30);
-
-async fn listen(transport: &dyn Transport) -> Box<dyn listenrain::ChannelGenerator> {
+async fn listen(transport: &dyn Transport) -> Box<dyn ChannelGenerator> {
     transport.listen(&transport.scratch_endpoint()).await.unwrap()
 }
 
@@ -41,7 +37,7 @@ async fn a_client_reaches_a_server_on_another_transport() {
         assert_eq!(carried, Carried { pairs: 1, failed: 0, there: 5, back: 5 });
         assert_eq!(carried.to_string(), "1 pairs (0 failed): 5 packets there, 5 back");
     };
-    tokio::time::timeout(WATCHDOG, run).await.expect("stuck");
+    watched(run).await;
 }
 
 #[tokio::test]
@@ -59,5 +55,5 @@ async fn a_pair_whose_upstream_is_gone_is_closed_and_counted() {
         let carried = plane.finish(WATCHDOG).await;
         assert!(carried.failed > 0 && carried.failed == carried.pairs);
     };
-    tokio::time::timeout(WATCHDOG, run).await.expect("stuck");
+    watched(run).await;
 }

@@ -1,16 +1,12 @@
 //! The default connection pool: what it lets go of when it is full.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use listenrain::{
-    Client, Command, Outcome, PoolError, Protocol, ProtocolTable, RawBytes, Router, Server,
-    SharedConnections, Transport,
+    Client, Command, Outcome, PoolError, Protocol, ProtocolTable, RawBytes, Router, Server, SharedConnections,
 };
 use listenrain_transports::InProcess;
 use tokio::sync::{mpsc, oneshot};
 
-const WATCHDOG: Duration = Duration::from_secs(30);
+use crate::support::*;
 
 /// LR14: a healthy connection is not evicted under a call that a state machine waits for, though no client is left.
 #[tokio::test]
@@ -42,5 +38,5 @@ async fn a_connection_with_a_call_in_flight_makes_no_room() {
         assert_eq!(told.await.unwrap().unwrap(), "drop");
         pooled(&elsewhere).unwrap();
     };
-    tokio::time::timeout(WATCHDOG, run).await.expect("stuck");
+    watched(run).await;
 }

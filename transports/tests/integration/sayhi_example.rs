@@ -5,17 +5,13 @@ mod protocol;
 #[path = "../../examples/sayhi/sides.rs"]
 mod sides;
 
-use std::time::Duration;
-
-use listenrain::buffer::{ReadBuffer, WriteBuffer};
-use listenrain::{Decoded, Endpoint, Kind, MessageCodec, Packet, Transport};
+use listenrain::{Decoded, Kind, MessageCodec, Packet};
 use listenrain_transports::Tcp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::*;
 use protocol::{Hi, HiCodec, REQUEST, RESPONSE, sayhi};
-
-const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// Length 17; header of 5: command 0, id "1"; name of 4: "rain".
 const REQUEST_BYTES: &str = "00000011 00000005 00000000 31 00000004 7261696e";
@@ -30,10 +26,6 @@ fn hex(digits: &str) -> Vec<u8> {
 
 fn hi(command: listenrain::Command, name: &str) -> Hi {
     Hi { command, id: "1".to_owned(), name: name.to_owned() }
-}
-
-async fn watched<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(WATCHDOG, future).await.expect("stuck")
 }
 
 #[test]

@@ -92,8 +92,7 @@ async fn a_listener_takes_the_first_address_that_can_be_bound() {
     let tcp = Tcp::default().with_resolver(resolver);
     let listener = tcp.listen(&moving()).await.unwrap();
     assert_ne!(listener.endpoint().address(), taken.to_string());
-    let error = tcp.listen(&moving()).await.err().unwrap();
-    assert_eq!(error.kind, ErrorKind::AddrInUse);
+    assert_eq!(tcp.listen(&moving()).await.err().unwrap().kind, ErrorKind::AddrInUse);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::*;
 use listenrain_transports::Unix;
@@ -11,6 +11,13 @@ use listenrain_transports::unix::UnixOptions;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// A directory, and a path in it.
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let folder = folder();
+    let path = folder.path().join("x.sock");
+    (folder, path)
 }
 
 fn at_path(path: &Path) -> Endpoint {
@@ -38,8 +45,7 @@ mod paths {
 
     #[tokio::test]
     async fn a_socket_that_a_killed_process_left_is_replaced_and_goes_with_its_listener() {
-        let folder = folder();
-        let path = folder.path().join("x.sock");
+        let (folder, path) = place();
         leave_dead_socket(&path);
         let (mut listener, mut dialer) = at(&Unix::default(), &at_path(&path)).await;
         watched(connect(&mut *listener, &mut *dialer)).await;
@@ -49,8 +55,7 @@ mod paths {
 
     #[tokio::test]
     async fn the_file_has_the_mode_that_was_asked_for() {
-        let folder = folder();
-        let path = folder.path().join("x.sock");
+        let (_folder, path) = place();
         let mode = || fs::metadata(&path).unwrap().mode() & 0o7777;
         // Wider than any umask leaves it, and narrower.
         for (asked, bits) in [("0600", 0o600), ("0666", 0o666), ("0000", 0)] {
@@ -99,8 +104,7 @@ mod paths {
     #[tokio::test]
     async fn somebody_elses_listener_is_unharmed_and_sees_no_connection() {
         // To ask by connecting would give it a peer that says nothing and goes.
-        let folder = folder();
-        let path = folder.path().join("x.sock");
+        let (_folder, path) = place();
         let theirs = UnixListener::bind(&path).unwrap();
         assert_eq!(refusal(&path).await.0, ErrorKind::AddrInUse);
         theirs.set_nonblocking(true).unwrap();
@@ -219,11 +223,9 @@ mod channels {
         let (mut near, mut far) = watched(linked(&Unix::default())).await;
         write_all(&mut *far.write, "unread".into()).await.unwrap();
         near.write.abort();
-        let error = read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        assert_eq!(read_error(&mut *near.read).await, ErrorKind::ConnectionAborted);
         drop(near);
-        let error = watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(watched(read_error(&mut *far.read)).await, ErrorKind::ConnectionReset);
     }
 
     #[tokio::test]
@@ -263,7 +265,6 @@ async fn an_abstract_name_is_taken_once_and_free_again_with_its_listener() {
 /// Listeners that start at one path at the same time: none takes another's socket.
 mod starters {
     use super::*;
-    use std::path::PathBuf;
     use std::sync::Arc;
 
     use nix::fcntl::{Flock, FlockArg};
@@ -302,8 +303,7 @@ mod starters {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn those_that_come_and_go_never_take_each_others_path() {
         // A listener that removed its file after its socket could remove its successor's.
-        let folder = folder();
-        let path = folder.path().join("x.sock");
+        let (_folder, path) = place();
         let comings = (0..4).map(|_| tokio::spawn(come_and_go(path.clone(), 200))).collect::<Vec<_>>();
         let mut held = 0;
         for coming in comings {
@@ -334,8 +334,7 @@ mod starters {
 
     #[tokio::test(start_paused = true)]
     async fn a_directory_that_stays_locked_ends_the_wait_and_a_dropped_wait_leaves_all_as_it_was() {
-        let folder = folder();
-        let path = folder.path().join("x.sock");
+        let (folder, path) = place();
         leave_dead_socket(&path);
         let lock = || Flock::lock(fs::File::open(folder.path()).unwrap(), FlockArg::LockExclusiveNonblock);
         let locked = lock().unwrap();

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
-use bytes::Bytes;
-use listenrain::{Channel, Endpoint, Transport};
+use listenrain::{Endpoint, Transport};
 use listenrain_transports::Sctp;
 
 use crate::support::*;
@@ -24,7 +23,7 @@ pub(crate) async fn lanes_of_our_dialer_are_served_by_usrsctp() {
     assert!(lanes.iter().all(|lane| lane.facts.group == lanes[0].facts.group));
     let sizes = [3 << 20, 1 << 20, 1];
     let echoes: Vec<_> =
-        lanes.into_iter().zip(sizes).map(|(lane, size)| tokio::spawn(echo(lane, pattern(size)))).collect();
+        lanes.into_iter().zip(sizes).map(|(lane, size)| tokio::spawn(echoed(lane, pattern(size)))).collect();
     for (echoed, size) in echoes.into_iter().zip(sizes) {
         assert!(watched(echoed).await.unwrap() == pattern(size), "{size} bytes");
     }
@@ -83,30 +82,6 @@ pub(crate) async fn a_peer_that_is_killed_is_noticed() {
     // Without a word to send, the next question is what meets the closed port.
     write_all(&mut *lane.write, "anybody?".into()).await.unwrap();
     assert_eq!(watched(read_to_end(&mut *lane.read)).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-}
-
-/// Sends `bytes` and ends; gives what comes back.
-async fn echo(mut lane: Channel, bytes: Bytes) -> Bytes {
-    let send = async {
-        write_all(&mut *lane.write, bytes).await.unwrap();
-        shutdown(&mut *lane.write).await.unwrap();
-    };
-    tokio::join!(send, read_to_end(&mut *lane.read)).1.unwrap()
-}
-
-/// Sends back what comes; says how many bytes that were.
-async fn send_back(mut lane: Channel) -> usize {
-    let mut into = listenrain::buffer::ReadBuffer::default();
-    let mut total = 0;
-    loop {
-        let count = read(&mut *lane.read, &mut into).await.unwrap();
-        if count == 0 {
-            shutdown(&mut *lane.write).await.unwrap();
-            return total;
-        }
-        total += count;
-        write_all(&mut *lane.write, into.take(count)).await.unwrap();
-    }
 }
 
 /// A running peer; dropping it ends it.

@@ -43,8 +43,7 @@ async fn files_of_an_authority_and_its_leaf_are_enough_and_both_sides_know_who_i
         let asked = with_path(with_path(given.bare(), "cert", &leaf.cert), "key", &leaf.key);
         let mut listener = given.listen(&asked).await;
         let dialled = with_path(given.unpinned(&*listener), "ca", &authority.ca());
-        let mut dialer = given.transport().dialer(&dialled).unwrap();
-        let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
+        let (mut near, mut far) = given.reach(&dialled, &mut *listener).await;
         assert_eq!(near.facts.certificates, [leaf.identity.chain()[0].to_vec()]);
         assert_eq!(far.facts.certificates, Vec::<Vec<u8>>::new());
         let pinned = given.unpinned(&*listener).with_option("pin", &leaf.identity.fingerprint().to_string());
@@ -60,8 +59,7 @@ async fn parts_that_are_given_as_such_need_no_option() {
         let authority = Authority::new();
         let given = given.identity(&authority.sign_local().identity).trust(authority.trust());
         let mut listener = given.listen(&given.bare()).await;
-        let mut dialer = given.transport().dialer(&given.unpinned(&*listener)).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.reach(&given.unpinned(&*listener), &mut *listener).await;
         // An option of the endpoint goes before what the transport was given.
         let other = Identity::self_signed(rustls::pki_types::UnixTime::now()).unwrap().fingerprint();
         let pinned = given.unpinned(&*listener).with_option("pin", &other.to_string());
@@ -95,8 +93,7 @@ async fn a_wrong_certificate_is_named_by_the_dial_and_its_listener_serves_on() {
                 },
                 "{what}: {reason:?}"
             );
-            let mut good = given.transport().dialer(listener.endpoint()).unwrap();
-            connect(&mut *listener, &mut *good).await;
+            given.reach(&listener.endpoint().clone(), &mut *listener).await;
         }
     })
     .await;
@@ -113,8 +110,7 @@ async fn the_name_to_be_checked_can_be_another_than_the_one_that_is_dialled() {
         let error = given.dial_error(&bare).await;
         assert!(told(&error).contains("service.example"), "{}", told(&error));
         let named = bare.with_option("name", "service.example");
-        let mut dialer = given.transport().dialer(&named).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.reach(&named, &mut *listener).await;
     })
     .await;
 }
@@ -126,8 +122,7 @@ async fn a_pin_believes_one_certificate_whatever_else_and_no_other() {
         let listening = given.clone().identity(&expired.identity);
         let mut listener = listening.listen(&given.bare()).await;
         let pin = expired.identity.fingerprint();
-        let mut dialer = given.transport().dialer(listener.endpoint()).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.reach(&listener.endpoint().clone(), &mut *listener).await;
         let other = Fingerprint::of(b"another certificate");
         let wrong = listener.endpoint().clone().with_option("pin", &other.to_string());
         let error = given.dial_error(&wrong).await;
@@ -148,8 +143,7 @@ async fn a_certificate_is_judged_anew_at_every_dial() {
         let given = given.identity(&leaf.identity).trust(authority.trust()).clock(clock.shared());
         let mut listener = given.listen(&given.bare()).await;
         let bare = given.unpinned(&*listener);
-        let mut dialer = given.transport().dialer(&bare).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.reach(&bare, &mut *listener).await;
         clock.put(2040);
         assert!(matches!(reason(&given.dial_error(&bare).await), HandshakeError::Expired));
     })
@@ -211,8 +205,7 @@ async fn two_sides_that_speak_different_protocols_do_not_talk() {
         assert_eq!((error.kind, error.is_final), (ErrorKind::Unsupported, false));
         let HandshakeError::Protocol { wanted } = reason(&error) else { panic!("{error:?}") };
         assert_eq!(wanted, "mine/1");
-        let mut dialer = given.transport().dialer(listener.endpoint()).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.reach(&listener.endpoint().clone(), &mut *listener).await;
     })
     .await;
 }
@@ -227,8 +220,7 @@ async fn names_and_addresses_are_dialled_and_checked() {
             let mut listener = given.listen(&asked).await;
             let port = listener.endpoint().address().rsplit_once(':').unwrap().1.to_owned();
             let dialled = Endpoint::new(given.scheme, &format!("{host}:{port}")).unwrap();
-            let mut dialer = given.transport().dialer(&dialled).unwrap();
-            let (near, far) = connect(&mut *listener, &mut *dialer).await;
+            let (near, far) = given.reach(&dialled, &mut *listener).await;
             assert_eq!(near.facts.peer.as_ref(), Some(listener.endpoint()));
             assert_eq!((near.facts.local, near.facts.peer), (far.facts.peer, far.facts.local));
         }

@@ -39,8 +39,7 @@ async fn a_throw_away_certificate_is_one_a_transport_and_its_endpoint_pins_it() 
             pin.to_owned()
         };
         assert_eq!(pin(&*first), pin(&*second));
-        let mut dialer = given.transport().dialer(first.endpoint()).unwrap();
-        let (near, _far) = connect(&mut *first, &mut *dialer).await;
+        let (near, _far) = given.reach(&first.endpoint().clone(), &mut *first).await;
         assert_eq!(Fingerprint::of(&near.facts.certificates[0]).to_string(), pin(&*first));
     })
     .await;
@@ -82,8 +81,7 @@ async fn a_listener_that_asks_knows_its_dialers_by_their_certificates() {
         let mut listener = listening.listen(&given.bare()).await;
         let dialled = with_path(listener.endpoint().clone(), "client_cert", &client.cert);
         let dialled = with_path(dialled, "client_key", &client.key);
-        let mut dialer = given.transport().dialer(&dialled).unwrap();
-        let (near, far) = connect(&mut *listener, &mut *dialer).await;
+        let (near, far) = given.reach(&dialled, &mut *listener).await;
         assert_eq!(far.facts.certificates, [client.identity.chain()[0].to_vec()]);
         assert_eq!(near.facts.local, far.facts.peer);
         let shown = far.facts.peer.unwrap().to_string();
@@ -117,8 +115,7 @@ async fn a_dialer_that_a_listener_does_not_believe_is_told_so() {
             assert_eq!((kind, said), (ErrorKind::PermissionDenied, format!("Refused({alert:?})")));
         }
         let good = given.clone().identity(&authority.sign_local().identity);
-        let mut dialer = good.transport().dialer(listener.endpoint()).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        good.reach(&listener.endpoint().clone(), &mut *listener).await;
     })
     .await;
 }
@@ -137,8 +134,7 @@ async fn a_listener_can_pin_its_only_dialer() {
             Ok(mut near) => read(&mut *near.read, &mut ReadBuffer::default()).await.unwrap_err().kind(),
         };
         assert_eq!(refused, ErrorKind::PermissionDenied);
-        let mut dialer = given.clone().identity(&client).transport().dialer(listener.endpoint()).unwrap();
-        connect(&mut *listener, &mut *dialer).await;
+        given.clone().identity(&client).reach(&listener.endpoint().clone(), &mut *listener).await;
     })
     .await;
 }

@@ -75,6 +75,15 @@ impl Given {
         Endpoint::new(self.scheme, listener.endpoint().address()).unwrap()
     }
 
+    /// Dials `endpoint`, and is accepted by `listener`.
+    pub(crate) async fn reach(
+        &self,
+        endpoint: &Endpoint,
+        listener: &mut dyn ChannelGenerator,
+    ) -> (Channel, Channel) {
+        connect(listener, &mut *self.transport().dialer(endpoint).unwrap()).await
+    }
+
     pub(crate) async fn dial_error(&self, endpoint: &Endpoint) -> NextError {
         let error = self.transport().dialer(endpoint).unwrap().next().await.unwrap_err();
         assert_eq!((error.doing, &error.endpoint), ("dial", &endpoint.to_string()));

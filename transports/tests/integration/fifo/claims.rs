@@ -102,8 +102,7 @@ async fn a_rendezvous_that_somebody_reads_without_the_lock_is_left_alone() {
     mkfifo(&scene.rendezvous(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let nonblocking = OFlag::O_NONBLOCK.bits();
     let reader = OpenOptions::new().read(true).custom_flags(nonblocking).open(scene.rendezvous()).unwrap();
-    let error = cannot_listen(&scene.rendezvous()).await;
-    assert_eq!(error.kind, ErrorKind::AddrInUse);
+    assert_eq!(cannot_listen(&scene.rendezvous()).await.kind, ErrorKind::AddrInUse);
     let there = fs::symlink_metadata(scene.rendezvous()).unwrap();
     assert_eq!(there.ino(), reader.metadata().unwrap().ino());
     assert_eq!(scene.files(), ["x"]);
@@ -176,11 +175,10 @@ async fn a_place_that_goes_from_one_listener_to_another_always_serves() {
 #[test]
 fn a_listener_whose_runtime_is_gone_says_so_for_good_and_clears_its_place() {
     let scene = Scene::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut listener = runtime.block_on(scene.listen());
-    drop(runtime);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    let first = runtime();
+    let mut listener = first.block_on(scene.listen());
+    drop(first);
+    runtime().block_on(async {
         for _ in 0..2 {
             let error = watched(listener.next()).await.unwrap_err();
             assert_eq!((error.doing, error.is_final), ("accept", true));

@@ -63,8 +63,10 @@ async fn dials_beyond_the_backlog_wait_and_end_in_time_and_one_that_waited_is_se
     let mut queued = watched(scene.dialer().next()).await.unwrap();
     let hasty = scene.endpoint().with_option("connect_timeout", "50ms");
     for _ in 0..3 {
-        let error = watched(Fifo::default().dialer(&hasty).unwrap().next()).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::TimedOut);
+        assert_eq!(
+            watched(Fifo::default().dialer(&hasty).unwrap().next()).await.unwrap_err().kind,
+            ErrorKind::TimedOut
+        );
     }
     assert_eq!(scene.files(), ["x", "x.pairs"], "who gave up has left nothing");
 

@@ -13,7 +13,10 @@ async fn the_end_of_one_direction_is_told_apart_from_a_reset_of_the_other() {
     far.write.abort();
     assert_eq!(watched(read_to_end(&mut *near.read)).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     for _ in 0..2 {
-        let again = watched(read(&mut *near.read, &mut ReadBuffer::default())).await.unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::ConnectionReset, "and it stays a reset");
+        assert_eq!(
+            watched(read_error(&mut *near.read)).await,
+            ErrorKind::ConnectionReset,
+            "and it stays a reset"
+        );
     }
 }

@@ -25,17 +25,21 @@ async fn a_killed_listener_is_a_reset_and_the_next_one_clears_its_place() {
     let mut near = watched(dialer.next()).await.unwrap();
     write_all(&mut *near.write, "x".into()).await.unwrap();
     assert_eq!(watched(read_exactly(&mut *near.read, 1)).await.unwrap(), "x");
-    let error = Fifo::default().listen(&scene.endpoint()).await.err().unwrap();
-    assert_eq!(error.kind, ErrorKind::AddrInUse);
+    assert_eq!(Fifo::default().listen(&scene.endpoint()).await.err().unwrap().kind, ErrorKind::AddrInUse);
     // Answered, and in the backlog.
     let mut queued = watched(dialer.next()).await.unwrap();
 
     first.kill().await;
     for channel in [&mut near, &mut queued] {
-        let error = watched(read(&mut *channel.read, &mut ReadBuffer::default())).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "a crash is no orderly end");
-        let error = watched(write_all(&mut *channel.write, "late".into())).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(
+            watched(read_error(&mut *channel.read)).await,
+            ErrorKind::ConnectionReset,
+            "a crash is no orderly end"
+        );
+        assert_eq!(
+            watched(write_all(&mut *channel.write, "late".into())).await.unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
     }
     assert_eq!(scene.files(), ["x", "x.pairs"], "what a crash leaves");
     assert_eq!(watched(dialer.next()).await.unwrap_err().kind, ErrorKind::ConnectionRefused);
@@ -65,8 +69,7 @@ async fn a_killed_dialer_is_a_reset_and_one_that_drops_its_channel_an_end() {
     let mut far = watched(listener.next()).await.unwrap();
     killed.kill().await;
     assert_eq!(watched(read_exactly(&mut *far.read, 1)).await.unwrap(), "x");
-    let error = watched(read(&mut *far.read, &mut ReadBuffer::default())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(watched(read_error(&mut *far.read)).await, ErrorKind::ConnectionReset);
 
     let leaver = Player::start(test, "leaver", scene.rendezvous());
     let mut far = watched(listener.next()).await.unwrap();

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::calls::native;
 use crate::support::*;
 use listenrain::transport::generator;
 use listenrain::{
@@ -39,10 +40,6 @@ impl TestContext {
         let backoff = Backoff::between(ms(10), ms(10)).down_after(u32::MAX).seeded(1);
         Client::builder(native()).backoff(backoff).dial(self.ha.dialer(&self.list).unwrap()).unwrap()
     }
-}
-
-fn native() -> Protocol<RawBytes> {
-    Protocol::builder("native", RawBytes).build().unwrap()
 }
 
 /// Answers with its name.

@@ -32,8 +32,7 @@ use timers::Coarse;
 use transport::Pipes;
 use used::Used;
 
-/// Real time after which a test is stuck.
-const WATCHDOG: Duration = Duration::from_secs(30);
+use crate::support::{WATCHDOG, watched};
 
 fn protocol(used: &Used) -> Protocol<Drops> {
     let (table, queue, timers) = (used.clone(), used.clone(), used.clone());
@@ -79,7 +78,7 @@ fn pooled(
 #[tokio::test]
 async fn a_client_and_a_server_run_on_plug_ins_alone() {
     let used = Used::default();
-    tokio::time::timeout(WATCHDOG, run_on_plug_ins(&used)).await.expect("stuck");
+    watched(run_on_plug_ins(&used)).await;
     let all = "packets decoded, packets encoded, buffers lent, buffers given back, messages encoded, messages decoded, \
                packets queued, handlers run, callbacks run, state machines told, calls put, calls taken, \
                channels dialled, channels accepted, deadlines added, deadlines expired";

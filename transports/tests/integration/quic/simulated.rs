@@ -26,8 +26,7 @@ async fn linked_on(network: &Network, options: QuicOptions) -> (Quic, Channel, C
 
 /// Echoes a mebibyte over a fresh network; says when which port sent how long a datagram.
 fn echo_a_mebibyte(seed: u8) -> Vec<(Duration, u16, usize)> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = paused();
     runtime.block_on(async {
         let network = Network::with_latency(DELAY);
         let quic = Quic::default().with_udp(Arc::new(network.clone())).with_seed([seed; 32]);
@@ -72,10 +71,8 @@ async fn a_lost_path_is_noticed_within_the_idle_timeout_by_whoever_waits() {
     let begun = Instant::now();
     write_all(&mut *near.write, "into the void".into()).await.unwrap();
     for end in [&mut near, &mut far] {
-        let error = read(&mut *end.read, &mut ReadBuffer::default()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        let again = read(&mut *end.read, &mut ReadBuffer::default()).await.unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::TimedOut, "and it stays so");
+        assert_eq!(read_error(&mut *end.read).await, ErrorKind::TimedOut);
+        assert_eq!(read_error(&mut *end.read).await, ErrorKind::TimedOut, "and it stays so");
         assert_eq!(write_all(&mut *end.write, "x".into()).await.unwrap_err().kind(), ErrorKind::TimedOut);
     }
     assert!((4.9..6.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());

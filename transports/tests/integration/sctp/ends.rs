@@ -165,10 +165,9 @@ async fn channels_outlive_their_listener_and_the_next_one_takes_the_socket_over(
     let endpoint = listener.endpoint().clone();
     drop(listener);
     assert_eq!(network.sockets(), 2);
-    let mut again = listenrain::Transport::listen(&transport, &endpoint).await.unwrap();
+    let mut again = transport.listen(&endpoint).await.unwrap();
     assert_eq!(network.sockets(), 2);
-    let error = listenrain::Transport::listen(&transport, &endpoint).await.err().unwrap();
-    assert_eq!(error.kind, ErrorKind::AddrInUse);
+    assert_eq!(transport.listen(&endpoint).await.err().unwrap().kind, ErrorKind::AddrInUse);
     carries(&mut near, &mut far, "old").await;
     let (mut near, mut far) = connect(&mut *again, &mut *dialer).await;
     carries(&mut near, &mut far, "new").await;
@@ -177,8 +176,7 @@ async fn channels_outlive_their_listener_and_the_next_one_takes_the_socket_over(
 #[tokio::test(start_paused = true)]
 async fn a_runtime_that_ends_takes_no_reader_with_it() {
     let elsewhere = std::thread::spawn(|| {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = paused();
         runtime.block_on(linked(SctpOptions::default()))
     });
     let mut linked = elsewhere.join().unwrap();

@@ -29,8 +29,7 @@ async fn any_number_of_half_open_associations_takes_up_nothing() {
     let (mut near, mut far) = connect(&mut *listener, &mut *dialer).await;
     carries(&mut near, &mut far, "in").await;
     // And the limit holds for those that are not half open.
-    let mut second =
-        listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+    let mut second = transport.dialer(&"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
     assert_eq!(second.next().await.unwrap_err().kind, ErrorKind::ConnectionRefused);
     assert_eq!(transport.evicted(), 0, "one that has a channel makes way for nobody");
     drop((near, far, dialer));
@@ -62,8 +61,7 @@ async fn what_is_asked_while_nothing_can_be_sent_does_not_pile_up() {
     assert!((1..5000).contains(&unknown), "{unknown} unknown were answered");
     let known = answers.len() - unknown;
     assert!((1..100).contains(&known), "{known} answers to the peer");
-    let mut dialer =
-        listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+    let mut dialer = transport.dialer(&"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
     connect(&mut *listener, &mut *dialer).await;
 }
 

@@ -6,28 +6,6 @@ use tokio::task::JoinSet;
 
 use crate::support::*;
 
-/// Sends back what comes, until the end.
-async fn serve(mut channel: Channel) {
-    let mut into = ReadBuffer::default();
-    loop {
-        let count = read(&mut *channel.read, &mut into).await.unwrap();
-        if count == 0 {
-            break shutdown(&mut *channel.write).await.unwrap();
-        }
-        write_all(&mut *channel.write, into.take(count)).await.unwrap();
-    }
-}
-
-async fn echo(mut channel: Channel, size: usize) {
-    let bytes = pattern(size);
-    let send = async {
-        write_all(&mut *channel.write, bytes.clone()).await.unwrap();
-        shutdown(&mut *channel.write).await.unwrap();
-    };
-    let ((), back) = tokio::join!(send, read_to_end(&mut *channel.read));
-    assert!(back.unwrap() == bytes, "{size} bytes");
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_dialers_with_many_lanes_get_their_own_bytes_back() {
     for_dialers_with_lanes(Arc::new(Sctp::default())).await;
@@ -40,7 +18,7 @@ async fn for_dialers_with_lanes(transport: Arc<dyn Transport>) {
     let serving = tokio::spawn(async move {
         let mut served = JoinSet::new();
         for _ in 0..8 * 8 {
-            served.spawn(serve(listener.next().await.unwrap()));
+            served.spawn(send_back(listener.next().await.unwrap()));
         }
         served.join_all().await;
     });
@@ -51,7 +29,8 @@ async fn for_dialers_with_lanes(transport: Arc<dyn Transport>) {
             let mut lanes = JoinSet::new();
             for lane in 0..8usize {
                 let channel = generator.next().await.unwrap();
-                lanes.spawn(echo(channel, 100_000 + 10_007 * (8 * dialer + lane)));
+                let bytes = pattern(100_000 + 10_007 * (8 * dialer + lane));
+                lanes.spawn(async move { assert!(echoed(channel, bytes.clone()).await == bytes) });
             }
             lanes.join_all().await;
         });

@@ -81,8 +81,7 @@ async fn whatever_a_peer_says_the_listener_goes_on() {
         }
         sleep(Duration::from_millis(5)).await;
     }
-    let mut dialer =
-        listenrain::Transport::dialer(&transport, &"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
+    let mut dialer = transport.dialer(&"sctp://10.0.0.2:7000".parse().unwrap()).unwrap();
     let mut near = dialer.next().await.unwrap();
     write_all(&mut *near.write, "still there".into()).await.unwrap();
     loop {

@@ -93,6 +93,11 @@ pub(crate) async fn read(from: &mut dyn ChannelRead, into: &mut ReadBuffer) -> i
     poll_fn(|cx| from.poll_read(cx, into)).await
 }
 
+/// What kind of error the next read fails with.
+pub(crate) async fn read_error(from: &mut dyn ChannelRead) -> ErrorKind {
+    read(from, &mut ReadBuffer::default()).await.unwrap_err().kind()
+}
+
 /// Everything up to the end of the stream.
 pub(crate) async fn read_to_end(from: &mut dyn ChannelRead) -> io::Result<Bytes> {
     let mut into = ReadBuffer::default();
@@ -144,6 +149,39 @@ pub(crate) async fn write_error(to: &mut dyn ChannelWrite, bytes: Bytes) -> io::
         }
     })
     .await
+}
+
+/// Sends `bytes` and ends; gives what comes back.
+pub(crate) async fn echoed(mut channel: Channel, bytes: Bytes) -> Bytes {
+    let send = async {
+        write_all(&mut *channel.write, bytes).await.unwrap();
+        shutdown(&mut *channel.write).await.unwrap();
+    };
+    tokio::join!(send, read_to_end(&mut *channel.read)).1.unwrap()
+}
+
+/// Sends back what comes, until the end; says how many bytes that were.
+pub(crate) async fn send_back(mut channel: Channel) -> usize {
+    let (mut into, mut total) = (ReadBuffer::default(), 0);
+    loop {
+        let count = read(&mut *channel.read, &mut into).await.unwrap();
+        if count == 0 {
+            shutdown(&mut *channel.write).await.unwrap();
+            return total;
+        }
+        total += count;
+        write_all(&mut *channel.write, into.take(count)).await.unwrap();
+    }
+}
+
+/// A runtime of one thread, for tests whose runtime ends before they do.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The same with time paused.
+pub(crate) fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
 /// Ends writing.

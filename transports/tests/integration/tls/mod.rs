@@ -87,8 +87,7 @@ async fn an_end_that_nobody_vouches_for_is_an_error_and_never_an_end() {
     drop(far);
     assert_eq!(watched(read_exactly(&mut *near.read, 11)).await.unwrap(), "half a mess");
     for _ in 0..2 {
-        let error = watched(read(&mut *near.read, &mut ReadBuffer::default())).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(watched(read_error(&mut *near.read)).await, ErrorKind::UnexpectedEof);
     }
 }
 
