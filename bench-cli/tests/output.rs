@@ -16,7 +16,7 @@ use listenrain_results::{Run, Store};
 use self::process::{said, shell, tool};
 
 /// One row, as short as can be.
-const SHORT: &str = "run --stack bare --duration 60ms --warmup 0s";
+const SHORT: &str = "run --stack bare --duration 100ms --warmup 0s";
 
 fn run_in(file: &Path) -> Run {
     Run::from_json(&fs::read_to_string(file).unwrap(), "file").unwrap()

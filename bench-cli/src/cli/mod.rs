@@ -64,7 +64,9 @@ Examples:
   bench-cli run --until 2.5% --max-launches 10    fresh starts until it is that exact
   bench-cli run --set tcp.nodelay=false --quiet
   bench-cli run --record=runs                     kept in a new folder below runs
-  bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal";
+  bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal
+
+Each launch that is over is kept in FILE.journal, beside the first file that is asked for, until all of them are written.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -113,7 +115,7 @@ enum Command {
     /// Load from a file: mixes of requests, phases, faults; on real transports or in the simulation.
     #[command(after_help = scenario::EXAMPLES)]
     Scenario(Box<scenario::ScenarioArgs>),
-    /// Answers a client elsewhere, until interrupted.
+    /// Answers a client elsewhere, until interrupted by Ctrl-C, TERM or HUP.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(serve::ServeArgs),
     /// One run of the parts that several workers measured: histograms are added, never percentiles.

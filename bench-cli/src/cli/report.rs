@@ -19,6 +19,7 @@ Examples:
   bench-cli report out.json --html out.html          one page for a browser; it needs no network
   bench-cli report old.json new.json --html both.html
   bench-cli report 2026-11-22-linux-amd-epyc-1 --csv -
+  bench-cli report out.json.journal                  what a run that was killed had measured
   bench-cli report --update README.md results/README.md
 
 Exit codes: 0 well, 1 a row of a run had failed or a file could not be written, 2 wrong usage: a run that cannot be read,\nor a place where no file can be written, too.";

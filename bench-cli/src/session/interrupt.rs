@@ -29,6 +29,7 @@ static ENOUGH: AtomicU32 = AtomicU32::new(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heard {
     Asked,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no such signal"))]
     HungUp,
 }
 
