@@ -11,6 +11,7 @@
 //! - `launch`: starts a process for each cell; `workers`: several hosts; `machine`: what figures belong to.
 //! - `merge`: one cell of several launches or workers.
 //! - `report`: tables, files, and a page for a browser; `metrics`: the table of all figures.
+//! - `streams`: standard output and standard error.
 //!
 //! Below them is the crate `bench-load`, which runs in the measured process. Its public modules are reached through here:
 //!
@@ -20,6 +21,8 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
+// They panic where a stream is closed or full; `streams` does not.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 mod cli;
 mod doctor;
@@ -31,6 +34,7 @@ mod metrics;
 mod progress;
 mod report;
 mod session;
+mod streams;
 mod workers;
 
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! Progress through a run: a live view where a terminal is watched, a line a launch elsewhere. On standard error.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use console::{Style, Term};
@@ -10,6 +9,7 @@ use listenrain_results::Cell;
 
 use crate::cell::Tick;
 use crate::load::CellConfig;
+use crate::streams::say;
 use crate::units::{brief, or_none, whole};
 
 /// A launch takes so much more than its warm-up and its window: to start, to connect, to end.
@@ -91,8 +91,7 @@ impl View {
     pub(crate) fn ended(&mut self, config: &CellConfig, cell: &Cell) {
         (self.over, self.last) = (self.over + 1, None);
         if let Place::Lines = self.place {
-            // A terminal or a pipe that takes nothing more is no reason to stop measuring.
-            let _ = writeln!(std::io::stderr(), "{}", self.line(config, cell));
+            say(self.line(config, cell));
         }
         self.draw();
     }

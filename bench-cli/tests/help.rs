@@ -173,6 +173,7 @@ fn prepare(folder: &Path) {
         fs::copy(folder.join("main.json"), folder.join(copy)).unwrap();
     }
     let measured = fs::read_to_string(folder.join("main.json")).unwrap();
+    fs::write(folder.join("out.json.journal"), journal(&measured)).unwrap();
     short_scenarios(folder);
     fs::create_dir(folder.join("parts")).unwrap();
     for index in 0..2 {
@@ -198,6 +199,16 @@ fn prepare(folder: &Path) {
         fs::create_dir_all(&to).unwrap();
         fs::copy(recorded.path().join("run.json"), to.join("run.json")).unwrap();
     }
+}
+
+/// What a run that was killed when all had been measured would have left.
+fn journal(run: &str) -> String {
+    let mut run: serde_json::Value = serde_json::from_str(run).unwrap();
+    let cells = std::mem::replace(&mut run["cells"], serde_json::json!([]));
+    let head = serde_json::json!({ "journal": 1, "run": run });
+    let launches = cells.as_array().unwrap().iter().enumerate();
+    let launch = |(row, cell)| format!("{}\n", serde_json::json!({ "row": row, "cells": [cell] }));
+    launches.map(launch).fold(format!("{head}\n"), |text, line| text + &line)
 }
 
 fn root() -> PathBuf {

@@ -14,7 +14,7 @@ struct Head {
 impl Run {
     /// Reads a run file's `text`; `origin` names it in errors.
     ///
-    /// Fields that this version does not know are passed over.
+    /// Fields that this version does not know are passed over, and so is a byte order mark.
     ///
     /// # Errors
     ///
@@ -26,6 +26,8 @@ impl Run {
             column: source.column(),
             source,
         };
+        // Some editors put a byte order mark at the front.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Head { schema: found } = serde_json::from_str(text).map_err(corrupt)?;
         if !(u64::from(OLDEST)..=u64::from(SCHEMA)).contains(&found) {
             let origin = origin.to_owned();
@@ -58,6 +60,12 @@ mod tests {
     fn a_newer_file_with_added_fields_is_read() {
         let run = Run::from_json(MINIMAL, "text").unwrap();
         assert_eq!((run.cells[0].parallel, run.cells[0].rss_mib), (1, None));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let text = format!("\u{feff}{MINIMAL}");
+        assert_eq!(Run::from_json(&text, "text").unwrap(), Run::from_json(MINIMAL, "text").unwrap());
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Store {
         ids.into_iter().map(|id| self.load(&id).map(|run| (id, run))).collect()
     }
 
-    /// Records a run in a new folder, whose path it returns.
+    /// Records a run in a new folder, whose path it returns. A folder that could not be filled is removed.
     ///
     /// # Errors
     ///
@@ -85,10 +85,14 @@ impl Store {
         let env = &new.run.env;
         let name = format!("{}-{}-{}", new.date, slug(&env.os), slug(&env.cpu));
         let folder = self.make_folder(&name)?;
-        write_new(&folder.join("run.json"), &new.run.to_json())?;
         let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        write_new(&folder.join("README.md"), &readme(&id, new))?;
-        Ok(folder)
+        let written = write_new(&folder.join("run.json"), &new.run.to_json())
+            .and_then(|()| write_new(&folder.join("README.md"), &readme(&id, new)));
+        if written.is_err() {
+            // Half a run would be taken for one.
+            let _ = fs::remove_dir_all(&folder);
+        }
+        written.map(|()| folder)
     }
 
     /// Tries whether a run can be recorded here, and makes the folder if there is none. Leaves nothing else behind.

@@ -7,7 +7,7 @@ use listenrain_results::{Check, Run};
 
 use super::exit::{ended, usage};
 use super::measured::measured;
-use super::{Exit, OutputArgs, plan};
+use super::{Beside, Exit, OutputArgs, input, plan};
 use crate::drive::Registry;
 use crate::judge::check::{self, Goals};
 use crate::judge::goals;
@@ -59,10 +59,11 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> Exit {
     })
 }
 
-fn judge_file(args: &CheckArgs, candidate: &Path) -> Result<Exit, String> {
+fn judge_file(args: &CheckArgs, file: &Path) -> Result<Exit, String> {
+    input::once([&*args.baseline, file].into_iter())?;
     let (baseline, goals) = (baseline(args)?, goals(args)?);
-    let mut candidate = read(candidate)?;
-    args.output.check()?;
+    let mut candidate = read(file)?;
+    args.output.check(&Beside { inputs: vec![args.baseline.as_path(), file], ..Beside::default() })?;
     candidate.check = Some(judged(args, &goals, &baseline, &candidate)?);
     Ok(match args.output.finish(&results::check(&candidate), &candidate) {
         Ok(()) => exit(candidate.check.as_ref()),
@@ -81,11 +82,12 @@ fn measure(args: &CheckArgs, registry: &Registry) -> Result<Exit, String> {
     check::pairs(&baseline, &here, args.output.force)?;
     let launches = baseline.cells.iter().map(|cell| cell.launches.len()).max().unwrap_or(1).max(1) as u32;
     let repeat = Repeat { launches, until: None, most: launches, seed };
-    Ok(measured(registry, &args.output, results::check, async |run, interrupt| {
+    let beside = Beside { inputs: vec![args.baseline.as_path()], ..Beside::default() };
+    Ok(measured(registry, &args.output, beside, results::check, async |run, context| {
         let view = View::of(&plan, launches as usize, args.output.quiet);
         run.seed = Some(seed);
-        run.cells = Session::begin(run, interrupt, view).await.measure(&plan, &repeat).await;
-        if interrupt.was_pressed() {
+        run.cells = Session::begin(run, context, view).await.measure(&plan, &repeat).await;
+        if context.interrupt.was_pressed() {
             return Exit::Interrupted;
         }
         match judged(args, &goals, &baseline, run) {
@@ -97,7 +99,7 @@ fn measure(args: &CheckArgs, registry: &Registry) -> Result<Exit, String> {
 }
 
 fn judged(args: &CheckArgs, goals: &Goals, baseline: &Run, candidate: &Run) -> Result<Check, String> {
-    check::judged(goals, args.baseline.display().to_string(), baseline, candidate, args.output.force)
+    check::judged(goals, files::name(&args.baseline), baseline, candidate, args.output.force)
 }
 
 fn exit(check: Option<&Check>) -> Exit {
@@ -119,7 +121,7 @@ fn goals(args: &CheckArgs) -> Result<Goals, String> {
 /// The baseline, which must be sound: what failed once is no measure.
 fn baseline(args: &CheckArgs) -> Result<Run, String> {
     let run = read(&args.baseline)?;
-    let file = args.baseline.display();
+    let file = files::name(&args.baseline);
     if run.cells.is_empty() {
         return Err(format!("{file}: has no cells"));
     }
@@ -134,8 +136,8 @@ fn baseline(args: &CheckArgs) -> Result<Run, String> {
 }
 
 fn read(file: &Path) -> Result<Run, String> {
-    let run = files::read(file)?;
-    whole(&run).map_err(|why| format!("{}: {why}: measure it anew", file.display()))?;
+    let run = input::read(file)?;
+    whole(&run).map_err(|why| format!("{}: {why}: measure it anew", files::name(file)))?;
     Ok(run)
 }
 

@@ -7,7 +7,7 @@ use clap::{Arg, Args, value_parser};
 use super::drive::CellsArgs;
 use super::exit::ended;
 use super::measured::measured;
-use super::{Exit, OutputArgs, plan, selection};
+use super::{Beside, Exit, OutputArgs, plan, selection};
 use crate::drive::Registry;
 use crate::judge::compare::{Plan, Value, measure};
 use crate::launch::Program;
@@ -79,9 +79,11 @@ pub(super) fn aa(args: &CompareArgs, registry: &Registry) -> Exit {
 
 fn begin(plan: Result<Plan, String>, args: &CompareArgs, registry: &Registry) -> Exit {
     ended(plan.map(|plan| {
-        measured(registry, &args.output, results::comparison, async |run, interrupt| {
+        let inputs = args.binary.iter().map(PathBuf::as_path).collect();
+        let beside = Beside { inputs, ..Beside::default() };
+        measured(registry, &args.output, beside, results::comparison, async |run, context| {
             let view = View::of(&plan.all(), plan.blocks as usize, args.output.quiet);
-            let mut session = Session::begin(run, interrupt, view).await;
+            let mut session = Session::begin(run, context, view).await;
             measure(&plan, &mut session, run).await;
             Exit::Well
         })

@@ -5,7 +5,7 @@ use clap::Args;
 use super::Exit;
 use super::exit::failure;
 use crate::doctor::examine;
-use crate::report::files;
+use crate::streams;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +34,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Exit {
         true => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
         false => report.text(),
     };
-    match files::print(text.as_bytes()) {
+    match streams::print(text.as_bytes()) {
         Err(why) => failure(&why),
         Ok(()) if args.strict && report.may_spoil > 0 => Exit::LimitMissed,
         Ok(()) => Exit::Well,

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::session::INTERRUPTED;
+use crate::streams::say;
+
 /// Each has its own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -19,7 +22,7 @@ pub(crate) enum Exit {
     LimitMissed,
     /// The intervals are too wide to tell.
     Inconclusive,
-    /// Ctrl-C.
+    /// A signal asked for the end.
     Interrupted,
 }
 
@@ -32,20 +35,20 @@ impl From<Exit> for ExitCode {
             Exit::Regression => 3,
             Exit::LimitMissed => 4,
             Exit::Inconclusive => 5,
-            Exit::Interrupted => 130,
+            Exit::Interrupted => INTERRUPTED,
         })
     }
 }
 
 /// Tells the user why nothing was done.
 pub(crate) fn usage(why: &str) -> Exit {
-    eprintln!("error: {why}");
+    say(format_args!("error: {why}"));
     Exit::Usage
 }
 
 /// Tells the user what went wrong.
 pub(crate) fn failure(why: &str) -> Exit {
-    eprintln!("error: {why}");
+    say(format_args!("error: {why}"));
     Exit::RowFailed
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory};
 
 use super::exit::failure;
 use super::{Cli, Exit};
-use crate::report::files;
+use crate::streams;
 
 pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
@@ -45,12 +45,19 @@ pub(super) fn manual(args: &ManArgs) -> Exit {
         Some(dir) => std::fs::create_dir_all(dir)
             .and_then(|()| clap_mangen::generate_to(command, dir))
             .map_err(|error| format!("--dir: cannot write into {}: {error}", dir.display())),
-        None => page(command).and_then(|page| files::print(&page)),
+        None => page(command).and_then(|page| streams::print(&page)),
     };
     match written {
         Ok(()) => Exit::Well,
         Err(why) => failure(&why),
     }
+}
+
+/// The script for `shell`.
+pub(super) fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>, String> {

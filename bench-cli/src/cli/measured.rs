@@ -3,10 +3,11 @@
 use listenrain_results::{Cell, Run};
 
 use super::exit::{failure, usage};
-use super::{Exit, OutputArgs};
+use super::{Beside, Exit, OutputArgs};
 use crate::drive::Registry;
 use crate::machine;
-use crate::session::Interrupt;
+use crate::session::Context;
+use crate::streams::say;
 
 /// Instead of a table without a row.
 const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
@@ -32,19 +33,23 @@ fn unoptimised(opt_level: &str, force: bool) -> Result<Option<&'static str>, &'s
 pub(super) fn measured(
     registry: &Registry,
     output: &OutputArgs,
+    beside: Beside<'_>,
     render: fn(&Run) -> String,
-    work: impl AsyncFnOnce(&mut Run, &Interrupt) -> Exit,
+    work: impl AsyncFnOnce(&mut Run, &Context) -> Exit,
 ) -> Exit {
     let warned = match unoptimised(machine::OPT_LEVEL, output.force) {
         Ok(warning) => warning,
         Err(why) => return usage(why),
     };
-    if let Err(why) = output.check() {
+    let (journal, mut beside) = (output.journal(), beside);
+    beside.folders.extend(journal.as_deref().map(|path| ("the journal of this run", path)));
+    if let Err(why) = output.check(&beside) {
         return usage(&why);
     }
+    let context = Context::new(journal.clone());
     let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
     if let Some(warning) = warned {
-        eprintln!("warning: {warning}");
+        say(format_args!("warning: {warning}"));
         run.warnings.push(warning.to_owned());
     }
     if output.record.is_some() {
@@ -54,19 +59,19 @@ pub(super) fn measured(
         Ok(runtime) => runtime,
         Err(error) => return failure(&format!("no runtime: {error}")),
     };
-    let (verdict, was_interrupted) = runtime.block_on(async {
-        let interrupt = Interrupt::listen();
-        let verdict = work(&mut run, &interrupt).await;
-        (verdict, interrupt.was_pressed())
-    });
+    let verdict = runtime.block_on(work(&mut run, &context));
+    let was_interrupted = context.interrupt.was_pressed();
     run.env.interrupted = was_interrupted;
     let text = match run.cells.is_empty() {
         true if was_interrupted => NOTHING.to_owned(),
         true => "nothing was measured\n".to_owned(),
         false => render(&run),
     };
-    if let Err(exit) = output.finish(&text, &run) {
-        return exit;
+    let is_written = output.write(&run);
+    context.journal.end(is_written);
+    // Last, since nobody may read it.
+    if !output.show(&text) || !is_written {
+        return Exit::RowFailed;
     }
     match verdict {
         _ if was_interrupted => Exit::Interrupted,

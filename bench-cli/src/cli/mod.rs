@@ -5,6 +5,7 @@ mod compare;
 mod doctor;
 mod drive;
 mod exit;
+mod input;
 mod manual;
 mod measured;
 mod merge;
@@ -19,16 +20,19 @@ mod serve;
 mod transports;
 mod workers;
 
+use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
-use self::output::{FileArgs, OutputArgs};
+use self::output::{Beside, FileArgs, OutputArgs};
 use self::workers::{TakePartArgs, WorkerArgs};
 use crate::cell;
 use crate::drive::Registry;
-use crate::report::files;
+use crate::session::hear_signals;
+use crate::streams;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,8 +42,12 @@ Examples:
   bench-cli run --target tcp://127.0.0.1:8899
   bench-cli doctor                                what on this machine spoils figures
 
-Exit codes: 0 well, 1 a row failed, 2 wrong usage, 4 a limit was missed, 130 interrupted (what was measured is printed
-and written).";
+Exit codes: 0 well, 1 a row failed or a file could not be written, 2 wrong usage, 4 a limit was missed, 130 interrupted
+(what was measured is printed and written).
+
+With a file to write, each launch that is over is kept in FILE.journal until all files are written: `bench-cli report
+FILE.journal` shows what a run that was killed had measured. The first Ctrl-C, TERM or HUP ends a run with what it has, the
+second at once.";
 
 const TABLE_EXAMPLES: &str = "\
 Examples:
@@ -56,7 +64,9 @@ Examples:
   bench-cli run --until 2.5% --max-launches 10    fresh starts until it is that exact
   bench-cli run --set tcp.nodelay=false --quiet
   bench-cli run --record=runs                     kept in a new folder below runs
-  bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal";
+  bench-cli run --target tcp://127.0.0.1:8899     with `bench-cli serve` in another terminal
+
+Each launch that is over is kept in FILE.journal, beside the first file that is asked for, until all of them are written.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -105,7 +115,7 @@ enum Command {
     /// Load from a file: mixes of requests, phases, faults; on real transports or in the simulation.
     #[command(after_help = scenario::EXAMPLES)]
     Scenario(Box<scenario::ScenarioArgs>),
-    /// Answers a client elsewhere, until interrupted.
+    /// Answers a client elsewhere, until interrupted by Ctrl-C, TERM or HUP.
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(serve::ServeArgs),
     /// One run of the parts that several workers measured: histograms are added, never percentiles.
@@ -144,8 +154,12 @@ enum Command {
 pub(crate) fn main(registry: &Registry) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return told(&error).into(),
     };
+    // A cell's end is its parent's matter.
+    if !matches!(cli.command, Some(Command::Cell { .. })) {
+        hear_signals();
+    }
     let exit = match cli.command.unwrap_or_else(|| Command::Table(Box::new(cli.table))) {
         Command::Table(args) => run::table(&args, registry),
         Command::Run(args) => run::run(&args, registry),
@@ -161,21 +175,35 @@ pub(crate) fn main(registry: &Registry) -> ExitCode {
         Command::Report(args) => report::report(&args),
         Command::Schema => printed(&listenrain_results::json_schema()),
         Command::Man(args) => manual::manual(&args),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "bench-cli", &mut std::io::stdout());
-            Exit::Well
-        }
+        Command::Completions { shell } => printed(&manual::completions(shell)),
         Command::Cell { spec } => return cell::main(&spec, registry),
     };
     exit.into()
 }
 
+/// Tells what is wrong with the arguments, or prints the help that they ask for.
+fn told(error: &clap::Error) -> Exit {
+    if error.kind() == ErrorKind::InvalidUtf8
+        && let Some(argument) = std::env::args_os().find(|argument| argument.to_str().is_none())
+    {
+        return exit::usage(&format!("{argument:?} is not UTF-8, which only a path may not be"));
+    }
+    // It knows where colours are wanted.
+    match error.print() {
+        _ if error.use_stderr() => Exit::Usage,
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => exit::failure(&format!("cannot print: {why}")),
+        _ => printed(""),
+    }
+}
+
 fn printed(text: &str) -> Exit {
-    files::print(text.as_bytes()).map_or_else(|why| exit::failure(&why), |()| Exit::Well)
+    streams::print(text.as_bytes()).map_or_else(|why| exit::failure(&why), |()| Exit::Well)
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -1,11 +1,12 @@
 //! Output flags: which files are written, and what is shown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use listenrain_results::Run;
 
 use super::exit::{Exit, failure};
+use crate::report::Shown;
 use crate::report::files::{self, Asked, Format};
 
 /// Files of a run. One of them may be `-`, which is standard output; the table then goes to standard error.
@@ -67,20 +68,59 @@ pub(crate) struct OutputArgs {
     pub(crate) force: bool,
 }
 
+/// What a command reads, and the folders that it writes into beside its output: none may be one of its files.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside<'a> {
+    pub(crate) inputs: Vec<&'a Path>,
+    /// Each by the flag that names it.
+    pub(crate) folders: Vec<(&'static str, &'a Path)>,
+}
+
 impl OutputArgs {
-    /// Whether everything that was asked for can be written.
+    /// Whether everything that was asked for can be written, each to a place of its own.
     ///
     /// # Errors
     ///
     /// A text for the user that names the flag, the path and the reason.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        files::check(&self.files.asked())?;
+    pub(crate) fn check(&self, beside: &Beside<'_>) -> Result<(), String> {
+        let mut folders = beside.folders.clone();
+        folders.extend(self.record.as_deref().map(|folder| ("--record", folder)));
+        files::check(&self.files.asked(), &folders, &beside.inputs)?;
         self.record.as_deref().map_or(Ok(()), files::check_record)
     }
 
-    /// Shows `table`, writes the files of `run`, and records it where that was asked for; or says what could not be done.
+    /// Where the journal of a run is kept: beside the first file, else in the folder of recorded runs.
+    pub(crate) fn journal(&self) -> Option<PathBuf> {
+        let recorded =
+            || Some(self.record.as_ref()?.join(format!("unfinished-{}.journal", std::process::id())));
+        files::journal_beside(&self.files.asked()).or_else(recorded)
+    }
+
+    /// Records `run` where that was asked for, writes its files, each whatever became of the others, and tells what could
+    /// not be done. Gives whether everything is written.
+    pub(crate) fn write(&self, run: &Run) -> bool {
+        let recorded = self.record.as_deref().map_or(Ok(()), |folder| files::record(run, folder));
+        let mut failed: Vec<String> = recorded.err().into_iter().collect();
+        failed.extend(files::write(&[Shown::measured(run)], &self.files.asked()));
+        for why in &failed {
+            failure(why);
+        }
+        failed.is_empty()
+    }
+
+    /// Shows `table`, and tells where it cannot be. Gives whether it was shown.
+    pub(crate) fn show(&self, table: &str) -> bool {
+        files::show(table, &self.files.asked()).map_err(|why| failure(&why)).is_ok()
+    }
+
+    /// Writes the files of `run`, then shows `table`.
+    ///
+    /// # Errors
+    ///
+    /// How the command ends where either could not be done, which is told.
     pub(crate) fn finish(&self, table: &str, run: &Run) -> Result<(), Exit> {
-        let done = files::finish(table, run, &self.files.asked(), self.record.as_deref());
-        done.map_err(|why| failure(&why))
+        let is_written = self.write(run);
+        let is_shown = self.show(table);
+        if is_written && is_shown { Ok(()) } else { Err(Exit::RowFailed) }
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::drive::{CellsArgs, RepeatArgs, warmup_time, window_time};
 use super::exit::{ended, failure};
 use super::measured::measured;
-use super::{Exit, OutputArgs, WorkerArgs, merge, plan};
+use super::{Beside, Exit, OutputArgs, WorkerArgs, merge, plan};
 use crate::drive::Registry;
 use crate::load::{CellConfig, RuntimeChoice};
 use crate::progress::View;
@@ -85,10 +85,10 @@ fn measure(
     output: &OutputArgs,
     render: fn(&listenrain_results::Run) -> String,
 ) -> Exit {
-    measured(registry, output, render, async |run, interrupt| {
+    measured(registry, output, Beside::default(), render, async |run, context| {
         let view = View::of(plan, repeat.launches as usize, output.quiet);
         run.seed = (repeat.most > 1).then_some(repeat.seed);
-        run.cells = Session::begin(run, interrupt, view).await.measure(plan, repeat).await;
+        run.cells = Session::begin(run, context, view).await.measure(plan, repeat).await;
         Exit::Well
     })
 }
@@ -107,9 +107,11 @@ fn as_worker(
     let settings = Settings::of(plan).with("launches", repeat.launches).with("seed", repeat.seed);
     let pace = Pace { gather: worker.rendezvous_within, ..Pace::default() };
     let joining = Worker { identity, settings, servers: worker.servers, pace };
-    Ok(measured(registry, &args.output, tables::cells, async |run, interrupt| {
+    let folders = worker.parts.iter().map(|folder| ("--parts", folder.as_path())).collect();
+    let beside = Beside { folders, ..Beside::default() };
+    Ok(measured(registry, &args.output, beside, tables::cells, async |run, context| {
         let view = View::of(&shares, repeat.launches as usize, args.output.quiet);
-        let mut session = Session::begin(run, interrupt, view).await;
+        let mut session = Session::begin(run, context, view).await;
         let whole = match take_part(&mut session, joining, address, &shares, repeat, run).await {
             Ok(Some(whole)) => whole,
             Ok(None) => return Exit::Well,

@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 
 use super::exit::ended;
 use super::measured::measured;
-use super::{Exit, OutputArgs, plan, selection};
+use super::{Beside, Exit, OutputArgs, plan, printed, selection};
 use crate::drive::Registry;
 use crate::load::{CellConfig, Pins, Placement, RuntimeChoice, Scenario, WINDOW};
 use crate::progress::View;
@@ -73,36 +73,43 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Reads a file, and explains it, plays it in child processes, or plays it in the simulation.
 pub(super) fn scenario(args: &ScenarioArgs, registry: &Registry) -> Exit {
     ended(planned(args, registry).map(|(scenario, plan)| match args.simulate {
-        _ if args.check => {
-            print!("{}", scenario.explained());
-            Exit::Well
-        }
-        Some(seed) => simulate(&plan[0], seed, registry, &args.output),
+        _ if args.check => printed(&scenario.explained()),
+        Some(seed) => simulate(args, &plan[0], seed, registry),
         None => play(args, &plan, registry),
     }))
 }
 
 fn play(args: &ScenarioArgs, plan: &[CellConfig], registry: &Registry) -> Exit {
     let repeat = Repeat { launches: args.launches, until: None, most: args.launches, seed: args.seed };
-    measured(registry, &args.output, tables::cells, async |run, interrupt| {
+    measured(registry, &args.output, beside(args), tables::cells, async |run, context| {
         let view = View::of(plan, args.launches as usize, args.output.quiet);
         // The loads are drawn from it too.
         run.seed = Some(args.seed);
-        run.cells = Session::begin(run, interrupt, view).await.measure(plan, &repeat).await;
+        run.cells = Session::begin(run, context, view).await.measure(plan, &repeat).await;
         Exit::Well
     })
 }
 
+fn beside(args: &ScenarioArgs) -> Beside<'_> {
+    Beside { inputs: vec![args.file.as_path()], ..Beside::default() }
+}
+
 #[cfg(feature = "simulate")]
-fn simulate(config: &CellConfig, seed: u64, registry: &Registry, output: &OutputArgs) -> Exit {
+fn simulate(args: &ScenarioArgs, config: &CellConfig, seed: u64, registry: &Registry) -> Exit {
     // No figure of it is this build's.
-    let output = OutputArgs { force: true, ..output.clone() };
-    measured(registry, &output, tables::cells, async |run, _| {
+    let output = OutputArgs { force: true, ..args.output.clone() };
+    measured(registry, &output, beside(args), tables::cells, async |run, context| {
         run.warnings.push("simulated: every time is the model's, none a machine's".to_owned());
         run.seed = Some(seed);
         let (config, registry) = (config.clone(), registry.clone());
-        // A runtime of its own needs a thread of its own.
-        let played = tokio::task::spawn_blocking(move || simulated::played(&config, seed, &registry)).await;
+        // A runtime of its own needs a thread of its own, which an interrupt does not wait for.
+        let (over, is_over) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || over.send(simulated::played(&config, seed, &registry)));
+        let played = tokio::select! {
+            biased;
+            () = context.interrupt.once() => return Exit::Well,
+            played = is_over => played,
+        };
         let Ok(cells) = played else { return Exit::RowFailed };
         run.cells = cells;
         Exit::Well
@@ -111,7 +118,7 @@ fn simulate(config: &CellConfig, seed: u64, registry: &Registry, output: &Output
 
 /// Refused while it was planned.
 #[cfg(not(feature = "simulate"))]
-fn simulate(_: &CellConfig, _: u64, _: &Registry, _: &OutputArgs) -> Exit {
+fn simulate(_: &ScenarioArgs, _: &CellConfig, _: u64, _: &Registry) -> Exit {
     Exit::Usage
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, value_parser};
 use super::drive::{CellsArgs, DriveArgs, payload};
 use super::exit::ended;
 use super::measured::measured;
-use super::{Exit, OutputArgs, plan, selection};
+use super::{Beside, Exit, OutputArgs, plan, selection};
 use crate::drive::Registry;
 use crate::judge::goals;
 use crate::judge::search::{Outcome, Plan, measure};
@@ -68,9 +68,9 @@ pub(crate) struct SearchArgs {
 /// Searches in every cell.
 pub(super) fn search(args: &SearchArgs, registry: &Registry) -> Exit {
     ended(planned(args, registry).map(|plan| {
-        measured(registry, &args.output, results::search, async |run, interrupt| {
+        measured(registry, &args.output, Beside::default(), results::search, async |run, context| {
             let view = View::of(&plan.cells, plan.launches(), args.output.quiet);
-            let mut session = Session::begin(run, interrupt, view).await;
+            let mut session = Session::begin(run, context, view).await;
             match measure(&plan, &mut session, run).await {
                 Outcome::Found => Exit::Holds,
                 Outcome::Unclear => Exit::Inconclusive,

@@ -1,6 +1,7 @@
 //! `bench-cli serve`: a server alone, for a client elsewhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use listenrain::Endpoint;
@@ -12,7 +13,12 @@ use crate::cell;
 use crate::drive::{Registry, Serving, Stalls};
 use crate::limits::{MAX_PARALLEL, MAX_WINDOW};
 use crate::load::{CellConfig, ProtocolChoice, RuntimeChoice};
+use crate::session::Interrupt;
+use crate::streams::{self, say};
 use crate::workers;
+
+/// What is left of it then hangs, and ends with its process.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// A server alone.
 #[derive(Debug, Clone, Args)]
@@ -58,19 +64,32 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
     };
     let (listening, listens) = oneshot::channel();
     let ready = Box::new(|endpoint: &Endpoint| {
-        println!("{} ({protocol}) listens at {endpoint}", stack.name());
+        let said = format!("{} ({protocol}) listens at {endpoint}\n", stack.name());
+        // Clients may know where it is without being told.
+        if let Err(why) = streams::print(said.as_bytes()) {
+            say(format_args!("warning: {why}"));
+        }
         let _ = listening.send(());
     });
+    let interrupt = Interrupt::listen();
     let serving = async {
         tokio::select! {
             biased;
-            _ = tokio::signal::ctrl_c() => Ok(()),
+            () = interrupt.once() => Ok(()),
             ended = stack.serve(serving, ready) => ended.map_err(|error| error.to_string()),
             ended = taking_part(&args.take_part, listens) => ended,
         }
     };
-    let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));
-    Ok(match ended.unwrap_or_else(|error| Err(error.to_string())) {
+    let ended = match cell::build(args.runtime) {
+        Ok(runtime) => {
+            let ended = runtime.block_on(serving);
+            // Not in the background: this process would end before a listener that lives in files has removed them.
+            runtime.shutdown_timeout(STOP_WITHIN);
+            ended
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    Ok(match ended {
         Ok(()) => Exit::Well,
         Err(why) => failure(&why),
     })

@@ -1,6 +1,7 @@
 //! One child process: its start, its messages, its end.
 
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -25,15 +26,18 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn start(program: &Program, order: &CellSpec) -> Result<Self, String> {
-        Self::spawn(program, order).map_err(|error| format!("cannot start {program} for it: {error}"))
+    /// Temporary files of it go below `scratch`, where that is given.
+    pub(super) fn start(program: &Program, order: &CellSpec, scratch: Option<&Path>) -> Result<Self, String> {
+        Self::spawn(program, order, scratch)
+            .map_err(|error| format!("cannot start {program} for it: {error}"))
     }
 
-    fn spawn(program: &Program, order: &CellSpec) -> io::Result<Self> {
+    fn spawn(program: &Program, order: &CellSpec, scratch: Option<&Path>) -> io::Result<Self> {
         let mut command = Command::new(program.path()?);
         command.arg("cell").arg(serde_json::to_string(order)?);
         // The child watches its standard input for our end.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.envs(scratch.map(|folder| ("TMPDIR", folder)));
         // Ctrl-C is for us; we end the child.
         #[cfg(unix)]
         command.process_group(0);

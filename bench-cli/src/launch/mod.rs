@@ -5,6 +5,7 @@ mod compose;
 mod overlap;
 mod program;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use listenrain_results::Cell;
@@ -34,6 +35,8 @@ pub(crate) struct Launcher {
     pub(crate) idle_busy_percent: f64,
     /// Whether a live view wants ticks.
     pub(crate) wants_ticks: bool,
+    /// Where the processes keep temporary files; in the system's folder for them where that is none.
+    pub(crate) scratch: Option<PathBuf>,
 }
 
 /// The two ends of a launch: connected, and waiting to be told to begin.
@@ -65,20 +68,24 @@ impl Launcher {
     async fn connected(&self, config: &CellConfig) -> Result<Ready, String> {
         let (mut server, mut role) = (None, Role::Whole);
         if config.placement == Placement::Split {
-            let mut child = Child::start(&self.program, &self.spec(config, Role::Server))?;
+            let mut child = self.start(config, Role::Server)?;
             role = Role::Client(match child.hear().await {
                 FromChild::Listening(endpoint) => endpoint,
                 said => return Err(format!("the server: {}", unexpected(said))),
             });
             server = Some(child);
         }
-        let mut client = Child::start(&self.program, &self.spec(config, role))?;
+        let mut client = self.start(config, role)?;
         match client.hear().await {
             FromChild::Connected => {}
             said => return Err(unexpected(said)),
         }
         let (config, idle_busy_percent) = (config.clone(), self.idle_busy_percent);
         Ok(Ready { config, server, client, server_cpu: Watched::default(), idle_busy_percent })
+    }
+
+    fn start(&self, config: &CellConfig, role: Role) -> Result<Child, String> {
+        Child::start(&self.program, &self.spec(config, role), self.scratch.as_deref())
     }
 
     fn spec(&self, config: &CellConfig, role: Role) -> CellSpec {

@@ -13,6 +13,7 @@ pub(crate) mod secrets;
 pub(crate) mod sockets;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -26,7 +27,7 @@ use self::secrets::without_secrets;
 pub(crate) fn describe(allocator: &str) -> Env {
     Env {
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-        command: typed(std::env::args().skip(1)),
+        command: typed(std::env::args_os().skip(1)),
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
         cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
@@ -95,8 +96,8 @@ fn settings(root: &Root) -> BTreeMap<String, String> {
 }
 
 /// The command line as it was typed, but for what an endpoint may hold secret.
-fn typed(arguments: impl Iterator<Item = String>) -> String {
-    let arguments = arguments.map(|argument| without_secrets(&argument));
+fn typed(arguments: impl Iterator<Item = OsString>) -> String {
+    let arguments = arguments.map(|argument| without_secrets(&argument.to_string_lossy()));
     std::iter::once("bench-cli".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 

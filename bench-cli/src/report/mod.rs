@@ -13,6 +13,7 @@ mod hlog;
 mod labels;
 mod notes;
 mod page;
+pub(crate) mod place;
 pub(crate) mod results;
 mod sheets;
 mod shown;

@@ -1,18 +1,23 @@
 //! A session: launch after launch of the cells of a plan, in one loop for plain runs, scenarios and workers.
 
 mod interrupt;
+pub(crate) mod journal;
 mod repeat;
+mod scratch;
 #[cfg(feature = "simulate")]
 pub(crate) mod simulated;
 mod workers;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use listenrain_results::{Cell, Run};
 use tokio::time::sleep;
 
-pub(crate) use self::interrupt::Interrupt;
+pub(crate) use self::interrupt::{INTERRUPTED, Interrupt, hear_signals};
+use self::journal::Journal;
 pub(crate) use self::repeat::Repeat;
+use self::scratch::Scratch;
 pub(crate) use self::workers::take_part;
 use crate::launch::{Launcher, all_failed};
 use crate::load::CellConfig;
@@ -26,17 +31,33 @@ const IDLE: Duration = Duration::from_millis(300);
 /// Fewest windows of a launch that was interrupted; with fewer it is left out.
 const LEAST_WINDOWS: usize = 3;
 
-/// What launches, what may interrupt it, and where its progress is shown.
+/// What every session of a process has: signals, the journal, and a folder for the files of its cells.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) interrupt: Interrupt,
+    pub(crate) journal: Journal,
+    scratch: Option<Scratch>,
+}
+
+impl Context {
+    /// With a journal at that place, if any.
+    pub(crate) fn new(journal: Option<PathBuf>) -> Self {
+        Self { interrupt: Interrupt::listen(), journal: Journal::at(journal), scratch: Scratch::make() }
+    }
+}
+
+/// What launches, what may interrupt it, where its launches are kept, and where its progress is shown.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     pub(crate) launcher: Launcher,
     pub(crate) interrupt: &'a Interrupt,
+    journal: &'a Journal,
     view: View,
 }
 
 impl<'a> Session<'a> {
     /// A session whose launcher knows how busy the machine is while nothing is measured; `run` is warned where that is much.
-    pub(crate) async fn begin(run: &mut Run, interrupt: &'a Interrupt, view: View) -> Self {
+    pub(crate) async fn begin(run: &mut Run, context: &'a Context, view: View) -> Self {
         let before = Snapshot::now();
         sleep(IDLE).await;
         let after = Snapshot::now();
@@ -47,8 +68,11 @@ impl<'a> Session<'a> {
                  spoils these figures; `bench-cli doctor` says more"
             ));
         }
-        let launcher = Launcher { idle_busy_percent, wants_ticks: view.is_watched(), ..Launcher::default() };
-        Self { launcher, interrupt, view }
+        let scratch = context.scratch.as_ref().map(|scratch| scratch.folder().to_owned());
+        let launcher =
+            Launcher { idle_busy_percent, wants_ticks: view.is_watched(), scratch, ..Launcher::default() };
+        context.journal.begin(run);
+        Self { launcher, interrupt: &context.interrupt, journal: &context.journal, view }
     }
 
     /// Measures every cell of `plan` as often as `repeat` says, and gives one cell for each of its phases, in the plan's
@@ -73,6 +97,7 @@ impl<'a> Session<'a> {
                 let Some(mut cells) = launch(self, index).await else { break 'rounds };
                 cells.iter_mut().flat_map(|cell| &mut cell.launches).for_each(|launch| launch.order = order);
                 order += 1;
+                self.journal.keep(config, &self.launcher.program, &cells);
                 if let Some(last) = cells.last() {
                     self.view.ended(config, last);
                 }
@@ -94,6 +119,7 @@ impl<'a> Session<'a> {
         if self.interrupt.was_pressed() {
             return None;
         }
+        self.journal.keep(config, &self.launcher.program, std::slice::from_ref(&cell));
         self.view.ended(config, &cell);
         Some(cell)
     }
@@ -107,11 +133,7 @@ impl<'a> Session<'a> {
         };
         let mut cells = match ready {
             Err(why) => return Some(all_failed(config, &why)),
-            Ok(ready) => tokio::select! {
-                biased;
-                () = self.interrupt.twice() => return None,
-                cells = ready.run(self.interrupt.once(), |tick| self.view.tick(tick)) => cells,
-            },
+            Ok(ready) => ready.run(self.interrupt.once(), |tick| self.view.tick(tick)).await,
         };
         if cells.is_empty() {
             return Some(all_failed(config, "its process measured nothing"));

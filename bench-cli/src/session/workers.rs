@@ -8,6 +8,7 @@ use tokio::time::sleep_until;
 use super::{LEAST_WINDOWS, Repeat, Session};
 use crate::load::CellConfig;
 use crate::machine::secrets::told_without_secrets;
+use crate::streams::say;
 use crate::workers::{Joined, LaunchPhase, Whole, Worker};
 
 /// Measures this worker's `shares` with the others that meet at `address`; gives the whole at worker 0, and nothing at the
@@ -25,7 +26,7 @@ pub(crate) async fn take_part(
     run: &mut Run,
 ) -> Result<Option<Whole>, String> {
     run.seed = (repeat.most > 1).then_some(repeat.seed);
-    let listens = |at: SocketAddr| eprintln!("rendezvous at {at}");
+    let listens = |at: SocketAddr| say(format_args!("rendezvous at {at}"));
     let interrupt = session.interrupt;
     let mut joined = tokio::select! {
         biased;
@@ -75,11 +76,7 @@ async fn launch(
             _ = &mut aborted => {}
         }
     };
-    let cells = tokio::select! {
-        biased;
-        () = interrupt.twice() => return Err("interrupted".to_owned()),
-        cells = ready.run(stop, |tick| session.view.tick(tick)) => cells,
-    };
+    let cells = ready.run(stop, |tick| session.view.tick(tick)).await;
     let was_stopped = |cell: &Cell| cell.duration_s < config.duration.as_secs_f64() * 0.5;
     let tells = |cell: &Cell| !was_stopped(cell) || cell.series.tps.len() >= LEAST_WINDOWS;
     match cells.iter().all(tells) {

@@ -13,6 +13,7 @@ mod ticks;
 pub mod timekeeper;
 pub mod window;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ pub fn main(text: &str, registry: &Registry) -> ExitCode {
         Ok(spec) => spec,
         Err(why) => {
             send(&FromChild::Failed(why.clone()));
-            eprintln!("error: {why}");
+            // Its parent may have closed it.
+            let _ = writeln!(std::io::stderr(), "error: {why}");
             return ExitCode::from(2);
         }
     };

@@ -13,6 +13,7 @@ use crate::load::CellConfig;
 use crate::merge;
 use crate::session::Session;
 use crate::stats::{LEVEL, flips};
+use crate::streams::say;
 
 /// What is compared. Each value has the same cells, in the same order.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ fn warn(plan: &Plan, run: &mut Run) {
             plan.blocks,
             least(plan.blocks)
         );
-        eprintln!("warning: {why}");
+        say(format_args!("warning: {why}"));
         run.warnings.push(why);
     }
 }
