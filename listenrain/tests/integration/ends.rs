@@ -237,8 +237,7 @@ async fn a_caller_hears_the_same_of_a_deadline_whichever_side_looks_first() {
     let (call, asked) = started(&client, &mut peer, "x").await;
     // It had to wait there, and never ran.
     peer.send(REFUSED, asked.id, [6, 0]).await;
-    let error = call.await.unwrap().unwrap_err();
-    assert!(matches!(error, CallError::Expired) && error.never_executed());
+    assert_fails!(call.await.unwrap(), CallError::Expired);
     assert_eq!(client.counts().timeouts, 2);
 }
 

@@ -135,8 +135,7 @@ async fn a_reply_with_the_id_of_another_request_is_an_error_of_who_gives_it() {
     let (router, mut asked) = handed_over();
     let (_net, server, mut peer) = served(Server::builder(first_byte_is_id(), router)).await;
     peer.send_original("1ask").await;
-    let given = asked.recv().await.unwrap().1.reply("2mine".into());
-    assert!(matches!(given, Err(RespondError::Encode(_))), "{given:?}");
+    assert_fails!(asked.recv().await.unwrap().1.reply("2mine".into()), RespondError::Encode(_));
     peer.send_original("2ask").await;
     asked.recv().await.unwrap().1.reply("2yours".into()).unwrap();
     assert_eq!(peer.read_original().await.unwrap(), b"2yours", "and nothing before it");
@@ -154,8 +153,7 @@ async fn a_message_without_an_id_is_refused_to_its_caller() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_keeps_its_place_where_order_is_all_there_is() {
     let (_net, mut peer, client) = by_hand(in_order()).await;
-    let timed_out = client.call_within(Bytes::from("a"), ms(10)).await;
-    assert!(matches!(timed_out, Err(CallError::Timeout)));
+    assert_fails!(client.call_within(Bytes::from("a"), ms(10)).await, CallError::Timeout);
     start(&client, "b").await.abort();
     settle().await;
     let call = start(&client, "c").await;

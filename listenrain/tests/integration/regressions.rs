@@ -80,6 +80,5 @@ async fn a_codec_that_panics_ends_its_forwarding_with_an_error() {
     let ((mut near, first), (second, _far)) = (tokio::io::duplex(64), tokio::io::duplex(64));
     let [first, second] = [first, second].map(|io| Channel::from_io(io, ChannelFacts::new("test")));
     near.write_all(b"!").await.unwrap();
-    let ended = forward(first, second, Arc::new(Picky::default())).await;
-    assert!(matches!(ended, Err(LinkError::Panic(_))), "{ended:?}");
+    assert_fails!(forward(first, second, Arc::new(Picky::default())).await, LinkError::Panic(_));
 }

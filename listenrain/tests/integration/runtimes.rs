@@ -131,6 +131,5 @@ fn callers_of_a_runtime_without_timers_hear_of_their_ends() {
         // Long enough for the request to leave, also where a backtrace of the runtime's complaint is printed first.
         runtime.block_on(client.call_within(Bytes::new(), secs(1)))
     });
-    let outcome = asked.recv_timeout(WATCHDOG).expect("told");
-    assert!(matches!(outcome, Err(CallError::Timeout)), "{outcome:?}");
+    assert_fails!(asked.recv_timeout(WATCHDOG).expect("told"), CallError::Timeout);
 }

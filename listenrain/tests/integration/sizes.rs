@@ -74,9 +74,8 @@ async fn a_reply_beyond_the_callers_limit_fails_that_call_only() {
     for size in [LIMIT - 1, LIMIT] {
         assert_eq!(wanting(size).await.unwrap().len(), size);
     }
-    let error = wanting(LIMIT + 1).await.unwrap_err();
-    let CallError::Failed(Failure::ReplyTooLarge { size, limit }) = error else { panic!("{error:?}") };
-    assert_eq!((size, limit), (LIMIT as u64 + 1, LIMIT));
+    let failed = wanting(LIMIT + 1).await;
+    assert_fails!(failed, CallError::Failed(Failure::ReplyTooLarge { size: 1001, limit: LIMIT }));
     assert_eq!(neighbour.await.unwrap().len(), 7);
     assert_eq!(net.dials(), 1);
 }
@@ -129,9 +128,9 @@ async fn a_request_that_may_itself_be_what_channels_are_lost_by_is_given_up() {
         settle().await;
         assert!(!poison.is_finished());
     }
-    let error = poison.await.unwrap().unwrap_err();
-    let CallError::Refused(Refusal::GivenUp { channels: 3 }) = error else { panic!("{error:?}") };
-    assert!(error.never_executed());
+    let outcome = poison.await.unwrap();
+    assert!(outcome.as_ref().is_err_and(CallError::never_executed));
+    assert_fails!(outcome, CallError::Refused(Refusal::GivenUp { channels: 3 }));
     assert_eq!(client.counts().refused, 1);
     // What stood behind it is served.
     exchange(&client, &mut peers.next().await, "neighbour", "").await;

@@ -127,8 +127,7 @@ async fn a_superseded_channel_whose_peer_is_gone_without_a_word_is_given_up() {
     first.expect(REQUEST).await;
     let _second = test.improve().await;
     let (took, end) = timed(old).await;
-    let end = end.unwrap();
-    assert!(matches!(end, Err(CallError::Lost { cause: LinkError::Silent(_), .. })), "{end:?}");
+    assert_fails!(end.unwrap(), CallError::Lost { cause: LinkError::Silent(_), .. });
     assert!(took <= secs(60), "{took:?}");
     first.expect(PING).await;
 }

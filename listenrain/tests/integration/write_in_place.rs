@@ -146,8 +146,7 @@ async fn what_the_channel_does_not_take_from_its_caller_leaves_when_it_does() {
 async fn a_request_that_nobody_waits_for_any_more_is_not_written() {
     for protocol in [native(), in_order(), first_byte_is_id()] {
         let (server, client, log) = logged_with(protocol).await;
-        let late = client.call_within("late".into(), Duration::ZERO).await;
-        assert!(matches!(late, Err(CallError::Expired)), "{late:?}");
+        assert_fails!(client.call_within("late".into(), Duration::ZERO).await, CallError::Expired);
         settle().await;
         assert_eq!((log.tasks(), server.counts().answered), (vec![], 1));
         let counts = client.counts();
