@@ -10,7 +10,7 @@
 //! Last comes a control: with limits of 1 GiB the same callers need more than 512 MiB. Exit codes: 0 it holds, 1 it does
 //! not.
 
-#[path = "../../tests/support/counted.rs"]
+#[path = "../../tests/integration/support/counted.rs"]
 mod counted;
 
 use std::process::ExitCode;
