@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::report::plain;
+
 /// Each has its own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -39,13 +41,13 @@ impl From<Exit> for ExitCode {
 
 /// Tells the user why nothing was done.
 pub(crate) fn usage(why: &str) -> Exit {
-    eprintln!("error: {why}");
+    eprintln!("error: {}", plain::lines(why));
     Exit::Usage
 }
 
 /// Tells the user what went wrong.
 pub(crate) fn failure(why: &str) -> Exit {
-    eprintln!("error: {why}");
+    eprintln!("error: {}", plain::lines(why));
     Exit::RowFailed
 }
 

@@ -42,7 +42,11 @@ pub(super) fn measured(
     if let Err(why) = output.check() {
         return usage(&why);
     }
-    let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
+    let env = match machine::describe(registry.allocator()) {
+        Ok(env) => env,
+        Err(why) => return failure(&why),
+    };
+    let mut run = Run::new(env, Vec::new());
     if let Some(warning) = warned {
         eprintln!("warning: {warning}");
         run.warnings.push(warning.to_owned());

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use clap::Args;
-use listenrain::Endpoint;
+use listenrain::{Endpoint, EndpointError};
 use tokio::sync::oneshot;
 
-use super::exit::{ended, failure};
+use super::exit::{ended, failure, usage};
 use super::{Exit, TakePartArgs, selection};
 use crate::cell;
-use crate::drive::{Registry, Serving, Stalls};
+use crate::drive::{Registry, Serving, StackError, Stalls};
 use crate::limits::{MAX_PARALLEL, MAX_WINDOW};
 use crate::load::{CellConfig, ProtocolChoice, RuntimeChoice};
 use crate::workers;
@@ -40,12 +40,7 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
 }
 
 fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
-    let endpoint: Endpoint = args.listen.parse().map_err(|error| format!("--listen: {error}"))?;
-    let unknown = || {
-        let allowed = registry.schemes().join(", ");
-        format!("--listen {endpoint}: unknown scheme; allowed: {allowed}")
-    };
-    let known = registry.transport(endpoint.scheme()).ok_or_else(unknown)?;
+    let (endpoint, known) = selection::endpoint("--listen", &args.listen, registry)?;
     let stack = selection::stack(args.stack.as_deref(), registry)?;
     let protocol = selection::protocol(args.protocol, stack)?;
     let serving = Serving {
@@ -65,15 +60,31 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
         tokio::select! {
             biased;
             _ = tokio::signal::ctrl_c() => Ok(()),
-            ended = stack.serve(serving, ready) => ended.map_err(|error| error.to_string()),
-            ended = taking_part(&args.take_part, listens) => ended,
+            ended = stack.serve(serving, ready) => ended.map_err(refused),
+            ended = taking_part(&args.take_part, listens) => ended.map_err(|why| failure(&why)),
         }
     };
     let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));
-    Ok(match ended.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(()) => Exit::Well,
-        Err(why) => failure(&why),
+    Ok(match ended {
+        Ok(Ok(())) => Exit::Well,
+        Ok(Err(exit)) => exit,
+        Err(error) => failure(&error.to_string()),
     })
+}
+
+/// An endpoint that cannot be is wrong usage; that nothing can listen there is not.
+fn refused(error: StackError) -> Exit {
+    let invalid = match &error {
+        StackError::Endpoint(error) => Some(error),
+        StackError::Next { error } => {
+            error.source.as_deref().and_then(|source| source.downcast_ref::<EndpointError>())
+        }
+        _ => None,
+    };
+    match invalid {
+        Some(error) => usage(&format!("--listen: {error}")),
+        None => failure(&error.to_string()),
+    }
 }
 
 /// Takes part once this listens: workers come as soon as all are there. Never ends where that was not asked for.
