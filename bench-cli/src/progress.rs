@@ -97,9 +97,9 @@ impl View {
     }
 
     fn line(&self, config: &CellConfig, cell: &Cell) -> String {
-        let errors = if cell.errors > 0 { format!(", {} errors", cell.errors) } else { String::new() };
+        let failed = cell.what_failed().map_or_else(String::new, |what| format!(", FAILED: {what}"));
         let (over, all) = (self.over, self.all());
-        format!("{over}/{all}  {}: {} tps{errors}", config.label(), whole(cell.tps))
+        format!("{over}/{all}  {}: {} tps{failed}", config.label(), brief(cell.tps))
     }
 
     /// All launches; of a run that goes on until it is exact enough, those known of.

@@ -134,6 +134,24 @@ fn errors_where_there_were_none_are_a_regression() {
 }
 
 #[test]
+fn a_load_that_broke_passes_nothing_whatever_errors_are_allowed() {
+    // 64 calls that a stopped server never answers are few beside all those before, and the end of the measurement.
+    let files = Files::new();
+    for kind in ["unfinished", "channel", "panic", "ended early", "not measured"] {
+        let mut broken = base();
+        broken.cells[0].errors = 1;
+        broken.cells[0].error_kinds = [(kind.to_owned(), 1)].into();
+        broken.cells[0].error_samples = vec!["requests without a reply".to_owned()];
+        let said = files.check(&base(), &broken, &["--limit", "errors<50%,p99<2ms"], 3);
+        assert!(said.contains("requests without a reply") && !said.contains("passed  "), "{kind}: {said}");
+    }
+    let mut timeouts = base();
+    timeouts.cells[0].errors = 1;
+    timeouts.cells[0].error_kinds = [("timeout".to_owned(), 1)].into();
+    files.check(&base(), &timeouts, &["--limit", "errors<50%,p99<2ms"], 0);
+}
+
+#[test]
 fn what_was_dropped_is_lost_as_what_failed_is() {
     let open = |dropped| {
         let mut run = base();

@@ -1,6 +1,6 @@
 //! The built program, as a user runs it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -172,6 +172,21 @@ fn wrong_usage_is_code_2_and_says_what_is_allowed() {
         ("run --rate fast", "20k or 1.5M"),
         ("run --inject-stall 2s@2s", "its end would not be seen"),
         ("serve --listen smoke", "no scheme"),
+        ("serve --listen smoke://x", "no transport has scheme `smoke`; there are: tcp"),
+        (
+            "serve --listen tcp://localhost",
+            "--listen: endpoint `tcp://localhost`: has no port; write it like",
+        ),
+        // The whole text: nothing of it is a secret, and all of it says what to change.
+        (
+            "run --target tcp://localhost",
+            "--target: endpoint `tcp://localhost`: has no port; write it like tcp://127.0.0.1:7000 or tcp://[::1]:7000",
+        ),
+        (
+            "run --target tcp://localhost:1/path",
+            "--target: endpoint `tcp://localhost:1/path`: port `1/path` must be",
+        ),
+        ("run --target tcp://me@localhost:1", "host `me@localhost` is neither a name nor an address"),
         ("dance", "unrecognized"),
     ] {
         let output = run(line);
@@ -214,8 +229,8 @@ fn a_server_that_hangs_up_fails_the_row_with_the_reason() {
     let (listener, address) = listen();
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // The first small request is answered, the load is not.
-        let mut first = [0; 16];
+        // The first request is answered, the load is not.
+        let mut first = [0; 4096];
         stream.read_exact(&mut first).unwrap();
         stream.write_all(&first).unwrap();
         stream.read_exact(&mut [0; 4096]).unwrap();
@@ -225,6 +240,23 @@ fn a_server_that_hangs_up_fails_the_row_with_the_reason() {
     server.join().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(cells(&output).cells[0].error_kinds.contains_key("channel"), "{output:?}");
+}
+
+#[test]
+fn a_server_takes_every_scheme_that_a_transport_understands() {
+    for scheme in ["quic+selfsigned", "tls+selfsigned", "tcp"] {
+        let mut server =
+            tool(&format!("serve --listen {scheme}://127.0.0.1:0")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = io::BufReader::new(server.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let (_, target) =
+            line.trim().split_once("listens at ").unwrap_or_else(|| panic!("{scheme}: `{line}`"));
+        let run = measured(&format!("run --target {target} --duration 100ms --warmup 10ms --json -"));
+        assert!(run.cells[0].requests > 0, "{scheme}");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
 }
 
 #[test]

@@ -202,3 +202,90 @@ fn the_schema_is_printed() {
     let (out, _) = said(Path::new("."), "schema", 0);
     assert_eq!(out, json_schema());
 }
+
+/// Puts `more` behind every text of a run file, but for those that stand for one of a few values.
+fn add_to_every_text(value: &mut serde_json::Value, more: &str) {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.push_str(more),
+        Value::Array(all) => all.iter_mut().for_each(|value| add_to_every_text(value, more)),
+        Value::Object(fields) => {
+            let parsed = ["histograms", "verdict", "error_kinds"];
+            let free = fields.iter_mut().filter(|(name, _)| !parsed.contains(&name.as_str()));
+            free.for_each(|(_, value)| add_to_every_text(value, more));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn nothing_in_a_run_file_acts_on_a_terminal() {
+    // A file from elsewhere could clear the screen, retitle the window, or add a line that says that all is well.
+    let folder = folder("hostile");
+    let hostile = "\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{2028}\r\nFORGED passed";
+    for name in ["rich", "transports", "curve", "compared", "checked"] {
+        let text = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        let mut value = serde_json::from_str(&text).unwrap();
+        add_to_every_text(&mut value, hostile);
+        fs::write(folder.join("hostile.json"), value.to_string()).unwrap();
+        let plain = ["", "--csv -", "--md -", "--html -", "--hlog -", "--counts -"];
+        for form in
+            plain.into_iter().filter(|form| name == "rich" || !["--hlog -", "--counts -"].contains(form))
+        {
+            let output = tool(&folder, &format!("report hostile.json {form}"));
+            let shown =
+                [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+            assert!(output.status.code().is_some_and(|code| code < 2), "{name} {form}: {shown}");
+            let acts = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2028}".contains(c);
+            assert_eq!(shown.find(acts), None, "{name} {form}: {shown}");
+            assert!(!shown.lines().any(|line| line.starts_with("FORGED")), "{name} {form}: {shown}");
+            assert!(shown.contains("FORGED"), "{name} {form}: the text itself is there");
+        }
+    }
+}
+
+#[test]
+fn a_failed_row_looks_failed_with_its_reason_in_every_form() {
+    // It looked like a row of 0 requests a second.
+    let folder = folder("failed");
+    let mut run = fixtures::transports();
+    let failed = run.cells.iter_mut().find(|cell| cell.open_loop.is_none() && cell.stack != "bare").unwrap();
+    (failed.requests, failed.errors, failed.tps) = (0, 1, 0.0);
+    failed.error_kinds = [("not measured".to_owned(), 1)].into();
+    failed.error_samples = vec!["connection refused by nobody".to_owned()];
+    fs::write(folder.join("failed.json"), run.to_json()).unwrap();
+    for form in ["", "--md -", "--csv -", "--html -"] {
+        let (out, err) = said(&folder, &format!("report failed.json {form}"), 1);
+        let out = if form.is_empty() { out + &err } else { out };
+        let mark = if form == "--csv -" { "true" } else { "FAILED" };
+        let is_marked = match form {
+            "--html -" => out.contains("failed</strong>"),
+            _ => out.lines().any(|line| line.contains(mark) && line.contains("tcp")),
+        };
+        assert!(is_marked && out.contains("connection refused by nobody"), "{form}: {out}");
+    }
+}
+
+#[test]
+fn phases_of_equal_load_are_told_apart_in_every_form() {
+    let folder = folder("phases");
+    let mut run = fixtures::transports();
+    run.cells.truncate(1);
+    let second = run.cells[0].clone();
+    run.cells.push(second);
+    for (cell, phase) in run.cells.iter_mut().zip(["before-it", "after-it"]) {
+        (cell.scenario, cell.phase) = (Some("load".to_owned()), Some(phase.to_owned()));
+    }
+    fs::write(folder.join("phases.json"), run.to_json()).unwrap();
+    for form in ["", "--md -", "--csv -", "--html -", "--counts -", "--hlog -"] {
+        let output = tool(&folder, &format!("report phases.json {form}"));
+        let out = String::from_utf8_lossy(&output.stdout);
+        for phase in ["before-it", "after-it"] {
+            assert!(out.contains(phase), "{form}: {out}");
+        }
+    }
+    let check = "check --baseline phases.json phases.json --force --fail-on tps<-3%";
+    let output = tool(&folder, check);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("before-it") && out.contains("after-it"), "{out}");
+}

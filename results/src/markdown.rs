@@ -3,7 +3,7 @@
 use crate::original::{self, OriginalRow};
 use crate::rows::{Row, rows};
 use crate::schema::{Cell, Interval, Run, Times, Usage};
-use crate::written::{brief, escaped, or_none, size, whole};
+use crate::written::{brief, escaped, or_none, rate, size, whole};
 
 /// A column: its head and what a row has there.
 type Column = (&'static str, fn(&Row<'_>) -> String);
@@ -39,7 +39,7 @@ fn columns(rows: &[Row<'_>]) -> Vec<Column> {
     let is_open = rows.iter().any(|row| row.cell.open_loop.is_some());
     if is_open {
         columns.push(("rate, 1/s", |row| {
-            row.cell.open_loop.as_ref().map_or_else(String::new, |open| whole(open.rate))
+            row.cell.open_loop.as_ref().map_or_else(String::new, |open| rate(open.rate))
         }));
     } else {
         columns.push(("parallel", |row| row.cell.parallel.to_string()));
@@ -47,7 +47,7 @@ fn columns(rows: &[Row<'_>]) -> Vec<Column> {
     columns.push(("payload", |row| size(row.cell.payload_bytes)));
     match rows.iter().any(|row| row.cell.tps_interval.is_some()) {
         true => columns.push(("tps ± 95 %", |row| with_interval(row.cell))),
-        false => columns.push(("tps", |row| whole(row.cell.tps))),
+        false => columns.push(("tps", |row| brief(row.cell.tps))),
     }
     columns.push(("Gbit/s, one way", |row| format!("{:.2}", row.cell.gbit_per_s)));
     columns.extend(used(rows));
@@ -61,6 +61,9 @@ fn columns(rows: &[Row<'_>]) -> Vec<Column> {
     }
     columns.push(("% of bare", |row| or_none(row.of_bare.map(|share| share * 100.0), whole)));
     let has_original = |row: &Row<'_>| theirs(row).is_some();
+    if rows.iter().any(|row| !row.cell.is_well()) {
+        columns.push(("failed", failed));
+    }
     if rows.is_empty() || (!is_open && rows.iter().any(has_original)) {
         columns.extend(published());
     }
@@ -69,16 +72,31 @@ fn columns(rows: &[Row<'_>]) -> Vec<Column> {
 
 /// What tells the rows from one another, beside parallel and payload: only what differs.
 fn names(rows: &[Row<'_>]) -> Vec<Column> {
-    let names: [Column; 6] = [
+    let names: [Column; 13] = [
         ("transport", |row| escaped(&row.cell.transport)),
         ("stack", |row| escaped(&row.cell.stack)),
         ("protocol", |row| escaped(&row.cell.protocol)),
         ("runtime", |row| escaped(&row.cell.runtime)),
         ("placement", |row| escaped(&row.cell.placement)),
+        ("pin", |row| escaped(&row.cell.pin)),
+        ("lanes", |row| row.cell.lanes.to_string()),
+        ("connections", |row| row.cell.connections.to_string()),
         ("options", |row| escaped(&row.cell.options.join(" "))),
+        ("target", |row| escaped(row.cell.target.as_deref().unwrap_or_default())),
+        ("via", |row| escaped(row.cell.via.as_deref().unwrap_or_default())),
+        ("scenario", |row| escaped(row.cell.scenario.as_deref().unwrap_or_default())),
+        ("phase", |row| escaped(row.cell.phase.as_deref().unwrap_or_default())),
     ];
-    let differs = |(_, name): &Column| rows.iter().any(|row| name(row) != name(&rows[0]));
+    // Of a scenario's rows each says which phase it is, also where the other loop's table has the others.
+    let differs = |(head, name): &Column| {
+        rows.iter().any(|row| name(row) != name(&rows[0]) || (*head == "phase" && row.cell.phase.is_some()))
+    };
     names.into_iter().filter(differs).collect()
+}
+
+/// The mark of a row that may not be used, and why.
+fn failed(row: &Row<'_>) -> String {
+    row.cell.why_failed().map_or_else(String::new, |why| format!("**FAILED**: {}", escaped(&why)))
 }
 
 /// Processor and memory: of both ends together, and of each where each is a process.
@@ -144,8 +162,8 @@ fn theirs(row: &Row<'_>) -> Option<&'static OriginalRow> {
 fn with_interval(cell: &Cell) -> String {
     let half = cell.tps_interval.as_ref().map(Interval::half_width).filter(|half| half.is_finite());
     match half {
-        Some(half) => format!("{} ± {:.1} %", whole(cell.tps), half * 100.0),
-        None => whole(cell.tps),
+        Some(half) => format!("{} ± {:.1} %", brief(cell.tps), half * 100.0),
+        None => brief(cell.tps),
     }
 }
 
@@ -160,6 +178,7 @@ mod tests {
             stack: "listenrain".to_owned(),
             parallel: 1,
             payload_bytes: 4096,
+            requests: 1,
             tps: 196_000.4,
             gbit_per_s: 6.4225,
             cpu_percent: Some(99.6),
@@ -228,5 +247,41 @@ mod tests {
         let text = text(vec![cell(), other]);
         assert!(text.starts_with("| transport | parallel |"), "{text}");
         assert!(text.contains("| a\\|b | 1 |"), "{text}");
+    }
+
+    #[test]
+    fn a_row_that_failed_is_marked_with_its_reason() {
+        let failed = Cell {
+            requests: 0,
+            errors: 1,
+            tps: 0.0,
+            error_kinds: [("not measured".to_owned(), 1)].into(),
+            error_samples: vec!["tcp://h:1 cannot be reached: refused | <b>".to_owned()],
+            ..cell()
+        };
+        let text = text(vec![cell(), failed]);
+        let rows: Vec<_> = text.lines().skip(2).collect();
+        assert!(text.contains("| % of bare | failed | original's tps |"), "{text}");
+        assert!(!rows[0].contains("FAILED"), "{text}");
+        let told = "**FAILED**: 1 error (1 not measured): tcp://h:1 cannot be reached: refused \\| &lt;b>";
+        assert!(rows[1].contains(told), "{text}");
+    }
+
+    #[test]
+    fn phases_of_equal_load_are_told_apart_in_each_table() {
+        let phase = |name: &str| Cell { phase: Some(name.to_owned()), ..cell() };
+        let open = Cell { open_loop: Some(OpenLoop { rate: 0.4, ..OpenLoop::default() }), ..phase("calm") };
+        let text = text(vec![phase("before"), phase("after"), open]);
+        let (closed, open) = text.split_once("\n\n").unwrap();
+        assert!(closed.starts_with("| phase | parallel |"), "{text}");
+        assert!(closed.contains("\n| before | 1 |") && closed.contains("\n| after | 1 |"), "{text}");
+        assert!(open.contains("\n| calm | 0.4 |"), "{text}");
+    }
+
+    #[test]
+    fn what_a_run_file_calls_a_thing_is_no_markup_and_no_control() {
+        let hostile = Cell { transport: "![x](http://h/)`\u{1b}[2J\u{202e}\\|".to_owned(), ..cell() };
+        let text = text(vec![cell(), hostile]);
+        assert!(text.contains("| !\\[x\\](http://h/)\\`\\u{1b}\\[2J\\u{202e}&#92;\\| |"), "{text}");
     }
 }

@@ -11,25 +11,33 @@ pub struct Row<'a> {
     pub of_bare: Option<f64>,
 }
 
-/// One row for each cell of `run`, in its order. Bare cells have rows of their own only where nothing else was measured
-/// in their place.
+/// One row for each cell of `run`, in its order. Bare cells have rows of their own only where they failed, or where nothing
+/// else was measured in their place.
 #[must_use]
 pub fn rows(run: &Run) -> Vec<Row<'_>> {
     let is_bare = |cell: &Cell| cell.stack == "bare";
     run.cells
         .iter()
         .filter(|cell| {
-            !is_bare(cell) || !run.cells.iter().any(|other| !is_bare(other) && same_place(cell, other))
+            !is_bare(cell)
+                || has_failed(cell)
+                || !run.cells.iter().any(|other| !is_bare(other) && same_place(cell, other))
         })
         .map(|cell| Row { cell, of_bare: of_bare(run, cell) })
         .collect()
 }
 
-/// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too.
+/// The throughput of `cell` as a share of the bare transport's in the same run, where that was measured too and neither
+/// failed.
 #[must_use]
 pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
     let bare = run.cells.iter().find(|other| other.stack == "bare" && same_place(cell, other))?;
-    (bare.tps > 0.0).then(|| cell.tps / bare.tps)
+    (bare.tps > 0.0 && !has_failed(bare) && !has_failed(cell)).then(|| cell.tps / bare.tps)
+}
+
+/// Whether something went wrong in it. One without requests has nothing to be a share of either.
+fn has_failed(cell: &Cell) -> bool {
+    cell.errors > 0
 }
 
 /// Whether two cells differ in nothing but the stack and its protocol.
@@ -52,6 +60,14 @@ mod tests {
 
     fn cell(stack: &str, parallel: u64, tps: f64) -> Cell {
         Cell { stack: stack.to_owned(), parallel, tps, ..Cell::default() }
+    }
+
+    #[test]
+    fn a_bare_cell_that_failed_has_a_row_of_its_own_and_is_no_measure() {
+        let failed = Cell { errors: 1, ..cell("bare", 1, 100.0) };
+        let run = Run::new(Env::default(), vec![cell("listenrain", 1, 50.0), failed]);
+        let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.stack.as_str(), row.of_bare)).collect();
+        assert_eq!(rows, [("listenrain", None), ("bare", None)]);
     }
 
     #[test]

@@ -13,6 +13,15 @@ pub(crate) fn whole(value: f64) -> String {
     text
 }
 
+/// A rate as it was given, with a comma every three digits before the point.
+pub(crate) fn rate(value: f64) -> String {
+    let text = value.to_string();
+    match text.split_once('.') {
+        Some((before, behind)) => format!("{}.{behind}", whole(before.parse().unwrap_or_default())),
+        None => whole(value),
+    }
+}
+
 /// `value` with three significant digits, or all before the point.
 pub(crate) fn brief(value: f64) -> String {
     match value {
@@ -36,7 +45,26 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// `text` so that it stays within one field of a table.
+/// `text` so that it stays within one field of a table, and is text there: no link, no picture, no element, and nothing that
+/// acts on a terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => escaped.push(' '),
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' => escaped.push_str("&#92;"),
+            '|' | '[' | ']' | '`' => escaped.extend(['\\', c]),
+            c if is_active(c) => escaped.extend(c.escape_default()),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Control characters, and those that turn the direction of text.
+fn is_active(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

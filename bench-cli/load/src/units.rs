@@ -49,11 +49,14 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
 /// Requests a second, such as `20k`, `1.5M` or `250/s`.
 pub fn parse_rate(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text).trim();
-    let (digits, unit) = match number.strip_suffix(['k', 'M']) {
-        Some(digits) => (digits, if number.ends_with('k') { 1e3 } else { 1e6 }),
-        None => (number, 1.0),
+    // As an exponent, so that 2.3M is 2,300,000 and not a little less.
+    let rate = match number.strip_suffix(['k', 'M']) {
+        Some(digits) => {
+            format!("{}{}", digits.trim(), if number.ends_with('k') { "e3" } else { "e6" }).parse()
+        }
+        None => number.parse::<f64>(),
     };
-    let rate = digits.trim().parse::<f64>().ok().map(|rate| rate * unit);
+    let rate = rate.ok();
     rate.filter(|rate| (0.1..=1e7).contains(rate))
         .ok_or_else(|| "allowed: 0.1 to 10M requests a second, such as 250, 20k or 1.5M".to_owned())
 }
@@ -80,6 +83,15 @@ pub fn whole(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A rate as it was given, with a comma every three digits before the point.
+pub fn rate(value: f64) -> String {
+    let text = value.to_string();
+    match text.split_once('.') {
+        Some((before, behind)) => format!("{}.{behind}", whole(before.parse().unwrap_or_default())),
+        None => whole(value),
+    }
 }
 
 /// `value` with three significant digits or all before the point.
@@ -127,6 +139,21 @@ mod tests {
         assert_eq!([parse_share("2.5%"), parse_share("100%")], [Ok(0.025), Ok(1.0)]);
         for text in ["", "2.5", "0%", "101%", "-1%", "nan%"] {
             assert!(parse_share(text).unwrap_err().contains("such as 2.5%"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_written_as_it_was_given() {
+        for (text, told) in [
+            ("0.4", "0.4"),
+            ("1.5", "1.5"),
+            ("2.5/s", "2.5"),
+            ("20k", "20,000"),
+            ("2.3M", "2,300,000"),
+            ("1234.25", "1,234.25"),
+            ("0.1", "0.1"),
+        ] {
+            assert_eq!(rate(parse_rate(text).unwrap()), told, "{text}");
         }
     }
 

@@ -78,7 +78,7 @@ fn measure(args: &CheckArgs, registry: &Registry) -> Result<Exit, String> {
         baseline.cells.iter().map(|cell| check::again::config(cell, seed)).collect::<Result<_, _>>()?;
     plan.iter().try_for_each(|cell| plan::measurable(cell, registry))?;
     // So that another machine is refused before it is measured.
-    let here = Run::new(machine::describe(registry.allocator()), baseline.cells.clone());
+    let here = Run::new(machine::describe(registry.allocator())?, baseline.cells.clone());
     check::pairs(&baseline, &here, args.output.force)?;
     let launches = baseline.cells.iter().map(|cell| cell.launches.len()).max().unwrap_or(1).max(1) as u32;
     let repeat = Repeat { launches, until: None, most: launches, seed };

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::report::plain;
 use crate::session::INTERRUPTED;
 use crate::streams::say;
 
@@ -42,13 +43,13 @@ impl From<Exit> for ExitCode {
 
 /// Tells the user why nothing was done.
 pub(crate) fn usage(why: &str) -> Exit {
-    say(format_args!("error: {why}"));
+    say(format_args!("error: {}", plain::lines(why)));
     Exit::Usage
 }
 
 /// Tells the user what went wrong.
 pub(crate) fn failure(why: &str) -> Exit {
-    say(format_args!("error: {why}"));
+    say(format_args!("error: {}", plain::lines(why)));
     Exit::RowFailed
 }
 

@@ -46,8 +46,12 @@ pub(super) fn measured(
     if let Err(why) = output.check(&beside) {
         return usage(&why);
     }
+    let env = match machine::describe(registry.allocator()) {
+        Ok(env) => env,
+        Err(why) => return failure(&why),
+    };
     let context = Context::new(journal.clone());
-    let mut run = Run::new(machine::describe(registry.allocator()), Vec::new());
+    let mut run = Run::new(env, Vec::new());
     if let Some(warning) = warned {
         say(format_args!("warning: {warning}"));
         run.warnings.push(warning.to_owned());

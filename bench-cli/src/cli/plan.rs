@@ -8,7 +8,8 @@ use listenrain_results::original;
 
 use super::drive::{CellsArgs, DriveArgs};
 use super::run::TableArgs;
-use super::selection::{once, options, protocol, stack, targets, transports};
+use super::selection::{endpoint, once, options, protocol, stack, targets, transports};
+use crate::cell::with_options;
 use crate::drive::{Registry, Stack};
 use crate::load::{CellConfig, Placement, ProtocolChoice};
 use crate::units::size_text;
@@ -168,6 +169,11 @@ pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), S
             others.join(", ")
         ));
     }
+    if let Some(target) = &cell.target {
+        let (endpoint, known) = endpoint("--target", target, registry)?;
+        let dialer = known.dialer(&with_options(endpoint, cell));
+        dialer.map_err(|error| format!("--target: {error}"))?;
+    }
     let refused = [
         (
             !cell.stalls.is_empty() && is_elsewhere,
@@ -307,7 +313,11 @@ mod tests {
             ("--target tcp://h:1 --transport channel", "does not go with"),
             ("--stack smoke", "bare"),
             ("--target smoke", "no scheme"),
-            ("--target smoke://x", "allowed: all, tcp"),
+            ("--target smoke://x", "no transport has scheme `smoke`; there are: tcp"),
+            ("--target tcp://localhost", "endpoint `tcp://localhost`: has no port; write it like"),
+            ("--target tcp://localhost:1/path", "endpoint `tcp://localhost:1/path`: port `1/path` must be"),
+            ("--target tcp://me@localhost:1", "host `me@localhost` is neither a name nor an address"),
+            ("--target tcp://h:1?smoke=1", "no option"),
             ("--set nodelay", "SCHEME.NAME=VALUE"),
             ("--set unix.x=1", "not measured"),
             ("--set tcp.nodelay=perhaps", "true, false"),

@@ -1,6 +1,8 @@
 //! Transports, stacks, protocols and options by their names on the command line.
 
-use listenrain::Endpoint;
+use std::sync::Arc;
+
+use listenrain::{Endpoint, Transport};
 
 use crate::drive::{Registry, Stack};
 use crate::load::ProtocolChoice;
@@ -50,10 +52,25 @@ pub(super) fn transports(asked: &[String], registry: &Registry) -> Result<Vec<St
     }
 }
 
+/// The endpoint that stands behind `flag`, and the transport that understands it.
+///
+/// # Errors
+///
+/// A text for the user that says what is wrong with it, or what is allowed.
+pub(super) fn endpoint<'a>(
+    flag: &str,
+    text: &str,
+    registry: &'a Registry,
+) -> Result<(Endpoint, &'a Arc<dyn Transport>), String> {
+    let endpoint: Endpoint = text.parse().map_err(|error| format!("{flag}: {error}"))?;
+    let known = registry.for_endpoint(&endpoint).map_err(|error| format!("{flag} {endpoint}: {error}"))?;
+    Ok((endpoint, known))
+}
+
 /// The scheme of a live server's endpoint.
 pub(super) fn targets(target: &str, asked: &[String], registry: &Registry) -> Result<String, String> {
-    let endpoint: Endpoint = target.parse().map_err(|error| format!("--target: {error}"))?;
-    let scheme = known_transport(endpoint.scheme(), registry)?;
+    let (_, known) = endpoint("--target", target, registry)?;
+    let scheme = known.scheme().to_owned();
     match asked.iter().find(|other| **other != scheme) {
         Some(other) => Err(format!("--transport {other} does not go with --target {target}")),
         None => Ok(scheme),

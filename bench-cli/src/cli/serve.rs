@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use listenrain::Endpoint;
+use listenrain::{Endpoint, EndpointError};
 use tokio::sync::oneshot;
 
-use super::exit::{ended, failure};
+use super::exit::{ended, failure, usage};
 use super::{Exit, TakePartArgs, selection};
 use crate::cell;
-use crate::drive::{Registry, Serving, Stalls};
+use crate::drive::{Registry, Serving, StackError, Stalls};
 use crate::limits::{MAX_PARALLEL, MAX_WINDOW};
 use crate::load::{CellConfig, ProtocolChoice, RuntimeChoice};
 use crate::session::Interrupt;
@@ -46,12 +46,7 @@ pub(crate) fn serve(args: &ServeArgs, registry: &Registry) -> Exit {
 }
 
 fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
-    let endpoint: Endpoint = args.listen.parse().map_err(|error| format!("--listen: {error}"))?;
-    let unknown = || {
-        let allowed = registry.schemes().join(", ");
-        format!("--listen {endpoint}: unknown scheme; allowed: {allowed}")
-    };
-    let known = registry.transport(endpoint.scheme()).ok_or_else(unknown)?;
+    let (endpoint, known) = selection::endpoint("--listen", &args.listen, registry)?;
     let stack = selection::stack(args.stack.as_deref(), registry)?;
     let protocol = selection::protocol(args.protocol, stack)?;
     let serving = Serving {
@@ -76,8 +71,8 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
         tokio::select! {
             biased;
             () = interrupt.once() => Ok(()),
-            ended = stack.serve(serving, ready) => ended.map_err(|error| error.to_string()),
-            ended = taking_part(&args.take_part, listens) => ended,
+            ended = stack.serve(serving, ready) => ended.map_err(refused),
+            ended = taking_part(&args.take_part, listens) => ended.map_err(|why| failure(&why)),
         }
     };
     let ended = match cell::build(args.runtime) {
@@ -87,12 +82,27 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
             runtime.shutdown_timeout(STOP_WITHIN);
             ended
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(failure(&error.to_string())),
     };
     Ok(match ended {
         Ok(()) => Exit::Well,
-        Err(why) => failure(&why),
+        Err(exit) => exit,
     })
+}
+
+/// An endpoint that cannot be is wrong usage; that nothing can listen there is not.
+fn refused(error: StackError) -> Exit {
+    let invalid = match &error {
+        StackError::Endpoint(error) => Some(error),
+        StackError::Next { error } => {
+            error.source.as_deref().and_then(|source| source.downcast_ref::<EndpointError>())
+        }
+        _ => None,
+    };
+    match invalid {
+        Some(error) => usage(&format!("--listen: {error}")),
+        None => failure(&error.to_string()),
+    }
 }
 
 /// Takes part once this listens: workers come as soon as all are there. Never ends where that was not asked for.

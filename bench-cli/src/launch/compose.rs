@@ -9,6 +9,7 @@ use crate::cell::protocol::{Measured, Served};
 use crate::load::{CellConfig, Placement};
 use crate::machine::root::Root;
 use crate::machine::secrets::{told_without_secrets, without_secrets};
+use crate::meter::NOT_MEASURED;
 use crate::meter::usage::{self, Fold, Snapshot};
 
 /// Little's law off by more than this share means that the figures don't belong together.
@@ -90,7 +91,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
 fn failed(config: &CellConfig, why: &str) -> Cell {
     let cell = Cell {
         errors: 1,
-        error_kinds: [("not measured".to_owned(), 1)].into(),
+        error_kinds: [(NOT_MEASURED.to_owned(), 1)].into(),
         error_samples: vec![open_text(config, why)],
         ..labels(config)
     };

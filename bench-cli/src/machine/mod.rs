@@ -24,9 +24,13 @@ use self::root::Root;
 use self::secrets::without_secrets;
 
 /// Describes this machine, this build and this moment.
-pub(crate) fn describe(allocator: &str) -> Env {
-    Env {
-        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+///
+/// # Errors
+///
+/// A text for the user, where the clock cannot be right.
+pub(crate) fn describe(allocator: &str) -> Result<Env, String> {
+    Ok(Env {
+        started: moment(SystemTime::now())?,
         command: typed(std::env::args_os().skip(1)),
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
@@ -39,8 +43,29 @@ pub(crate) fn describe(allocator: &str) -> Env {
         allocator: allocator.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..kernels(&Root::system())
-    }
+    })
 }
+
+/// `now` as run files have it, to the second.
+///
+/// # Errors
+///
+/// A text for the user, where no run can have been made at that time.
+pub(crate) fn moment(now: SystemTime) -> Result<String, String> {
+    let wrong = |what: String| {
+        format!("the system's clock {what}: set it right, since every run says when it was made")
+    };
+    let since = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(|before| wrong(format!("stands {} s before 1970", before.duration().as_secs())))?;
+    if since.as_secs() > LAST_SECOND {
+        return Err(wrong("stands behind the year 9999".to_owned()));
+    }
+    Ok(humantime::format_rfc3339_seconds(now).to_string())
+}
+
+/// The last second of the year 9999, which is the last that can be written.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// What the kernel says.
 fn kernels(root: &Root) -> Env {
@@ -118,7 +143,20 @@ fn ask(program: &str, arguments: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_clock_that_cannot_be_right_is_an_error_and_no_panic() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let at = |seconds| moment(epoch + Duration::from_secs(seconds));
+        assert_eq!(at(0).unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(at(LAST_SECOND).unwrap(), "9999-12-31T23:59:59Z");
+        assert!(at(LAST_SECOND + 1).unwrap_err().contains("behind the year 9999"));
+        let early = moment(epoch - Duration::from_secs(60)).unwrap_err();
+        assert!(early.starts_with("the system's clock stands 60 s before 1970: set it right"), "{early}");
+    }
 
     #[test]
     fn a_machine_is_described_by_the_doctors_probes() {

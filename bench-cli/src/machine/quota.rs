@@ -11,6 +11,17 @@ pub(crate) struct Quota {
     pub(crate) throttled: u64,
 }
 
+impl Quota {
+    /// In words, with what it spoils and what to do.
+    pub(crate) fn warning(&self) -> String {
+        format!(
+            "a CPU quota of {:.2} cores, as a container has it, stopped this control group {} times so far: it caps \
+             throughput, and p99 and max show its period of 100 ms or so; lift it, or pin whole cores to the container",
+            self.cores, self.throttled
+        )
+    }
+}
+
 /// The tightest quota of this process's group and of those above it, `Some(None)` where there is none; `None` where no group
 /// can be read.
 pub(crate) fn quota(root: &Root) -> Option<Option<Quota>> {

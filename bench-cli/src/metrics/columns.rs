@@ -20,7 +20,7 @@ const LOAD: [Column; 5] = [
     ("payload_bytes", |cell| cell.payload_bytes.to_string()),
 ];
 
-const FIGURES: [Column; 35] = [
+const FIGURES: [Column; 37] = [
     ("max_in_flight", |cell| some(cell.open_loop.as_ref().map(|open| open.max_in_flight))),
     ("pacer", |cell| some(cell.open_loop.as_ref().map(|open| open.pacer.clone()))),
     ("intended", |cell| some(cell.open_loop.as_ref().map(|open| open.intended))),
@@ -31,6 +31,8 @@ const FIGURES: [Column; 35] = [
     ("requests", |cell| cell.requests.to_string()),
     ("one_ways", |cell| cell.one_ways.to_string()),
     ("errors", |cell| cell.errors.to_string()),
+    ("failed", |cell| (!cell.is_well()).to_string()),
+    ("why_failed", |cell| cell.why_failed().unwrap_or_default()),
     ("tps", |cell| cell.tps.to_string()),
     ("tps_low", |cell| some(cell.tps_interval.map(|it| it.low))),
     ("tps_high", |cell| some(cell.tps_interval.map(|it| it.high))),

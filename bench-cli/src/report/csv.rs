@@ -2,15 +2,16 @@
 
 use listenrain_results::Cell;
 
-use super::Shown;
+use super::{Shown, plain};
 use crate::metrics::fields;
 
-/// `text` as one field.
+/// `text` as one field of one line.
 pub(super) fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
+    let text = plain::line(text);
+    if text.contains([',', '"']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }
-    text.to_owned()
+    text
 }
 
 /// One line a cell of all `runs`, under a line of names that stays the same from run to run. A field is empty where

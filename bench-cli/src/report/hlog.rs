@@ -5,8 +5,8 @@ use std::time::Duration;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use super::Shown;
 use super::histograms::kept;
+use super::{Shown, plain};
 
 /// One tagged line a cell and kind of time; nanoseconds, the column of maxima milliseconds.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn log(runs: &[Shown<'_>]) -> Result<Vec<u8>, String> {
         .begin_log_with(&mut bytes, &mut serializer)
         .map_err(|error| failed(&error))?;
     for shown in runs {
-        log.write_comment(&format!("{}: {}", shown.name, shown.run.env.command).replace(['\n', '\r'], " "))
+        log.write_comment(&plain::line(&format!("{}: {}", shown.name, shown.run.env.command)))
             .map_err(|error| failed(&error))?;
     }
     let mut start = 0.0;
@@ -33,7 +33,7 @@ pub(crate) fn log(runs: &[Shown<'_>]) -> Result<Vec<u8>, String> {
         if runs.len() > 1 {
             tag = format!("{}:{tag}", kept.run + 1);
         }
-        tag = format!("{tag}:{}", kept.kind.name());
+        tag = plain::line(&format!("{tag}:{}", kept.kind.name()));
         let length = Duration::try_from_secs_f64(kept.cell.duration_s).unwrap_or_default();
         let from = Duration::try_from_secs_f64(start).unwrap_or_default();
         log.write_histogram(&kept.counts, from, length, Tag::new(&tag))

@@ -3,7 +3,7 @@
 use listenrain_results::{Cell, Run};
 
 use crate::metrics::{SETTINGS, Setting};
-use crate::units::{size_text, whole};
+use crate::units::{rate, size_text};
 
 /// Names for the cells of one run.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub(super) fn place(cell: &Cell) -> String {
 /// Requests outstanding of a closed loop, rate of an open one.
 pub(super) fn load(cell: &Cell) -> String {
     match &cell.open_loop {
-        Some(open) => format!("{}/s", whole(open.rate)),
+        Some(open) => format!("{}/s", rate(open.rate)),
         None => cell.parallel.to_string(),
     }
 }
@@ -101,5 +101,9 @@ mod tests {
         let open =
             Cell { open_loop: Some(OpenLoop { rate: 20_000.0, ..OpenLoop::default() }), ..cell("current") };
         assert_eq!(place(&open), "20,000/s x 4KiB");
+        for (rate, text) in [(0.4, "0.4/s x 4KiB"), (1.5, "1.5/s x 4KiB"), (2.5, "2.5/s x 4KiB")] {
+            let open_loop = Some(OpenLoop { rate, ..OpenLoop::default() });
+            assert_eq!(place(&Cell { open_loop, ..open.clone() }), text);
+        }
     }
 }

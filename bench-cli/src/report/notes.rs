@@ -3,6 +3,7 @@
 use listenrain_results::{Cell, Interval, Precision, Run};
 
 use super::labels::Labels;
+use super::plain;
 use crate::metrics::BUSY_PERCENT;
 use crate::units::{brief, or_none};
 
@@ -54,6 +55,11 @@ pub(super) fn notes(run: &Run) -> Vec<Note> {
     notes.extend(little(run));
     notes.extend(cut(run));
     notes.sort_by_key(|note| std::cmp::Reverse(note.weight));
+    for note in &mut notes {
+        // Errors and names may be a peer's words.
+        note.text = plain::line(&note.text);
+        note.lines.iter_mut().for_each(|line| *line = plain::line(line));
+    }
     notes
 }
 
@@ -68,14 +74,7 @@ fn warning(text: String) -> Note {
 
 fn of_cell(cell: &Cell, name: &str) -> Vec<Note> {
     let mut notes = Vec::new();
-    if !cell.is_well() {
-        let kinds = cell.error_kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
-        let kinds = kinds.collect::<Vec<_>>().join(", ");
-        let what = match cell.errors {
-            0 => "no request was completed".to_owned(),
-            1 => format!("1 error ({kinds})"),
-            errors => format!("{errors} errors ({kinds})"),
-        };
+    if let Some(what) = cell.what_failed() {
         let text = format!("FAILED: {name}: {what}");
         notes.push(Note { weight: Weight::Failure, text, lines: cell.error_samples.clone() });
     }

@@ -2,10 +2,11 @@
 
 use listenrain_results::{Cell, Check, CheckRow, Comparison, ComparisonRow, Run, Search, Trial, Verdict};
 
+use super::plain;
 use super::table::Table;
 use crate::metrics::Metric;
 use crate::stats::{log_ratios, smallest_difference};
-use crate::units::{brief, or_none, size_text, whole};
+use crate::units::{brief, or_none, size_text};
 
 /// A comparison: the verdict in plain words, then every row, then what it means.
 pub(crate) fn comparison(run: &Run) -> String {
@@ -15,7 +16,7 @@ pub(crate) fn comparison(run: &Run) -> String {
     if comparison.factor == "nothing" {
         text += &floor(comparison);
     }
-    text + &warnings(run)
+    plain::lines(&(text + &warnings(run)))
 }
 
 /// A check: the verdict, every goal in every cell, what it means.
@@ -25,29 +26,32 @@ pub(crate) fn check(run: &Run) -> String {
     let counts = ["passed", "regression", "limit-missed", "inconclusive"];
     let counts = counts.map(|verdict| (verdict, of(verdict))).into_iter().filter(|(_, count)| *count > 0);
     let counts: Vec<_> = counts.map(|(verdict, count)| format!("{count} {verdict}")).collect();
-    format!(
+    let text = format!(
         "{} against {}: {}\n\n{}\nregression: the whole 95 % interval of the change (Welch, on logarithms, over launches) \
          is beyond the threshold;\npassed: the whole of it is within; inconclusive: neither. Times in µs: response time \
          of an open loop, service time of a closed one.\nbaseline and now: of a change the geometric means over launches, \
          whose ratio is judged; of a limit the figure of all launches.\n{}",
-        check.verdict,
-        check.baseline,
+        plain::line(&check.verdict),
+        plain::line(&check.baseline),
         counts.join(", "),
         check_table(check).text(),
         warnings(run)
-    )
+    );
+    plain::lines(&text)
 }
 
 /// A search: the answer, then every trial.
 pub(crate) fn search(run: &Run) -> String {
-    let mut text = answers(run).join("\n") + "\n";
+    let answers: Vec<_> = answers(run).iter().map(|answer| plain::line(answer)).collect();
+    let mut text = answers.join("\n") + "\n";
     for search in run.searches.iter().filter(|search| !search.trials.is_empty()) {
-        text += &format!("\n{}, {}:\n{}", search.cell, search.slo, trials_table(search).text());
+        let what = plain::line(&format!("{}, {}", search.cell, search.slo));
+        text += &format!("\n{what}:\n{}", trials_table(search).text());
     }
     text += "\nholds: the exact binomial bound of the share that is too late says so with 95 % confidence; unclear: too few \
              requests to tell.\nResponse times, from intended to done; dropped and failed requests count as too late. It \
              takes neighbours for independent, so a server that stalls wants longer trials.\n";
-    text + &warnings(run)
+    plain::lines(&(text + &warnings(run)))
 }
 
 /// What each search found.
@@ -63,7 +67,7 @@ pub(super) fn answers(run: &Run) -> Vec<String> {
 }
 
 fn warnings(run: &Run) -> String {
-    run.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
+    run.warnings.iter().map(|warning| format!("warning: {}\n", plain::line(warning))).collect()
 }
 
 /// `what`, and why, where that is known.
@@ -116,7 +120,7 @@ pub(super) fn trials_table(search: &Search) -> Table {
     let line = |trial: &Trial| {
         let us = &trial.response_us;
         let times = [us.p50, us.p99, us.p999, Some(us.max), trial.send_lag_us.p99];
-        let rates = [whole(trial.rate), whole(trial.achieved), brief(trial.duration_s)];
+        let rates = [brief(trial.rate), brief(trial.achieved), brief(trial.duration_s)];
         let counts = [trial.dropped.to_string(), trial.errors.to_string()];
         let times = times.map(|value| or_none(value, brief));
         let verdict = because(&trial.verdict, &trial.why);
@@ -129,12 +133,12 @@ fn answer(search: &Search, closed: Option<&Cell>) -> String {
     let Search { cell, slo, .. } = search;
     match (search.highest_rate, search.lowest_missed) {
         (Some(rate), Some(missed)) => {
-            format!("{cell}: {slo} holds up to {}/s, and no more at {}/s", whole(rate), whole(missed))
+            format!("{cell}: {slo} holds up to {}/s, and no more at {}/s", brief(rate), brief(missed))
         }
         (Some(rate), None) => {
             format!(
                 "{cell}: {slo} holds at {}/s, the highest that was tried (1.2 x the closed loop's)",
-                whole(rate)
+                brief(rate)
             )
         }
         (None, _) if search.trials.is_empty() => {
@@ -158,7 +162,7 @@ fn verdict(comparison: &Comparison) -> String {
         let place = (row.parallel, row.payload_bytes, &row.value);
         if !seen.contains(&place) {
             seen.push(place);
-            lines.push(sentence(comparison, row));
+            lines.push(plain::line(&sentence(comparison, row)));
         }
     }
     if lines.is_empty() { "nothing was compared".to_owned() } else { lines.join("\n") }

@@ -28,7 +28,7 @@ impl Sheet<'_> {
     pub(super) fn table(&self) -> Table {
         let row = |cell: &&Cell| self.columns.iter().map(|column| (column.text)(cell)).collect();
         let heads = self.columns.iter().map(|column| (column.head.clone(), column.align)).collect();
-        Table { heads, rows: self.cells.iter().map(row).collect() }
+        Table::with_heads(heads, self.cells.iter().map(row).collect())
     }
 }
 
@@ -149,15 +149,15 @@ fn throughput<'a>(head: &str, cells: &[&Cell]) -> Column<'a> {
     if cells.iter().any(|cell| cell.tps_interval.is_some()) {
         return right(&format!("{head} ± 95 %"), with_interval);
     }
-    right(head, |cell| whole(cell.tps))
+    right(head, |cell| brief(cell.tps))
 }
 
 /// `60,882 ± 1.2 %` where there are several launches.
 pub(super) fn with_interval(cell: &Cell) -> String {
     let half = cell.tps_interval.as_ref().map(Interval::half_width).filter(|half| half.is_finite());
     match half {
-        Some(half) => format!("{} ± {:.1} %", whole(cell.tps), half * 100.0),
-        None => whole(cell.tps),
+        Some(half) => format!("{} ± {:.1} %", brief(cell.tps), half * 100.0),
+        None => brief(cell.tps),
     }
 }
 
@@ -181,7 +181,7 @@ fn times<'a>(kind: &str, of: fn(&Cell) -> Option<Times>) -> Vec<Column<'a>> {
     shown.map(column).collect()
 }
 
-/// Share of bare, steadiness, errors: where there are such.
+/// Share of bare, steadiness, errors, failure: where there are such.
 fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     let mut columns = Vec::new();
     let has_others = run.cells.iter().any(|cell| cell.stack != "bare");
@@ -198,7 +198,15 @@ fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     if cells.iter().any(|cell| cell.errors > 0) {
         columns.push(right("errors", |cell| whole(cell.errors as f64)));
     }
+    if cells.iter().any(|cell| !cell.is_well()) {
+        columns.push(column("row", Left, failed));
+    }
     columns
+}
+
+/// The mark of a row that cannot be used; why stands in the notes.
+pub(super) fn failed(cell: &Cell) -> String {
+    if cell.is_well() { String::new() } else { "FAILED".to_owned() }
 }
 
 fn steady(steadiness: Option<&Steadiness>) -> String {

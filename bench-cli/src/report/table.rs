@@ -1,5 +1,7 @@
 //! A table of text in aligned columns.
 
+use super::plain;
+
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -7,7 +9,8 @@ pub(super) enum Align {
     Right,
 }
 
-/// Rows under their heads: as aligned text, or, by the page, as HTML. The first column names the rows.
+/// Rows under their heads: as aligned text, or, by the page, as HTML. The first column names the rows. What they hold is
+/// plain text, whoever wrote it.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) heads: Vec<(String, Align)>,
@@ -21,7 +24,14 @@ impl Table {
             Some(name) => (name.to_owned(), Align::Left),
             None => (name.to_owned(), Align::Right),
         };
-        Self { heads: heads.split(", ").map(head).collect(), rows }
+        Self::with_heads(heads.split(", ").map(head).collect(), rows)
+    }
+
+    /// The same with heads that are taken apart already.
+    pub(super) fn with_heads(heads: Vec<(String, Align)>, rows: Vec<Vec<String>>) -> Self {
+        let heads = heads.into_iter().map(|(head, align)| (plain::line(&head), align)).collect();
+        let plain = |row: Vec<String>| row.iter().map(|text| plain::line(text)).collect();
+        Self { heads, rows: rows.into_iter().map(plain).collect() }
     }
 
     /// Each column as wide as its widest text, no space at a line's end.

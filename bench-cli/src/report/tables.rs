@@ -4,8 +4,9 @@ use listenrain_results::{Cell, Row, Run, original, rows};
 
 use super::labels::Labels;
 use super::notes::notes;
+use super::plain;
 use super::results;
-use super::sheets::{sheets, with_interval};
+use super::sheets::{failed, sheets, with_interval};
 use super::table::Table;
 use crate::units::{brief, or_none, size_text, whole};
 
@@ -38,6 +39,7 @@ pub(crate) fn table(run: &Run) -> String {
 }
 
 fn one_table(rows: &[Row<'_>]) -> String {
+    let any_failed = rows.iter().any(|row| !row.cell.is_well());
     let mut lines = Vec::new();
     for row in rows {
         let theirs = original::find(row.cell.parallel, row.cell.payload_bytes);
@@ -45,16 +47,20 @@ fn one_table(rows: &[Row<'_>]) -> String {
         let mut line = vec![row.cell.parallel.to_string(), size_text(row.cell.payload_bytes)];
         line.extend(figures(row.cell));
         line.push(share(row.of_bare));
+        line.extend(any_failed.then(|| failed(row.cell)));
         line.push("|".to_owned());
         line.extend(
             theirs.into_iter().flatten().zip([whole, brief, whole, whole]).map(|(value, text)| text(value)),
         );
         lines.push(line);
     }
-    let heads = "parallel, payload, tps, Gbit/s, cpu %, mem MiB, p50 µs, p99 µs, max µs, % of bare, <|, original: tps, \
-                 Gbit/s, cpu %, mem MiB";
+    let mark = if any_failed { "<row, " } else { "" };
+    let heads = format!(
+        "parallel, payload, tps, Gbit/s, cpu %, mem MiB, p50 µs, p99 µs, max µs, % of bare, {mark}<|, original: tps, \
+         Gbit/s, cpu %, mem MiB"
+    );
     let what = rows.first().map(|row| setup(row.cell)).unwrap_or_default();
-    format!("{what}\n\n{}", Table::new(heads, lines).text())
+    format!("{what}\n\n{}", Table::new(&heads, lines).text())
 }
 
 /// Every transport beside the others: requests a second, and the share of bare, row by row.
@@ -73,7 +79,10 @@ fn summary(transports: &[&str], rows: &[Row<'_>]) -> String {
             };
             rows.iter().find(same)
         };
-        let tps = |transport| or_none(of(transport).map(|row| row.cell.tps), whole);
+        let tps = |transport| match of(transport) {
+            Some(row) if !row.cell.is_well() => failed(row.cell),
+            row => or_none(row.map(|row| row.cell.tps), brief),
+        };
         let shares = |transport| share(of(transport).and_then(|row| row.of_bare));
         let figures = transports.iter().map(tps).chain(["|".to_owned()]).chain(transports.iter().map(shares));
         lines.push(place.into_iter().chain(figures).collect());
@@ -93,7 +102,7 @@ pub(crate) fn cells(run: &Run) -> String {
     let same: Vec<_> =
         Labels::of(run).same.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
     if !same.is_empty() {
-        text += &format!("{}\n\n", same.join(", "));
+        text += &format!("{}\n\n", plain::line(&same.join(", ")));
     }
     for sheet in sheets(run) {
         text += &format!("{}\n\n{}\n", wrapped(sheet.title, sheet.caption), sheet.table().text());
@@ -156,9 +165,10 @@ fn setup(cell: &Cell) -> String {
         runtime => format!("both ends on one runtime, {runtime}"),
     };
     format!(
-        "Echo over {}, one connection, closed loop, client and server in one process ({threads});\n{} s a cell after {} s of \
+        "Echo over {}, one connection, closed loop, client and server in one process ({});\n{} s a cell after {} s of \
          warm-up; at most {} outstanding.",
-        cell.transport,
+        plain::line(&cell.transport),
+        plain::line(&threads),
         brief(cell.duration_s),
         brief(cell.warmup_s),
         size_text(cell.window_bytes)
@@ -204,13 +214,31 @@ mod tests {
 
     #[test]
     fn the_table_has_our_figures_the_share_of_bare_and_the_originals() {
-        let text = table(&run());
+        let mut run = run();
+        run.cells[0].errors = 0;
+        let text = table(&run);
         let row = text.lines().find(|line| line.trim_start().starts_with("4 ")).unwrap();
         let words: Vec<_> = row.split_whitespace().collect();
         assert_eq!(words[..6], ["4", "4KiB", "60,000", "3.28", "100", "n/a"]);
         assert_eq!(words[9..], ["60", "|", "50,000", "1.64", "255", "100"]);
         assert!(text.contains("Apple M1") && text.contains("one thread holds both ends"));
         assert!(!text.contains("All transports"));
+    }
+
+    #[test]
+    fn a_row_that_failed_is_marked_in_the_originals_table_and_beside_other_transports() {
+        let mut run = run();
+        let text = table(&run);
+        let row = text.lines().find(|line| line.trim_start().starts_with("4 ")).unwrap();
+        assert!(row.contains("FAILED  |"), "{text}");
+        assert!(text.contains("FAILED: ") && text.contains("no reply within 5 s"), "{text}");
+        run.cells[1].transport = "unix".to_owned();
+        let (_, summary) =
+            table(&run).split_once("All transports").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        assert!(
+            summary.lines().any(|line| line.contains("4KiB  FAILED") && line.contains("100,000")),
+            "{summary}"
+        );
     }
 
     #[test]

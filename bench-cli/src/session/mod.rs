@@ -21,6 +21,8 @@ use self::scratch::Scratch;
 pub(crate) use self::workers::take_part;
 use crate::launch::{Launcher, all_failed};
 use crate::load::CellConfig;
+use crate::machine::quota::quota;
+use crate::machine::root::Root;
 use crate::merge;
 use crate::meter::usage::{self, Snapshot};
 use crate::metrics::BUSY_PERCENT;
@@ -68,6 +70,7 @@ impl<'a> Session<'a> {
                  spoils these figures; `bench-cli doctor` says more"
             ));
         }
+        run.warnings.extend(quota(&Root::system()).flatten().map(|quota| quota.warning()));
         let scratch = context.scratch.as_ref().map(|scratch| scratch.folder().to_owned());
         let launcher =
             Launcher { idle_busy_percent, wants_ticks: view.is_watched(), scratch, ..Launcher::default() };

@@ -8,11 +8,11 @@ use std::time::Duration;
 use listenrain_results::{Cell, Usages};
 use listenrain_transports::InProcess;
 use tokio::runtime::Builder;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use listenrain::Transport;
 
-use crate::cell::client::{END_WITHIN, finished};
+use crate::cell::client::{end, finished};
 use crate::cell::protocol::Measured;
 use crate::cell::timekeeper::parts;
 use crate::cell::window::Windows;
@@ -57,19 +57,13 @@ async fn play(config: &CellConfig, registry: &Registry) -> Result<Vec<Measured>,
     let setting = Setting::new(config.clone(), transport, endpoint, Arc::new(Meter::new(1)));
     let (phases, stalls) = (Arc::clone(&setting.phases), Arc::clone(&setting.stalls));
     let load = stack.start(setting).await.map_err(|error| error.to_string())?;
-    let load = tokio::spawn(load.run());
+    let mut load = tokio::spawn(load.run());
     let start = Instant::now() + config.warmup;
     sleep_until(start).await;
     stalls.begin(start);
     phases.begin(0, start);
     let windows = keep(config, &phases, start, began).await;
-    match timeout(END_WITHIN, load).await {
-        Ok(Ok(())) => {}
-        Ok(Err(panic)) => phases.last().failed("panic", || panic.to_string()),
-        Err(_) => phases
-            .last()
-            .failed("unfinished", || format!("requests without a reply {END_WITHIN:?} after the last phase")),
-    }
+    end(&mut load, &phases).await;
     Ok(finished(windows, &phases, config, false))
 }
 

@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::participant::{Ended, Participant};
 use super::settings::Settings;
 use super::wire::{LaunchPhase, Message, Role};
+use crate::machine::moment;
 use crate::machine::secrets::told_without_secrets;
 use crate::merge;
 
@@ -213,5 +214,7 @@ async fn listen(address: &str) -> io::Result<TcpListener> {
 /// A name that no other run has: the time, and a number that the system drew.
 fn run_name() -> String {
     let drawn = RandomState::new().build_hasher().finish();
-    format!("{}-{drawn:016x}", humantime::format_rfc3339_seconds(SystemTime::now()))
+    // Where the clock cannot be right, the number alone has to do; the run itself is refused for it.
+    let time = moment(SystemTime::now()).unwrap_or_default();
+    format!("{time}-{drawn:016x}")
 }

@@ -155,6 +155,29 @@ impl Cell {
         self.errors == 0 && self.requests > 0
     }
 
+    /// What went wrong, where the row may not be used: how many errors, and of which kinds.
+    #[must_use]
+    pub fn what_failed(&self) -> Option<String> {
+        let kinds = self.error_kinds.iter().map(|(kind, count)| format!("{count} {kind}"));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        match self.errors {
+            _ if self.is_well() => None,
+            0 => Some("no request was completed".to_owned()),
+            1 => Some(format!("1 error ({kinds})")),
+            errors => Some(format!("{errors} errors ({kinds})")),
+        }
+    }
+
+    /// The same with the first error in words, where there is one.
+    #[must_use]
+    pub fn why_failed(&self) -> Option<String> {
+        let what = self.what_failed()?;
+        Some(match self.error_samples.first() {
+            Some(said) => format!("{what}: {said}"),
+            None => what,
+        })
+    }
+
     /// Requests that came to nothing: those that went wrong, and those of an open loop that were due and never sent.
     ///
     /// A caller that waited for one has no reply, so a latency limit counts it as too late.

@@ -10,7 +10,7 @@
 //! cargo run -p listenrain-transports --example sayhi -- client [ADDR]
 //! ```
 //!
-//! ADDR is `host:port`, by default the original's port on this host. Exit codes: 0 well, 1 it failed, 2 wrong usage.
+//! ADDR is `host:port` or `tcp://host:port`, by default the original's port on this host. Exit codes: 0 well, 1 it failed, 2 wrong usage.
 
 mod protocol;
 mod sides;
@@ -18,14 +18,14 @@ mod sides;
 use std::error::Error;
 use std::process::ExitCode;
 
-use listenrain::{Endpoint, Transport};
+use listenrain::Transport;
 use listenrain_transports::Tcp;
 
 const HELP: &str = "\
 usage: sayhi                  both sides in one process, on a free port
        sayhi server [ADDR]    serves until ctrl-c
        sayhi client [ADDR]    says hi to a server
-ADDR is host:port; default 127.0.0.1:8899";
+ADDR is host:port or tcp://host:port; default 127.0.0.1:8899";
 
 const DEFAULT_ADDR: &str = "127.0.0.1:8899";
 
@@ -66,7 +66,7 @@ async fn both() -> Result<(), Box<dyn Error>> {
 }
 
 async fn server(address: &str) -> Result<(), Box<dyn Error>> {
-    let server = sides::serve(&Endpoint::new("tcp", address)?, print_request).await?;
+    let server = sides::serve(&sides::endpoint(address)?, print_request).await?;
     println!("server: listening at {}", server.endpoint());
     tokio::select! {
         biased;
@@ -78,7 +78,7 @@ async fn server(address: &str) -> Result<(), Box<dyn Error>> {
 }
 
 async fn client(address: &str) -> Result<(), Box<dyn Error>> {
-    for (way, reply) in sides::greet(&Endpoint::new("tcp", address)?).await? {
+    for (way, reply) in sides::greet(&sides::endpoint(address)?).await? {
         println!("client: {way}: {reply}");
     }
     Ok(())

@@ -2,11 +2,20 @@
 
 use std::error::Error;
 
-use listenrain::{Client, Endpoint, Outcome, Router, Server, StateMachine, Transport};
+use listenrain::{Client, Endpoint, EndpointError, Outcome, Router, Server, StateMachine, Transport};
 use listenrain_transports::Tcp;
 use tokio::sync::oneshot;
 
 use super::protocol::{Hi, REQUEST, RESPONSE, sayhi};
+
+/// The endpoint that `text` names: `host:port`, or as the server prints it, `tcp://host:port`.
+///
+/// # Errors
+///
+/// When it is no endpoint. That its scheme is another one is told where it is used.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, EndpointError> {
+    if text.contains("://") { text.parse() } else { Endpoint::new("tcp", text) }
+}
 
 /// Answers everyone who says hi; `heard` is told their names.
 pub(crate) async fn serve(

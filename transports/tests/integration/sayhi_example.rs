@@ -114,12 +114,19 @@ async fn our_client_understands_the_golden_bytes_of_the_originals_server() {
 }
 
 #[tokio::test]
-async fn both_sides_talk_in_every_way() {
+async fn both_sides_talk_in_every_way_whether_the_address_has_a_scheme_or_not() {
+    // The client refused what the server prints.
     watched(async {
-        let server = sides::serve(&Tcp::default().scratch_endpoint(), |_| {}).await.unwrap();
-        let replies = sides::greet(server.endpoint()).await.unwrap();
-        let replies: Vec<&str> = replies.iter().map(|(_, reply)| reply.as_str()).collect();
-        assert_eq!(replies, ["Hi, async", "Hi, sync", "Hi, state machine"]);
+        let listen = sides::endpoint("127.0.0.1:0").unwrap();
+        let server = sides::serve(&listen, |_| {}).await.unwrap();
+        let printed = server.endpoint().to_string();
+        for address in [&*printed, printed.strip_prefix("tcp://").unwrap()] {
+            let replies = sides::greet(&sides::endpoint(address).unwrap()).await.unwrap();
+            let replies: Vec<&str> = replies.iter().map(|(_, reply)| reply.as_str()).collect();
+            assert_eq!(replies, ["Hi, async", "Hi, sync", "Hi, state machine"]);
+        }
+        let other = sides::endpoint("unix:///run/x").unwrap();
+        assert!(sides::greet(&other).await.is_err(), "another scheme is no TCP");
         assert!(server.drain(protocol::TIMEOUT).await.complete);
     })
     .await;

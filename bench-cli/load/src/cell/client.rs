@@ -6,21 +6,24 @@ use std::time::Duration;
 
 use listenrain::Endpoint;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::protocol::{CellSpec, FromChild, Measured, Role, ToChild, UNFINISHED, send};
+use super::protocol::{CellSpec, FromChild, Measured, Role, ToChild, send};
 use super::timekeeper::Timekeeper;
 use super::window::Windows;
 use super::{STOP_WITHIN, build, parent_watch, pinned, with_options};
 use crate::drive::{Load, Phases, Registry, Setting, Stalls};
 use crate::load::CellConfig;
-use crate::meter::{Meter, Phase, Tally};
+use crate::meter::{ENDED_EARLY, Meter, PANIC, Phase, Tally};
 
 /// How long connections may take to stand.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// How long outstanding requests may take to come to their end once the window is over.
-pub const END_WITHIN: Duration = Duration::from_secs(10);
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a load may take to count them and to end, once it is told that they are given up.
+const GIVE_UP_WITHIN: Duration = Duration::from_secs(1);
 
 /// Connects, waits for the word to begin, and measures.
 pub(super) fn measure(spec: &CellSpec, registry: &Registry) -> Result<Vec<Measured>, String> {
@@ -82,46 +85,61 @@ async fn drive(
     let begins = move |start| stalls.begin(start);
     let timekeeper = Timekeeper::start(Arc::clone(phases), &spec.config, spec.wants_ticks, begins, over);
     let mut load = tokio::spawn(load.run());
-    let was_cut_short = run_out(&mut load, phases.last(), is_over, finish, &timekeeper.stopper()).await;
+    let was_cut_short = run_out(&mut load, phases, is_over, finish, &timekeeper.stopper()).await;
     finished(timekeeper.stop(), phases, &spec.config, was_cut_short)
 }
 
 /// Waits for the end of the load; whether it was asked for before its time.
 async fn run_out(
     load: &mut JoinHandle<()>,
-    meter: &Meter,
+    phases: &Phases,
     mut is_over: oneshot::Receiver<()>,
     finish: &Notify,
     stop: &Sender<()>,
 ) -> bool {
-    let mut was_cut_short = false;
-    let ended: Result<Result<(), JoinError>, _> = loop {
+    let (meter, mut was_cut_short) = (phases.last(), false);
+    loop {
         tokio::select! {
             biased;
             ended = &mut *load => {
                 // Just after the end is no sooner than the timekeeper's word.
                 if meter.phase() != Phase::Over {
-                    meter.failed("ended early", || "the load ended before its time".to_owned());
+                    meter.failed(ENDED_EARLY, || "the load ended before its time".to_owned());
                 }
-                break Ok(ended);
+                if let Err(panic) = ended {
+                    meter.failed(PANIC, || panic.to_string());
+                }
+                break;
             }
-            _ = &mut is_over => break timeout(END_WITHIN, &mut *load).await,
+            _ = &mut is_over => {
+                end(load, phases).await;
+                break;
+            }
             () = finish.notified() => {
                 was_cut_short = true;
                 // It may have ended by itself at this moment.
                 let _ = stop.send(());
             }
         }
-    };
-    match ended {
-        Ok(Ok(())) => {}
-        Ok(Err(panic)) => meter.failed("panic", || panic.to_string()),
-        Err(_) => {
-            load.abort();
-            meter.failed(UNFINISHED, || format!("requests without a reply {END_WITHIN:?} after the window"));
-        }
     }
     was_cut_short
+}
+
+/// Waits for the end of what is outstanding after the last phase; as long as is reasonable, then it is given up.
+pub async fn end(load: &mut JoinHandle<()>, phases: &Phases) {
+    let mut ended = timeout(END_WITHIN, &mut *load).await;
+    if ended.is_err() {
+        phases.give_up(END_WITHIN);
+        ended = timeout(GIVE_UP_WITHIN, &mut *load).await;
+    }
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => phases.last().failed(PANIC, || panic.to_string()),
+        Err(_) => {
+            load.abort();
+            phases.last().unfinished(1, END_WITHIN);
+        }
+    }
 }
 
 /// What was measured in each phase. Nothing is cut off those of a scenario: the file says when they begin.

@@ -57,7 +57,9 @@ pub fn build(choice: RuntimeChoice) -> std::io::Result<Runtime> {
     }
 }
 
-fn with_options(endpoint: Endpoint, config: &CellConfig) -> Endpoint {
+/// `endpoint` with the options of the cell's transport.
+#[must_use]
+pub fn with_options(endpoint: Endpoint, config: &CellConfig) -> Endpoint {
     config.options.iter().fold(endpoint, |endpoint, (name, value)| endpoint.with_option(name, value))
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tick;
 use crate::load::CellConfig;
+use crate::meter::UNFINISHED;
 use crate::meter::usage::Snapshot;
 
 /// The version, since either side may be another build of this program. Changed with any of the messages below.
@@ -116,16 +117,15 @@ pub struct Measured {
     pub was_cut_short: bool,
 }
 
-/// What requests without a reply are counted under.
-pub(super) const UNFINISHED: &str = "unfinished";
-
 impl Measured {
-    /// Where an open loop was ended with requests outstanding, each of them is an error, and not all of them one.
+    /// Where an open loop was ended with requests outstanding, each of them is an error, and not all of them one: also of a
+    /// stack that did not count them.
     pub(super) fn count_unanswered(&mut self, answered: u64) {
         let failed: u64 =
             self.error_kinds.iter().filter(|(kind, _)| *kind != UNFINISHED).map(|(_, count)| count).sum();
         if let Some(count) = self.error_kinds.get_mut(UNFINISHED) {
-            *count = self.intended.saturating_sub(self.dropped + answered + failed).max(1);
+            let unanswered = self.intended.saturating_sub(self.dropped + answered + failed);
+            *count = unanswered.max(*count);
         }
     }
 }

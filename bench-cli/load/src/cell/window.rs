@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn requests_that_were_never_answered_are_an_error_each() {
         let meter = Meter::new(1);
-        meter.failed(super::super::protocol::UNFINISHED, || "no reply".to_owned());
+        meter.failed(crate::meter::UNFINISHED, || "no reply".to_owned());
         meter.failed("timeout", || "no reply".to_owned());
         let mut late = Tally::default();
         let open = late.open.get_or_insert_default();

@@ -1,7 +1,10 @@
-//! First contact: one small request on each connection before the load, so that a target which is not there or speaks
-//! another protocol is refused and not measured.
+//! First contact: one request on each connection before the load, so that a target which is not there or speaks another
+//! protocol is refused and not measured.
+//!
+//! It is one of the cell's own, as large and of the same form: there are servers that read no other size.
 
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use ::listenrain::NextError;
@@ -9,14 +12,13 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::callers::Failure;
+use super::first::First;
 use super::{Setting, StackError};
-use crate::payload::{self, STAMP, Thoroughness};
 
 /// How long a target may take to be reached, and to answer the first request.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// The number of the first request. Its bytes begin no packet of any protocol.
-const NUMBER: u64 = u64::MAX;
+/// Bytes of the first request for which its answer may take a second more: half of what a network of 100 Mbit/s carries.
+const BYTES_A_SECOND: usize = 6 << 20;
 
 /// Makes connections to what a cell measures.
 #[derive(Debug, Clone)]
@@ -25,12 +27,17 @@ pub(super) struct Contact {
     target: Option<String>,
     protocol: String,
     within: Duration,
+    first: First,
 }
 
 impl Contact {
     pub(super) fn of(setting: &Setting) -> Self {
         let target = setting.config.target.as_ref().map(|_| setting.endpoint.to_string());
-        Self { target, protocol: setting.config.protocol.to_string(), within: setting.answer_within }
+        let requests = setting.config.requests();
+        let size =
+            requests.iter().find(|request| !request.one_way).map_or(setting.config.payload, |it| it.payload);
+        let within = setting.answer_within + Duration::from_secs((size / BYTES_A_SECOND) as u64);
+        Self { target, protocol: setting.config.protocol.to_string(), within, first: First { size } }
     }
 
     /// What `connecting` gives, unless it takes too long.
@@ -50,37 +57,50 @@ impl Contact {
             )))
         });
         reached.map_err(|error| match (&self.target, error) {
+            (None, StackError::Next { error }) if has_no_address(&error) => {
+                StackError::Stack(format!("no connection: {}", reason(&error)))
+            }
             (None, error) => error,
             (Some(endpoint), StackError::Next { error }) => unreachable(endpoint, reason(&error)),
             (Some(endpoint), error) => unreachable(endpoint, error.to_string()),
         })
     }
 
-    /// Sends the first request by `call` and checks the reply.
+    /// Sends the first request by `call`, whole, and checks the reply.
+    ///
+    /// # Errors
+    ///
+    /// As [`greet`](Self::greet).
+    pub(super) async fn greet_whole<F>(&self, call: impl FnOnce(Bytes) -> F) -> Result<(), StackError>
+    where
+        F: Future<Output = Result<Bytes, Failure>>,
+    {
+        let exchange = async |first: First| {
+            let reply = call(first.part(0, first.size)).await.map_err(|failure| failure.message)?;
+            first.check_whole(&reply)
+        };
+        self.greet(exchange).await
+    }
+
+    /// Lets `exchange` send the first request and check the reply, and says what is wrong where that fails.
     ///
     /// # Errors
     ///
     /// [`StackError::Foreign`] or [`StackError::Silent`] for a target, [`StackError::Stack`] for a server of this
     /// process.
-    pub(super) async fn greet<F>(&self, call: impl FnOnce(Bytes) -> F) -> Result<(), StackError>
-    where
-        F: Future<Output = Result<Bytes, Failure>>,
-    {
-        let mut request = vec![0; STAMP];
-        payload::fill(&mut request, NUMBER);
-        let answered = timeout(self.within, call(request.into())).await;
+    pub(super) async fn greet(
+        &self,
+        exchange: impl AsyncFnOnce(First) -> Result<(), String>,
+    ) -> Result<(), StackError> {
+        let answered = timeout(self.within, exchange(self.first)).await;
         let protocol = self.protocol.clone();
-        let Ok(answered) = answered else {
+        let Ok(checked) = answered else {
             let within = humantime::format_duration(self.within).to_string();
             return Err(match self.target.clone() {
                 Some(endpoint) => StackError::Silent { endpoint, protocol, within },
                 None => StackError::Stack(format!("the first request got no reply within {within}")),
             });
         };
-        let checked = answered.map_err(|failure| failure.message).and_then(|reply| {
-            let checked = payload::check(&reply, STAMP, NUMBER, Thoroughness::Full);
-            checked.map_err(|_| format!("the reply to {STAMP} bytes was {}", shown(&reply)))
-        });
         checked.map_err(|why| match self.target.clone() {
             Some(endpoint) => StackError::Foreign { endpoint, protocol, why },
             None => StackError::Stack(format!("the first request went wrong: {why}")),
@@ -92,8 +112,34 @@ fn unreachable(endpoint: &str, why: String) -> StackError {
     StackError::Unreachable { endpoint: endpoint.to_owned(), why }
 }
 
-/// What the system said, once.
+/// Whether the system had no address of its own left for the connection.
+fn has_no_address(error: &NextError) -> bool {
+    let mut source = error.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
+    while let Some(error) = source {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::AddrNotAvailable)
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// What the system said, once; and what to do, where it is not the target's fault.
 pub(super) fn reason(error: &NextError) -> String {
+    let said = said_once(error);
+    if !has_no_address(error) {
+        return said;
+    }
+    format!(
+        "{said}: every local port towards it may be in use, each for a minute after its connection was closed; ask for \
+         fewer --connections or --lanes, wait a minute, or widen net.ipv4.ip_local_port_range"
+    )
+}
+
+fn said_once(error: &NextError) -> String {
     let kind = error.kind.to_string();
     match &error.source {
         Some(source) => {
@@ -103,13 +149,6 @@ pub(super) fn reason(error: &NextError) -> String {
         }
         None => kind,
     }
-}
-
-/// The beginning of a reply, for people to read.
-fn shown(reply: &[u8]) -> String {
-    let most = 2 * STAMP;
-    let more = if reply.len() > most { "…" } else { "" };
-    format!("`{}{more}`", reply[..reply.len().min(most)].escape_ascii())
 }
 
 #[cfg(test)]
@@ -209,6 +248,38 @@ mod tests {
             assert!(said.starts_with(&begin), "{stack} {protocol}: {said}");
             assert!(said.ends_with("; start both with the same --stack and --protocol"), "{said}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_first_request_is_as_large_as_the_cells_and_larger_than_any_buffer_between() {
+        // A server that echoes as it reads stops reading while its reply is not read.
+        let payload = 16 << 20;
+        for (stack, protocol) in ALL {
+            let registry = Registry::standard();
+            let transport = Arc::clone(registry.transport("tcp").unwrap());
+            let scratch = transport.scratch_endpoint();
+            let config = CellConfig { stack: stack.to_owned(), protocol, payload, ..CellConfig::default() };
+            let setting = Setting::new(config, transport, scratch, Arc::new(Meter::new(1)));
+            let contact = Contact::of(&setting);
+            assert_eq!(
+                (contact.first.size, contact.within),
+                (payload, ANSWER_WITHIN + Duration::from_secs(2))
+            );
+            let started = registry.stack(stack).unwrap().start(setting).await;
+            assert!(started.is_ok(), "{stack} {protocol}: {:?}", started.err());
+        }
+    }
+
+    #[test]
+    fn a_mixs_first_request_is_the_first_kind_that_is_answered() {
+        let file = "name = 'x'\n[[request]]\npayload = '64B'\none_way = true\n[[request]]\npayload = '1KiB'\n\
+            [[request]]\npayload = '8KiB'\n[[phase]]\nname = 'a'\nduration = '1s'\nparallel = 2\n";
+        let scenario = Some(crate::load::Scenario::parse(file, 1).unwrap());
+        let transport = Arc::clone(Registry::standard().transport("tcp").unwrap());
+        let scratch = transport.scratch_endpoint();
+        let config = CellConfig { scenario, ..CellConfig::default() };
+        let contact = Contact::of(&Setting::new(config, transport, scratch, Arc::new(Meter::new(1))));
+        assert_eq!(contact.first.size, 1024);
     }
 
     #[tokio::test]

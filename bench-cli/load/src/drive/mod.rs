@@ -12,6 +12,7 @@ mod contact;
 mod due;
 #[cfg(feature = "simulate")]
 mod faults;
+mod first;
 mod listenrain;
 mod pacer;
 mod payloads;
@@ -38,8 +39,8 @@ use crate::load::ProtocolChoice;
 ///
 /// # Contract
 ///
-/// 1. [`start`](Self::start) returns when every connection stands and has answered one request of
-///    [`STAMP`](crate::payload::STAMP) bytes, within [`Setting::answer_within`].
+/// 1. [`start`](Self::start) returns when every connection stands and has answered one request, as large and of the same
+///    form as those that follow, within [`Setting::answer_within`].
 /// 2. A closed loop keeps exactly [`CellConfig::outstanding`](crate::load::CellConfig::outstanding) requests
 ///    outstanding. An open one sends each when it is due, counted from when [`Load::run`] is called, and drops it while that
 ///    number is outstanding; it skips none and reports to
@@ -48,7 +49,8 @@ use crate::load::ProtocolChoice;
 ///    and returns.
 /// 4. Every reply is checked by [`payload`](crate::payload), as closely as
 ///    [`Meter::thoroughness`](crate::meter::Meter::thoroughness) says.
-/// 5. Everything that goes wrong is told to the meter; a load returns early only after that.
+/// 5. Everything that goes wrong is told to the meter; a load returns early only after that. Each request without a reply is
+///    one error: also when [`Phases::given_up`] says that it is not waited for any more, and then the load returns at once.
 pub trait Stack: Send + Sync + Debug + 'static {
     /// Its name on the command line and in run files.
     fn name(&self) -> &'static str;
@@ -148,9 +150,12 @@ fn cause(error: &NextError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
     use std::sync::Arc;
     use std::time::Duration;
 
+    use tokio::sync::oneshot;
     use tokio::time::{Instant, sleep};
 
     use super::*;
@@ -237,6 +242,67 @@ mod tests {
                 assert!(open.intended >= 2000, "{what}: {}", open.intended);
                 assert_eq!(open.response.count() + open.dropped, open.intended, "{what}");
                 assert_eq!(open.send_lag.count(), tally.service.count(), "{what}");
+            }
+        }
+    }
+
+    /// A server that answers the first request of its one connection and none of the next 64, of 100 bytes. It says when
+    /// all of them have come, and then hangs up or waits for the end.
+    fn falls_silent(hangs_up: bool) -> (String, oneshot::Receiver<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+        let (told, have_come) = oneshot::channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut first = [0; 100];
+            stream.read_exact(&mut first).unwrap();
+            stream.write_all(&first).unwrap();
+            stream.read_exact(&mut [0; 64 * 100]).unwrap();
+            told.send(()).unwrap();
+            if !hangs_up {
+                let _ = stream.read(&mut [0]);
+            }
+        });
+        (endpoint, have_come)
+    }
+
+    #[tokio::test]
+    async fn each_request_of_a_bare_channel_without_a_reply_is_an_error() {
+        let open = OpenConfig {
+            rate: 1e6,
+            arrivals: Arrivals::Fixed,
+            max_in_flight: 64,
+            pacer: PacerChoice::Tick,
+            seed: 1,
+        };
+        for open in [None, Some(open)] {
+            for (hangs_up, kind) in [(false, "unfinished"), (true, "channel")] {
+                let (target, have_come) = falls_silent(hangs_up);
+                let config = CellConfig {
+                    stack: "bare".to_owned(),
+                    protocol: ProtocolChoice::Stream,
+                    payload: 100,
+                    parallel: 64,
+                    open: open.clone(),
+                    target: Some(target.clone()),
+                    ..CellConfig::default()
+                };
+                let registry = Registry::standard();
+                let transport = Arc::clone(registry.transport("tcp").unwrap());
+                let meter = Arc::new(Meter::new(1));
+                let setting = Setting::new(config, transport, target.parse().unwrap(), Arc::clone(&meter));
+                let phases = Arc::clone(&setting.phases);
+                let load = registry.stack("bare").unwrap().start(setting).await.unwrap();
+                phases.begin(0, Instant::now());
+                let load = tokio::spawn(load.run());
+                have_come.await.unwrap();
+                if !hangs_up {
+                    phases.end(Instant::now());
+                    phases.give_up(Duration::from_secs(10));
+                }
+                load.await.unwrap();
+                let errors = meter.errors();
+                assert_eq!(errors.kinds, [(kind.to_owned(), 64)].into(), "{open:?}: {errors:?}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The phases of a load, one after the other, each with a meter of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ pub struct Phases {
     meters: Vec<Arc<Meter>>,
     /// The phase under way; as many as there are when all are over.
     now: watch::Sender<usize>,
+    /// How long after the end what was outstanding was given up, once it was.
+    given_up: watch::Sender<Option<Duration>>,
 }
 
 impl Phases {
@@ -24,7 +27,7 @@ impl Phases {
     pub fn new(first: Arc<Meter>, count: usize, threads: usize) -> Arc<Self> {
         let others = (1..count).map(|_| Arc::new(Meter::new(threads)));
         let meters = [first].into_iter().chain(others).collect();
-        Arc::new(Self { meters, now: watch::Sender::new(0) })
+        Arc::new(Self { meters, now: watch::Sender::new(0), given_up: watch::Sender::new(None) })
     }
 
     /// What phase number `index` reports to; the last one's where there is no such phase.
@@ -57,6 +60,27 @@ impl Phases {
             meter.enter(Phase::Over, now);
         }
         self.now.send_replace(self.meters.len());
+    }
+
+    /// What is outstanding so long `after` the end is not waited for any more.
+    pub fn give_up(&self, after: Duration) {
+        self.given_up.send_replace(Some(after));
+    }
+
+    /// Ready once what is outstanding is not waited for any more; how long after the end that is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn given_up(&self) -> Duration {
+        // The sender is this.
+        self.given_up
+            .subscribe()
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|after| *after)
+            .unwrap_or_default()
     }
 
     /// Ready when phase number `index` is under way or over; whether there is anything left of it.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use listenrain::Transport;
-use listenrain_transports::Registry as Transports;
+use listenrain::{Endpoint, Transport};
+use listenrain_transports::{Registry as Transports, registry::RegistryError};
 
 use crate::drive::{Bare, ListenRain, Stack};
 
@@ -76,6 +76,15 @@ impl Registry {
     #[must_use]
     pub fn transport(&self, scheme: &str) -> Option<&Arc<dyn Transport>> {
         self.transports().find(|known| known.scheme() == scheme)
+    }
+
+    /// The transport that understands `endpoint`, such as `quic` for `quic+selfsigned://127.0.0.1:0`.
+    ///
+    /// # Errors
+    ///
+    /// What there is instead, or which feature is off.
+    pub fn for_endpoint(&self, endpoint: &Endpoint) -> Result<&Arc<dyn Transport>, RegistryError> {
+        self.transports.for_endpoint(endpoint)
     }
 
     /// The names of all transports.

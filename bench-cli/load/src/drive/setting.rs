@@ -26,7 +26,8 @@ pub struct Setting {
     pub stalls: Arc<Stalls>,
     /// The phases of the load, each with its meter; the first has [`meter`](Self::meter).
     pub phases: Arc<Phases>,
-    /// How long a connection may take to stand, and to answer its first request. Default: 5 s.
+    /// How long a connection may take to stand, and to answer its first request. Default: 5 s; a first request of 6 MiB
+    /// or more is given a second more for each 6 MiB.
     pub answer_within: Duration,
 }
 

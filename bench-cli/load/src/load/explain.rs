@@ -59,7 +59,9 @@ impl Scenario {
             let rate = requests / seconds;
             let _ = write!(
                 text,
-                " Open loops: {requests:.0} requests, {rate:.0}/s on average, {:.0} bytes/s each way at most.",
+                " Open loops: {} requests, {}/s on average, {:.0} bytes/s each way at most.",
+                rounded(requests),
+                rounded(rate),
                 rate * mean_bytes
             );
         }
@@ -72,6 +74,11 @@ impl Scenario {
         }
         text
     }
+}
+
+/// Whole where it is large, else to a hundredth.
+fn rounded(value: f64) -> f64 {
+    if value < 100.0 { (value * 100.0).round() / 100.0 } else { value.round() }
 }
 
 fn load(phase: &Phase, mean_bytes: f64) -> String {

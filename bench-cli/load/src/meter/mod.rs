@@ -20,6 +20,20 @@ pub use shard::{Errors, Tally, TallyOf};
 use self::shard::{Shard, ns};
 use crate::payload::{FULL_ONE_IN, Thoroughness};
 
+/// What requests are counted under that still had no reply when the load was given up.
+pub const UNFINISHED: &str = "unfinished";
+/// What the end of a bare channel is counted under, once for each of its outstanding requests.
+pub const CHANNEL: &str = "channel";
+/// What a panic is counted under.
+pub const PANIC: &str = "panic";
+/// What the end of a load before its time is counted under.
+pub const ENDED_EARLY: &str = "ended early";
+/// What a cell is counted under of which nothing was measured.
+pub const NOT_MEASURED: &str = "not measured";
+
+/// The kinds of errors after which a load was not the one that was asked for, so that its figures hold for nothing.
+pub const LOAD_FAILED: [&str; 5] = [UNFINISHED, CHANNEL, PANIC, ENDED_EARLY, NOT_MEASURED];
+
 /// What is going on now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -161,7 +175,20 @@ impl Meter {
 
     /// Something went wrong: `kind` is what it is counted under, `message` says it in full.
     pub fn failed(&self, kind: &str, message: impl FnOnce() -> String) {
-        self.shard().failed(kind, message);
+        self.failures(kind, 1, message);
+    }
+
+    /// `count` requests went wrong in the same way; none is no error.
+    pub fn failures(&self, kind: &str, count: u64, message: impl FnOnce() -> String) {
+        if count > 0 {
+            self.shard().failed(kind, count, message);
+        }
+    }
+
+    /// `count` requests had no reply `after` the end of the load, and are not waited for any more.
+    pub fn unfinished(&self, count: u64, after: Duration) {
+        let after = humantime::format_duration(after);
+        self.failures(UNFINISHED, count, || format!("requests without a reply {after} after the window"));
     }
 
     /// Adds to `total` what was reported since the last time. `spare` is empty before and after: it takes the place of

@@ -104,11 +104,11 @@ impl Shard {
     /// Errors kept in words; the rest are only counted.
     const SAMPLES: usize = 5;
 
-    pub(super) fn failed(&mut self, kind: &str, message: impl FnOnce() -> String) {
-        if let Some(count) = self.error_kinds.get_mut(kind) {
-            *count += 1;
+    pub(super) fn failed(&mut self, kind: &str, count: u64, message: impl FnOnce() -> String) {
+        if let Some(known) = self.error_kinds.get_mut(kind) {
+            *known += count;
         } else {
-            self.error_kinds.insert(kind.to_owned(), 1);
+            self.error_kinds.insert(kind.to_owned(), count);
         }
         if self.samples.len() < Self::SAMPLES {
             self.samples.push(message());
@@ -134,7 +134,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// How many requests were answered.
+    /// How often altogether.
     pub fn count(&self) -> u64 {
         self.kinds.values().sum()
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn only_the_first_few_errors_are_kept_in_words() {
         let mut shard = Shard::default();
-        (0..100).for_each(|n| shard.failed("lost", || format!("number {n}")));
+        (0..100).for_each(|n| shard.failed("lost", 1, || format!("number {n}")));
         let mut errors = Errors::default();
         shard.add_errors(&mut errors);
         assert_eq!((errors.count(), errors.samples.len()), (100, Shard::SAMPLES));

@@ -63,6 +63,8 @@ fn told(p50: &[f64]) -> Vec<f64> {
 
 /// One way to see a series as something that changes.
 struct Fit {
+    /// The level that it changes from.
+    before: f64,
     /// From its beginning to its end.
     change: f64,
     /// What the change would vary by were the residuals independent and of deviation 1.
@@ -84,13 +86,22 @@ fn change(rest: &[f64]) -> Option<String> {
     if share.is_nan() || share.abs() <= MATTERS || !is_sure(&fit) {
         return None;
     }
-    let (verb, by) = (if share > 0.0 { "rises" } else { "falls" }, share.abs() * 100.0);
+    let what = told_change(&fit);
     Some(match fit.jumps_at {
-        None => format!("{verb} by {by:.1} % over the windows that count"),
-        Some(at) => {
-            format!("{verb} by {by:.1} % at once, after {at} of the {} windows that count", rest.len())
-        }
+        None => format!("{what} over the windows that count"),
+        Some(at) => format!("{what} at once, after {at} of the {} windows that count", rest.len()),
     })
+}
+
+/// By how much of the level before it changes: nothing falls by more than all of it.
+fn told_change(fit: &Fit) -> String {
+    if fit.change < 0.0 {
+        return format!("falls by {:.1} %", (-fit.change / fit.before).clamp(0.0, 1.0) * 100.0);
+    }
+    match fit.before > 0.0 {
+        true => format!("rises by {:.1} %", fit.change / fit.before * 100.0),
+        false => "rises from nothing".to_owned(),
+    }
 }
 
 fn ramp(rest: &[f64]) -> Fit {
@@ -102,6 +113,7 @@ fn ramp(rest: &[f64]) -> Fit {
     let residuals: Vec<f64> =
         rest.iter().enumerate().map(|(at, value)| value - mean - slope * from_middle(at)).collect();
     Fit {
+        before: mean - slope * (n - 1.0) / 2.0,
         change: slope * (n - 1.0),
         error: (n - 1.0) / spread.sqrt(),
         squares: residuals.iter().map(|value| value * value).sum(),
@@ -125,6 +137,7 @@ fn jump_at(rest: &[f64], at: usize) -> Fit {
     let residuals: Vec<f64> =
         before.iter().map(|value| value - low).chain(after.iter().map(|value| value - high)).collect();
     Fit {
+        before: low,
         change: high - low,
         error: (1.0 / before.len() as f64 + 1.0 / after.len() as f64).sqrt(),
         squares: residuals.iter().map(|value| value * value).sum(),
@@ -220,6 +233,28 @@ mod tests {
         let late: Vec<f64> = (0..40).map(|at| if at < 30 { 100.0 } else { 90.0 }).collect();
         let (_, steady, why) = steadiness(&late, &[80.0; 40], true);
         assert!(steady == Some(false) && why.contains("falls by") && why.contains("at once"), "{why}");
+    }
+
+    #[test]
+    fn a_change_is_told_by_the_level_before_and_no_fall_is_of_more_than_all() {
+        // By the mean of all, a fall to next to nothing was one of 766 %.
+        let told =
+            |level: fn(u32) -> f64| steadiness(&(0..40).map(level).collect::<Vec<_>>(), &[80.0; 40], false).2;
+        for (level, says) in [
+            (|at| if at < 4 { 1_000.0 } else { 0.5 }, "throughput falls by 100.0 % at once, after"),
+            (|at| if at < 10 { 1_000.0 } else { 250.0 }, "throughput falls by 75.0 % at once, after 10"),
+            (|at| if at < 10 { 250.0 } else { 1_000.0 }, "throughput rises by 300.0 % at once, after 10"),
+            (|at| if at < 10 { 0.0 } else { 1_000.0 }, "throughput rises from nothing at once, after 10"),
+            (|at| 1_000.0 - 20.0 * f64::from(at), "throughput falls by 78.0 % over"),
+        ] as [(fn(u32) -> f64, &str); 5]
+        {
+            let said = told(level);
+            assert!(said.starts_with(says), "{says}: {said}");
+        }
+        // A fitted line may end below nothing.
+        let steep = told(|at| (1_000.0 - 50.0 * f64::from(at)).max(0.0));
+        let by = steep.split("by ").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap();
+        assert!(by <= 100.0, "{steep}");
     }
 
     #[test]

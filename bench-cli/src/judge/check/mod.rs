@@ -11,6 +11,7 @@ use listenrain_results::{Cell, Check, CheckRow, Run};
 pub(crate) use self::judge::{LIMIT_MISSED, PASSED, REGRESSION};
 pub(crate) use self::like::pairs;
 use super::goals::{Change, Limit};
+use crate::meter::LOAD_FAILED;
 use crate::metrics::{Metric, load};
 use crate::units::size_text;
 
@@ -37,7 +38,7 @@ pub(crate) fn judged(
     let allows_errors = goals.limits.iter().any(|limit| limit.metric == Metric::Errors);
     for (old, new) in pairs(baseline, candidate, force)? {
         let has_lost = new.errors > 0 || (new.lost() > 0 && old.lost() == 0);
-        if new.requests == 0 || (has_lost && !allows_errors) {
+        if !is_measured(new) || (has_lost && !allows_errors) {
             rows.push(judge::failed(new));
             continue;
         }
@@ -48,7 +49,13 @@ pub(crate) fn judged(
     Ok(Check { baseline: name, rows, verdict })
 }
 
-/// A cell in a few words.
+/// Whether its load was the one that was asked for: a limit on errors allows some, but not a load that broke.
+fn is_measured(cell: &Cell) -> bool {
+    cell.requests > 0 && !cell.error_kinds.keys().any(|kind| LOAD_FAILED.contains(&&**kind))
+}
+
+/// A cell in a few words. Of a scenario's, which phase it is: others may have the same load.
 pub(crate) fn name(cell: &Cell) -> String {
-    format!("{} {} {} x {}", cell.transport, cell.stack, load(cell), size_text(cell.payload_bytes))
+    let phase = cell.phase.as_ref().map_or_else(String::new, |phase| format!(" {phase}"));
+    format!("{} {}{phase} {} x {}", cell.transport, cell.stack, load(cell), size_text(cell.payload_bytes))
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::chart::{Axis, Chart, Line, Rule, count_text, legend, time_text};
 use super::{Scene, as_text, section as whole_section};
 use crate::report::results::trials_table;
-use crate::units::{size_text, whole};
+use crate::units::{brief, size_text};
 
 pub(super) fn section(scene: &Scene<'_>) -> Markup {
     let charts: Vec<_> = [of_cells(scene), of_searches(scene)].into_iter().flatten().collect();
@@ -77,7 +77,7 @@ fn of_search(scene: &Scene<'_>, at: usize, search: &Search) -> Markup {
         rules.push(Rule { at: us, is_across: true, text: search.slo.clone() });
     }
     if let Some(rate) = search.highest_rate {
-        rules.push(Rule { at: rate, is_across: false, text: format!("holds to {}", whole(rate)) });
+        rules.push(Rule { at: rate, is_across: false, text: format!("holds to {}", brief(rate)) });
     }
     chart(scene, &format!("search-{at}"), format!("Search: {}, p99", search.cell), vec![line], rules)
 }

@@ -16,9 +16,9 @@ use listenrain_results::{Cell, Run};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::figures::scrolled;
-use super::Shown;
 use super::labels::Labels;
 use super::table::Table;
+use super::{Shown, plain};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -50,7 +50,7 @@ pub(crate) fn page(runs: &[Shown<'_>]) -> String {
             }
         }
     };
-    page.into_string()
+    plain::lines(&page.into_string())
 }
 
 fn heading(shown: &Shown<'_>) -> String {
@@ -91,6 +91,8 @@ fn article(shown: &Shown<'_>, number: usize) -> Markup {
 /// The whole run for machines. No `<` can end the element.
 fn raw(run: &Run, scene: &Scene<'_>) -> Markup {
     let json = serde_json::to_string(run).unwrap_or_default().replace('<', "\\u003c");
+    // What the page writes as text elsewhere has to stay what it is here.
+    let json = escaped(&json);
     html! {
         section aria-labelledby=(scene.id("raw")) {
             h2 id=(scene.id("raw")) { "For machines" }
@@ -99,6 +101,18 @@ fn raw(run: &Run, scene: &Scene<'_>) -> Markup {
             script type="application/json" id=(scene.id("json")) { (PreEscaped(json)) }
         }
     }
+}
+
+/// JSON without characters that would not stay as they are in the page.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match plain::is_active(c) {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// A run, and what all its charts share: names, and a style for each thing that was driven.

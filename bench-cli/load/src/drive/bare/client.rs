@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ::listenrain::Channel;
 use ::listenrain::buffer::{ReadBuffer, WriteBuffer};
@@ -14,7 +15,8 @@ use super::WRITE_CAP;
 use super::sink::Sink;
 use super::source::Source;
 use crate::drive::due::Due;
-use crate::meter::{Meter, Phase};
+use crate::drive::first::First;
+use crate::meter::{CHANNEL, Meter, Phase};
 
 /// One channel's loop.
 #[derive(Debug)]
@@ -91,10 +93,51 @@ impl Client {
         }
     }
 
+    /// Sends `first` alone, before the loop, and checks its reply as it comes.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong, or what is wrong with the reply. A server that speaks before its turn may send more.
+    pub(super) async fn greet(&mut self, first: First) -> Result<(), String> {
+        let (mut sent, mut received) = (0, 0);
+        while received < first.size {
+            if self.outgoing.is_empty() && sent < first.size {
+                let part = first.part(sent, WRITE_CAP);
+                sent += part.len();
+                self.outgoing.put(part);
+            }
+            let moved = poll_fn(|cx| self.poll_move(cx)).await.map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    format!("it hung up after {received} of {} bytes", first.size)
+                }
+                _ => error.to_string(),
+            })?;
+            let part = self.incoming.take(moved.read);
+            first.check(&part, received)?;
+            received += part.len();
+        }
+        Ok(())
+    }
+
     /// Runs the closed loop, or the open one of what is `due`, until the meter's phase is over and every reply has come,
-    /// or the channel fails.
-    pub(super) async fn run(mut self, due: Option<Due>) {
-        let ended = match due {
+    /// the channel fails, or the load is `given_up`. In the last two cases each request without a reply is an error.
+    pub(super) async fn run(mut self, due: Option<Due>, given_up: impl Future<Output = Duration>) {
+        let ended = tokio::select! {
+            biased;
+            ended = self.run_loop(due) => ended,
+            after = given_up => {
+                self.meter.unfinished(self.unanswered(), after);
+                return;
+            }
+        };
+        if let Err(error) = ended {
+            let count = self.unanswered().max(1);
+            self.meter.failures(CHANNEL, count, || format!("the channel failed: {error}"));
+        }
+    }
+
+    async fn run_loop(&mut self, due: Option<Due>) -> io::Result<()> {
+        match due {
             None => {
                 self.began.push_back(Began { intended: None, sent: Instant::now(), count: self.outstanding });
                 self.drive().await
@@ -103,9 +146,15 @@ impl Client {
                 self.become_open();
                 self.drive_open(due).await
             }
-        };
-        if let Err(error) = ended {
-            self.meter.failed("channel", || format!("the channel failed: {error}"));
+        }
+    }
+
+    /// Requests that were begun and have no whole reply.
+    fn unanswered(&self) -> u64 {
+        let payload = self.payload as u64;
+        match self.is_open {
+            true => self.in_flight,
+            false => self.sent.div_ceil(payload) - self.received / payload,
         }
     }
 

@@ -4,7 +4,6 @@
 
 mod client;
 mod echo;
-mod greeting;
 mod sink;
 mod source;
 
@@ -18,9 +17,9 @@ use tokio::task::JoinSet;
 use self::client::Client;
 use super::contact::Contact;
 use super::due::Due;
-use super::{Load, Serving, Setting, Stack, StackError};
+use super::{Load, Phases, Serving, Setting, Stack, StackError};
 use crate::load::{CellConfig, OpenConfig, ProtocolChoice};
-use crate::meter::Meter;
+use crate::meter::{Meter, PANIC};
 
 /// Most bytes offered to one write, so that the peer reads them while they are still in cache.
 ///
@@ -47,7 +46,7 @@ impl Stack for Bare {
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>> {
         Box::pin(async move {
             let contact = Contact::of(&setting);
-            let Setting { config, transport, mut endpoint, meter, .. } = setting;
+            let Setting { config, transport, mut endpoint, meter, phases, .. } = setting;
             if config.target.is_none() {
                 let listener = transport.listen(&endpoint).await?;
                 endpoint = listener.endpoint().clone();
@@ -56,18 +55,15 @@ impl Stack for Bare {
             let mut dialer = transport.dialer(&endpoint)?;
             let mut clients = Vec::new();
             for index in 0..config.channels() {
-                let mut channel = contact.reach(async { Ok(dialer.next().await?) }).await?;
-                contact.greet(|request| greeting::exchange(&mut channel, request)).await?;
-                let first = index * NUMBERS_OF_A_CHANNEL;
-                clients.push(Client::new(
-                    channel,
-                    config.payload,
-                    share(&config, index),
-                    first,
-                    meter.clone(),
-                ));
+                let channel = contact.reach(async { Ok(dialer.next().await?) }).await?;
+                let number = index * NUMBERS_OF_A_CHANNEL;
+                let outstanding = share(&config, index);
+                let mut client =
+                    Client::new(channel, config.payload, outstanding, number, Arc::clone(&meter));
+                contact.greet(async |first| client.greet(first).await).await?;
+                clients.push(client);
             }
-            Ok(Box::new(BareLoad { clients, open: config.open, meter }) as Box<dyn Load>)
+            Ok(Box::new(BareLoad { clients, open: config.open, meter, phases }) as Box<dyn Load>)
         })
     }
 
@@ -115,11 +111,12 @@ struct BareLoad {
     clients: Vec<Client>,
     open: Option<OpenConfig>,
     meter: Arc<Meter>,
+    phases: Arc<Phases>,
 }
 
 impl Load for BareLoad {
     fn run(self: Box<Self>) -> BoxFuture<'static, ()> {
-        let Self { clients, open, meter } = *self;
+        let Self { clients, open, meter, phases } = *self;
         Box::pin(async move {
             let (_pacer, due) = match &open {
                 Some(open) => {
@@ -129,10 +126,14 @@ impl Load for BareLoad {
                 None => (None, clients.iter().map(|_| None).collect::<Vec<_>>()),
             };
             let loops = clients.into_iter().zip(due);
-            let mut tasks: JoinSet<()> = loops.map(|(client, due)| client.run(due)).collect();
+            let given_up = || {
+                let phases = Arc::clone(&phases);
+                async move { phases.given_up().await }
+            };
+            let mut tasks: JoinSet<()> = loops.map(|(client, due)| client.run(due, given_up())).collect();
             while let Some(ended) = tasks.join_next().await {
                 if let Err(error) = ended {
-                    meter.failed("panic", || error.to_string());
+                    meter.failed(PANIC, || error.to_string());
                 }
             }
         })

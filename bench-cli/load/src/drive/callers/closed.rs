@@ -15,9 +15,7 @@ pub(super) async fn run<C: Call>(phase: Arc<Phase<C>>, parallel: u64, think: Opt
     for (number, client) in phase.clients.iter().cycle().take(parallel as usize).enumerate() {
         callers.spawn(caller(Arc::clone(&phase), Arc::clone(client), number, think));
     }
-    while let Some(ended) = callers.join_next().await {
-        phase.panicked(ended);
-    }
+    phase.end(callers).await;
 }
 
 async fn caller<C: Call>(phase: Arc<Phase<C>>, client: Arc<C>, number: usize, think: Option<Think>) {

@@ -4,6 +4,7 @@ mod closed;
 mod open;
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::Phases;
 use super::payloads::Payloads;
 use crate::load::{CellConfig, Mix};
-use crate::meter::Meter;
+use crate::meter::{Meter, PANIC};
 use crate::payload;
 use crate::random::seeded;
 
@@ -54,7 +55,8 @@ const NUMBERS: u32 = 40;
 ///
 /// A closed loop is callers each of which calls again when its reply has come. An open one calls when the schedule says so,
 /// whatever has become of the calls before. What is outstanding when a phase ends comes to its end beside the next one, and
-/// is the earlier one's.
+/// is the earlier one's. Where the phases are [given up](Phases::give_up), each call that has no reply is an error of its
+/// phase.
 pub async fn run<C: Call>(clients: Vec<Arc<C>>, config: &CellConfig, phases: &Arc<Phases>) {
     let mut running = JoinSet::new();
     for index in 0..config.phases() {
@@ -133,10 +135,40 @@ impl<C: Call> Phase<C> {
         }
     }
 
+    /// Waits for the end of all `tasks`, each of which makes one call at a time. When the load is given up, each call without
+    /// a reply is an error.
+    async fn end(&self, mut tasks: JoinSet<()>) {
+        let mut given_up = pin!(self.phases.given_up());
+        let after = loop {
+            tokio::select! {
+                biased;
+                ended = tasks.join_next() => match ended {
+                    Some(ended) => drop(self.panicked(ended)),
+                    None => return,
+                },
+                after = &mut given_up => break after,
+            }
+        };
+        // A caller that waits for a place has no request outstanding.
+        let outstanding = match &self.places {
+            Some(places) => self.most.saturating_sub(places.available_permits() as u64),
+            None => tasks.len() as u64,
+        };
+        tasks.abort_all();
+        let mut unfinished = 0;
+        while let Some(ended) = tasks.join_next().await {
+            match ended {
+                Err(error) if error.is_cancelled() => unfinished += 1,
+                ended => drop(self.panicked(ended)),
+            }
+        }
+        self.meter.unfinished(unfinished.min(outstanding), after);
+    }
+
     /// Whether a task that has ended panicked; then the meter knows.
     fn panicked(&self, ended: Result<(), JoinError>) -> bool {
         if let Err(error) = &ended {
-            self.meter.failed("panic", || format!("a call panicked: {error}"));
+            self.meter.failed(PANIC, || format!("a call panicked: {error}"));
         }
         ended.is_err()
     }
@@ -255,6 +287,58 @@ mod tests {
         assert_eq!(tally.one_ways, arrived.len() as u64);
         assert_eq!(tally.requests, tally.service.count());
         assert!(server.calls.lock().unwrap().iter().all(|len| *len == 1024));
+    }
+
+    /// Answers nothing.
+    struct Silent;
+
+    impl Call for Silent {
+        async fn call(&self, _: Bytes) -> Result<Bytes, Failure> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_call_without_a_reply_is_an_error_of_its_phase() {
+        // All of a load that were not answered were one error, and those of an earlier phase none.
+        let file = "name = 'x'\n[[phase]]\nname = 'a'\nduration = '1s'\nparallel = 64\n\
+            [[phase]]\nname = 'b'\nduration = '1s'\nrate = '100'\narrivals = 'fixed'\n\
+            [[phase]]\nname = 'c'\nduration = '1s'\nparallel = 3\n";
+        let scenario = Scenario::parse(file, 1).unwrap();
+        let phases = Phases::new(Arc::new(Meter::new(1)), 3, 1);
+        let config = CellConfig { scenario: Some(scenario), ..CellConfig::default() };
+        let playing = {
+            let phases = Arc::clone(&phases);
+            tokio::spawn(async move { run(vec![Arc::new(Silent)], &config, &phases).await })
+        };
+        for index in 0..=3 {
+            phases.begin(index, Instant::now());
+            sleep(Duration::from_millis(999)).await;
+        }
+        assert!(!playing.is_finished(), "it waits for replies");
+        phases.give_up(Duration::from_secs(10));
+        playing.await.unwrap();
+        let due = taken(&phases, 1).open.unwrap().intended;
+        assert!((98..=101).contains(&due), "{due}");
+        for (index, count) in [(0, 64), (1, due), (2, 3)] {
+            let errors = phases.meter(index).errors();
+            assert_eq!(errors.kinds, [("unfinished".to_owned(), count)].into(), "phase {index}");
+            assert_eq!(errors.samples, ["requests without a reply 10s after the window"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_that_waits_for_a_place_has_no_request_that_could_be_unanswered() {
+        let phases = Phases::new(Arc::new(Meter::new(1)), 1, 1);
+        let config = CellConfig { parallel: 64, payload: 4096, window: 8 * 4096, ..CellConfig::default() };
+        phases.begin(0, Instant::now());
+        let ending = async {
+            sleep(Duration::from_secs(1)).await;
+            phases.end(Instant::now());
+            phases.give_up(Duration::from_secs(10));
+        };
+        tokio::join!(run(vec![Arc::new(Silent)], &config, &phases), ending);
+        assert_eq!(phases.meter(0).errors().kinds, [("unfinished".to_owned(), 8)].into());
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,9 +46,7 @@ async fn generate<C: Call>(phase: &Arc<Phase<C>>, mut due: Due) {
         tokio::task::yield_now().await;
         due.wait().await;
     }
-    while let Some(ended) = calls.join_next().await {
-        phase.panicked(ended);
-    }
+    phase.end(calls).await;
 }
 
 async fn one_call<C: Call>(phase: Arc<Phase<C>>, turn: usize, kind: usize, intended: Instant) {

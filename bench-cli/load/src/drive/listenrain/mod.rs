@@ -131,7 +131,7 @@ async fn connect<M: MessageCodec, C: Call>(
             .map_err(said)?;
         contact.reach(async { client.ready().await.map_err(unready) }).await?;
         let caller = caller(client.clone(), index);
-        contact.greet(|request| caller.call(request)).await?;
+        contact.greet_whole(|request| caller.call(request)).await?;
         callers.push(Arc::new(caller));
         clients.push(client);
     }
@@ -188,11 +188,19 @@ impl<M: MessageCodec, C: Call> Load for Calling<M, C> {
         let Self { server, clients, callers, config, phases } = *self;
         Box::pin(async move {
             callers::run(callers, &config, &phases).await;
-            for client in clients {
-                client.connection().close(CLOSE_WITHIN).await;
-            }
-            if let Some(server) = server {
-                server.drain(CLOSE_WITHIN).await;
+            let closed = async {
+                for client in clients {
+                    client.connection().close(CLOSE_WITHIN).await;
+                }
+                if let Some(server) = server {
+                    server.drain(CLOSE_WITHIN).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                // A peer that owes replies says no goodbye either.
+                _ = phases.given_up() => {}
+                () = closed => {}
             }
         })
     }
