@@ -136,13 +136,14 @@ fn told(line: &str) -> (Option<i32>, String) {
 }
 
 fn a_corrupting_transport_fails_its_row_and_no_other() {
-    let line = "run --stack listenrain --transport flipping,channel --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
+    let line = "run --stack listenrain,floor --transport flipping,channel --payload 16KiB --parallel 3 --duration 100ms --warmup 50ms --json -";
     let (code, json) = told(line);
     assert_eq!(code, Some(1), "{json}");
     let run = listenrain_results::Run::from_json(&json, "stdout").unwrap();
-    let [flipping, honest] = &run.cells[..] else { panic!("{json}") };
+    let [flipping, floor, honest, honest_floor] = &run.cells[..] else { panic!("{json}") };
     assert!(flipping.errors > 0 && flipping.error_kinds.contains_key("wrong bytes"), "{flipping:?}");
-    assert!(honest.is_well(), "{honest:?}");
+    assert!(floor.errors > 0, "{floor:?}");
+    assert!(honest.is_well() && honest_floor.is_well(), "{honest:?} {honest_floor:?}");
 }
 
 fn a_corrupting_transport_cannot_win_a_comparison() {

@@ -10,6 +10,7 @@ mod measured;
 mod merge;
 mod output;
 mod plan;
+mod planned;
 mod report;
 mod run;
 mod scenario;

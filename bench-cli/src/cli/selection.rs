@@ -27,8 +27,8 @@ pub(super) fn stack<'a>(name: Option<&str>, registry: &'a Registry) -> Result<&'
 pub(super) fn protocol(asked: Option<ProtocolChoice>, stack: &dyn Stack) -> Result<ProtocolChoice, String> {
     let spoken = stack.protocols();
     match asked {
-        // A stack without packets takes whatever protocol the others are measured with.
-        Some(asked) if spoken != [ProtocolChoice::Stream] => {
+        // A stack that has no choice takes whatever protocol the others are measured with.
+        Some(asked) if spoken.iter().any(|spoken| spoken.is_a_choice()) => {
             let names: Vec<_> = spoken.iter().map(ToString::to_string).collect();
             let unknown = || format!("--protocol {asked}: {} speaks {}", stack.name(), names.join(", "));
             spoken.contains(&asked).then_some(asked).ok_or_else(unknown)

@@ -69,7 +69,7 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
             ended = taking_part(&args.take_part, listens) => ended,
         }
     };
-    let ended = cell::build(args.runtime).map(|runtime| runtime.block_on(serving));
+    let ended = cell::build(args.runtime).map(|runtime| cell::run(&runtime, serving));
     Ok(match ended.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(()) => Exit::Well,
         Err(why) => failure(&why),

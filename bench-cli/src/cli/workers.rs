@@ -103,6 +103,7 @@ mod tests {
                 assert!(args.worker.rendezvous.is_some(), "{line:?}");
                 let cells =
                     plan::cells(&args.cells, args.target.as_ref(), args.via.as_ref(), &Registry::standard())
+                        .map(|plan| plan.cells)
                         .unwrap();
                 for index in 0..count {
                     share(&cells[0], Identity { index, count }).unwrap();

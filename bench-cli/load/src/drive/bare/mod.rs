@@ -16,6 +16,7 @@ use bytes::BufMut;
 use tokio::task::JoinSet;
 
 use self::client::Client;
+use super::accept::accept;
 use super::contact::Contact;
 use super::due::Due;
 use super::{Load, Serving, Setting, Stack, StackError};
@@ -44,6 +45,10 @@ impl Stack for Bare {
         &[ProtocolChoice::Stream]
     }
 
+    fn has_callers(&self) -> bool {
+        false
+    }
+
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>> {
         Box::pin(async move {
             let contact = Contact::of(&setting);
@@ -51,7 +56,7 @@ impl Stack for Bare {
             if config.target.is_none() {
                 let listener = transport.listen(&endpoint).await?;
                 endpoint = listener.endpoint().clone();
-                tokio::spawn(echo::accept(listener));
+                tokio::spawn(accept(listener, echo::echo));
             }
             let mut dialer = transport.dialer(&endpoint)?;
             let mut clients = Vec::new();
@@ -79,7 +84,7 @@ impl Stack for Bare {
         Box::pin(async move {
             let listener = serving.transport.listen(&serving.endpoint).await?;
             ready(listener.endpoint());
-            Err(echo::accept(listener).await.into())
+            Err(accept(listener, echo::echo).await.into())
         })
     }
 }
