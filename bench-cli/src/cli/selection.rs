@@ -5,6 +5,9 @@ use listenrain::Endpoint;
 use crate::drive::{Registry, Stack};
 use crate::load::ProtocolChoice;
 
+/// Stacks that are there where the feature `peers` is on.
+const PEERS: [&str; 3] = ["tarpc", "tonic", "capnp"];
+
 /// The stack of that name, or the default.
 ///
 /// # Errors
@@ -20,7 +23,12 @@ pub(super) fn stack<'a>(name: Option<&str>, registry: &'a Registry) -> Result<&'
     };
     let names: Vec<_> = registry.stacks().iter().map(|stack| stack.name()).collect();
     let found = registry.stack(name).map(|stack| &**stack);
-    found.ok_or_else(|| format!("--stack {name}: unknown; allowed: {}", names.join(", ")))
+    found.ok_or_else(|| match cfg!(not(feature = "peers")) && PEERS.contains(&name) {
+        true => {
+            format!("--stack {name}: this program was built without peers; build it with `--features peers`")
+        }
+        false => format!("--stack {name}: unknown; allowed: {}", names.join(", ")),
+    })
 }
 
 /// The protocol asked for, if `stack` speaks it, or its own.
