@@ -43,6 +43,15 @@ use bench_load::{cell, histogram, limits, random, stats, units};
 pub use bench_load::{drive, load, meter, payload};
 pub use drive::Registry;
 
+/// The transports and stacks that come with the tool; with the feature `peers`, stacks that are other libraries as well.
+#[must_use]
+pub fn registry() -> Registry {
+    let registry = Registry::standard();
+    #[cfg(feature = "peers")]
+    let registry = bench_peers::with_peers(registry);
+    registry
+}
+
 /// Runs the tool on this process's arguments, with what `registry` knows.
 ///
 /// It starts this program again for each cell, so a program of your own calls this first thing in its `main`.

@@ -140,6 +140,23 @@ fn every_transport_is_measured_beside_its_bare() {
 }
 
 #[test]
+fn every_transport_carries_the_floor_and_a_row_says_what_the_tool_itself_costs() {
+    let run = measured(
+        "run --transport all --stack bare,floor --parallel 4 --runtime current,multi:2 --duration 60ms --warmup 20ms \
+         --json -",
+    );
+    for cell in &run.cells {
+        assert!(cell.is_well(), "{cell:?}");
+        let is_right = match &*cell.stack {
+            "floor" => is_seen(cell.tool_us_per_request, |us| us > 0.0),
+            _ => cell.tool_us_per_request.is_none(),
+        };
+        assert!(is_right, "{cell:?}");
+    }
+    assert!(run.cells.iter().any(|cell| listenrain_results::of_floor(&run, cell) == Some(1.0)));
+}
+
+#[test]
 fn a_thousand_large_requests_stay_within_their_window_of_memory() {
     let output =
         run("run --stack bare --parallel 1000 --payload 4MiB --duration 200ms --warmup 50ms --json -");

@@ -238,7 +238,9 @@ fn nothing_in_a_run_file_acts_on_a_terminal() {
             assert!(output.status.code().is_some_and(|code| code < 2), "{name} {form}: {shown}");
             let acts = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2028}".contains(c);
             assert_eq!(shown.find(acts), None, "{name} {form}: {shown}");
-            assert!(!shown.lines().any(|line| line.starts_with("FORGED")), "{name} {form}: {shown}");
+            // In a page a line break is a space.
+            let forges = !form.contains("html") && shown.lines().any(|line| line.starts_with("FORGED"));
+            assert!(!forges, "{name} {form}: {shown}");
             assert!(shown.contains("FORGED"), "{name} {form}: the text itself is there");
         }
     }

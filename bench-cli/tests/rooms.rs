@@ -9,15 +9,23 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every package, and the packages of this workspace that it may depend on, in tests too.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 7] = [
     ("listenrain-results", &[]),
     ("listenrain", &[]),
     ("listenrain-transports", &["listenrain"]),
     ("listenrain-simulation", &["listenrain", "listenrain-transports"]),
     ("bench-load", &["listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"]),
+    ("bench-peers", &["bench-load", "listenrain"]),
     (
         "bench-cli",
-        &["bench-load", "listenrain-results", "listenrain", "listenrain-transports", "listenrain-simulation"],
+        &[
+            "bench-load",
+            "bench-peers",
+            "listenrain-results",
+            "listenrain",
+            "listenrain-transports",
+            "listenrain-simulation",
+        ],
     ),
 ];
 

@@ -60,6 +60,9 @@ fn columns(rows: &[Row<'_>]) -> Vec<Column> {
         }));
     }
     columns.push(("% of bare", |row| or_none(row.of_bare.map(|share| share * 100.0), whole)));
+    if rows.iter().any(|row| row.of_floor.is_some()) {
+        columns.push(("% of floor", |row| or_none(row.of_floor.map(|share| share * 100.0), whole)));
+    }
     let has_original = |row: &Row<'_>| theirs(row).is_some();
     if rows.iter().any(|row| !row.cell.is_well()) {
         columns.push(("failed", failed));
@@ -200,6 +203,16 @@ mod tests {
             "| 1 | 4 KiB | 196,000 | 6.42 | 100 | n/a | 5 / 9 / 1,200 | 50 | 27,500 | 0.91 | 132 | 48 |"
         );
         assert_eq!(text.lines().count(), 3);
+        assert!(!text.contains("floor"), "it was not measured");
+    }
+
+    #[test]
+    fn the_share_of_the_floor_stands_beside_that_of_bare() {
+        let floor = Cell { stack: "floor".to_owned(), tps: 245_000.5, ..cell() };
+        let text = text(vec![cell(), floor]);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains("| % of bare | % of floor |"), "{text}");
+        assert!(lines[2].contains("| n/a | 80 |") && lines[3].contains("| n/a | 100 |"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Cells paired with the bare transport's.
+//! Cells paired with those that they are measured by: the bare transport's, and the floor's.
 
 use crate::schema::{Cell, Run};
 
@@ -9,6 +9,8 @@ pub struct Row<'a> {
     pub cell: &'a Cell,
     /// Its throughput as a share of the bare transport's in the same run, where that was measured too.
     pub of_bare: Option<f64>,
+    /// The same of the floor's: the least that carries requests and replies.
+    pub of_floor: Option<f64>,
 }
 
 /// One row for each cell of `run`, in its order. Bare cells have rows of their own only where they failed, or where nothing
@@ -23,7 +25,7 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
                 || has_failed(cell)
                 || !run.cells.iter().any(|other| !is_bare(other) && same_place(cell, other))
         })
-        .map(|cell| Row { cell, of_bare: of_bare(run, cell) })
+        .map(|cell| Row { cell, of_bare: of_bare(run, cell), of_floor: of_floor(run, cell) })
         .collect()
 }
 
@@ -31,8 +33,18 @@ pub fn rows(run: &Run) -> Vec<Row<'_>> {
 /// failed.
 #[must_use]
 pub fn of_bare(run: &Run, cell: &Cell) -> Option<f64> {
-    let bare = run.cells.iter().find(|other| other.stack == "bare" && same_place(cell, other))?;
-    (bare.tps > 0.0 && !has_failed(bare) && !has_failed(cell)).then(|| cell.tps / bare.tps)
+    share(run, cell, "bare")
+}
+
+/// The throughput of `cell` as a share of the floor's in the same run, where that was measured too and neither failed.
+#[must_use]
+pub fn of_floor(run: &Run, cell: &Cell) -> Option<f64> {
+    share(run, cell, "floor")
+}
+
+fn share(run: &Run, cell: &Cell, stack: &str) -> Option<f64> {
+    let whole = run.cells.iter().find(|other| other.stack == stack && same_place(cell, other))?;
+    (whole.tps > 0.0 && !has_failed(whole) && !has_failed(cell)).then(|| cell.tps / whole.tps)
 }
 
 /// Whether something went wrong in it. One without requests has nothing to be a share of either.
@@ -71,11 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn each_row_names_its_share_of_bare() {
-        let cells = vec![cell("listenrain", 1, 50.0), cell("bare", 1, 100.0), cell("bare", 4, 7.0)];
+    fn each_row_names_its_share_of_bare_and_of_the_floor() {
+        let cells = [("listenrain", 1, 50.0), ("bare", 1, 100.0), ("bare", 4, 7.0), ("floor", 1, 80.0)];
+        let cells = cells.map(|(stack, parallel, tps)| cell(stack, parallel, tps)).into();
         let run = Run::new(Env::default(), cells);
-        let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.tps, row.of_bare)).collect();
-        assert_eq!(rows, [(50.0, Some(0.5)), (7.0, Some(1.0))]);
+        let rows: Vec<_> = rows(&run).iter().map(|row| (row.cell.tps, row.of_bare, row.of_floor)).collect();
+        assert_eq!(
+            rows,
+            [(50.0, Some(0.5), Some(0.625)), (7.0, Some(1.0), None), (80.0, Some(0.8), Some(1.0))]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use clap::{Arg, Args, value_parser};
 use super::drive::CellsArgs;
 use super::exit::ended;
 use super::measured::measured;
+use super::planned::Planned;
 use super::{Beside, Exit, OutputArgs, plan, selection};
 use crate::drive::Registry;
 use crate::judge::compare::{Plan, Value, measure};
@@ -36,7 +37,9 @@ pub(super) fn argument(arg: Arg) -> Arg {
         "warmup" => arg.default_value("300ms"),
         "transport" => arg.help("Transports, by scheme. Default: the first that is registered"),
         "stack" => arg.help(
-            "What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in",
+            "What is driven on top of the transport; `bare` is the transport alone, `floor` the least that carries requests and \
+             replies, `in-place` the tool alone; with the feature `peers` also tarpc, tonic and capnp, over tcp. Default: the \
+             first that is built in",
         ),
         "set" => arg.help(
             "An option of a transport with its values, such as tcp.nodelay=true,false; may be repeated for other options, \
@@ -84,6 +87,7 @@ fn begin(plan: Result<Plan, String>, args: &CompareArgs, registry: &Registry) ->
         measured(registry, &args.output, beside, results::comparison, async |run, context| {
             let view = View::of(&plan.all(), plan.blocks as usize, args.output.quiet);
             let mut session = Session::begin(run, context, view).await;
+            run.warnings.extend(plan.left_out.iter().cloned());
             measure(&plan, &mut session, run).await;
             Exit::Well
         })
@@ -100,7 +104,10 @@ fn compared(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> {
     let names: Vec<_> = factors.iter().map(|factor| format!("--{}", factor.name)).collect();
     factors.retain(|factor| factor.values.len() > 1);
     match &factors[..] {
-        [factor] => Ok(plan(args, factor.name, values(factor, registry)?)),
+        [factor] => {
+            let (values, left_out) = values(factor, registry)?;
+            Ok(Plan { left_out, ..plan(args, factor.name, values) })
+        }
         [] => Err(format!(
             "nothing to compare: give one of {} several values, such as --transport tcp,unix; to compare a thing with \
              itself, use `bench-cli aa`",
@@ -125,7 +132,10 @@ fn with_itself(args: &CompareArgs, registry: &Registry) -> Result<Plan, String> 
         ));
     }
     let value = |again: &str| -> Result<Value, String> {
-        let one = value(args.clone(), registry)?;
+        let (one, left_out) = value(args.clone(), registry)?;
+        if one.cells.is_empty() {
+            return Err(format!("nothing is left to measure; {}", left_out.join("; ")));
+        }
         Ok(Value { name: format!("{}{again}", one.cells[0].transport), ..one })
     };
     Ok(plan(args, "nothing", vec![value("")?, value(" again")?]))
@@ -180,11 +190,19 @@ fn factor<T: Clone>(
     Factor { name, values: list(&mut args.clone()).iter().map(alone).collect() }
 }
 
-fn values(factor: &Factor, registry: &Registry) -> Result<Vec<Value>, String> {
-    let value = |(name, args): &(String, CompareArgs)| {
-        Ok::<_, String>(Value { name: name.clone(), ..value(args.clone(), registry)? })
-    };
-    let values: Vec<Value> = factor.values.iter().map(value).collect::<Result<_, _>>()?;
+/// The values that can be measured, and why others are left out.
+fn values(factor: &Factor, registry: &Registry) -> Result<(Vec<Value>, Vec<String>), String> {
+    let (mut values, mut all_left_out) = (Vec::new(), Vec::new());
+    for (name, args) in &factor.values {
+        let (value, left_out) = value(args.clone(), registry)?;
+        if !value.cells.is_empty() {
+            values.push(Value { name: name.clone(), ..value });
+        }
+        all_left_out.extend(left_out);
+    }
+    if values.len() < 2 && !all_left_out.is_empty() {
+        return Err(format!("nothing is left to compare; {}", all_left_out.join("; ")));
+    }
     for (at, value) in values.iter().enumerate() {
         if values[..at].iter().any(|other| other.name == value.name) {
             return Err(format!(
@@ -196,21 +214,22 @@ fn values(factor: &Factor, registry: &Registry) -> Result<Vec<Value>, String> {
             return Err(format!("--{} {}: is not one thing; name it by itself", factor.name, value.name));
         }
     }
-    Ok(values)
+    Ok((values, all_left_out))
 }
 
-/// The value that `args` says, which has one of everything.
-fn value(mut args: CompareArgs, registry: &Registry) -> Result<Value, String> {
+/// The value that `args` says, which has one of everything; and why cells of it are left out.
+fn value(mut args: CompareArgs, registry: &Registry) -> Result<(Value, Vec<String>), String> {
     let program = args.binary.first().map(program).transpose()?.unwrap_or_default();
     if args.cells.stack.is_empty() {
         args.cells.stack.push(selection::stack(None, registry)?.name().to_owned());
     }
-    Ok(Value { name: String::new(), program, cells: plan::cells(&args.cells, None, None, registry)? })
+    let Planned { cells, left_out } = plan::cells(&args.cells, None, None, registry)?;
+    Ok((Value { name: String::new(), program, cells }, left_out))
 }
 
 fn plan(args: &CompareArgs, factor: &'static str, values: Vec<Value>) -> Plan {
     let (blocks, noise_floor, seed) = (args.blocks, args.noise_floor, args.cells.drive.seed);
-    Plan { factor, values, blocks, noise_floor, seed }
+    Plan { factor, values, left_out: Vec::new(), blocks, noise_floor, seed }
 }
 
 fn program(path: &PathBuf) -> Result<Program, String> {

@@ -88,7 +88,8 @@ pub(crate) struct CellsArgs {
     /// Where the two ends live: `same` is one process for both, as the original; `split` one for each
     #[arg(long, value_name = "WHERE,…", value_delimiter = ',', default_value = "same")]
     pub(crate) placement: Vec<Placement>,
-    /// What is driven on top of the transport; `bare` is the transport alone. Default: the first that is built in, and
+    /// What is driven on top of the transport; `bare` is the transport alone, `floor` the least that carries requests and
+    /// replies, `in-place` the tool alone; with the feature `peers` also tarpc, tonic and capnp, over tcp. Default: the first that is built in, and
     /// `bare` beside it where there is neither a --target nor a --via
     #[arg(long, value_name = "STACK,…", value_delimiter = ',')]
     pub(crate) stack: Vec<String>,

@@ -11,6 +11,7 @@ mod measured;
 mod merge;
 mod output;
 mod plan;
+mod planned;
 mod report;
 mod run;
 mod scenario;

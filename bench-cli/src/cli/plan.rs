@@ -7,6 +7,7 @@ use listenrain::Transport;
 use listenrain_results::original;
 
 use super::drive::{CellsArgs, DriveArgs};
+use super::planned::{Planned, unfit};
 use super::run::TableArgs;
 use super::selection::{endpoint, once, options, protocol, stack, targets, transports};
 use crate::cell::with_options;
@@ -32,7 +33,7 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
     let mut cells = Vec::new();
     for row in &original::ROWS {
         for transport in &transports {
-            for stack in registry.stacks() {
+            for stack in registry.stacks().iter().filter(|stack| stack.is_in_table()) {
                 cells.push(CellConfig {
                     transport: transport.clone(),
                     stack: stack.name().to_owned(),
@@ -52,7 +53,7 @@ pub(crate) fn table(args: &TableArgs, registry: &Registry) -> Result<Vec<CellCon
     Ok(cells)
 }
 
-/// Every combination of the lists, stacks innermost.
+/// Every combination of the lists, stacks innermost; without those that a stack leaves out.
 ///
 /// # Errors
 ///
@@ -62,7 +63,7 @@ pub(crate) fn cells(
     target: Option<&String>,
     via: Option<&String>,
     registry: &Registry,
-) -> Result<Vec<CellConfig>, String> {
+) -> Result<Planned, String> {
     all_once(args)?;
     let drive = &args.drive;
     driven(drive, &args.parallel)?;
@@ -105,8 +106,7 @@ pub(crate) fn cells(
             }
         }
     }
-    cells.iter().try_for_each(|cell| measurable(cell, registry))?;
-    Ok(cells)
+    Planned::of(cells, registry)
 }
 
 /// Every combination of both lists, the second innermost.
@@ -137,6 +137,9 @@ fn driven(drive: &DriveArgs, parallel: &[u64]) -> Result<(), String> {
 ///
 /// A text for the user that says what to change.
 pub(crate) fn measurable(cell: &CellConfig, registry: &Registry) -> Result<(), String> {
+    if let Some(unfit) = unfit(cell, registry) {
+        return Err(unfit.to_string());
+    }
     let CellConfig { warmup, duration, .. } = cell;
     let least = *warmup + 3 * cell.window_length();
     if *duration < least {
@@ -266,6 +269,7 @@ mod tests {
         match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
             Some(Command::Run(args)) => {
                 cells(&args.cells, args.target.as_ref(), args.via.as_ref(), &Registry::standard())
+                    .map(|plan| plan.cells)
             }
             other => panic!("{other:?}"),
         }
@@ -333,6 +337,8 @@ mod tests {
             ("--payload 4KiB,4096B", "--payload 4KiB: given twice"),
             ("--set tcp.nodelay=true --set tcp.nodelay=false", "--set tcp.nodelay: given twice"),
             ("--via forward --stack bare", "no packets to forward"),
+            ("--via forward --stack floor", "no packets to forward"),
+            ("--stack in-place --target tcp://h:1", "it has no server"),
             ("--via magic", "possible values: forward"),
         ] {
             let error = planned(line).unwrap_err();
@@ -345,6 +351,7 @@ mod tests {
         let args = Cli::try_parse_from(["bench-cli"]).unwrap().table;
         let cells = table(&args, &Registry::standard()).unwrap();
         assert!(cells.iter().all(|cell| cell.transport == "tcp"));
+        assert!(cells.iter().all(|cell| ["listenrain", "bare"].contains(&&*cell.stack)));
         let rows: Vec<_> = cells.iter().filter(|cell| cell.stack == "bare").collect();
         assert_eq!(rows.len(), 12);
         for (cell, row) in rows.iter().zip(&original::ROWS) {

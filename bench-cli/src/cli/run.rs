@@ -7,6 +7,7 @@ use clap::Args;
 use super::drive::{CellsArgs, RepeatArgs, warmup_time, window_time};
 use super::exit::{ended, failure};
 use super::measured::measured;
+use super::planned::Planned;
 use super::{Beside, Exit, OutputArgs, WorkerArgs, merge, plan};
 use crate::drive::Registry;
 use crate::load::{CellConfig, RuntimeChoice};
@@ -63,6 +64,7 @@ pub(super) fn table(args: &TableArgs, registry: &Registry) -> Exit {
     let repeat = args.repeat.repeat(args.seed);
     ended(
         plan::table(args, registry)
+            .map(|cells| Planned { cells, ..Planned::default() })
             .map(|plan| measure(&plan, &repeat, registry, &args.output, tables::table)),
     )
 }
@@ -70,25 +72,26 @@ pub(super) fn table(args: &TableArgs, registry: &Registry) -> Exit {
 /// Every combination of the lists.
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> Exit {
     let repeat = args.repeat.repeat(args.cells.drive.seed);
-    let measure = |plan: Vec<CellConfig>| match &args.worker.rendezvous {
+    let measure = |plan: Planned| match &args.worker.rendezvous {
         None => Ok(measure(&plan, &repeat, registry, &args.output, tables::cells)),
-        Some(address) => as_worker(&plan, &repeat, address, args, registry),
+        Some(address) => as_worker(&plan.cells, &repeat, address, args, registry),
     };
     let plan = plan::cells(&args.cells, args.target.as_ref(), args.via.as_ref(), registry);
-    ended(plan.and_then(measure))
+    ended(plan.and_then(Planned::not_empty).and_then(measure))
 }
 
 fn measure(
-    plan: &[CellConfig],
+    plan: &Planned,
     repeat: &Repeat,
     registry: &Registry,
     output: &OutputArgs,
     render: fn(&listenrain_results::Run) -> String,
 ) -> Exit {
     measured(registry, output, Beside::default(), render, async |run, context| {
-        let view = View::of(plan, repeat.launches as usize, output.quiet);
+        let view = View::of(&plan.cells, repeat.launches as usize, output.quiet);
         run.seed = (repeat.most > 1).then_some(repeat.seed);
-        run.cells = Session::begin(run, context, view).await.measure(plan, repeat).await;
+        run.warnings.extend(plan.left_out.iter().cloned());
+        run.cells = Session::begin(run, context, view).await.measure(&plan.cells, repeat).await;
         Exit::Well
     })
 }

@@ -98,6 +98,7 @@ fn planned(args: &SearchArgs, registry: &Registry) -> Result<Plan, String> {
         set: args.set.clone(),
         drive: args.drive.clone(),
     };
-    let (cells, open) = (plan::cells(&lists, None, None, registry)?, args.drive.at_rate(0.0));
+    let cells = plan::cells(&lists, None, None, registry)?.not_empty()?.cells;
+    let open = args.drive.at_rate(0.0);
     Ok(Plan { text: args.slo.clone(), slo, cells, open, trials: args.trials, curve: args.curve })
 }

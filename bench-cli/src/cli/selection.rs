@@ -7,6 +7,9 @@ use listenrain::{Endpoint, Transport};
 use crate::drive::{Registry, Stack};
 use crate::load::ProtocolChoice;
 
+/// Stacks that are there where the feature `peers` is on.
+const PEERS: [&str; 3] = ["tarpc", "tonic", "capnp"];
+
 /// The stack of that name, or the default.
 ///
 /// # Errors
@@ -22,15 +25,20 @@ pub(super) fn stack<'a>(name: Option<&str>, registry: &'a Registry) -> Result<&'
     };
     let names: Vec<_> = registry.stacks().iter().map(|stack| stack.name()).collect();
     let found = registry.stack(name).map(|stack| &**stack);
-    found.ok_or_else(|| format!("--stack {name}: unknown; allowed: {}", names.join(", ")))
+    found.ok_or_else(|| match cfg!(not(feature = "peers")) && PEERS.contains(&name) {
+        true => {
+            format!("--stack {name}: this program was built without peers; build it with `--features peers`")
+        }
+        false => format!("--stack {name}: unknown; allowed: {}", names.join(", ")),
+    })
 }
 
 /// The protocol asked for, if `stack` speaks it, or its own.
 pub(super) fn protocol(asked: Option<ProtocolChoice>, stack: &dyn Stack) -> Result<ProtocolChoice, String> {
     let spoken = stack.protocols();
     match asked {
-        // A stack without packets takes whatever protocol the others are measured with.
-        Some(asked) if spoken != [ProtocolChoice::Stream] => {
+        // A stack that has no choice takes whatever protocol the others are measured with.
+        Some(asked) if spoken.iter().any(|spoken| spoken.is_a_choice()) => {
             let names: Vec<_> = spoken.iter().map(ToString::to_string).collect();
             let unknown = || format!("--protocol {asked}: {} speaks {}", stack.name(), names.join(", "));
             spoken.contains(&asked).then_some(asked).ok_or_else(unknown)

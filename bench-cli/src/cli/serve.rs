@@ -77,7 +77,7 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
     };
     let ended = match cell::build(args.runtime) {
         Ok(runtime) => {
-            let ended = runtime.block_on(serving);
+            let ended = cell::run(&runtime, serving);
             // Not in the background: this process would end before a listener that lives in files has removed them.
             runtime.shutdown_timeout(STOP_WITHIN);
             ended

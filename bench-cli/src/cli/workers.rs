@@ -89,7 +89,7 @@ mod tests {
         // `${NAME:-default}`
         while let Some((before, rest)) = text.split_once("${") {
             let (variable, after) = rest.split_once('}').unwrap();
-            let (_, default) = variable.split_once(":-").unwrap();
+            let default = variable.split_once(":-").map_or("", |(_, default)| default);
             text = format!("{before}{default}{after}");
         }
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -110,6 +110,7 @@ mod tests {
                 assert!(args.worker.rendezvous.is_some(), "{line:?}");
                 let cells =
                     plan::cells(&args.cells, args.target.as_ref(), args.via.as_ref(), &Registry::standard())
+                        .map(|plan| plan.cells)
                         .unwrap();
                 for index in 0..count {
                     share(&cells[0], Identity { index, count }).unwrap();

@@ -76,6 +76,7 @@ pub(super) fn cell(config: &CellConfig, measured: Measured, served: Option<&Serv
         generator_limited: lagged(&measured),
         histograms: measured.histograms.clone(),
         usage,
+        tool_us_per_request: measured.tool_us,
         host: usage::host(&marks, idle),
         series: series(&measured, served),
         steadiness: Some(measured.steadiness.clone()),

@@ -34,6 +34,7 @@ pub(crate) fn launches(cells: &[&Cell], wanted: Option<f64>) -> Cell {
         gbit_per_s: Cell::gbit_per_s(tps, cell.payload_bytes),
         cpu_percent: mean(|cell| cell.cpu_percent),
         rss_mib: each().filter_map(|cell| cell.rss_mib).reduce(f64::max),
+        tool_us_per_request: mean(|cell| cell.tool_us_per_request),
         precision,
         steadiness: steadiness(cells),
         error_samples: each().flat_map(|cell| cell.error_samples.clone()).take(SAMPLES).collect(),

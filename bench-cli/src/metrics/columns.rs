@@ -1,6 +1,6 @@
 //! Columns: every single figure of a cell, under a name that has its unit.
 
-use listenrain_results::{Cell, Interval, Times, Usage};
+use listenrain_results::{Cell, Interval, Run, Times, Usage, of_bare, of_floor};
 
 use super::{Kind, SETTINGS};
 
@@ -20,7 +20,7 @@ const LOAD: [Column; 5] = [
     ("payload_bytes", |cell| cell.payload_bytes.to_string()),
 ];
 
-const FIGURES: [Column; 37] = [
+const FIGURES: [Column; 38] = [
     ("max_in_flight", |cell| some(cell.open_loop.as_ref().map(|open| open.max_in_flight))),
     ("pacer", |cell| some(cell.open_loop.as_ref().map(|open| open.pacer.clone()))),
     ("intended", |cell| some(cell.open_loop.as_ref().map(|open| open.intended))),
@@ -52,6 +52,7 @@ const FIGURES: [Column; 37] = [
     ("cpu_us_per_request_mean", |cell| some(cell.cpu_us_interval.map(|it| it.mean))),
     ("cpu_us_per_request_low", |cell| some(cell.cpu_us_interval.map(|it| it.low))),
     ("cpu_us_per_request_high", |cell| some(cell.cpu_us_interval.map(|it| it.high))),
+    ("tool_us_per_request", |cell| some(cell.tool_us_per_request)),
     ("host_busy_percent", |cell| some(cell.host.map(|it| it.busy_percent))),
     ("host_user_percent", |cell| some(cell.host.map(|it| it.user_percent))),
     ("host_system_percent", |cell| some(cell.host.map(|it| it.system_percent))),
@@ -94,6 +95,15 @@ const USAGE: [Part<Usage>; 11] = [
     ("major_faults", "", |it| Some(it.major_faults as f64)),
 ];
 
+/// Throughput as a share of another stack's in the same place: that stack, the column's name and head, and the share.
+pub(crate) type Share = (&'static str, &'static str, &'static str, fn(&Run, &Cell) -> Option<f64>);
+
+/// Of what a transport can do at most, and of what requests and replies over it can.
+pub(crate) const SHARES: [Share; 2] = [
+    ("bare", "percent_of_bare", "% of bare", of_bare),
+    ("floor", "percent_of_floor", "% of floor", of_floor),
+];
+
 /// What was measured: its names and values.
 pub(crate) fn names(cell: &Cell) -> Vec<(String, String)> {
     let ends = ["transport", "stack"];
@@ -102,9 +112,11 @@ pub(crate) fn names(cell: &Cell) -> Vec<(String, String)> {
     settings.map(|(name, value)| (name.to_owned(), value(cell))).collect()
 }
 
-/// Every single figure of `cell` with its column's name.
-pub(crate) fn fields(cell: &Cell) -> Vec<(String, String)> {
+/// Every single figure of `cell` of `run` with its column's name.
+pub(crate) fn fields(run: &Run, cell: &Cell) -> Vec<(String, String)> {
     let mut fields = names(cell);
+    let share =
+        |(_, name, _, of): &Share| ((*name).to_owned(), some(of(run, cell).map(|share| share * 100.0)));
     fields.extend(FIGURES.iter().map(|(name, value)| ((*name).to_owned(), value(cell))));
     for kind in Kind::ALL {
         fields.extend(parts(kind.name(), kind.times(cell).as_ref(), &TIMES));
@@ -114,6 +126,7 @@ pub(crate) fn fields(cell: &Cell) -> Vec<(String, String)> {
     {
         fields.extend(parts(side, usage.as_ref(), &USAGE));
     }
+    fields.extend(SHARES.iter().map(share));
     fields
 }
 

@@ -9,7 +9,7 @@ mod settings;
 
 use listenrain_results::{Cell, Launch, Times};
 
-pub(crate) use self::columns::{TIMES, fields, names};
+pub(crate) use self::columns::{SHARES, TIMES, fields, names};
 pub(crate) use self::kind::Kind;
 pub(crate) use self::settings::{SETTINGS, Setting, load};
 

@@ -1,6 +1,6 @@
 //! CSV: a line a cell with every single figure.
 
-use listenrain_results::Cell;
+use listenrain_results::{Cell, Env, Run};
 
 use super::{Shown, plain};
 use crate::metrics::fields;
@@ -20,11 +20,12 @@ pub(crate) fn csv(runs: &[Shown<'_>]) -> String {
     let mut lines: Vec<Vec<String>> = Vec::new();
     for shown in runs {
         lines.extend(shown.run.cells.iter().map(|cell| {
-            let (_, values): (Vec<_>, Vec<_>) = fields(cell).into_iter().unzip();
+            let (_, values): (Vec<_>, Vec<_>) = fields(shown.run, cell).into_iter().unzip();
             std::iter::once(shown.name.clone()).chain(values).collect()
         }));
     }
-    let heads = fields(&Cell::default()).into_iter().map(|(head, _)| head);
+    let heads =
+        fields(&Run::new(Env::default(), Vec::new()), &Cell::default()).into_iter().map(|(head, _)| head);
     lines.insert(0, std::iter::once("run".to_owned()).chain(heads).collect());
     let line = |line: &Vec<String>| line.iter().map(|text| field(text)).collect::<Vec<_>>().join(",") + "\n";
     lines.iter().map(line).collect()
@@ -58,7 +59,7 @@ mod tests {
     fn figures_are_written_in_full_and_what_is_not_there_is_empty() {
         let run = fixtures::rich();
         let cell = run.cells.iter().find(|cell| cell.response_us.is_some()).unwrap();
-        let of = |name: &str| fields(cell).into_iter().find(|(head, _)| head == name).unwrap().1;
+        let of = |name: &str| fields(&run, cell).into_iter().find(|(head, _)| head == name).unwrap().1;
         assert_eq!(of("tps").parse(), Ok(cell.tps));
         assert_eq!(of("response_max_us").parse(), Ok(cell.response_us.unwrap().max));
         assert_eq!(of("simulated_seed"), "");

@@ -97,6 +97,7 @@ pub(crate) fn closed(transport: &str, stack: &str, parallel: u64, payload_bytes:
         littles_law: LittlesLaw { planned: parallel as f64, measured: parallel as f64 * 0.994 },
         histograms: Histograms { service: Some(service), ..Histograms::default() },
         usage: Usages { both: Some(usage(99.4, tps, payload_bytes, 6.2)), ..Usages::default() },
+        tool_us_per_request: Some(0.312),
         host: Some(HostCpu { busy_percent: 103.0, interrupt_percent: 6.0, ..HostCpu::default() }),
         steadiness: Some(Steadiness { steady: Some(true), cut_s: 0.3, why: String::new() }),
         series: series(tps, mean * 0.9, false),

@@ -198,7 +198,7 @@ fn meaning(comparison: &Comparison) -> String {
          much, by exact\nsign flips of the blocks; corrected for the {} rows of a figure (Holm). A verdict needs a corrected p below \
          0.05 and a ratio beyond {:.1} %.\nIn every block each was measured once by a fresh launch, in random order \
          (seed {}). Higher tps is better, lower all else.\n",
-        comparison.values.first().map_or("", String::as_str),
+        plain::line(comparison.values.first().map_or("", String::as_str)),
         comparison.rows.iter().filter(|row| row.metric == comparison.rows[0].metric).count(),
         comparison.noise_floor * 100.0,
         comparison.seed

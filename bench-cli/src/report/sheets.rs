@@ -1,11 +1,11 @@
 //! Sheets: which tables a run's cells make, with the columns that are filled.
 
-use listenrain_results::{Cell, HostCpu, Interval, Run, Steadiness, Times, Usage, of_bare};
+use listenrain_results::{Cell, HostCpu, Interval, Run, Steadiness, Times, Usage};
 
 use super::labels::{Labels, load};
 use super::table::Align::{self, Left, Right};
 use super::table::Table;
-use crate::metrics::{BUSY_PERCENT, TIMES};
+use crate::metrics::{BUSY_PERCENT, SHARES, TIMES};
 use crate::units::{brief, or_none, size_text, whole};
 
 /// A column, and what each cell has in it.
@@ -85,14 +85,17 @@ fn used_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
     };
     let mut columns = names(run, "load");
     columns.push(sides("cpu %", |_, used| whole(used.cpu_percent)));
-    columns.push(sides("kernel %", |_, used| {
+    columns.push(sides("kernel", |_, used| {
         whole(100.0 * used.system_s / (used.user_s + used.system_s).max(f64::MIN_POSITIVE))
     }));
     columns.push(sides("µs/request", |_, used| brief(used.cpu_us_per_request)));
+    if cells.iter().any(|cell| cell.tool_us_per_request.is_some()) {
+        columns.push(right("tool µs", |cell| or_none(cell.tool_us_per_request, brief)));
+    }
     columns.push(sides("µs/KiB", |_, used| brief(used.cpu_us_per_kib)));
     columns.push(sides("peak MiB", |_, used| or_none(used.rss_peak_mib, whole)));
     if any(|used| used.voluntary_switches + used.involuntary_switches > 0) {
-        columns.push(sides("waits/request", |cell, used| {
+        columns.push(sides("waits", |cell, used| {
             brief(used.voluntary_switches as f64 / cell.requests.max(1) as f64)
         }));
         columns.push(sides("preempted", |_, used| whole(used.involuntary_switches as f64)));
@@ -107,15 +110,16 @@ fn used_sheet<'a>(run: &'a Run, cells: Vec<&'a Cell>) -> Sheet<'a> {
             let host = cell.host.filter(|host| host.idle_busy_percent <= BUSY_PERCENT);
             or_none(host.map(|host| (host.busy_percent - host.idle_busy_percent).max(0.0)), whole)
         };
-        columns.push(right("host %", rest));
-        columns.push(right("irq %", move |cell| host(cell, |host| host.interrupt_percent)));
+        columns.push(right("host", rest));
+        columns.push(right("irq", move |cell| host(cell, |host| host.interrupt_percent)));
     }
     Sheet {
         title: "What each end used",
         caption: "Between the same marks as everything else: client / server where each is a process of its own, both \
-                  together where one process holds them. 100 % = one core; kernel % is the share of it spent there; µs are processor \
-                  time. Waits and preemptions are context switches; irq is interrupts; \
-                  host is the whole machine, less what it was busy with before.",
+                  together where one process holds them. 100 % = one core; kernel is the percentage of it spent there; µs are \
+                  processor time, tool µs what of it a request costs the tool itself where it is answered in place. Waits a \
+                  request and preemptions are context switches; irq is interrupts, host the whole machine less what it was busy \
+                  with before, both in %.",
         cells,
         columns,
     }
@@ -181,13 +185,13 @@ fn times<'a>(kind: &str, of: fn(&Cell) -> Option<Times>) -> Vec<Column<'a>> {
     shown.map(column).collect()
 }
 
-/// Share of bare, steadiness, errors, failure: where there are such.
+/// Shares of other stacks, steadiness, errors, failure: where there are such.
 fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     let mut columns = Vec::new();
-    let has_others = run.cells.iter().any(|cell| cell.stack != "bare");
-    if has_others && cells.iter().any(|cell| of_bare(run, cell).is_some()) {
-        columns
-            .push(right("% of bare", |cell| or_none(of_bare(run, cell).map(|share| share * 100.0), whole)));
+    for (stack, _, head, of) in SHARES {
+        if cells.iter().any(|cell| cell.stack != stack && of(run, cell).is_some()) {
+            columns.push(right(head, move |cell| or_none(of(run, cell).map(|share| share * 100.0), whole)));
+        }
     }
     if cells.iter().any(|cell| cell.steadiness.is_some()) {
         columns.push(column("steady", Left, |cell| steady(cell.steadiness.as_ref())));
@@ -195,11 +199,10 @@ fn judgements<'a>(run: &'a Run, cells: &[&Cell]) -> Vec<Column<'a>> {
     if cells.iter().any(|cell| cell.one_ways > 0) {
         columns.push(right("one-ways", |cell| whole(cell.one_ways as f64)));
     }
-    if cells.iter().any(|cell| cell.errors > 0) {
-        columns.push(right("errors", |cell| whole(cell.errors as f64)));
-    }
-    if cells.iter().any(|cell| !cell.is_well()) {
-        columns.push(column("row", Left, failed));
+    if cells.iter().any(|cell| cell.errors > 0 || !cell.is_well()) {
+        columns.push(right("errors", |cell| {
+            [whole(cell.errors as f64), failed(cell)].join(" ").trim_end().to_owned()
+        }));
     }
     columns
 }

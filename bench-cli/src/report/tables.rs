@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn the_share_of_the_floor_stands_beside_that_of_bare_where_it_was_measured() {
+        let mut run = run();
+        run.cells.iter_mut().for_each(|cell| cell.errors = 0);
+        assert!(!cells(&run).contains("% of floor"));
+        run.cells.push(Cell { stack: "floor".to_owned(), tps: 80_000.0, ..run.cells[1].clone() });
+        let text = cells(&run);
+        let row = text.lines().find(|line| line.contains("listenrain") && line.contains("60,000")).unwrap();
+        assert!(text.contains("% of bare  % of floor"), "{text}");
+        let words: Vec<_> = row.split_whitespace().collect();
+        assert!(words.windows(2).any(|pair| pair == ["60", "75"]), "{row}");
+        assert!(cells(&fixtures::rich()).contains("tool µs"));
+    }
+
+    #[test]
     fn a_run_that_came_to_something_is_shown_as_its_command_showed_it() {
         let compared = any(&fixtures::compared());
         assert!(compared.starts_with("unix is 1.21x tcp in tps at 1 x 4KiB"), "{compared}");
@@ -256,6 +270,7 @@ mod tests {
     #[test]
     fn several_transports_have_a_table_each_and_a_summary() {
         let mut run = run();
+        run.cells.iter_mut().for_each(|cell| cell.errors = 0);
         let mut other = run.cells.clone();
         other.iter_mut().for_each(|cell| cell.transport = "unix".to_owned());
         other[0].tps = 90_000.0;

@@ -15,11 +15,11 @@ use super::usage::{HostCpu, Series, Usages};
 pub struct Cell {
     /// Scheme of the transport.
     pub transport: String,
-    /// What was driven on top of it: `listenrain`, `bare`, or a peer.
+    /// What was driven on top of it: `listenrain`, `bare`, `floor`, `in-place`, or a peer such as `tarpc`.
     pub stack: String,
     /// `current` or `multi:N`.
     pub runtime: String,
-    /// Wire protocol; `stream` where there is none.
+    /// Wire protocol; `stream` where there is none, `own` where it is that of a peer.
     pub protocol: String,
     /// Requests kept outstanding: a closed loop of that many callers. Of an open loop, the callers' connections share it.
     pub parallel: u64,
@@ -103,6 +103,10 @@ pub struct Cell {
     /// What each end used between the marks.
     #[serde(default)]
     pub usage: Usages,
+    /// Processor time of the load tool itself a request, µs: making it, the clocks, checking and counting the reply, where
+    /// it is answered in place. Absent where it is not known.
+    #[serde(default)]
+    pub tool_us_per_request: Option<f64>,
     /// What the whole machine used between the marks.
     #[serde(default)]
     pub host: Option<HostCpu>,

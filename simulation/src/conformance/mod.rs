@@ -28,6 +28,7 @@ mod alone;
 mod attempt;
 mod case;
 mod cases;
+mod connection;
 mod context;
 mod failure;
 mod framing;

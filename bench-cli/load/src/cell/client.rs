@@ -13,7 +13,7 @@ use super::protocol::{CellSpec, FromChild, Measured, Role, ToChild, send};
 use super::timekeeper::Timekeeper;
 use super::window::Windows;
 use super::{STOP_WITHIN, build, parent_watch, pinned, with_options};
-use crate::drive::{Load, Phases, Registry, Setting, Stalls};
+use crate::drive::{Load, Phases, Registry, Setting, Stalls, tool_us};
 use crate::load::CellConfig;
 use crate::meter::{ENDED_EARLY, Meter, PANIC, Phase, Tally};
 
@@ -43,14 +43,17 @@ pub(super) fn measure(spec: &CellSpec, registry: &Registry) -> Result<Vec<Measur
     config.ensure_descriptors(ends)?;
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
-    let measured = runtime.block_on(async {
+    let measured = super::run(&runtime, async {
         let load = match timeout(START_WITHIN, stack.start(setting)).await {
             Ok(started) => started.map_err(|error| error.to_string())?,
             Err(_) => return Err(format!("no connection within {START_WITHIN:?}")),
         };
         send(&FromChild::Connected);
         go.notified().await;
-        Ok(drive(spec, load, &phases, stalls, &finish).await)
+        let measured = drive(spec, load, &phases, stalls, &finish).await;
+        // Only now: what it leaves in the allocator and the caches is in no figure.
+        let tool_us = if stack.has_callers() { tool_us(config).await } else { None };
+        Ok(measured.into_iter().map(|measured| Measured { tool_us, ..measured }).collect())
     });
     // Not in the background: the process would end before a listener that lives in files has removed them.
     runtime.shutdown_timeout(STOP_WITHIN);

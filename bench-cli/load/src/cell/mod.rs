@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use listenrain::Endpoint;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 use self::protocol::{CellSpec, FromChild, Role, send};
 pub use self::tick::Tick;
@@ -55,6 +56,11 @@ pub fn build(choice: RuntimeChoice) -> std::io::Result<Runtime> {
             Builder::new_multi_thread().worker_threads(usize::from(workers)).enable_all().build()
         }
     }
+}
+
+/// Runs `future` on `runtime`, inside a [`LocalSet`], for stacks that cannot leave their thread.
+pub fn run<F: Future>(runtime: &Runtime, future: F) -> F::Output {
+    LocalSet::new().block_on(runtime, future)
 }
 
 /// `endpoint` with the options of the cell's transport.

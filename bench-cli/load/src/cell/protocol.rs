@@ -13,7 +13,7 @@ use crate::meter::UNFINISHED;
 use crate::meter::usage::Snapshot;
 
 /// The version, since either side may be another build of this program. Changed with any of the messages below.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// The cell spec: what the parent hands to the child as its argument.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,6 +113,8 @@ pub struct Measured {
     pub marks: Vec<Snapshot>,
     /// Largest resident memory of the process. Unit: MiB.
     pub peak_mib: Option<f64>,
+    /// Processor time of the tool itself a request, where it is known. Unit: µs.
+    pub tool_us: Option<f64>,
     /// Whether it was ended before its time.
     pub was_cut_short: bool,
 }

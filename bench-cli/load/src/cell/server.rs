@@ -25,7 +25,7 @@ pub(super) fn serve(spec: &CellSpec, registry: &Registry) -> Result<Served, Stri
     hear(spec.parent, &marks, &finish, &serving.stalls);
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
     let ready = Box::new(|endpoint: &Endpoint| send(&FromChild::Listening(endpoint.to_string())));
-    let ended = runtime.block_on(async {
+    let ended = super::run(&runtime, async {
         tokio::select! {
             biased;
             () = finish.notified() => Ok(()),

@@ -1,11 +1,15 @@
 //! Stacks that drive a transport: one trait, one folder for each implementation.
 //!
 //! - [`ListenRain`]: the reference library.
-//! - [`Bare`]: the transport alone, as fast as can be; the measure of all others.
+//! - [`Bare`]: the transport alone, as fast as can be.
+//! - [`Floor`]: the least that carries requests and replies over a transport, the measure of all that do.
+//! - [`InPlace`]: calls without a transport, which leave the tool's own work.
 //! - [`callers`]: closed and open loops of calls, for every stack that can answer one call.
 //! - [`Registry`]: the transports and stacks that the tool knows.
+//! - [`Contact`]: the first request of a connection.
 //! - [`Setting`] and [`Serving`] are what a stack receives; [`Stalls`] is a server that stalls on purpose.
 
+mod accept;
 mod bare;
 pub mod callers;
 mod contact;
@@ -13,6 +17,8 @@ mod due;
 #[cfg(feature = "simulate")]
 mod faults;
 mod first;
+mod floor;
+mod in_place;
 mod listenrain;
 mod pacer;
 mod payloads;
@@ -22,18 +28,21 @@ mod schedule;
 mod setting;
 mod stalls;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use ::listenrain::{BoxFuture, Endpoint, EndpointError, NextError};
 
 pub use self::bare::Bare;
+pub use self::contact::Contact;
+pub use self::floor::Floor;
+pub use self::in_place::{InPlace, tool_us};
 pub use self::listenrain::ListenRain;
 pub use self::phases::Phases;
 pub use self::registry::Registry;
 pub use self::setting::{Serving, Setting};
 pub use self::stalls::Stalls;
 
-use crate::load::ProtocolChoice;
+use crate::load::{CellConfig, ProtocolChoice};
 
 /// What a benchmark drives on top of a transport.
 ///
@@ -49,7 +58,9 @@ use crate::load::ProtocolChoice;
 ///    and returns.
 /// 4. Every reply is checked by [`payload`](crate::payload), as closely as
 ///    [`Meter::thoroughness`](crate::meter::Meter::thoroughness) says.
-/// 5. Everything that goes wrong is told to the meter; a load returns early only after that. Each request without a reply is
+/// 5. [`start`](Self::start) and [`serve`](Self::serve) are polled inside a [`LocalSet`](tokio::task::LocalSet) of the
+///    thread that made the runtime.
+/// 6. Everything that goes wrong is told to the meter; a load returns early only after that. Each request without a reply is
 ///    one error: also when [`Phases::given_up`] says that it is not waited for any more, and then the load returns at once.
 pub trait Stack: Send + Sync + Debug + 'static {
     /// Its name on the command line and in run files.
@@ -68,6 +79,22 @@ pub trait Stack: Send + Sync + Debug + 'static {
         false
     }
 
+    /// Whether its load is made by [`callers`], so that what a call costs the tool is known. Default: yes.
+    fn has_callers(&self) -> bool {
+        true
+    }
+
+    /// Whether the table of the original's rows has it; else it is measured where it is asked for. Default: yes.
+    fn is_in_table(&self) -> bool {
+        true
+    }
+
+    /// Why it does not measure `cell`, if so. Said before anything is started. Default: it measures all.
+    fn unfit(&self, cell: &CellConfig) -> Option<Unfit> {
+        let _ = cell;
+        None
+    }
+
     /// Starts a server (unless the setting has a target) and connects a client to it.
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>>;
 
@@ -77,6 +104,22 @@ pub trait Stack: Send + Sync + Debug + 'static {
         serving: Serving,
         ready: Box<dyn FnOnce(&Endpoint) + Send + 'a>,
     ) -> BoxFuture<'a, Result<(), StackError>>;
+}
+
+/// Why a stack does not measure a cell. Each is a text for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// Nothing is measured until the user has changed what this says.
+    Refused(String),
+    /// The cell is left out, and all others are measured.
+    LeftOut(String),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(why) | Self::LeftOut(why)) = self;
+        f.write_str(why)
+    }
 }
 
 /// A connected client that waits for the word to begin.
@@ -163,7 +206,7 @@ mod tests {
     use crate::load::{Arrivals, CellConfig, OpenConfig, PacerChoice, Stall};
     use crate::meter::{Meter, Phase, Tally};
 
-    const STACKS: [&str; 2] = ["listenrain", "bare"];
+    const STACKS: [&str; 3] = ["listenrain", "bare", "floor"];
 
     async fn started(config: CellConfig, meter: &Arc<Meter>) -> (Box<dyn Load>, Arc<Stalls>) {
         let registry = Registry::standard();
@@ -180,7 +223,7 @@ mod tests {
         CellConfig {
             stack: stack.to_owned(),
             transport: transport.to_owned(),
-            protocol: if stack == "bare" { ProtocolChoice::Stream } else { ProtocolChoice::Native },
+            protocol: Registry::standard().stack(stack).unwrap().protocols()[0],
             payload: 100,
             open: Some(open),
             ..CellConfig::default()

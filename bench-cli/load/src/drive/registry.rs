@@ -5,7 +5,7 @@ use std::sync::Arc;
 use listenrain::{Endpoint, Transport};
 use listenrain_transports::{Registry as Transports, registry::RegistryError};
 
-use crate::drive::{Bare, ListenRain, Stack};
+use crate::drive::{Bare, Floor, InPlace, ListenRain, Stack};
 
 /// What can be measured: transports by scheme, stacks by name.
 ///
@@ -22,7 +22,8 @@ impl Registry {
     /// The stacks, and no transport yet.
     #[must_use]
     pub fn empty() -> Self {
-        let stacks: Vec<Arc<dyn Stack>> = vec![Arc::new(ListenRain), Arc::new(Bare)];
+        let stacks: Vec<Arc<dyn Stack>> =
+            vec![Arc::new(ListenRain), Arc::new(Bare), Arc::new(Floor), Arc::new(InPlace)];
         Self { transports: Transports::new(), stacks, allocator: "system" }
     }
 
@@ -47,11 +48,18 @@ impl Registry {
         self
     }
 
-    /// The same with `stack` before those that are there: the first is the default, `bare` the last.
+    /// The same with `stack` before those that are there: the first is the default.
     #[must_use]
     pub fn with_stack(mut self, stack: impl Stack) -> Self {
         self.stacks.retain(|known| known.name() != stack.name());
         self.stacks.insert(0, Arc::new(stack));
+        self
+    }
+
+    /// The same with `stack` behind those that are there, measured where it is asked for.
+    #[must_use]
+    pub fn with_peer(mut self, stack: impl Stack) -> Self {
+        self.stacks.push(Arc::new(stack));
         self
     }
 

@@ -63,6 +63,20 @@ pub enum ProtocolChoice {
     /// No packets: a stream of payloads. Only the bare stack, which takes no other.
     #[value(skip)]
     Stream,
+    /// A length before each message, and replies in the order of requests. Only the floor stack, which takes no other.
+    #[value(skip)]
+    Length,
+    /// That of the library that the stack is, which takes no other.
+    #[value(skip)]
+    Own,
+}
+
+impl ProtocolChoice {
+    /// Whether a user may ask for it. The others are those of stacks that speak one protocol, whatever is asked for.
+    #[must_use]
+    pub fn is_a_choice(self) -> bool {
+        matches!(self, Self::Native | Self::Original)
+    }
 }
 
 impl fmt::Display for ProtocolChoice {
@@ -71,6 +85,8 @@ impl fmt::Display for ProtocolChoice {
             Self::Native => "native",
             Self::Original => "original",
             Self::Stream => "stream",
+            Self::Length => "length",
+            Self::Own => "own",
         })
     }
 }

@@ -241,7 +241,7 @@ mod tests {
         let told =
             |level: fn(u32) -> f64| steadiness(&(0..40).map(level).collect::<Vec<_>>(), &[80.0; 40], false).2;
         for (level, says) in [
-            (|at| if at < 4 { 1_000.0 } else { 0.5 }, "throughput falls by 100.0 % at once, after"),
+            (|at| if at < 4 { 1_000.0 } else { 0.1 }, "throughput falls by 100.0 % at once, after"),
             (|at| if at < 10 { 1_000.0 } else { 250.0 }, "throughput falls by 75.0 % at once, after 10"),
             (|at| if at < 10 { 250.0 } else { 1_000.0 }, "throughput rises by 300.0 % at once, after 10"),
             (|at| if at < 10 { 0.0 } else { 1_000.0 }, "throughput rises from nothing at once, after 10"),

@@ -20,6 +20,8 @@ use crate::streams::say;
 pub(crate) struct Plan {
     pub(crate) factor: &'static str,
     pub(crate) values: Vec<Value>,
+    /// Why other values are left out.
+    pub(crate) left_out: Vec<String>,
     pub(crate) blocks: u64,
     pub(crate) noise_floor: f64,
     pub(crate) seed: u64,

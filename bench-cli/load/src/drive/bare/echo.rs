@@ -2,29 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::time::Duration;
 
 use ::listenrain::buffer::WriteBuffer;
-use ::listenrain::{Channel, ChannelGenerator, ChannelWrite, NextError};
+use ::listenrain::{Channel, ChannelWrite};
 
 use super::WRITE_CAP;
 
-/// How long to wait after a failure to accept that may pass, such as too many open files.
-const BACK_OFF: Duration = Duration::from_millis(50);
-
-/// Echoes every channel that comes, until no more can come.
-pub(super) async fn accept(mut listener: Box<dyn ChannelGenerator>) -> NextError {
-    loop {
-        match listener.next().await {
-            Ok(channel) => drop(tokio::spawn(echo(channel))),
-            Err(error) if error.is_final => return error,
-            Err(_) => tokio::time::sleep(BACK_OFF).await,
-        }
-    }
-}
-
 /// Echoes one channel to its end. An error needs no telling: the client sees its channel end.
-async fn echo(mut channel: Channel) -> io::Result<()> {
+pub(super) async fn echo(mut channel: Channel) -> io::Result<()> {
     let mut incoming = super::roomy();
     // Nothing is copied: what was read is what is written.
     let mut outgoing = WriteBuffer::new(0);

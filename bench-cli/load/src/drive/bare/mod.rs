@@ -15,6 +15,7 @@ use bytes::BufMut;
 use tokio::task::JoinSet;
 
 use self::client::Client;
+use super::accept::accept;
 use super::contact::Contact;
 use super::due::Due;
 use super::{Load, Phases, Serving, Setting, Stack, StackError};
@@ -43,6 +44,10 @@ impl Stack for Bare {
         &[ProtocolChoice::Stream]
     }
 
+    fn has_callers(&self) -> bool {
+        false
+    }
+
     fn start(&self, setting: Setting) -> BoxFuture<'_, Result<Box<dyn Load>, StackError>> {
         Box::pin(async move {
             let contact = Contact::of(&setting);
@@ -50,7 +55,7 @@ impl Stack for Bare {
             if config.target.is_none() {
                 let listener = transport.listen(&endpoint).await?;
                 endpoint = listener.endpoint().clone();
-                tokio::spawn(echo::accept(listener));
+                tokio::spawn(accept(listener, echo::echo));
             }
             let mut dialer = transport.dialer(&endpoint)?;
             let mut clients = Vec::new();
@@ -75,7 +80,7 @@ impl Stack for Bare {
         Box::pin(async move {
             let listener = serving.transport.listen(&serving.endpoint).await?;
             ready(listener.endpoint());
-            Err(echo::accept(listener).await.into())
+            Err(accept(listener, echo::echo).await.into())
         })
     }
 }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::listenrain::BoxFuture;
 use bytes::Bytes;
 use fastrand::Rng;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use super::Phases;
 use super::payloads::Payloads;
+use super::{Load, Phases};
 use crate::load::{CellConfig, Mix};
 use crate::meter::{Meter, PANIC};
 use crate::payload;
@@ -50,6 +51,24 @@ const GIVE_UP_AFTER: u64 = 100;
 const AFTER_FAILURE: Duration = Duration::from_millis(10);
 /// Bits of a request's number that count: those above say which phase and kind it is of.
 const NUMBERS: u32 = 40;
+
+/// A load that is [`run`] of all this, and then lets the clients go.
+pub fn load<C: Call>(clients: Vec<Arc<C>>, config: CellConfig, phases: Arc<Phases>) -> Box<dyn Load> {
+    Box::new(Calls { clients, config, phases })
+}
+
+struct Calls<C> {
+    clients: Vec<Arc<C>>,
+    config: CellConfig,
+    phases: Arc<Phases>,
+}
+
+impl<C: Call> Load for Calls<C> {
+    fn run(self: Box<Self>) -> BoxFuture<'static, ()> {
+        let Self { clients, config, phases } = *self;
+        Box::pin(async move { run(clients, &config, &phases).await })
+    }
+}
 
 /// Plays the phases of `config`, spread over `clients`, until the last is over and every call has ended.
 ///

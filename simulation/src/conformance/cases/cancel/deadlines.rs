@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{AT_ONCE, Connection, TestContext, carry, drain, round_trip};
+use crate::conformance::connection::{Connection, carry, drain, round_trip};
+use crate::conformance::context::{AT_ONCE, TestContext};
 use crate::conformance::failure::{Check, ensure};
 
 /// A deadline that is to come: long enough to be told from none.

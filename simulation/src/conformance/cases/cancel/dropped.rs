@@ -4,7 +4,8 @@ use bytes::Buf;
 use tokio::task::yield_now;
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Connection, TestContext, drain, round_trip};
+use crate::conformance::connection::{Connection, drain, round_trip};
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::polls::Wakes;
 use crate::conformance::reader::CheckedReader;

@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{TestContext, at_once, carry, round_trip};
+use crate::conformance::connection::{carry, round_trip};
+use crate::conformance::context::{TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::once;
 use crate::conformance::reader::CheckedReader;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
+use crate::conformance::connection::round_trip;
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::Wakes;
 use crate::conformance::writer::CheckedWriter;

@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind};
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Connection, TestContext, at_once};
+use crate::conformance::connection::Connection;
+use crate::conformance::context::{TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::once;
 

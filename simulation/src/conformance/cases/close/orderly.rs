@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{Connection, TestContext, at_once, round_trip};
+use crate::conformance::connection::{Connection, round_trip};
+use crate::conformance::context::{TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::polls::once;
 

@@ -7,7 +7,8 @@ use listenrain::{BoxFuture, NextError};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
-use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext, round_trip};
+use crate::conformance::connection::{Connection, round_trip};
+use crate::conformance::context::{Acceptor, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure, all, describe, ensure};
 use crate::conformance::polls::{Wakes, once};
 use crate::random::Random;

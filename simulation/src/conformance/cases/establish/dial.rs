@@ -8,7 +8,8 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::{error_of, final_or_not, of_kind, refusal};
-use crate::conformance::context::{Connection, Endpoints, TestContext, at_once, round_trip};
+use crate::conformance::connection::{Connection, round_trip};
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::held::Held;
 use crate::conformance::polls::once;

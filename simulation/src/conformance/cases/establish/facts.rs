@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
+use crate::conformance::connection::Connection;
+use crate::conformance::context::{Acceptor, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure, all, ensure};
 
 /// Pairs that are made one after the other, and again as many side by side.

@@ -7,7 +7,8 @@ use listenrain::Endpoint;
 use tokio::time::timeout;
 
 use super::{error_of, final_or_not, of_kind, refusal};
-use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
+use crate::conformance::connection::round_trip;
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::polls::once;
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::accept::BEHIND;
-use crate::conformance::context::{Acceptor, Endpoints, TestContext, round_trip};
+use crate::conformance::connection::round_trip;
+use crate::conformance::context::{Acceptor, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure};
 use crate::conformance::raw::RawPeer;
 

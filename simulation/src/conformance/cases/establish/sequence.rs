@@ -1,7 +1,8 @@
 //! Several channels of one generator.
 
 use super::refusal;
-use crate::conformance::context::{Endpoints, TestContext, round_trip};
+use crate::conformance::connection::round_trip;
+use crate::conformance::context::{Endpoints, TestContext};
 use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn generator_next_sequence(context: &mut TestContext) -> Check {

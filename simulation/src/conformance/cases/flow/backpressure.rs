@@ -1,7 +1,8 @@
 //! Backpressure.
 
 use crate::conformance::cases::MOST_UNREAD;
-use crate::conformance::context::{TestContext, at_once, drain, round_trip};
+use crate::conformance::connection::{drain, round_trip};
+use crate::conformance::context::{TestContext, at_once};
 use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn backpressure_bounded(context: &mut TestContext) -> Check {

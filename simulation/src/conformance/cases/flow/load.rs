@@ -2,7 +2,8 @@
 
 use tokio::task::JoinSet;
 
-use crate::conformance::context::{Acceptor, Connection, Endpoints, TestContext};
+use crate::conformance::connection::Connection;
+use crate::conformance::context::{Acceptor, Endpoints, TestContext};
 use crate::conformance::failure::{Check, Failure, all};
 
 /// Bytes of a message.

@@ -6,7 +6,8 @@ use bytes::{Buf, Bytes};
 use listenrain::buffer::{ReadBuffer, WriteBuffer};
 use listenrain::{Decoded, Kind, Packet, PacketCodec, PacketError, Payload};
 
-use crate::conformance::context::{Connection, TestContext};
+use crate::conformance::connection::Connection;
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure, ensure};
 use crate::conformance::framing::{Codec, Framing};
 use crate::pattern::Pattern;

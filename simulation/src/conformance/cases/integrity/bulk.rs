@@ -3,7 +3,8 @@
 use std::io;
 
 use crate::allocations;
-use crate::conformance::context::{Connection, TestContext, round_trip};
+use crate::conformance::connection::{Connection, round_trip};
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, Failure, all, ensure};
 
 pub(super) async fn basic_io_1mib(context: &mut TestContext) -> Check {

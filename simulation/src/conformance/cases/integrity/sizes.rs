@@ -3,7 +3,8 @@
 use listenrain::buffer::WriteBuffer;
 use tokio::task::yield_now;
 
-use crate::conformance::context::{Connection, TestContext, round_trip};
+use crate::conformance::connection::{Connection, round_trip};
+use crate::conformance::context::TestContext;
 use crate::conformance::failure::{Check, ensure};
 use crate::conformance::reader::CheckedReader;
 use crate::conformance::writer::CheckedWriter;

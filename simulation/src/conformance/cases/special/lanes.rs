@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 
 use super::relay::Relay;
-use crate::conformance::context::{Endpoints, TestContext, at_once, round_trip};
+use crate::conformance::connection::round_trip;
+use crate::conformance::context::{Endpoints, TestContext, at_once};
 use crate::conformance::failure::{Check, ensure};
 
 pub(super) async fn lanes_are_apart(context: &mut TestContext) -> Check {
