@@ -28,9 +28,9 @@ cell() {
     echo "$found"
 }
 
-# field CELL NAME: a number of it; empty when it is null.
+# field CELL NAME: the first number of that name, which is the cell's own and not a launch's; empty when it is null.
 field() {
-    sed -nE 's/.*"'"$2"'":(-?[0-9][-+.0-9eE]*).*/\1/p' <<<"$1"
+    grep -oE "\"$2\":(null|-?[0-9][-+.0-9eE]*)" <<<"$1" | sed -nE '1s/^[^:]*:(-?[0-9].*)$/\1/p' || true
 }
 
 # holds EXPRESSION: of awk.
