@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::value::{digits, parse_duration, parse_size, show_duration, show_size};
 
+type Parse<T> = dyn Fn(&str) -> Option<T> + Send + Sync;
+
 /// The values of an option, and their text.
 pub(crate) struct Kind<T> {
     /// Which values are allowed, for a reader.
     pub(super) allowed: String,
-    parse: Box<dyn Fn(&str) -> Option<T> + Send + Sync>,
+    parse: Box<Parse<T>>,
     show: Box<dyn Fn(&T) -> String + Send + Sync>,
 }
 

@@ -44,11 +44,13 @@ impl OptionError {
     }
 }
 
+type Set<T> = dyn Fn(&mut T, &str) -> Option<()> + Send + Sync;
+
 /// One option of the options struct `T`, as text.
 pub(crate) struct Knob<T> {
     info: OptionInfo,
     /// Sets it, or leaves it alone and answers `None` when the text is not allowed.
-    set: Box<dyn Fn(&mut T, &str) -> Option<()> + Send + Sync>,
+    set: Box<Set<T>>,
     /// Its value as text that `set` takes.
     get: Box<dyn Fn(&T) -> String + Send + Sync>,
 }
