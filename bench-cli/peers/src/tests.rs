@@ -85,7 +85,7 @@ fn every_peer_answers_right_in_closed_and_open_loops_and_with_large_payloads() {
     for stack in PEERS {
         let closed = config(stack);
         let large = CellConfig { payload: 9 << 20, parallel: 2, ..config(stack) };
-        let open = CellConfig { open: Some(open), ..config(stack) };
+        let open = CellConfig { open: Some(open.clone()), ..config(stack) };
         for (config, enough) in [(closed, 500), (large, 4), (open, 500)] {
             let (tally, meter) = run(async {
                 let meter = Arc::new(Meter::new(1));

@@ -21,8 +21,11 @@ pub(crate) fn fixtures() -> impl Iterator<Item = &'static Fixture> {
     groups.into_iter().flatten()
 }
 
-/// What the broken ones are built upon, and which cases have something to say of it.
-pub(crate) const SOUND: [(&str, &str, fn() -> Subject); 3] = [
+/// Its name, the cases that have something to say of it, and how it is made.
+type Sound = (&'static str, &'static str, fn() -> Subject);
+
+/// What the broken ones are built upon.
+pub(crate) const SOUND: [Sound; 3] = [
     ("sound", "*", hooks::sound),
     ("sound-with-a-hello", "*", || Hello::Sound.subject()),
     ("netstrings", "F*", || netstrings::subject(true)),

@@ -49,7 +49,7 @@ fn release_and_leave() {
         drop(polled);
         giving_up.leave(&mut place);
     });
-    let waiter = beside(&account, move |waiting| drop(acquire(&waiting, 1).unwrap()));
+    let waiter = beside(&account, move |waiting| drop(acquire(waiting, 1).unwrap()));
     drop(held);
     leaver.join().unwrap();
     waiter.join().unwrap();
@@ -62,7 +62,7 @@ fn release_and_close() {
     let account = Account::single(1);
     let held = account.try_acquire(1).unwrap();
     let waiter = beside(&account, move |waiting| {
-        let acquired = acquire(&waiting, 1);
+        let acquired = acquire(waiting, 1);
         assert!(matches!(acquired, Ok(_) | Err(NoRoom::Closed)));
     });
     let closer = beside(&account, move |closing| closing.budget().close());
@@ -78,7 +78,7 @@ fn release_of_the_accounts_own() {
     let budget = Budget::shared(100);
     let account = budget.account(1);
     let held = account.try_acquire(1).unwrap();
-    let waiter = beside(&account, move |waiting| drop(acquire(&waiting, 1).unwrap()));
+    let waiter = beside(&account, move |waiting| drop(acquire(waiting, 1).unwrap()));
     drop(held);
     waiter.join().unwrap();
     assert_eq!((account.in_use(), budget.in_use()), (0, 0), "all units are back");

@@ -63,7 +63,7 @@ fn reply_link_loss_and_cancel() {
     let calls = Arc::new(Calls::new());
     let (told, waiter) = counting();
     let id = calls.insert((), waiter).unwrap();
-    let reply = beside(&calls, move |replying| end(&replying, id, "reply"));
+    let reply = beside(&calls, move |replying| end(replying, id, "reply"));
     let loss = beside(&calls, move |losing| {
         let told = losing.end_where(|_, ()| Some("lost"));
         told.into_iter().map(Told::tell).count()
@@ -79,7 +79,7 @@ fn reply_link_loss_and_cancel() {
 fn late_reply() {
     let calls = Arc::new(Calls::new());
     let old = calls.insert((), Waiter::Task(None)).unwrap();
-    let reply = beside(&calls, move |replying| end(&replying, old, "late"));
+    let reply = beside(&calls, move |replying| end(replying, old, "late"));
     calls.cancel(old);
     let fresh = calls.insert((), Waiter::Task(None)).unwrap();
     reply.join().unwrap();
@@ -127,7 +127,7 @@ fn refusal_on_an_old_channel() {
     let told = calls.end_left_on(CHANNEL, |_, ()| Some(Fate::GoesOn));
     assert!(told.is_empty());
     let refusal = beside(&calls, move |refusing| {
-        end_on(&refusing, CHANNEL, id, "refused");
+        end_on(refusing, CHANNEL, id, "refused");
     });
     leave_on(CHANNEL + 1);
     refusal.join().unwrap();
@@ -159,7 +159,7 @@ fn ends_outside_the_lock() {
 /// An outcome that nobody fetched leaves no slot behind when its caller goes away.
 fn end_and_cancel() {
     let (calls, id) = one_waiting();
-    let ender = beside(&calls, move |ending| end(&ending, id, "reply"));
+    let ender = beside(&calls, move |ending| end(ending, id, "reply"));
     let cancelled = calls.cancel(id).is_some();
     assert_ne!(cancelled, ender.join().unwrap(), "one end counts");
     let next = calls.insert((), Waiter::Task(None)).unwrap();

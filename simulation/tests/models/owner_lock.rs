@@ -82,7 +82,7 @@ fn push_and_come(come: fn(&Link)) {
     let pusher = beside(&link, move |pushing| pushing.push(1, usize::MAX));
     let comer = beside(&link, move |coming| {
         coming.readable.store(true, SeqCst);
-        come(&coming);
+        come(coming);
     });
     link.drive(|_| link.readable.load(SeqCst));
     pusher.join().unwrap();
