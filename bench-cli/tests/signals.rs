@@ -15,6 +15,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use listenrain_results::Run;
+use listenrain_transports::certificates::Fingerprint;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
@@ -227,4 +228,36 @@ fn what_a_killed_run_left_is_swept_when_the_next_one_starts() {
         assert_eq!(code, Some(0), "{err}");
         assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
     }
+}
+
+/// Writes a new certificate for this host and its key into one file, and gives its fingerprint.
+fn renew(file: &Path) -> Fingerprint {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(file, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
+    Fingerprint::of(made.cert.der())
+}
+
+#[test]
+fn a_hang_up_has_a_server_show_its_renewed_certificate_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.pem");
+    let old = renew(&file);
+    let line = format!("serve --reload-on-hup --listen tls://127.0.0.1:0?renew=off&cert={}", file.display());
+    let mut child = tool(folder.path(), &line).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    let address = told.split("tls://").nth(1).unwrap().split(['?', '\n']).next().unwrap().to_owned();
+    let shows = |pin: Fingerprint| {
+        let line = format!(
+            "run --target tls://{address}?pin={pin} --parallel 1 --duration 50ms --warmup 0s --quiet"
+        );
+        said(tool(folder.path(), &line)).0 == Some(0)
+    };
+    assert!(shows(old), "{told}");
+    let new = renew(&file);
+    assert!(shows(old) && !shows(new), "it has not been told to look");
+    send(&child, SIGHUP);
+    until("it shows the renewed certificate", || shows(new));
+    send(&child, SIGTERM);
+    assert_eq!(ended(child).status.code(), Some(0));
 }

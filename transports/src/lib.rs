@@ -66,7 +66,7 @@ mod jitter;
 pub mod layer;
 mod locks;
 pub mod options;
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "quic", feature = "tls"))]
 mod owned_task;
 #[cfg(all(unix, any(feature = "unix", feature = "fifo")))]
 mod paths;

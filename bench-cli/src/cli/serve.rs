@@ -1,10 +1,11 @@
 //! `bench-cli serve`: a server alone, for a client elsewhere.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use listenrain::{Endpoint, EndpointError};
+use listenrain::{Endpoint, EndpointError, Transport};
 use tokio::sync::oneshot;
 
 use super::exit::{ended, failure, usage};
@@ -13,7 +14,7 @@ use crate::cell;
 use crate::drive::{Registry, Serving, StackError, Stalls};
 use crate::limits::{MAX_PARALLEL, MAX_WINDOW};
 use crate::load::{CellConfig, ProtocolChoice, RuntimeChoice};
-use crate::session::Interrupt;
+use crate::session::{HangUps, Interrupt};
 use crate::streams::{self, say};
 use crate::workers;
 
@@ -35,6 +36,10 @@ pub(crate) struct ServeArgs {
     /// `current` or `multi:N`
     #[arg(long, value_name = "RUNTIME", default_value = "current")]
     pub(crate) runtime: RuntimeChoice,
+    /// Looks at the files of its certificate again when HUP comes, instead of ending; without it, only as often as the
+    /// endpoint's option `renew` says
+    #[arg(long)]
+    pub(crate) reload_on_hup: bool,
     #[command(flatten)]
     pub(crate) take_part: TakePartArgs,
 }
@@ -67,12 +72,14 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
         let _ = listening.send(());
     });
     let interrupt = Interrupt::listen();
+    let hang_ups = args.reload_on_hup.then(|| interrupt.hang_ups());
     let serving = async {
         tokio::select! {
             biased;
             () = interrupt.once() => Ok(()),
             ended = stack.serve(serving, ready) => ended.map_err(refused),
             ended = taking_part(&args.take_part, listens) => ended.map_err(|why| failure(&why)),
+            never = reloading(hang_ups, &**known) => match never {},
         }
     };
     let ended = match cell::build(args.runtime) {
@@ -102,6 +109,15 @@ fn refused(error: StackError) -> Exit {
     match invalid {
         Some(error) => usage(&format!("--listen: {error}")),
         None => failure(&error.to_string()),
+    }
+}
+
+/// Has `transport` look at its files whenever HUP comes, where that was asked for.
+async fn reloading(hang_ups: Option<HangUps>, transport: &dyn Transport) -> Infallible {
+    let Some(mut hang_ups) = hang_ups else { return std::future::pending().await };
+    loop {
+        hang_ups.next().await;
+        transport.reload();
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::process::exit;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,6 +22,10 @@ const SAME_EVENT: Duration = Duration::from_secs(1);
 
 /// How many signals have come.
 static COUNT: LazyLock<watch::Sender<u32>> = LazyLock::new(|| watch::channel(0).0);
+/// How many hang-ups have come that ask for no end.
+static HANG_UPS: LazyLock<watch::Sender<u32>> = LazyLock::new(|| watch::channel(0).0);
+/// Whether a hang-up asks for something else than an end.
+static ENDS_BY_HANG_UP: AtomicBool = AtomicBool::new(true);
 /// As many end the process at once.
 static ENOUGH: AtomicU32 = AtomicU32::new(1);
 
@@ -45,6 +49,10 @@ pub(crate) fn hear_signals() {
             let mut last = None;
             loop {
                 let heard = signals.next().await;
+                if heard == Heard::HungUp && !ENDS_BY_HANG_UP.load(Ordering::SeqCst) {
+                    HANG_UPS.send_modify(|count| *count += 1);
+                    continue;
+                }
                 if counts(heard, last, Instant::now()) {
                     last = Some(Instant::now());
                     COUNT.send_modify(|count| *count += 1);
@@ -138,6 +146,12 @@ impl Interrupt {
         Self(COUNT.subscribe())
     }
 
+    /// From now on a hang-up asks for no end; each is told to what this gives.
+    pub(crate) fn hang_ups(&self) -> HangUps {
+        ENDS_BY_HANG_UP.store(false, Ordering::SeqCst);
+        HangUps(HANG_UPS.subscribe())
+    }
+
     /// Ends when an end was asked for.
     pub(crate) async fn once(&self) {
         let mut receiver = self.0.clone();
@@ -148,6 +162,18 @@ impl Interrupt {
 
     pub(crate) fn was_pressed(&self) -> bool {
         *self.0.borrow() > 0
+    }
+}
+
+/// The hang-ups of a process that they do not end.
+#[derive(Debug)]
+pub(crate) struct HangUps(watch::Receiver<u32>);
+
+impl HangUps {
+    /// Ends with the next one, or with several that came since the last.
+    pub(crate) async fn next(&mut self) {
+        // Its sender lives as long as the process.
+        let _ = self.0.changed().await;
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use listenrain_results::{Cell, Run};
 use tokio::time::sleep;
 
-pub(crate) use self::interrupt::{INTERRUPTED, Interrupt, hear_signals};
+pub(crate) use self::interrupt::{HangUps, INTERRUPTED, Interrupt, hear_signals};
 use self::journal::Journal;
 pub(crate) use self::repeat::Repeat;
 use self::scratch::Scratch;
