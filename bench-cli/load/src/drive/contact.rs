@@ -72,7 +72,8 @@ impl Contact {
     ///
     /// # Errors
     ///
-    /// As [`greet`](Self::greet).
+    /// [`StackError::Foreign`] or [`StackError::Silent`] for a target, [`StackError::Stack`] for a server of this
+    /// process.
     pub async fn greet_whole<F>(&self, call: impl FnOnce(Bytes) -> F) -> Result<(), StackError>
     where
         F: Future<Output = Result<Bytes, Failure>>,
@@ -84,12 +85,7 @@ impl Contact {
         self.greet(exchange).await
     }
 
-    /// Lets `exchange` send the first request and check the reply, and says what is wrong where that fails.
-    ///
-    /// # Errors
-    ///
-    /// [`StackError::Foreign`] or [`StackError::Silent`] for a target, [`StackError::Stack`] for a server of this
-    /// process.
+    /// The same where `exchange` sends the first request and checks the reply.
     pub(super) async fn greet(
         &self,
         exchange: impl AsyncFnOnce(First) -> Result<(), String>,
