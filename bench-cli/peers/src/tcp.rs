@@ -1,4 +1,5 @@
-//! The TCP sockets of peers: `TCP_NODELAY` is set on all of them, as it is on ListenRain's.
+//! The TCP sockets of peers, with the options that ListenRain's have by default: `TCP_NODELAY`, and at most 64 KiB unsent in a
+//! socket on Linux.
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub(crate) async fn listen(endpoint: &Endpoint) -> Result<(TcpListener, Endpoint
 /// The next connection. Waits where none can be accepted now.
 pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
-        let accepted = listener.accept().await.and_then(|(stream, _)| without_delay(stream));
+        let accepted = listener.accept().await.and_then(|(stream, _)| prepared(stream));
         match accepted {
             Ok(stream) => return stream,
             Err(_) => tokio::time::sleep(BACK_OFF).await,
@@ -48,7 +49,7 @@ pub(crate) async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// A connection to `endpoint`.
 pub(crate) async fn dial(endpoint: &Endpoint) -> Result<TcpStream, StackError> {
-    let connected = TcpStream::connect(address(endpoint)?).await.and_then(without_delay);
+    let connected = TcpStream::connect(address(endpoint)?).await.and_then(prepared);
     connected.map_err(|error| StackError::Stack(error.to_string()))
 }
 
@@ -60,7 +61,10 @@ pub(crate) fn address(endpoint: &Endpoint) -> Result<&str, StackError> {
     Err(StackError::Stack(format!("{endpoint}: peers bring their own transport, which is {SCHEME}")))
 }
 
-fn without_delay(stream: TcpStream) -> std::io::Result<TcpStream> {
+/// The stream with the options of all of them.
+pub(crate) fn prepared(stream: TcpStream) -> std::io::Result<TcpStream> {
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&stream).set_tcp_notsent_lowat(64 << 10)?;
     Ok(stream)
 }

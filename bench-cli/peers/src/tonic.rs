@@ -1,5 +1,6 @@
 //! [tonic](https://docs.rs/tonic): unary gRPC calls over HTTP/2, with a codec for plain bytes in place of Protocol Buffers.
 //!
+//! - Sockets: its own, with `TCP_NODELAY`, and without the bound of 64 KiB on what waits unsent that all others here have.
 //! - Windows: 8 MiB a stream and 64 MiB a connection (`initial_stream_window_size`, `initial_connection_window_size`). Their
 //!   default of 64 KiB - 1 lets a larger message wait for a window update every 64 KiB.
 //! - Frames of up to 1 MiB, as in the example of `Endpoint::max_frame_size`; the default is 16 KiB.

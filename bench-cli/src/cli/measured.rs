@@ -10,7 +10,8 @@ use crate::session::Context;
 use crate::streams::say;
 
 /// Instead of a table without a row.
-const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
+const NOTHING: &str =
+    "nothing was measured, and no file is written: interrupted before the first cell was over\n";
 /// A build without optimisation measures itself.
 const WARNING: &str = "THIS BUILD IS NOT OPTIMISED; ITS FIGURES MEAN NOTHING";
 
@@ -68,11 +69,12 @@ pub(super) fn measured(
     run.env.interrupted = was_interrupted;
     let text = match run.cells.is_empty() {
         true if was_interrupted => NOTHING.to_owned(),
-        true => "nothing was measured\n".to_owned(),
+        true => "nothing was measured, and no file is written\n".to_owned(),
         false => render(&run),
     };
-    let is_written = output.write(&run);
-    context.journal.end(is_written);
+    // What stands there is worth more than a run without a cell.
+    let is_written = run.cells.is_empty() || output.write(&run);
+    context.journal.end(is_written && !run.cells.is_empty());
     // Last, since nobody may read it.
     if !output.show(&text) || !is_written {
         return Exit::RowFailed;

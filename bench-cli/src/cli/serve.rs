@@ -72,7 +72,12 @@ fn served(args: &ServeArgs, registry: &Registry) -> Result<Exit, String> {
         let _ = listening.send(());
     });
     let interrupt = Interrupt::listen();
-    let hang_ups = args.reload_on_hup.then(|| interrupt.hang_ups());
+    let hang_ups = match args.reload_on_hup.then(|| interrupt.hang_ups()) {
+        Some(None) => {
+            return Err("--reload-on-hup: this process hears no HUP; under nohup it is ignored".to_owned());
+        }
+        hang_ups => hang_ups.flatten(),
+    };
     let serving = async {
         tokio::select! {
             biased;
@@ -118,6 +123,7 @@ async fn reloading(hang_ups: Option<HangUps>, transport: &dyn Transport) -> Infa
     loop {
         hang_ups.next().await;
         transport.reload();
+        say(format_args!("HUP: certificates are looked at again"));
     }
 }
 

@@ -59,9 +59,10 @@ impl Launcher {
     ///
     /// A text that says why they don't.
     pub(crate) async fn ready(&self, config: &CellConfig) -> Result<Ready, String> {
-        match timeout(READY_WITHIN, self.connected(config)).await {
+        let within = READY_WITHIN + config.start_allowance();
+        match timeout(within, self.connected(config)).await {
             Ok(ready) => ready,
-            Err(_) => Err(format!("its processes were not ready within {READY_WITHIN:?}, and were killed")),
+            Err(_) => Err(format!("its processes were not ready within {within:?}, and were killed")),
         }
     }
 

@@ -110,7 +110,6 @@ impl Signals {
 }
 
 /// Whether this process was started to outlive its terminal, as `nohup` does.
-#[cfg(unix)]
 fn is_hang_up_ignored() -> bool {
     let ignored = crate::machine::root::Root::system().field("proc/self/status", "SigIgn");
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
@@ -146,10 +145,10 @@ impl Interrupt {
         Self(COUNT.subscribe())
     }
 
-    /// From now on a hang-up asks for no end; each is told to what this gives.
-    pub(crate) fn hang_ups(&self) -> HangUps {
+    /// From now on a hang-up asks for no end; each is told to what this gives. `None` where none is heard.
+    pub(crate) fn hang_ups(&self) -> Option<HangUps> {
         ENDS_BY_HANG_UP.store(false, Ordering::SeqCst);
-        HangUps(HANG_UPS.subscribe())
+        (cfg!(unix) && !is_hang_up_ignored()).then(|| HangUps(HANG_UPS.subscribe()))
     }
 
     /// Ends when an end was asked for.

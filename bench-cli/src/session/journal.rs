@@ -38,6 +38,8 @@ struct Open {
     path: PathBuf,
     /// None when it could be written no more.
     file: Option<File>,
+    /// Launches that are in it.
+    kept: usize,
     /// Launches of one of these are launches of one row.
     rows: Vec<(CellConfig, Program)>,
 }
@@ -70,7 +72,7 @@ impl Journal {
         let Some(wanted) = &self.wanted else { return };
         match create(wanted) {
             Ok((path, file)) => {
-                let mut open = Open { path, file: Some(file), rows: Vec::new() };
+                let mut open = Open { path, file: Some(file), kept: 0, rows: Vec::new() };
                 open.append(&Head { journal: VERSION, run });
                 *self.open.borrow_mut() = Some(open);
             }
@@ -88,7 +90,7 @@ impl Journal {
             journal.rows.len() - 1
         });
         let program = (*program != Program::default()).then(|| program.to_string());
-        journal.append(&Entry { row, program, cells });
+        journal.kept += usize::from(journal.append(&Entry { row, program, cells }));
     }
 
     /// The run is over. The journal goes if `is_written` says that everything else that was asked for is there, or if it
@@ -100,20 +102,27 @@ impl Journal {
             if let Err(error) = fs::remove_file(&journal.path) {
                 say(format_args!("warning: journal {shown}: cannot be removed: {error}"));
             }
-        } else {
+        } else if journal.file.is_some() {
             say(format_args!("every launch is kept in {shown}; `bench-cli report` shows it"));
+        } else {
+            let kept = journal.kept;
+            say(format_args!(
+                "only the first {kept} launches are kept in {shown}; `bench-cli report` shows them"
+            ));
         }
     }
 }
 
 impl Open {
-    /// What could not be appended is told once; nothing is put behind it.
-    fn append(&mut self, line: &impl Serialize) {
-        let Some(file) = &mut self.file else { return };
-        if let Err(error) = append(file, line) {
-            not_kept(&self.path, &error);
+    /// Whether it was appended. What could not be is told once; nothing is put behind it.
+    fn append(&mut self, line: &impl Serialize) -> bool {
+        let Some(file) = &mut self.file else { return false };
+        let appended = append(file, line);
+        if let Err(error) = &appended {
+            not_kept(&self.path, error);
             self.file = None;
         }
+        appended.is_ok()
     }
 }
 
@@ -134,7 +143,7 @@ fn not_kept(path: &Path, error: &io::Error) {
 /// One of its own, beside those of runs that came to no end, which are told of.
 fn create(wanted: &Path) -> io::Result<(PathBuf, File)> {
     let mut path = wanted.to_owned();
-    for number in 2..MOST {
+    for number in 2..=MOST + 1 {
         match OpenOptions::new().append(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {

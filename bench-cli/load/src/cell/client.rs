@@ -17,7 +17,7 @@ use crate::drive::{Load, Phases, Registry, Setting, Stalls, tool_us};
 use crate::load::CellConfig;
 use crate::meter::{ENDED_EARLY, Meter, PANIC, Phase, Tally};
 
-/// How long connections may take to stand.
+/// How long connections may take to stand, and a little more for each that begins with a large request.
 const START_WITHIN: Duration = Duration::from_secs(20);
 /// How long outstanding requests may take to come to their end once the window is over.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -44,9 +44,10 @@ pub(super) fn measure(spec: &CellSpec, registry: &Registry) -> Result<Vec<Measur
     let stack = registry.stack(&config.stack).ok_or("the stack is not registered")?;
     let runtime = build(config.runtime).map_err(|error| format!("no runtime: {error}"))?;
     let measured = super::run(&runtime, async {
-        let load = match timeout(START_WITHIN, stack.start(setting)).await {
+        let within = START_WITHIN + config.start_allowance();
+        let load = match timeout(within, stack.start(setting)).await {
             Ok(started) => started.map_err(|error| error.to_string())?,
-            Err(_) => return Err(format!("no connection within {START_WITHIN:?}")),
+            Err(_) => return Err(format!("no connection within {within:?}")),
         };
         send(&FromChild::Connected);
         go.notified().await;

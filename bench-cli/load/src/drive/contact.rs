@@ -17,8 +17,6 @@ use super::{Setting, StackError};
 
 /// How long a target may take to be reached, and to answer the first request.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Bytes of the first request for which its answer may take a second more: half of what a network of 100 Mbit/s carries.
-const BYTES_A_SECOND: usize = 6 << 20;
 
 /// Makes connections to what a cell measures.
 #[derive(Debug, Clone)]
@@ -35,11 +33,10 @@ impl Contact {
     #[must_use]
     pub fn of(setting: &Setting) -> Self {
         let target = setting.config.target.as_ref().map(|_| setting.endpoint.to_string());
-        let requests = setting.config.requests();
-        let size =
-            requests.iter().find(|request| !request.one_way).map_or(setting.config.payload, |it| it.payload);
-        let within = setting.answer_within + Duration::from_secs((size / BYTES_A_SECOND) as u64);
-        Self { target, protocol: setting.config.protocol.to_string(), within, first: First { size } }
+        let config = &setting.config;
+        let first = First { size: config.first_payload() };
+        let within = setting.answer_within + config.first_allowance();
+        Self { target, protocol: config.protocol.to_string(), within, first }
     }
 
     /// What `connecting` gives, unless it takes too long.

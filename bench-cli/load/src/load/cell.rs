@@ -10,6 +10,9 @@ use crate::limits;
 /// Most windows that a cell has: they are kept until its end, however long it is.
 pub(crate) const MOST_WINDOWS: u32 = 200;
 
+/// Bytes of a first request for which its answer may take a second more: half of what a network of 100 Mbit/s carries.
+const BYTES_A_SECOND: usize = 6 << 20;
+
 const SHORTEST_WINDOW: Duration = Duration::from_millis(10);
 
 /// One cell, as handed to the process that measures it.
@@ -135,6 +138,24 @@ impl CellConfig {
     pub fn requests(&self) -> Vec<Request> {
         let alike = || vec![Request { payload: self.payload, share: 1.0, one_way: false }];
         self.scenario.as_ref().map_or_else(alike, |scenario| scenario.requests.clone())
+    }
+
+    /// Bytes of the first request of each channel, which is one of the cell's own.
+    #[must_use]
+    pub fn first_payload(&self) -> usize {
+        self.requests().iter().find(|request| !request.one_way).map_or(self.payload, |it| it.payload)
+    }
+
+    /// How much longer than a short one the first request of a channel may take.
+    #[must_use]
+    pub fn first_allowance(&self) -> Duration {
+        Duration::from_secs((self.first_payload() / BYTES_A_SECOND) as u64)
+    }
+
+    /// The same of all its channels, one after the other.
+    #[must_use]
+    pub fn start_allowance(&self) -> Duration {
+        self.first_allowance().saturating_mul(u32::try_from(self.channels()).unwrap_or(u32::MAX))
     }
 
     /// Time between a caller's reply and its next request, in phase number `index`.

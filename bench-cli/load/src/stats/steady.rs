@@ -252,9 +252,10 @@ mod tests {
             assert!(said.starts_with(says), "{says}: {said}");
         }
         // A fitted line may end below nothing.
-        let steep = told(|at| (1_000.0 - 50.0 * f64::from(at)).max(0.0));
-        let by = steep.split("by ").nth(1).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap();
-        assert!(by <= 100.0, "{steep}");
+        let steep: Vec<f64> = (0..40).map(|at| (1_000.0 - 50.0 * f64::from(at)).max(0.0)).collect();
+        let fit = ramp(&steep);
+        assert!(fit.before + fit.change < 0.0);
+        assert_eq!(told_change(&fit), "falls by 100.0 %");
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(crate) async fn measure(plan: &Plan, session: &mut Session<'_>, run: &mut Ru
     }
     run.seed = Some(plan.seed);
     run.cells = merged(&taken, plan);
-    run.comparison = Some(judged(plan, blocks, &taken));
+    run.comparison = Some(judged(plan, blocks, blocks::whole(&taken, all)));
 }
 
 /// Says before anything is measured that nothing can come of it.

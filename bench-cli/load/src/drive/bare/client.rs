@@ -154,7 +154,7 @@ impl Client {
         let payload = self.payload as u64;
         match self.is_open {
             true => self.in_flight,
-            false => self.sent.div_ceil(payload) - self.received / payload,
+            false => self.sent.div_ceil(payload).saturating_sub(self.received / payload),
         }
     }
 
