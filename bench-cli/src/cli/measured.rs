@@ -10,8 +10,7 @@ use crate::session::Context;
 use crate::streams::say;
 
 /// Instead of a table without a row.
-const NOTHING: &str =
-    "nothing was measured, and no file is written: interrupted before the first cell was over\n";
+const NOTHING: &str = "nothing was measured: interrupted before the first cell was over\n";
 /// A build without optimisation measures itself.
 const WARNING: &str = "THIS BUILD IS NOT OPTIMISED; ITS FIGURES MEAN NOTHING";
 
@@ -69,7 +68,7 @@ pub(super) fn measured(
     run.env.interrupted = was_interrupted;
     let text = match run.cells.is_empty() {
         true if was_interrupted => NOTHING.to_owned(),
-        true => "nothing was measured, and no file is written\n".to_owned(),
+        true => "nothing was measured\n".to_owned(),
         false => render(&run),
     };
     // What stands there is worth more than a run without a cell.
