@@ -30,7 +30,7 @@ end_all() {
     echo "still there: ${left[*]}" >&2
 }
 
-# unpack PROGRAM PACKAGE…: the packages' files below $scratch/root, unless the system has the program; nothing is installed.
+# unpack PROGRAM PACKAGE…: the packages' files below $scratch/unpacked, unless the system has the program; nothing is installed.
 unpack() {
     local program=$1
     shift
@@ -39,7 +39,7 @@ unpack() {
         echo "skipped: there is no $program here, and packages can be had only by root and apt-get"
         exit 77
     fi
-    mkdir -p "$scratch/packages/partial" "$scratch/root" "$scratch/bin"
+    mkdir -p "$scratch/packages/partial" "$scratch/unpacked" "$scratch/bin"
     if ! apt-get update -qq >"$scratch/apt.txt" 2>&1 ||
         ! apt-get install -y -qq --no-install-recommends --download-only -o Dir::Cache::archives="$scratch/packages" \
             "$@" >>"$scratch/apt.txt" 2>&1; then
@@ -48,16 +48,16 @@ unpack() {
     fi
     local file name
     for file in "$scratch"/packages/*.deb; do
-        dpkg-deb -x "$file" "$scratch/root"
+        dpkg-deb -x "$file" "$scratch/unpacked"
     done
     # An installed package has its programs under their plain names.
-    for file in "$scratch"/root/usr/{bin,sbin}/*; do
+    for file in "$scratch"/unpacked/usr/{bin,sbin}/*; do
         name=${file##*/}
         name=${name%-wlm}
         ln -sf "$file" "$scratch/bin/${name%.openmpi}"
     done
     export PATH="$scratch/bin:$PATH"
-    LD_LIBRARY_PATH=$(find "$scratch/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd :)
+    LD_LIBRARY_PATH=$(find "$scratch/unpacked" -name '*.so*' -printf '%h\n' | sort -u | paste -sd :)
     export LD_LIBRARY_PATH
     command -v "$program" >/dev/null || fail "the packages $* have no $program"
 }
