@@ -58,7 +58,7 @@ async fn start(config: CellConfig, meter: &Arc<Meter>, within: Duration) -> Resu
     stack.start(setting).await.map_err(|error| error.to_string())
 }
 
-/// Runs it until so many requests are done, or it ends by itself.
+/// Runs `load` until `enough` requests are done, or it ends by itself.
 async fn drive(load: Box<dyn Load>, meter: &Meter, enough: u64) -> Tally {
     meter.enter(Phase::Timed, Instant::now());
     let load = tokio::spawn(load.run());

@@ -74,7 +74,7 @@ pub(super) fn measured(
     // What stands there is worth more than a run without a cell.
     let is_written = run.cells.is_empty() || output.write(&run);
     context.journal.end(is_written && !run.cells.is_empty());
-    // Last, since nobody may read it.
+    // Last, since standard output may have no reader.
     if !output.show(&text) || !is_written {
         return Exit::RowFailed;
     }

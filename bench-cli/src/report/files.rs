@@ -125,7 +125,7 @@ pub(crate) fn journal_beside(asked: &[Asked<'_>]) -> Option<PathBuf> {
     })
 }
 
-/// Writes the files that were asked for, those that are kept before those that somebody has to read, and gives a text for
+/// Writes the files that were asked for, regular files before streams, which wait for their reader, and gives a text for
 /// the user for each that could not be written.
 pub(crate) fn write(runs: &[Shown<'_>], asked: &[Asked<'_>]) -> Vec<String> {
     let mut asked = asked.to_vec();

@@ -84,7 +84,7 @@ pub async fn tool_us(config: &CellConfig) -> Option<f64> {
     (used > 0.0).then(|| used / requests as f64)
 }
 
-/// One caller makes so many calls.
+/// Returns when one caller has made `requests` calls.
 async fn answered(config: &CellConfig, requests: usize) {
     let config = CellConfig { parallel: 1, open: None, connections: 1, lanes: 1, ..config.clone() };
     let meter = Arc::new(Meter::new(1));
@@ -94,7 +94,7 @@ async fn answered(config: &CellConfig, requests: usize) {
     callers::run(vec![Arc::new(counted)], &config, &phases).await;
 }
 
-/// Answers so many calls; with the last, the phase is over.
+/// Answers calls in place, and ends the phase when none is `left`.
 struct Counted {
     left: AtomicUsize,
     phases: Arc<Phases>,

@@ -76,7 +76,7 @@ impl Ends {
             queue.requests.push(request);
             queue.task.take()
         };
-        // Whoever took it before has woken the task, or looks at the queue again.
+        // The caller that took it before has woken the task, or looks at the queue again.
         let Some(task) = task else { return };
         if self.write_in_place(&task) {
             let mut queue = lock(&self.queue);

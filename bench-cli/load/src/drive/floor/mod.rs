@@ -3,7 +3,7 @@
 //!
 //! It has no ids, deadlines, limits or errors of single calls, and one slow reply holds up all behind it: what a library
 //! adds is what it costs beyond this. [`Bare`](super::Bare) is faster and no measure of calls: it has one buffer that never
-//! leaves the cache, and nobody who waits.
+//! leaves the cache, and no caller that waits.
 
 mod client;
 mod frames;

@@ -83,7 +83,7 @@ impl Writer {
         Ok(())
     }
 
-    /// So many replies came together.
+    /// Notes how many replies came together.
     pub(super) fn note_batch(&mut self, replies: usize) {
         if replies > 0 {
             self.is_one_by_one = replies == 1;
